@@ -1,0 +1,324 @@
+"""Sender: what a node says, to whom, and when the governor lets it.
+
+EPs by Trickle, SDMs for news and rumours, answers to whoever lacks rows or wants a shard. An answer
+to an address is never larger than what that address sent (docs/protocol.md, sections 8 and 11).
+"""
+
+from .fixed import MAX_RAW, ticks_diff
+from .state_shard import zeros
+from .wire import DIRECT, MAX_FRAME, SLOTS, VALUE, WANT, SdmWriter, encode_ep
+
+_WANT_MS = 600  # an answer to WANT waits up to this long
+_ENOUGH = 3  # and is not given once so many were heard
+_CONFIGURED = 3  # configured peers that a broadcast also goes to
+_PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks
+_CORRECTIONS = 3  # corrections heard in a cycle: enough
+
+
+class Sender:
+    """All that a node sends. node: its owner, for state, noise, governor and transport."""
+
+    def __init__(self, node):
+        self.node = node
+        self.sent = self.sent_bytes = 0
+        self.corrections = 0
+        self._writer = SdmWriter()
+        self._buf = bytearray(MAX_FRAME)
+        self._zero = zeros("i", SLOTS)
+        self._digests = zeros("H", 8)
+        self._values = zeros("i", SLOTS)
+        self._said = 0  # EPs said, for one in eight to a far address
+        self._want = {}  # shard: [due, answers heard]
+        self._reads = {}  # shard not held: [values, cycle of the answer or None]
+        self._asking = []
+        self._own_due = {}  # shard not held: own rows are to be said
+
+    # --- sending ------------------------------------------------------------------------------
+
+    def _send(self, buf, n, addr):
+        node = self.node
+        frame = bytes(memoryview(buf)[:n])
+        node.transport.send(frame, addr)
+        node.governor.spend(n)
+        self.sent += 1
+        self.sent_bytes += n + 28
+
+    def _spread(self, buf, n):
+        """To everybody: broadcast, and some configured peers, who may be beyond it."""
+        self._send(buf, n, None)
+        peers = self.node.peer_addrs()
+        if not peers:
+            return
+        first = self.node.noise.below(len(peers))
+        for i in range(min(_CONFIGURED, len(peers))):
+            self._send(buf, n, peers[(first + i) % len(peers)])
+
+    def _allowed(self, addr, n):
+        """Book a reply of n bytes to an address; False when it has not sent as much."""
+        routes = self.node.routes
+        route = routes.known(self.node.transport.key(addr))
+        if routes.allowance[route] < n:
+            return False
+        routes.allowance[route] -= n
+        return True
+
+    # --- entropy packets ----------------------------------------------------------------------
+
+    def _encode(self, index, flags):
+        node = self.node
+        r = node.replica(index)
+        s = node.ledger.session
+        count = min(SLOTS, len(node.config.channels) - SLOTS * index)
+        vector, digests, horizon = self._zero, self._digests, 0
+        if r:
+            vector, digests, horizon = r.shard.settled, r.shard.digests, r.shard.horizon
+            if flags & VALUE:
+                vector = self._values
+                for i in range(count):
+                    vector[i] = r.shard.value(i)
+        return encode_ep(
+            self._buf,
+            node.config.tag,
+            s.start,
+            s.nonce,
+            node.clock.cycle,
+            index,
+            node.noise.nonce(),
+            horizon & 0xFFFF,
+            flags,
+            self.load(),
+            node.held_map(),
+            digests,
+            vector,
+            count,
+        )
+
+    def load(self):
+        """local_node_load, 0..255: the larger of the board's own and the traffic's."""
+        g = self.node.governor
+        busy = (g.full - g.tokens) * 255 // (2 * g.full)
+        return min(255, max(busy, self.node.load))
+
+    def _pick(self):
+        """A random shard to speak of: one that is sought, or asked for, or held."""
+        node = self.node
+        if self._asking:
+            return self._asking.pop(), WANT
+        flags = node.flags()
+        if flags & WANT:
+            some = [r for r in node.replicas if not (r.live and r.synced)]
+        else:
+            some = None
+        some = some or node.replicas
+        return some[node.noise.below(len(some))].index, flags
+
+    def say_ep(self, now, index=None):
+        """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
+        node = self.node
+        flags = node.flags()
+        if index is None:
+            index, flags = self._pick()
+        n = self._encode(index, flags)
+        if not node.governor.ready(n):
+            return
+        self._spread(self._buf, n)
+        self._said += 1
+        if self._said & 7 == 0:
+            far = node.routes.pick(node.noise.below(0x7FFF))
+            if far is not None:
+                n = self._encode(index, flags | DIRECT)
+                self._send(self._buf, n, far)
+
+    def wanted(self, f, addr, now):
+        """Somebody asked for a shard."""
+        node = self.node
+        r = node.replica(f.shard)
+        if r is None or not r.live or node.flags() & WANT:
+            return
+        reader = not f.held >> f.shard & 1
+        if f.flags & DIRECT or reader:
+            n = self._encode(f.shard, node.flags() | (VALUE if reader else 0))
+            if node.governor.ready(n) and self._allowed(addr, n):
+                self._send(self._buf, n, addr)
+        elif f.shard not in self._want:
+            delay = 50 + node.noise.below(_WANT_MS) * node.governor.stretch()
+            self._want[f.shard] = [(now + delay) & MAX_RAW, 0]
+
+    def heard_state(self, index):
+        """Somebody said an EP of a shard: one answer less to give."""
+        w = self._want.get(index)
+        if w:
+            w[1] += 1
+
+    # --- shards held elsewhere ----------------------------------------------------------------
+
+    def read(self, c):
+        """Newest known raw value of a channel that is not held here; asks for a newer one."""
+        index = c // SLOTS
+        got = self._reads.get(index)
+        if got is None:
+            got = self._reads[index] = [zeros("i", SLOTS), None]
+        if index not in self._asking and (got[1] is None or self.node.clock.cycle > got[1] + 4):
+            self._asking.append(index)
+        return got[0][c % SLOTS]
+
+    def answer(self, f, cycle):
+        """A holder's values for a reader."""
+        got = self._reads.get(f.shard)
+        if got:
+            for i in range(f.count):
+                got[0][i] = f.vector[i]
+            got[1] = cycle
+
+    def age(self, index):
+        """Cycles since a shard's holder answered, or None."""
+        got = self._reads.get(index)
+        return self.node.clock.cycle - got[1] if got and got[1] is not None else None
+
+    # --- rows ---------------------------------------------------------------------------------
+
+    def _stretch(self):
+        return self.node.governor.stretch() * (4 if self.node._low else 1)
+
+    def _neighbours(self):
+        return self.node.peers.n
+
+    def own(self, c, now):
+        """My own total in a channel grew."""
+        r = self.node.replica(c // SLOTS)
+        if r:
+            r.gossip.own(c % SLOTS, now, self.node.noise, self._stretch())
+        else:
+            self._own_due[c // SLOTS] = self._own_due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
+
+    def learned(self, r, p, now):
+        """A row is new to me."""
+        r.gossip.learned(p, now, self.node.noise, self._stretch(), self._neighbours())
+
+    def behind(self, r, start, nonce, slot, now):
+        """Somebody said a total that is older than mine."""
+        p = r.shard.find(start, nonce, slot)
+        if p >= 0 and r.shard.heard[p] >= r.gossip.k:
+            r.shard.heard[p] = r.gossip.k - 1
+            self.learned(r, p, now)
+
+    def lacking(self, r, bits, f, addr, now):
+        """An EP showed that somebody lacks rows, or has rows that I lack."""
+        to = addr if f.flags & DIRECT else None
+        whole = bool(f.flags & WANT)
+        r.gossip.lacking(
+            bits, to, whole, now, self.node.noise, self._stretch(), self._neighbours()
+        )
+
+    def corrected(self, r, now):
+        """Drift moved a shard: say so where there is room and few others do."""
+        if self.corrections < _CORRECTIONS and self.node.governor.stretch() == 1:
+            r.gossip.corrected(now, self.node.noise)
+        self.corrections = 0
+
+    def reset(self, now):
+        """My state is new: speak soon."""
+        self.node.trickle.restart(now)
+
+    def poll(self, now):
+        """Say what is due; returns the milliseconds until something is."""
+        wait = 1000
+        for r in self.node.replicas:
+            g = r.gossip
+            if g.due is not None and ticks_diff(now, g.due) >= 0:
+                self._say_news(r, now)
+            if g.reply_due is not None and ticks_diff(now, g.reply_due) >= 0:
+                self._say_reply(r, now)
+            wait = min(wait, g.wait(now))
+        if self._want:
+            wait = min(wait, self._poll_wants(now))
+        if self._own_due and self.node.governor.ready(MAX_FRAME):
+            self._say_unheld()
+        return wait
+
+    def _poll_wants(self, now):
+        wait = 1000
+        for index in sorted(self._want):
+            due, heard = self._want[index]
+            left = ticks_diff(due, now)
+            if left > 0:
+                wait = min(wait, left)
+                continue
+            del self._want[index]
+            if heard < _ENOUGH and self.node.replica(index):
+                self.say_ep(now, index)
+        return wait
+
+    def _begin(self, index, weight):
+        node = self.node
+        s = node.ledger.session
+        self._writer.begin(node.config.tag, s.start, s.nonce, node.clock.cycle, index, weight)
+        return self._writer
+
+    def _weight(self, r):
+        return 0 if self.node.flags() & WANT else min(255, self.node.drift.dc)
+
+    def _say_news(self, r, now):
+        node = self.node
+        g = r.gossip
+        patient = g.waited(now) < _PATIENCE_MS
+        if node.flags() & WANT or patient and not node.governor.ready(MAX_FRAME // 2):
+            g.due = (now + 250 + node.noise.below(1000)) & MAX_RAW
+            return
+        w = self._begin(r.index, self._weight(r))
+        session = node.ledger.session
+        base = r.first_channel()
+        for slot in range(r.shard.slots):
+            if g.news >> slot & 1:
+                w.own(slot, session.total[base + slot])
+                p = r.shard.find(session.start, session.nonce, slot)
+                if p >= 0 and r.shard.heard[p] < 100:
+                    r.shard.heard[p] += 1
+        g.news = 0
+        # Where traffic is dense, fewer repeats do: digests mend the rest.
+        g.fill_rumours(w, g.k if node.governor.stretch() == 1 else max(1, g.k - 1))
+        for slot in range(r.shard.slots):
+            if g.steps >> slot & 1:
+                w.correction(slot, r.steps[slot])
+        g.steps = 0
+        g.settle_marks()
+        if not w.empty():
+            self._spread(w.buf, w.end())
+        g.rest(now, node.noise, self._stretch(), self._neighbours())
+
+    def _say_reply(self, r, now):
+        node = self.node
+        g = r.gossip
+        to = g.reply_to
+        if not node.governor.ready(MAX_FRAME, 0 if g.whole else node.governor.full // 4):
+            g.reply_due = (now + 500 + node.noise.below(1000)) & MAX_RAW
+            return
+        w = self._begin(r.index, self._weight(r))
+        if to is not None:
+            routes = node.routes
+            allowance = routes.allowance[routes.known(node.transport.key(to))]
+            w.limit(allowance)
+        done = g.fill_reply(w)
+        w.answers(g.buckets if done else 0)
+        if not w.empty():
+            n = w.end()
+            if to is None:
+                self._spread(w.buf, n)
+            elif self._allowed(to, n):
+                self._send(w.buf, n, to)
+        if done or to is not None:
+            g.reply_due = None
+            g.buckets = 0
+        else:
+            g.reply_due = (now + 50 + node.noise.below(200)) & MAX_RAW
+
+    def _say_unheld(self):
+        node = self.node
+        session = node.ledger.session
+        for index, bits in sorted(self._own_due.items()):
+            w = self._begin(index, 0)
+            for slot in range(SLOTS):
+                if bits >> slot & 1:
+                    w.own(slot, session.total[index * SLOTS + slot])
+            self._spread(w.buf, w.end())
+        self._own_due = {}

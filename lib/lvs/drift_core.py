@@ -1,0 +1,281 @@
+"""The drift function f(EP, DC, local_weights): centre, drift coefficient, correction.
+
+Pure integer functions of the samples that a node heard; docs/protocol.md, section 5, is their
+specification and tests/reference.py a slow second implementation. Median: a node that trusts its
+state moves only when trusted voices that outweigh it agree. Interquartile mean: before that, since
+medians lock in clusters (IQM; the middle half by weight).
+"""
+
+from array import array
+
+from .fixed import add, const, mix
+from .state_shard import zeros
+from .wire import SLOTS
+
+WINDOW = 15  # samples, the newest of each session
+FULL = 64  # full confidence
+CONFIDENT = 16  # from here on: median, small steps, and the right to judge others
+
+_CLAMP = const(0x7FFF)  # offsets in the mean: 2**15 * 2**14 of weight stays inside 30 bits
+_FAR = const(0xFFFFF)  # distance beyond which a step does not grow: 2**20 * 2**8 < 2**30
+
+
+def own_weight(confidence):
+    """Weight of a node's own value among the samples (32 .. 1056)."""
+    return 32 + 16 * confidence
+
+
+def order_by_value(values, order, n):
+    """Fill order[0..n-1] with the indices of ``values``, ascending and stable (insertion sort)."""
+    for i in range(n):
+        v = values[i]
+        j = i
+        while j > 0 and values[order[j - 1]] > v:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = i
+
+
+def weighted_median(values, weights, order, n):
+    """The smallest value at which the weight so far reaches half of the whole."""
+    total = 0
+    for i in range(n):
+        total += weights[i]
+    so_far = 0
+    for i in range(n):
+        k = order[i]
+        so_far += weights[k]
+        if so_far * 2 >= total:
+            return values[k]
+    return values[order[n - 1]]
+
+
+def middle_mean(values, weights, order, n, mine):
+    """Weighted mean of the middle half by weight, rounded half up, as an offset from ``mine``.
+
+    Offsets count at most 32767 raw; the sum of the weights must stay below 2**14.
+    """
+    total = 0
+    for i in range(n):
+        total += weights[i]
+    low = total // 4
+    high = total - low
+    so_far = kept = acc = 0
+    for i in range(n):
+        k = order[i]
+        a = so_far if so_far > low else low
+        so_far += weights[k]
+        b = so_far if so_far < high else high
+        if b > a:
+            d = values[k] - mine
+            d = _CLAMP if d > _CLAMP else -_CLAMP if d < -_CLAMP else d
+            kept += b - a
+            acc += (b - a) * d
+    return (acc + kept // 2) // kept if kept else 0
+
+
+def coefficient(confidence, trust, scatter):
+    """Drift coefficient DC in Q8: weight(VU, TC, entropy_variation) of the specification (5.3).
+
+    A half for the unconfident, an eighth for the confident; scaled by the samples' mean trust
+    (0..255) to between 3/4 and 1; a quarter less while they scatter beyond what a step can mend.
+    """
+    base = 32 if confidence >= CONFIDENT else 128
+    dc = base * (192 + (trust >> 2)) >> 8
+    return dc - (dc >> 2) if scatter else dc
+
+
+def correction(distance, confidence, dc, dither, limit):
+    """Signed step (raw) for a signed distance to the centre; never above ``limit``.
+
+    dither: 8 random bits that all who heard the same packets share: probabilistic rounding lets
+    integers reach exact agreement. A confident node rounds up instead, so that it always arrives.
+    """
+    d = -distance if distance < 0 else distance
+    if d > _FAR:
+        d = _FAR
+    q = (d * dc + (255 if confidence >= CONFIDENT else dither)) >> 8
+    if q > d:
+        q = d
+    if q > limit:
+        q = limit
+    return -q if distance < 0 else q
+
+
+def dither_bits(noise, slot):
+    """Eight dither bits for a slot from the samples' combined EP nonces."""
+    return (mix(mix(noise, slot + 1), 0x1B873593) >> 7) & 0xFF
+
+
+class Window:
+    """The newest sample of each session, WINDOW of them at most, for one shard."""
+
+    def __init__(self, slots):
+        self.slots = slots
+        self.n = 0
+        self.nonce = zeros("i", WINDOW)
+        self.route = bytearray(WINDOW)
+        self.cycle = zeros("i", WINDOW)  # my cycle when it was heard
+        self.noise = zeros("i", WINDOW)
+        self.horizon = zeros("H", WINDOW)
+        self.weight = zeros("H", WINDOW)
+        self.vector = zeros("i", WINDOW * slots)
+
+    def put(self, nonce, route, cycle, noise, horizon, weight, vector):
+        """Keep a sample. A full window drops its lightest, then oldest, unless that outweighs it.
+
+        One sample a session and, among those not trusted yet, one a route.
+        """
+        at = -1
+        worst = -1
+        for i in range(self.n):
+            if self.nonce[i] == nonce or (
+                self.weight[i] <= 32 and weight <= 32 and self.route[i] == route
+            ):
+                at = i
+                break
+            if worst < 0 or (self.weight[i], self.cycle[i]) < (
+                self.weight[worst],
+                self.cycle[worst],
+            ):
+                worst = i
+        if at < 0:
+            if self.n < WINDOW:
+                at = self.n
+                self.n += 1
+            elif self.weight[worst] <= weight:
+                at = worst
+            else:
+                return False
+        self.nonce[at] = nonce
+        self.route[at] = route
+        self.cycle[at] = cycle
+        self.noise[at] = noise
+        self.horizon[at] = horizon
+        self.weight[at] = weight
+        base = at * self.slots
+        for s in range(self.slots):
+            self.vector[base + s] = vector[s]
+        return True
+
+    def expire(self, oldest):
+        """Drop the samples heard before cycle ``oldest``."""
+        i = 0
+        while i < self.n:
+            if self.cycle[i] < oldest:
+                self._move(self.n - 1, i)
+                self.n -= 1
+            else:
+                i += 1
+
+    def _move(self, a, b):
+        if a == b:
+            return
+        for column in (self.nonce, self.route, self.cycle, self.noise, self.horizon, self.weight):
+            column[b] = column[a]
+        for s in range(self.slots):
+            self.vector[b * self.slots + s] = self.vector[a * self.slots + s]
+
+    def fold(self, old, new, before, after):
+        """My settled vector went from ``before`` to ``after`` by folding, my horizon from old to
+        new: the samples that had my horizon go along."""
+        old &= 0xFFFF
+        new &= 0xFFFF
+        for i in range(self.n):
+            if self.horizon[i] != old:
+                continue
+            self.horizon[i] = new
+            for s in range(self.slots):
+                j = i * self.slots + s
+                self.vector[j] = add(self.vector[j], after[s] - before[s])
+
+
+class Drift:
+    """Scratch arrays and the drift step over a window; one for all shards of a node.
+
+    After ``run``: ``steps[slot]`` the signed corrections to apply, ``agree`` whether the centre is
+    within one unit of mine in every slot, ``samples`` how many counted, ``dc`` the coefficient.
+    """
+
+    def __init__(self):
+        self.steps = zeros("i", SLOTS)
+        self.agree = True
+        self.samples = 0
+        self.dc = 0
+        self._pick = bytearray(WINDOW)
+        self._values = zeros("i", WINDOW + 1)
+        self._weights = zeros("i", WINDOW + 1)
+        self._order = array("B", bytes(WINDOW + 1))
+
+    def select(self, window, horizon, since):
+        """Choose the samples with my horizon heard at cycle ``since`` or later; returns how many."""
+        n = 0
+        horizon &= 0xFFFF
+        for i in range(window.n):
+            if window.horizon[i] == horizon and window.cycle[i] >= since and window.weight[i]:
+                self._pick[n] = i
+                n += 1
+        self.samples = n
+        return n
+
+    def run(self, window, settled, confidence, max_step, level=0):
+        """Compute the corrections of one cycle for the selected samples.
+
+        settled: my vector (raw); confidence 0..64; max_step: largest step (raw), below
+        max_allowed_shift; level: 0, or the one weight that every voice gets (a diverged node).
+        VaultGuard still has to allow the steps.
+        """
+        n = self.samples
+        values = self._values
+        weights = self._weights
+        pick = self._pick
+        noise = trust = 0
+        for i in range(n):
+            k = pick[i]
+            w = level or window.weight[k]
+            weights[i] = w
+            trust += w if w < 255 else 255
+            noise ^= window.noise[k]
+        weights[n] = level or own_weight(confidence)
+        trust //= n
+        confident = confidence >= CONFIDENT and not level
+        self.agree = True
+        for slot in range(window.slots):
+            mine = settled[slot]
+            same = True
+            least = most = mine
+            for i in range(n):
+                v = window.vector[pick[i] * window.slots + slot]
+                values[i] = v
+                if v != mine:
+                    same = False
+                    least = v if v < least else least
+                    most = v if v > most else most
+            self.steps[slot] = 0
+            if same:
+                continue
+            values[n] = mine
+            order_by_value(values, self._order, n + 1)
+            if confident:
+                d = weighted_median(values, weights, self._order, n + 1) - mine
+            else:
+                d = middle_mean(values, weights, self._order, n + 1, mine)
+            if d > 1 or d < -1:
+                self.agree = False
+            scatter = most - least > 8 * max_step
+            self.dc = coefficient(confidence if confident else 0, trust, scatter)
+            step = correction(
+                d, confidence if confident else 0, self.dc, dither_bits(noise, slot), max_step
+            )
+            self.steps[slot] = step
+        return self.agree
+
+
+def apply_step(settled, slot, step):
+    """Add a correction to a settled value, inside 0 .. MAX_RAW."""
+    v = settled[slot]
+    if step < 0:
+        v = v + step if v + step > 0 else 0
+    else:
+        v = add(v, step)
+    settled[slot] = v

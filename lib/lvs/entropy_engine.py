@@ -1,0 +1,122 @@
+"""Entropy engine: random bits, when an EP is sent (Trickle, RFC 6206), and what may be sent at all.
+
+The source of randomness is handed in; from its 30-bit seed everything here is deterministic.
+"""
+
+from .fixed import const, mix, ticks_diff
+
+I_MIN = 1000  # ms, Trickle's shortest interval
+I_MAX = 64000  # ms, its longest
+AGREEING = 4  # EPs heard that agree: say nothing (Trickle's k)
+ANY = 10  # EPs heard of any kind: enough for a window, say nothing
+
+_HEADERS = 28  # bytes of IPv4 and UDP around a frame
+_RESERVE = const(8000)  # bytes of burst in the governor's bucket
+
+
+class Noise:
+    """Random bits: a seeded generator re-seeded by fresh entropy for every EP nonce."""
+
+    def __init__(self, entropy):
+        self._entropy = entropy
+        self._state = entropy()
+
+    def nonce(self):
+        """A fresh 30-bit nonce, from the outside and the state."""
+        self._state = mix(self._state, self._entropy())
+        return mix(self._state, 0x1B873593)
+
+    def below(self, n):
+        """A number in 0 .. n - 1 for jitter and choices; n up to 2**15."""
+        self._state = mix(self._state, 0x2545F49)
+        return ((self._state >> 8) & 0x7FFF) * n >> 15
+
+
+class Trickle:
+    """When to send the next EP. All times are ticks (ms modulo 2**30)."""
+
+    def __init__(self, noise, now):
+        self._noise = noise
+        self.least = I_MIN  # longer in low power
+        self.reset_at = now
+        self._begin(now, I_MIN)
+
+    def restart(self, now):
+        """My own state is new: speak soon."""
+        self._begin(now, self.least)
+
+    def _begin(self, now, interval):
+        self.interval = interval
+        self._began = now
+        self._fire = self._noise.below(interval // 2) + (interval // 2)
+        self._fired = False
+        self.agreeing = self.others = 0
+
+    def hear(self, agrees):
+        """Count an EP of somebody else."""
+        if agrees:
+            self.agreeing += 1
+        else:
+            self.others += 1
+
+    def news(self, now, least):
+        """Something disagrees: back to a short interval, ``least`` ms at the shortest.
+
+        At most once in four of those intervals, since a liar can force news.
+        """
+        if self.interval <= least or ticks_diff(now, self.reset_at) < 4 * least:
+            return
+        self.reset_at = now
+        self._begin(now, least)
+
+    def poll(self, now):
+        """True when the EP of this interval is to be sent now."""
+        age = ticks_diff(now, self._began)
+        due = False
+        if not self._fired and age >= self._fire:
+            self._fired = True
+            due = self.agreeing < AGREEING and self.agreeing + self.others < ANY
+        if age >= self.interval:
+            self._begin(now, min(self.interval * 2, I_MAX))
+        return due
+
+    def wait(self, now):
+        """Milliseconds until poll() has something to do."""
+        left = (self.interval if self._fired else self._fire) - ticks_diff(now, self._began)
+        return left if left > 0 else 0
+
+
+class Governor:
+    """Keeps sent + received below a budget by making senders wait: a token bucket on both.
+
+    kb_per_min: 1000 bytes a minute. An eighth is kept back for what arrives before it is heard.
+    """
+
+    def __init__(self, kb_per_min, now):
+        self._per_s = kb_per_min * 1000 * 7 // (8 * 60)
+        self.full = min(_RESERVE, kb_per_min * 160)
+        self.tokens = self.full
+        self._at = now
+
+    def refill(self, now):
+        """Add what the time since the last call brings."""
+        ms = ticks_diff(now, self._at)
+        if ms < 0 or ms > 60000:
+            ms = 60000
+        gain = ms * self._per_s // 1000 if ms < 1000 else ms // 1000 * self._per_s
+        if gain > 64:  # in portions, so that rounding loses nothing to speak of
+            self._at = now
+            self.tokens = min(self.full, self.tokens + gain)
+
+    def spend(self, size):
+        """Book a datagram of ``size`` bytes, sent or received."""
+        self.tokens = max(-self.full, self.tokens - size - _HEADERS)
+
+    def ready(self, size, reserve=0):
+        """True when a frame of ``size`` bytes may be sent; ``reserve``: tokens to be left over."""
+        return self.tokens >= size + _HEADERS + reserve
+
+    def stretch(self):
+        """1, 2, 4, 8 or 16: by how much intervals are lengthened for want of tokens."""
+        left = self.tokens * 8 // self.full
+        return 1 if left >= 4 else 1 << (4 - left) if left > 0 else 16

@@ -1,0 +1,191 @@
+"""Gossip: which rows a node says, and when, for one shard.
+
+Three reasons to say a row: it is my own news; it is a rumour, learned lately and heard fewer than k
+times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's EP showed that it
+lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sections 8 and 11.
+"""
+
+from .fixed import ticks_diff
+from .state_shard import zeros
+
+RUMOURS = 32  # rows that wait to be passed on; older ones are left to anti-entropy
+_NEWS_MS = 400  # own news waits so long at most, so that contributions of one moment go together
+_NEWEST = 12  # rows of an answer that are the newest
+_REPLY_MS = 900  # answers wait a random time up to this, so that one of them is heard by the others
+
+
+class Gossip:
+    """What one shard has to say. shard: its rows; k: times a row is heard before it rests."""
+
+    def __init__(self, shard, k):
+        self.shard = shard
+        self.k = k
+        self.news = 0  # bit map of slots with own news
+        self.steps = 0  # bit map of slots with corrections to report
+        self.rumours = zeros("H", RUMOURS)
+        self.n = 0
+        self.due = None  # when the next SDM is to be said
+        self.since = None  # when it was first wanted
+        self.buckets = 0  # buckets somebody lacks rows of
+        self.reply_due = None
+        self.reply_to = None  # an address, or None: everybody
+        self.whole = False
+        self._cursor = self._left = 0
+
+    # --- what is to be said ---------------------------------------------------------------------
+
+    def own(self, slot, now, noise, stretch):
+        """My total in a slot grew."""
+        self.news |= 1 << slot
+        self._schedule(now, noise.below(_NEWS_MS) * stretch)
+
+    def corrected(self, now, noise):
+        """My drift took steps; the caller has set ``steps``."""
+        self._schedule(now, noise.below(_NEWS_MS))
+
+    def learned(self, p, now, noise, stretch, peers):
+        """The row at ring position p is new to me; others may lack it, too."""
+        if self.n < RUMOURS:
+            self.rumours[self.n] = p
+            self.n += 1
+        else:  # the newest matter most
+            self.rumours[noise.below(RUMOURS)] = p
+        # The more neighbours, the longer the wait, so that k of them suffice.
+        spread = 500 + 60 * peers
+        self._schedule(now, 100 + noise.below(min(spread, 16000)) * stretch)
+
+    def _schedule(self, now, delay):
+        if self.since is None:
+            self.since = now
+        if self.due is None or ticks_diff(self.due, now) > delay:
+            self.due = (now + delay) & 0x3FFFFFFF
+
+    def lacking(self, buckets, addr, whole, now, noise, stretch, peers):
+        """Somebody lacks rows in these buckets, or has rows that I lack.
+
+        addr: answer there alone, or None: everybody; whole: somebody without state asks for all.
+        Among many neighbours only some prepare an answer, and few do so while rumours, which
+        explain the difference, are still going round.
+        """
+        if not whole and addr is None:
+            odds = 6 * 256 // peers if peers > 6 else 256
+            if self.n:
+                odds >>= 2
+            if noise.below(256) >= odds:
+                return
+        if self.reply_due is None:
+            self.buckets = 0
+            self.whole = False
+            self.reply_due = (now + 50 + noise.below(_REPLY_MS) * stretch) & 0x3FFFFFFF
+            self.reply_to = addr
+        elif addr is None:
+            self.reply_to = None
+        if whole and not self.whole:
+            self.whole = True
+            self._left = self.shard.count
+        self.buckets |= buckets
+
+    def answered(self, buckets):
+        """Somebody else said all rows of these buckets."""
+        self.buckets &= ~buckets
+        if not self.buckets:
+            self.reply_due = None
+
+    def forget(self):
+        """Ring positions have changed: rumours are found again by their count."""
+        self.n = 0
+        shard = self.shard
+        for k in range(shard.count):
+            p = shard.position(k)
+            if shard.heard[p] == 0 and self.n < RUMOURS:
+                self.rumours[self.n] = p
+                self.n += 1
+        self.reply_due = None
+        self.buckets = 0
+
+    # --- saying it ----------------------------------------------------------------------------
+
+    def _relay(self, writer, p):
+        s = self.shard
+        return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.claimed[p])
+
+    def waited(self, now):
+        """Milliseconds that news or rumours have been waiting."""
+        return 0 if self.since is None else ticks_diff(now, self.since)
+
+    def fill_rumours(self, writer, k):
+        """Add rumours to a frame, the least heard first; drops those heard k times: they rest."""
+        shard = self.shard
+        i = 0
+        while i < self.n:
+            if shard.heard[self.rumours[i]] >= k:
+                self.n -= 1
+                self.rumours[i] = self.rumours[self.n]
+            else:
+                i += 1
+        for level in range(k):
+            for i in range(self.n):
+                p = self.rumours[i]
+                if shard.heard[p] == level:
+                    if not self._relay(writer, p):
+                        return
+                    # Its own mark, lifted below, so that a row is not said twice in a frame.
+                    shard.heard[p] = level | 0x80
+
+    def settle_marks(self):
+        """Count what fill_rumours said."""
+        shard = self.shard
+        for i in range(self.n):
+            p = self.rumours[i]
+            if shard.heard[p] & 0x80:
+                shard.heard[p] = (shard.heard[p] & 0x7F) + 1
+
+    def fill_reply(self, writer):
+        """Add rows of the lacking buckets; returns True when there is no more to say.
+
+        The newest rows are likeliest to be missing; the rest of the frame goes round through the
+        older ones, on from where the last answer stopped. Who wants all gets one whole turn.
+        """
+        count = self.shard.count
+        k = count
+        if not self.whole:
+            said = 0
+            while k > 0 and said < _NEWEST:
+                k -= 1
+                said += self._answer(writer, k) > 0
+            if k == 0:
+                return True
+            self._left = k
+        while self._left > 0:
+            if not 0 < self._cursor <= k:
+                self._cursor = k
+            if self._answer(writer, self._cursor - 1) < 0:
+                return not self.whole
+            self._cursor -= 1
+            self._left -= 1
+        return True
+
+    def _answer(self, writer, k):
+        """Say the k-th row if it is in a lacking bucket: 1 said, 0 not needed, -1 no room."""
+        shard = self.shard
+        p = shard.position(k)
+        if not self.buckets >> shard.bucket(p) & 1 or shard.about_to_fold(p):
+            return 0
+        return 1 if self._relay(writer, p) else -1
+
+    def rest(self, now, noise, stretch, peers):
+        """After a frame: when to say what is left."""
+        self.due = self.since = None
+        if self.news:
+            self._schedule(now, 500 + noise.below(_NEWS_MS) * stretch)
+        elif self.n:
+            self._schedule(now, 500 + noise.below(min(500 + 60 * peers, 16000)) * stretch)
+
+    def wait(self, now):
+        """Milliseconds until something is due, at most 60000."""
+        least = 60000
+        for due in (self.due, self.reply_due):
+            if due is not None:
+                left = ticks_diff(due, now)
+                least = left if left < least else least
+        return least if least > 0 else 0

@@ -1,0 +1,52 @@
+"""The mesh-wide logical clock: cycles that follow local ticks and are slewed towards the peers.
+
+It never goes back, and it advances at most twice as fast as local time, whoever asks for it
+(docs/protocol.md, section 9).
+"""
+
+from .config import CYCLE_MS
+from .fixed import ticks_diff
+
+_CATCH_UP = 4  # cycles counted at once after a stall; the rest is caught up by slewing
+
+
+class MeshClock:
+    """Counts cycles. now: local ticks (ms, modulo 2**30); cycle: where to begin."""
+
+    def __init__(self, now, cycle):
+        self.cycle = cycle
+        self._due = CYCLE_MS  # ms of this cycle's length
+        self._began = now
+        self.slew = 0  # +1: half-length cycles, -1: double-length, 0: as local time goes
+
+    def epoch(self):
+        """The epoch: 64 cycles."""
+        return self.cycle >> 6
+
+    def wait(self, now):
+        """Milliseconds until the next cycle begins."""
+        left = self._due - ticks_diff(now, self._began)
+        return left if left > 0 else 0
+
+    def advance(self, now):
+        """Begin the next cycle if it is due; returns True if it did."""
+        over = ticks_diff(now, self._began) - self._due
+        if over < 0:
+            return False
+        # A stalled node does not race through the cycles that it missed.
+        self._began = (now - (over if over < _CATCH_UP * CYCLE_MS else 0)) & 0x3FFFFFFF
+        self._due = CYCLE_MS // 2 if self.slew > 0 else CYCLE_MS * 2 if self.slew < 0 else CYCLE_MS
+        self.cycle += 1
+        return True
+
+    def steer(self, offset):
+        """Slew for a median offset of the peers (cycles, positive: they are ahead).
+
+        One cycle of difference is only phase; two and more are mended.
+        """
+        self.slew = 1 if offset > 1 else -1 if offset < -1 else 0
+
+    def adopt(self, cycle, now):
+        """Jump to a cycle: only for a node that has no state to defend."""
+        self.cycle = cycle
+        self._began = now

@@ -1,0 +1,167 @@
+"""Peers: the sessions heard of late, and the trust credit (TC) that each has earned.
+
+Trust is slow to earn and fast to lose, and only a confident node judges. Honest nodes agree to the
+bit, so even a lie just inside every threshold loses its voice (docs/protocol.md, section 6).
+"""
+
+from .fixed import const
+from .state_shard import zeros
+
+TC_START = 32
+TC_MAX = 255
+TRUSTED = 64  # from here on a session is no newcomer
+
+_UNHEARD = const(256)  # cycles after which a session may be replaced
+NONE = -1
+
+# what a sample is, measured against a confident node's settled vector
+EXACT = 1  # within one unit in every slot
+NEAR = 2  # within an epoch's budget
+FAR = 3  # within max_allowed_shift
+GROSS = 4
+
+
+class Peers:
+    """A fixed table of sessions. size: entries."""
+
+    def __init__(self, size):
+        self.size = size
+        self.n = 0
+        self.nonce = zeros("i", size)
+        self.start = zeros("H", size)
+        self.tc = bytearray(size)
+        self.key = zeros("i", size)  # its route
+        self.last = zeros("i", size)  # my cycle when last heard
+        self.cycle = zeros("i", size)  # the newest cycle it named
+        self.offset = zeros("h", size)  # its clock against mine, cycles
+        self.held = zeros("i", size)  # bit map of the shards it holds
+        self.vu = bytearray(size)  # contributions credited, up to 255
+        self._index = {}
+
+    def find(self, nonce):
+        """Index of a session, or NONE."""
+        return self._index.get(nonce, NONE)
+
+    def admit(self, nonce, start, key, cycle):
+        """Index of a session, entering it if it is new; NONE when there is no place for it.
+
+        Newcomers use at most a quarter of a crowded table and never push out a trusted session; a
+        route's new session takes the place of its own oldest newcomer.
+        """
+        i = self._index.get(nonce, NONE)
+        if i == NONE:
+            i = self._place(key, cycle)
+            if i == NONE:
+                return NONE
+            if i == self.n:
+                self.n += 1
+            else:
+                del self._index[self.nonce[i]]
+            self._index[nonce] = i
+            self.nonce[i] = nonce
+            self.start[i] = start
+            self.tc[i] = TC_START
+            self.cycle[i] = self.held[i] = 0
+            self.offset[i] = self.vu[i] = 0
+        self.key[i] = key
+        self.last[i] = cycle
+        return i
+
+    def _place(self, key, cycle):
+        newcomers = mine = 0
+        own = oldest = gone = NONE
+        for i in range(self.n):
+            new = self.tc[i] < TRUSTED
+            if cycle - self.last[i] > _UNHEARD and (
+                gone == NONE or self.last[i] < self.last[gone]
+            ):
+                gone = i
+            if not new:
+                continue
+            newcomers += 1
+            if oldest == NONE or self.last[i] < self.last[oldest]:
+                oldest = i
+            if self.key[i] == key:
+                mine += 1
+                if own == NONE or self.last[i] < self.last[own]:
+                    own = i
+        if mine >= 2:
+            return own
+        if self.n < self.size and (newcomers < self.size // 4 or self.n <= self.size // 2):
+            return self.n
+        if gone != NONE:
+            return gone
+        return oldest
+
+    def weight(self, i):
+        """Weight of a session's sample: its TC, up to doubled by what it has contributed."""
+        if i == NONE:
+            return 8
+        tc = self.tc[i]
+        return tc + (tc * self.vu[i] >> 8) if tc >= TRUSTED else tc
+
+    def judge(self, i, verdict):
+        """Adjust a session's TC for a sample: EXACT +8, NEAR costs an eighth, FAR a quarter,
+        GROSS three quarters at once."""
+        tc = self.tc[i]
+        if verdict == EXACT:
+            tc = tc + 8 if tc < TC_MAX - 8 else TC_MAX
+        elif verdict == NEAR:
+            tc -= (tc + 7) >> 3
+        elif verdict == FAR:
+            tc -= (tc + 3) >> 2
+        else:
+            tc >>= 2
+        self.tc[i] = tc if tc > 1 else 1
+
+    def doubt_all(self):
+        """Everybody back to the start: a diverged node must not be deaf."""
+        for i in range(self.n):
+            self.tc[i] = TC_START
+
+    def recent(self, cycle, within):
+        """Number of sessions heard in the last ``within`` cycles."""
+        n = 0
+        for i in range(self.n):
+            if cycle - self.last[i] <= within:
+                n += 1
+        return n
+
+    def trust(self):
+        """(number of trusted sessions, mean TC of all, 0..255)."""
+        trusted = total = 0
+        for i in range(self.n):
+            total += self.tc[i]
+            if self.tc[i] >= TRUSTED:
+                trusted += 1
+        return trusted, total // self.n if self.n else 0
+
+    def holders(self, shard, cycle, within):
+        """Number of sessions heard in the last ``within`` cycles that hold a shard."""
+        n = 0
+        for i in range(self.n):
+            if self.held[i] >> shard & 1 and cycle - self.last[i] <= within:
+                n += 1
+        return n
+
+    def clock_offset(self, own_weight, cycle, within):
+        """Weighted median of the peers' clocks against mine (cycles); mine has ``own_weight``.
+
+        Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
+        """
+        ahead = behind = close = 0
+        for i in range(self.n):
+            if cycle - self.last[i] > within:
+                continue
+            if self.offset[i] > 1:
+                ahead += self.tc[i]
+            elif self.offset[i] < -1:
+                behind += self.tc[i]
+            else:
+                close += self.tc[i]
+        close += own_weight
+        if ahead > behind + close:
+            return 2
+        if behind > ahead + close:
+            return -2
+        return 0

@@ -1,0 +1,287 @@
+"""Replica: one held shard with all that belongs to it, and what happens to it.
+
+State, budgets, samples, voices, confidence and gossip of a shard; hearing an EP, a row, a cycle, an
+epoch. It is handed what it needs and touches no network and no clock.
+"""
+
+from . import vaultguard
+from .drift_core import CONFIDENT, FULL, Window, apply_step, order_by_value, weighted_median
+from .fixed import serial_diff
+from .gossip import Gossip
+from .peers import EXACT, FAR, GROSS, NEAR
+from .routes import OTHERS
+from .state_shard import EXPIRED, GREW, NEW, SAME, Shard, zeros
+from .state_shard import FULL as RING_FULL
+from .voices import AGREED, DIVERGED, SPLIT, Voices
+from .voices import EXACT as VOICE_EXACT
+from .voices import NEAR as VOICE_NEAR
+from .voices import OFF as VOICE_OFF
+from .wire import SLOTS
+
+_MEMORY = 256  # cycles that a sample counts for the confident
+_FRESH = 2  # and for those that still move
+_GRACE = 64  # cycles after joining in which rows are credited without budget
+
+
+class Replica:
+    """One held shard of a node. config: Config; index: shard number; epoch: now."""
+
+    def __init__(self, config, index, epoch):
+        slots = min(SLOTS, len(config.channels) - SLOTS * index)
+        lifetime = config.session_epochs + config.horizon_epochs
+        self.config = config
+        self.index = index
+        self.shard = Shard(index, slots, config.rows, lifetime, epoch)
+        self.guard = vaultguard.ShardGuard(self.shard)
+        self.window = Window(slots)
+        self.voices = Voices(config.routes)
+        self.gossip = Gossip(self.shard, config.relays)
+        self.confidence = 0
+        self.established = False
+        self.verdict = AGREED
+        self.live = False  # has state that may be shown and compared
+        self.synced = False  # its rows were seen to equal a peer's
+        self.grace = 0  # cycle until which rows are credited without budget
+        self.refused = 0  # rows for which the ring had no room
+        self.expired = 0  # rows that came after their session was folded
+        self.max_step = 0  # largest correction ever taken, raw
+        self.steps = zeros("i", slots)  # the newest correction, for the SDM
+        self._quiet = False  # nothing new since the last drift, which changed nothing
+
+    def first_channel(self):
+        """Number of the channel in slot 0."""
+        return self.index * SLOTS
+
+    # --- starting -----------------------------------------------------------------------------
+
+    def go_live(self, cycle):
+        """Show what there is. Rows are taken without budget for an epoch: nothing to defend yet."""
+        self.live = True
+        self.guard.new_epoch()
+        self.grace = 0 if self.established else cycle + _GRACE
+
+    def adopt(self, epoch, cycle):
+        """Take over the median of the samples with the commonest horizon; False without any."""
+        w = self.window
+        best = votes = 0
+        for i in range(w.n):
+            n = 0
+            for j in range(w.n):
+                n += w.horizon[j] == w.horizon[i]
+            if n > votes:
+                best, votes = w.horizon[i], n
+        if not votes:
+            return False
+        n = 0
+        values = zeros("i", votes)
+        weights = zeros("i", votes)
+        order = bytearray(votes)
+        vector = zeros("i", w.slots)
+        for s in range(w.slots):
+            n = 0
+            for i in range(w.n):
+                if w.horizon[i] == best:
+                    values[n] = w.vector[i * w.slots + s]
+                    weights[n] = 1
+                    n += 1
+            order_by_value(values, order, n)
+            vector[s] = weighted_median(values, weights, order, n)
+        horizon = epoch - serial_diff(epoch & 0xFFFF, best)
+        self.shard.adopt(vector, horizon, epoch)
+        self.gossip.forget()
+        self.voices.forget()
+        self.confidence = 0
+        self.established = False
+        self.verdict = AGREED
+        self._quiet = False
+        self.go_live(cycle)
+        return True
+
+    def establish(self):
+        """Full confidence at once: for a state that is known to be the mesh's."""
+        self.confidence = FULL
+        self.established = True
+        self.guard.new_epoch()
+
+    # --- hearing ------------------------------------------------------------------------------
+
+    def offer(self, frame, route, cycle):
+        """Keep a sample while there is no state to compare it with."""
+        self.window.put(
+            frame.nonce, route, cycle, frame.noise, frame.horizon, 32, frame.vector
+        )
+
+    def _measure(self, vector):
+        """How far a sample is from mine: (voice, judgement), the worst slot decides."""
+        settled = self.shard.settled
+        limit = self.guard.limit
+        gross = self.config.max_allowed_shift
+        voice = VOICE_EXACT
+        verdict = EXACT
+        below = False
+        for s in range(self.shard.slots):
+            d = vector[s] - settled[s]
+            if d == 0:
+                continue
+            m = -d if d < 0 else d
+            if m > limit[s]:
+                voice = VOICE_OFF
+                below = below or d < 0
+                verdict = GROSS if m > gross else FAR if verdict < FAR else verdict
+            else:
+                voice = VOICE_NEAR if voice == VOICE_EXACT else voice
+                if m > 1 and verdict == EXACT:
+                    verdict = NEAR
+        return voice, verdict, below
+
+    def sample(self, frame, peers, peer, routes, route, cycle):
+        """Take an EP's settled vector into account; returns True if it agrees within a unit."""
+        shard = self.shard
+        if frame.horizon != shard.horizon & 0xFFFF:
+            return False
+        voice, verdict, below = self._measure(frame.vector)
+        self.voices.hear(route, voice, shard.epoch)
+        if self.confidence >= CONFIDENT and self.verdict != DIVERGED:
+            vaultguard.note_sample(routes, route, below)
+            if peer >= 0:
+                peers.judge(peer, verdict)
+        weight = peers.weight(peer)
+        if routes.below[route] >= vaultguard.SUSPECT:
+            weight >>= 1
+        if self.window.put(
+            frame.nonce, route, cycle, frame.noise, frame.horizon, weight, frame.vector
+        ):
+            self._quiet = False
+        return verdict == EXACT
+
+    def lacking(self, frame):
+        """Bit map of the buckets in which an EP's digests differ from mine; None: incomparable."""
+        shard = self.shard
+        if frame.cycle >> 6 != shard.epoch or frame.horizon != shard.horizon & 0xFFFF:
+            return None
+        bits = 0
+        for b in range(8):
+            if frame.digests[b] != shard.digests[b]:
+                bits |= 1 << b
+        if not bits:
+            self.synced = True
+        return bits
+
+    def row(self, start, nonce, slot, total, routes, route, cycle):
+        """Learn a row; returns what Shard.merge did, and its ring position or -1."""
+        shard = self.shard
+        did = shard.merge(start, nonce, slot, total, route)
+        if did == SAME:
+            p = shard.find(start, nonce, slot)
+            if p >= 0 and shard.heard[p] < 100:
+                shard.heard[p] += 1
+            return did, p
+        if did == GREW or did == NEW:
+            p = shard.find(start, nonce, slot)
+            shard.heard[p] = 1
+            if cycle < self.grace:
+                shard.credit(p, shard.claimed[p] - shard.credited[p])
+            else:
+                cfg = self.config
+                vaultguard.credit_row(
+                    shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget
+                )
+            return did, p
+        if did == RING_FULL:
+            self.refused += 1
+        elif did == EXPIRED:
+            self.expired += 1
+        return did, -1
+
+    def own_row(self, session, channel):
+        """My own total grew: it counts at once. False when the ring is full."""
+        shard = self.shard
+        slot = channel - self.first_channel()
+        did = shard.merge(session.start, session.nonce, slot, session.total[channel], OTHERS)
+        if did == RING_FULL:
+            return False
+        p = shard.find(session.start, session.nonce, slot)
+        if p >= 0:
+            shard.credit(p, shard.claimed[p] - shard.credited[p])
+        return True
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def cycle(self, drift, cycle):
+        """One drift cycle; returns True if settled moved. drift: the node's Drift."""
+        if not self.live:
+            return False
+        if self._quiet and self.verdict == AGREED:
+            if self.window.n:
+                self._gain()
+            return False
+        diverged = self.verdict == DIVERGED
+        split = self.verdict == SPLIT and cycle & 15 == 0
+        moving = self.confidence < CONFIDENT and not self._quiet and not diverged
+        since = cycle - (_FRESH if moving else _MEMORY)
+        window = self.window
+        if not drift.select(window, self.shard.horizon, since):
+            self._quiet = window.n == 0
+            return False
+        limit = 1 if split else self.config.max_allowed_shift - 1
+        level = 32 if diverged or split else 0
+        agree = drift.run(window, self.shard.settled, self.confidence, limit, level)
+        moved = self._take(drift.steps)
+        if diverged:
+            self.confidence = 0
+        elif agree:
+            self._gain()
+        elif self.confidence:
+            self.confidence -= 1
+        self._quiet = agree and not moved
+        return moved
+
+    def _gain(self):
+        if self.confidence < FULL:
+            self.confidence += 1
+            if self.confidence == FULL and not self.established:
+                self.established = True
+                self.guard.new_epoch()
+
+    def _take(self, steps):
+        moved = False
+        bits = 0
+        for s in range(self.shard.slots):
+            step = steps[s]
+            if step and self.established:
+                step = self.guard.allow(s, step)
+            self.steps[s] = step
+            if step:
+                apply_step(self.shard.settled, s, step)
+                moved = True
+                bits |= 1 << s
+                size = -step if step < 0 else step
+                if size > self.max_step:
+                    self.max_step = size
+        self.gossip.steps = bits
+        return moved
+
+    def next_epoch(self, epoch, cycle, routes, peers):
+        """Fold, renew budgets, credit what waited, ask who agrees with me."""
+        shard = self.shard
+        before = self.steps
+        for s in range(shard.slots):
+            before[s] = shard.settled[s]
+        horizon = shard.horizon
+        if shard.advance(epoch):
+            self.gossip.forget()
+        # Whoever was heard folds the same rows: the samples stay comparable.
+        self.window.fold(horizon, shard.horizon, before, shard.settled)
+        self._quiet = False
+        self.window.expire(cycle - _MEMORY)
+        self.guard.new_epoch()
+        cfg = self.config
+        vaultguard.credit_waiting(shard, self.guard, routes, cfg.route_budget, cfg.shard_budget)
+        if not self.live:
+            return
+        was = self.verdict
+        self.verdict = self.voices.verdict(epoch)
+        if self.verdict == DIVERGED:
+            self.confidence = 0
+            if was != DIVERGED:
+                peers.doubt_all()

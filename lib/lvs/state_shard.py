@@ -1,0 +1,241 @@
+"""A shard: the settled vector and the ring of rows that are not folded yet.
+
+A row is one session's running total in one slot: ``credited <= claimed``, both only grow, so that
+merging rows is commutative, associative and idempotent (a grow-only counter). ``value = settled +
+sum of credited``. Folding moves a finished session's credit from its rows to ``settled`` and never
+changes ``value``. All records lie in arrays allocated once (docs/protocol.md, section 3).
+"""
+
+from array import array
+
+from .fixed import add, hash16, mix, serial_diff
+from .wire import BUCKETS
+
+# what merge() did
+SAME = 0  # the total was known already
+GREW = 1  # a known row grew
+NEW = 2  # a row was added
+OLD = 3  # a smaller total than the known one
+EXPIRED = 4  # the session is past the horizon
+FUTURE = 5  # the session begins after the next epoch
+FULL = 6  # no room: refused
+
+
+def zeros(kind, n):
+    """An array of n zeros; kind "i" (32 bits), "h" or "H" (16)."""
+    return array(kind, bytes(n * (4 if kind == "i" else 2)))
+
+
+class Shard:
+    """State of one shard.
+
+    index: shard number; slots: channels in it (1..16); capacity: rows that fit; lifetime: epochs
+    from a session's start until it is folded (SESSION_EPOCHS + HORIZON_EPOCHS); epoch: now.
+    """
+
+    def __init__(self, index, slots, capacity, lifetime, epoch):
+        self.index = index
+        self.slots = slots
+        self.capacity = capacity
+        self.lifetime = lifetime
+        self.settled = zeros("i", slots)
+        self.inflow = zeros("i", slots)  # sum of credited rows per slot
+        self.horizon = epoch - lifetime - 1  # sessions that began up to here are folded
+        self.epoch = epoch
+        # the ring: records head .. head + count - 1, modulo capacity
+        self.head = self.count = 0
+        self.nonce = zeros("i", capacity)
+        self.start = zeros("H", capacity)
+        self.slot = bytearray(capacity)
+        self.claimed = zeros("i", capacity)
+        self.credited = zeros("i", capacity)
+        self.heard = bytearray(capacity)  # times the present total was heard or said
+        self.via = bytearray(capacity)  # route that is charged for the row's increase
+        self.waiting = 0  # rows with credited < claimed
+        size = 32
+        while size < 2 * capacity:
+            size *= 2
+        self._table = zeros("H", size)  # open addressing: ring position + 1, or 0
+        self.digests = zeros("H", BUCKETS)
+
+    def value(self, slot):
+        """Raw value of a slot: settled + credited, saturating."""
+        return add(self.settled[slot], self.inflow[slot])
+
+    def adopt(self, vector, horizon, epoch):
+        """Take over a settled vector (raw) and its horizon; rows that it contains already go."""
+        for i in range(self.slots):
+            self.settled[i] = vector[i]
+        self.epoch = epoch
+        self.horizon = horizon
+        self._sweep(False)
+        self._redigest()
+
+    # --- rows ---------------------------------------------------------------------------------
+
+    def _probe(self, start, nonce, slot):
+        """Index in the hash table of a row's entry, or of the free place where it belongs."""
+        table = self._table
+        mask = len(table) - 1
+        i = (nonce ^ (nonce >> 13) ^ (start * 31) ^ (slot * 1031)) & mask
+        while True:
+            p = table[i]
+            if p == 0:
+                return i
+            p -= 1
+            if self.nonce[p] == nonce and self.slot[p] == slot and self.start[p] == start:
+                return i
+            i = (i + 1) & mask
+
+    def find(self, start, nonce, slot):
+        """Ring position of a row, or -1."""
+        return self._table[self._probe(start, nonce, slot)] - 1
+
+    def position(self, k):
+        """Ring position of the k-th oldest row, 0 <= k < count."""
+        p = self.head + k
+        return p - self.capacity if p >= self.capacity else p
+
+    def merge(self, start, nonce, slot, total, via):
+        """Learn that a session's running total is at least ``total`` (raw).
+
+        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE or
+        FULL. ``credited`` is left alone: VaultGuard decides when a claim counts.
+        """
+        i = self._probe(start, nonce, slot)
+        p = self._table[i] - 1
+        if p >= 0:
+            known = self.claimed[p]
+            if total <= known:
+                return SAME if total == known else OLD
+            if self.credited[p] == known:
+                self.waiting += 1
+            self._toggle(p, -1)
+            self.claimed[p] = total
+            self._toggle(p, 1)
+            self.heard[p] = 0
+            self.via[p] = via
+            return GREW
+        if serial_diff(start, self.horizon) <= 0:
+            return EXPIRED
+        if serial_diff(start, self.epoch) > 1:
+            return FUTURE
+        if total == 0:
+            return SAME
+        if self.count >= self.capacity:
+            return FULL
+        p = self.position(self.count)
+        self.count += 1
+        self.nonce[p] = nonce
+        self.start[p] = start
+        self.slot[p] = slot
+        self.claimed[p] = total
+        self.credited[p] = 0
+        self.heard[p] = 0
+        self.via[p] = via
+        self._table[i] = p + 1
+        self.waiting += 1
+        self._toggle(p, 1)
+        return NEW
+
+    def credit(self, p, amount):
+        """Let ``amount`` raw of the claim at ring position p count."""
+        credited = self.credited[p] + amount
+        self.credited[p] = credited
+        slot = self.slot[p]
+        self.inflow[slot] = add(self.inflow[slot], amount)
+        if credited == self.claimed[p]:
+            self.waiting -= 1
+
+    # --- digests ------------------------------------------------------------------------------
+
+    def bucket(self, p):
+        """Digest bucket (0..7) of the row at ring position p."""
+        nonce = self.nonce[p]
+        return (nonce ^ (nonce >> 7) ^ self.slot[p]) & (BUCKETS - 1)
+
+    def about_to_fold(self, p):
+        """True within an epoch of folding, when clocks may disagree on whether the row is there."""
+        return serial_diff(self.epoch, self.start[p]) >= self.lifetime
+
+    def _toggle(self, p, sign):
+        """Add (1) or remove (-1) a row's hash from its bucket's digest."""
+        if self.about_to_fold(p):
+            return
+        h = mix(self.epoch & 0xFFFF, self.nonce[p])
+        h = mix(h, self.claimed[p])
+        h = hash16(mix(h, (self.start[p] << 4) | self.slot[p]))
+        b = self.bucket(p)
+        self.digests[b] = (self.digests[b] + sign * h) & 0xFFFF
+
+    def _redigest(self):
+        for b in range(BUCKETS):
+            self.digests[b] = 0
+        for k in range(self.count):
+            self._toggle(self.position(k), 1)
+
+    def _reindex(self):
+        table = self._table
+        for i in range(len(table)):
+            table[i] = 0
+        for k in range(self.count):
+            p = self.position(k)
+            table[self._probe(self.start[p], self.nonce[p], self.slot[p])] = p + 1
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def advance(self, epoch):
+        """Go to a later epoch and fold what is due. Returns the number of rows folded."""
+        self.epoch = epoch
+        horizon = epoch - self.lifetime - 1
+        folded = 0
+        if horizon > self.horizon:
+            self.horizon = horizon
+            folded = self._sweep(True)
+        self._redigest()  # the digests' salt is the epoch
+        return folded
+
+    def _gone(self, p):
+        """True when the row at p is past the horizon (or from a clock that was wrong)."""
+        start = self.start[p]
+        return serial_diff(start, self.horizon) <= 0 or serial_diff(start, self.epoch) > 1
+
+    def _sweep(self, settle):
+        """Remove the rows past the horizon, into ``settled`` if told so; returns how many.
+
+        One turn of the ring: each row at the head goes, or moves to the tail. inflow is summed
+        anew, since a saturated sum cannot be subtracted from.
+        """
+        gone = 0
+        for k in range(self.count):
+            gone += self._gone(self.position(k))
+        if not gone:
+            return 0
+        for slot in range(self.slots):
+            self.inflow[slot] = 0
+        self.waiting = 0
+        for _ in range(self.count):
+            p = self.head
+            self.head = self.position(1)
+            self.count -= 1
+            into = self.settled if self._gone(p) else self.inflow
+            if into is self.inflow or settle:
+                slot = self.slot[p]
+                into[slot] = add(into[slot], self.credited[p])
+            if into is self.inflow:
+                self.waiting += self.credited[p] < self.claimed[p]
+                self._append_copy(p)
+        self._reindex()
+        return gone
+
+    def _append_copy(self, p):
+        q = self.position(self.count)
+        self.count += 1
+        if q != p:
+            self.nonce[q] = self.nonce[p]
+            self.start[q] = self.start[p]
+            self.slot[q] = self.slot[p]
+            self.claimed[q] = self.claimed[p]
+            self.credited[q] = self.credited[p]
+            self.heard[q] = self.heard[p]
+            self.via[q] = self.via[p]

@@ -1,0 +1,66 @@
+"""Voices: who, of all routes heard in four epochs, holds what I hold (specification 10, divergence).
+
+Trust makes an established mesh deaf to a camp that disagrees, so healing must not depend on trust:
+one voice a route, my own included. docs/protocol.md, section 6.
+"""
+
+from .fixed import const
+from .routes import OTHERS
+from .state_shard import zeros
+
+EPOCHS = 4  # a voice counts this long
+
+SILENT = 0
+EXACT = 1  # within one unit of mine in every slot
+NEAR = 2  # within one epoch's budget
+OFF = 3
+
+AGREED = 0  # nothing to heal
+SPLIT = 1  # most are near, but too few agree: a unit now and then
+DIVERGED = 2  # most are off: drift towards the middle of all voices
+
+_QUORUM = const(55)  # per cent
+
+
+class Voices:
+    """One voice a route for one shard. size: entries of the route table."""
+
+    def __init__(self, size):
+        self._voice = bytearray(size)
+        self._epoch = zeros("i", size)
+
+    def hear(self, route, voice, epoch):
+        """Keep what a route's newest sample says; the shared entry has no voice."""
+        if route != OTHERS:
+            self._voice[route] = voice
+            self._epoch[route] = epoch
+
+    def tally(self, epoch):
+        """(exact, near, off) among the voices of the last four epochs, without my own."""
+        exact = near = off = 0
+        for i in range(len(self._voice)):
+            v = self._voice[i]
+            if v == SILENT or epoch - self._epoch[i] >= EPOCHS:
+                continue
+            if v == EXACT:
+                exact += 1
+            elif v == NEAR:
+                near += 1
+            else:
+                off += 1
+        return exact, near, off
+
+    def verdict(self, epoch):
+        """AGREED, SPLIT or DIVERGED."""
+        exact, near, off = self.tally(epoch)
+        total = exact + near + off + 1
+        if (exact + near + 1) * 100 < _QUORUM * total:
+            return DIVERGED
+        if (exact + 1) * 100 < _QUORUM * total:
+            return SPLIT
+        return AGREED
+
+    def forget(self):
+        """Nobody has said anything yet."""
+        for i in range(len(self._voice)):
+            self._voice[i] = SILENT

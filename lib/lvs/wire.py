@@ -1,0 +1,329 @@
+"""Wire format: the entropy packet (EP) and the state diff message (SDM).
+
+Little-endian, at most 250 bytes, no field above 30 bits (docs/protocol.md, section 4, has the
+byte layouts). Encoders write into a buffer that the caller owns; the decoder reads into one
+preallocated Frame. A frame is hostile until ``Frame.decode`` has returned "".
+"""
+
+from array import array
+
+from .fixed import MAX_RAW, const
+
+try:
+    from binascii import crc_hqx as _crc_hqx  # CPython's C version of the same polynomial
+except ImportError:
+    _crc_hqx = None
+
+MAX_FRAME = 250
+EP = 1
+SDM = 2
+VERSION = 1
+
+# EP flags
+LOW_POWER = 1  # long intervals: answer late, expect little
+RECOVERING = 2  # the sender's state is not to be used
+JOINING = 4  # the sender has no state yet
+WANT = 8  # please send this shard: its settled vector and its rows
+VALUE = 16  # the vector holds values, for a reader; it is not a sample
+DIRECT = 32  # said to one address alone: answer there
+ALL_FLAGS = 63
+
+SLOTS = 16  # channels in a shard
+BUCKETS = 8  # digests in an EP
+MAX_RELAYS = 25  # (250 - 24) // 9
+
+_MAGIC = const(0x4C)  # "L"
+_HEAD = const(17)
+_EP_FIX = const(45)
+_SDM_FIX = const(22)
+_CRC = const(2)
+
+
+def _make_table():
+    table = array("H", bytes(512))
+    for i in range(256):
+        c = i << 8
+        for _ in range(8):
+            c = ((c << 1) ^ 0x1021) & 0xFFFF if c & 0x8000 else c << 1
+        table[i] = c
+    return table
+
+
+_TABLE = None if _crc_hqx else _make_table()
+
+
+def crc16(data, n):
+    """CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) of the first n bytes."""
+    if _crc_hqx:
+        return _crc_hqx(bytes(memoryview(data)[:n]), 0xFFFF)
+    table = _TABLE
+    c = 0xFFFF
+    for i in range(n):
+        c = ((c << 8) & 0xFF00) ^ table[(c >> 8) ^ data[i]]
+    return c
+
+
+def put16(buf, i, v):
+    """Store 16 bits at offset i."""
+    buf[i] = v & 0xFF
+    buf[i + 1] = (v >> 8) & 0xFF
+
+
+def put30(buf, i, v, top=0):
+    """Store 30 bits at offset i, with two more bits on top."""
+    buf[i] = v & 0xFF
+    buf[i + 1] = (v >> 8) & 0xFF
+    buf[i + 2] = (v >> 16) & 0xFF
+    buf[i + 3] = (v >> 24) | (top << 6)
+
+
+def get16(buf, i):
+    """The 16 bits at offset i."""
+    return buf[i] | (buf[i + 1] << 8)
+
+
+def get30(buf, i):
+    """The low 30 bits of the four bytes at offset i."""
+    return buf[i] | (buf[i + 1] << 8) | (buf[i + 2] << 16) | ((buf[i + 3] & 0x3F) << 24)
+
+
+def _head(buf, kind, tag, start, nonce, cycle, shard):
+    buf[0] = _MAGIC
+    buf[1] = (VERSION << 4) | kind
+    put30(buf, 2, tag)
+    put16(buf, 6, start)
+    put30(buf, 8, nonce)
+    put30(buf, 12, cycle)
+    buf[16] = shard
+
+
+def _seal(buf, n):
+    put16(buf, n, crc16(buf, n))
+    return n + _CRC
+
+
+def encode_ep(
+    buf, tag, start, nonce, cycle, shard, noise, horizon, flags, load, held, digests, vector, count
+):
+    """Write an entropy packet into buf; returns its length.
+
+    tag, nonce, cycle, noise, held: 30 bits; start, horizon: 16; flags, load, shard: 8;
+    digests: 8 x 16 bits; vector: the first ``count`` (1..16) raw values.
+    """
+    _head(buf, EP, tag, start, nonce, cycle, shard)
+    put30(buf, 17, noise)
+    put16(buf, 21, horizon)
+    buf[23] = flags
+    buf[24] = load
+    put30(buf, 25, held)
+    for i in range(BUCKETS):
+        put16(buf, 29 + 2 * i, digests[i])
+    for i in range(count):
+        put30(buf, _EP_FIX + 4 * i, vector[i])
+    return _seal(buf, _EP_FIX + 4 * count)
+
+
+class SdmWriter:
+    """Builds a state diff message in place: begin, own rows, relayed rows, corrections, end.
+
+    Each adder returns False, and writes nothing, when the frame has no room for the record.
+    """
+
+    def __init__(self):
+        self.buf = bytearray(MAX_FRAME)
+        self.n = 0
+        self.epoch = 0
+        self._most = MAX_FRAME
+
+    def begin(self, tag, start, nonce, cycle, shard, weight):
+        """Start a frame; weight is the sender's Q8 drift coefficient for the shard."""
+        buf = self.buf
+        _head(buf, SDM, tag, start, nonce, cycle, shard)
+        buf[17] = weight
+        buf[18] = buf[19] = buf[20] = buf[21] = 0
+        self.n = _SDM_FIX
+        self.epoch = cycle >> 6
+        self._most = MAX_FRAME
+
+    def limit(self, size):
+        """Let the frame become ``size`` bytes at most."""
+        self._most = min(size, MAX_FRAME)
+
+    def answers(self, buckets):
+        """Name the digest buckets that this frame answers."""
+        self.buf[21] = buckets
+
+    def _room(self, size):
+        return self.n + size <= self._most - _CRC
+
+    def own(self, slot, total):
+        """The sender's own running total (raw) in a slot."""
+        if not self._room(5):
+            return False
+        buf = self.buf
+        buf[self.n] = slot
+        put30(buf, self.n + 1, total)
+        self.n += 5
+        buf[18] += 1
+        return True
+
+    def relay(self, nonce, start, slot, total):
+        """Another session's running total. False also when its age does not fit a byte."""
+        age = (self.epoch + 1 - start) & 0xFFFF
+        if age > 255 or not self._room(9):
+            return False
+        buf = self.buf
+        put30(buf, self.n, nonce, slot & 3)
+        put30(buf, self.n + 4, total, slot >> 2)
+        buf[self.n + 8] = age
+        self.n += 9
+        buf[19] += 1
+        return True
+
+    def correction(self, slot, step):
+        """A signed step (raw, 16 bits) that the sender's drift just took."""
+        if not self._room(3):
+            return False
+        buf = self.buf
+        buf[self.n] = slot
+        put16(buf, self.n + 1, step & 0xFFFF)
+        self.n += 3
+        buf[20] += 1
+        return True
+
+    def empty(self):
+        """True when the frame carries no record yet."""
+        return self.n == _SDM_FIX
+
+    def end(self):
+        """Seal the frame; returns its length."""
+        return _seal(self.buf, self.n)
+
+
+class Frame:
+    """One decoded datagram. Fields hold the last frame for which decode returned ""."""
+
+    def __init__(self):
+        self.kind = self.start = self.nonce = self.cycle = self.shard = 0
+        # EP
+        self.noise = self.horizon = self.flags = self.load = self.held = self.count = 0
+        self.digests = array("H", bytes(2 * BUCKETS))
+        self.vector = array("i", bytes(4 * SLOTS))
+        # SDM
+        self.weight = self.buckets = self.owns = self.relays = self.corrections = 0
+        self.own_slot = bytearray(SLOTS)
+        self.own_total = array("i", bytes(4 * SLOTS))
+        self.relay_nonce = array("i", bytes(4 * MAX_RELAYS))
+        self.relay_total = array("i", bytes(4 * MAX_RELAYS))
+        self.relay_start = array("H", bytes(2 * MAX_RELAYS))
+        self.relay_slot = bytearray(MAX_RELAYS)
+        self.correction_slot = bytearray(SLOTS)
+        self.correction_step = array("i", bytes(4 * SLOTS))
+        self._last = None
+        self._key = 0
+        self._reason = ""
+
+    def decode(self, data, tag, channels):
+        """Check a datagram and read it; returns "" or the reason why it was dropped.
+
+        data: bytes-like; tag: my mesh tag; channels: how many channels the mesh has (it fixes
+        the shards and the length of their vectors). Reasons: short, magic, version, tag,
+        checksum, malformed. Never raises on any bytes.
+        """
+        # A simulator hands the same object to many nodes that share one Frame.
+        if data is self._last and tag == self._key:
+            return self._reason
+        self._reason = self._decode(data, tag, channels)
+        self._last = data if isinstance(data, bytes) else None
+        self._key = tag
+        return self._reason
+
+    def _decode(self, data, tag, channels):
+        n = len(data)
+        if n < _SDM_FIX + _CRC:
+            return "short"
+        if data[0] != _MAGIC:
+            return "magic"
+        kind = data[1] & 15
+        if data[1] >> 4 != VERSION:
+            return "version"
+        if get30(data, 2) != tag or data[5] > 0x3F:
+            return "tag"
+        if n > MAX_FRAME:
+            return "malformed"
+        if crc16(data, n - _CRC) != get16(data, n - _CRC):
+            return "checksum"
+        count = channels - SLOTS * data[16]
+        if count <= 0 or data[11] > 0x3F or data[15] > 0x3F:
+            return "malformed"
+        self.kind = kind
+        self.start = get16(data, 6)
+        self.nonce = get30(data, 8)
+        self.cycle = get30(data, 12)
+        self.shard = data[16]
+        self.count = count if count < SLOTS else SLOTS
+        if kind == EP:
+            return self._decode_ep(data, n)
+        if kind == SDM:
+            return self._decode_sdm(data, n)
+        return "malformed"
+
+    def _decode_ep(self, data, n):
+        count = self.count
+        if n != _EP_FIX + 4 * count + _CRC:
+            return "malformed"
+        if data[20] > 0x3F or data[28] > 0x3F or data[23] > ALL_FLAGS:
+            return "malformed"
+        self.noise = get30(data, 17)
+        self.horizon = get16(data, 21)
+        self.flags = data[23]
+        self.load = data[24]
+        self.held = get30(data, 25)
+        for i in range(BUCKETS):
+            self.digests[i] = get16(data, 29 + 2 * i)
+        for i in range(count):
+            j = _EP_FIX + 4 * i
+            if data[j + 3] > 0x3F:
+                return "malformed"
+            self.vector[i] = get30(data, j)
+        return ""
+
+    def _decode_sdm(self, data, n):
+        owns = data[18]
+        relays = data[19]
+        corrections = data[20]
+        if n != _SDM_FIX + 5 * owns + 9 * relays + 3 * corrections + _CRC:
+            return "malformed"
+        count = self.count
+        if owns > count or corrections > count or relays > MAX_RELAYS:
+            return "malformed"
+        self.weight = data[17]
+        self.buckets = data[21]
+        self.owns = owns
+        self.relays = relays
+        self.corrections = corrections
+        j = _SDM_FIX
+        for i in range(owns):
+            if data[j] >= count or data[j + 4] > 0x3F:
+                return "malformed"
+            self.own_slot[i] = data[j]
+            self.own_total[i] = get30(data, j + 1)
+            j += 5
+        epoch = self.cycle >> 6
+        for i in range(relays):
+            slot = (data[j + 3] >> 6) | ((data[j + 7] >> 6) << 2)
+            if slot >= count:
+                return "malformed"
+            self.relay_slot[i] = slot
+            self.relay_nonce[i] = get30(data, j)
+            self.relay_total[i] = get30(data, j + 4)
+            self.relay_start[i] = (epoch + 1 - data[j + 8]) & 0xFFFF
+            j += 9
+        for i in range(corrections):
+            if data[j] >= count:
+                return "malformed"
+            step = get16(data, j + 1)
+            self.correction_slot[i] = data[j]
+            self.correction_step[i] = step - 0x10000 if step & 0x8000 else step
+            j += 3
+        return ""
