@@ -1,7 +1,8 @@
 """Sender: what a node says, to whom, and when the governor lets it.
 
-EPs by Trickle, SDMs for news and rumours, answers to whoever lacks rows or wants a shard. An answer
-to an address is never larger than what that address sent (docs/protocol.md, sections 8 and 11).
+EPs by Trickle, SDMs for news and rumours, answers to whoever lacks rows or wants a shard. An
+answer to an address is never larger than what that address sent (docs/protocol.md, sections 8
+and 11).
 """
 
 from .fixed import MAX_RAW, ticks_diff
@@ -119,7 +120,7 @@ class Sender:
         if index is None:
             index, flags = self._pick()
         n = self._encode(index, flags)
-        if not node.governor.ready(n):
+        if not node.governor.ready(n, node.governor.full // 4):
             return
         self._spread(self._buf, n)
         self._said += 1
@@ -212,7 +213,8 @@ class Sender:
 
     def corrected(self, r, now):
         """Drift moved a shard: say so where there is room and few others do."""
-        if self.corrections < _CORRECTIONS and self.node.governor.stretch() == 1:
+        few = self.node.noise.below(8 + self._neighbours()) < 8
+        if few and self.corrections < _CORRECTIONS and self.node.governor.stretch() == 1:
             r.gossip.corrected(now, self.node.noise)
         self.corrections = 0
 
@@ -262,7 +264,16 @@ class Sender:
         node = self.node
         g = r.gossip
         patient = g.waited(now) < _PATIENCE_MS
-        if node.flags() & WANT or patient and not node.governor.ready(MAX_FRAME // 2):
+        if g.steps and not g.news and not g.n:
+            if self.corrections >= _CORRECTIONS or node.governor.stretch() > 1:
+                g.steps = 0
+                g.rest(now, node.noise, 1, 0)
+                return
+        elif not g.news and not g.may_speak(now, node.noise, self._neighbours()):
+            return
+        # Rumours leave room for news, on which they ride.
+        reserve = 0 if g.news else node.governor.full // 2
+        if node.flags() & WANT or patient and not node.governor.ready(MAX_FRAME // 2, reserve):
             g.due = (now + 250 + node.noise.below(1000)) & MAX_RAW
             return
         w = self._begin(r.index, self._weight(r))
@@ -290,7 +301,7 @@ class Sender:
         node = self.node
         g = r.gossip
         to = g.reply_to
-        if not node.governor.ready(MAX_FRAME, 0 if g.whole else node.governor.full // 4):
+        if not node.governor.ready(MAX_FRAME, 0 if g.whole else node.governor.full // 2):
             g.reply_due = (now + 500 + node.noise.below(1000)) & MAX_RAW
             return
         w = self._begin(r.index, self._weight(r))

@@ -84,6 +84,23 @@ class Config:
     tag: a 30-bit hash of mesh name, channel list and mesh parameters, not a secret.
     """
 
+    mesh: str
+    address: str
+    broadcast: str
+    max_allowed_shift: int
+    route_budget: int
+    shard_budget: int
+    session_epochs: int
+    horizon_epochs: int
+    port: int
+    rows: int
+    sessions: int
+    routes: int
+    held: int
+    replicas: int
+    kb_per_min: int
+    relays: int
+
     def __init__(self, source):
         data = source.data if isinstance(source, Config) else source
         if isinstance(data, str):

@@ -21,8 +21,8 @@ _FAR = const(0xFFFFF)  # distance beyond which a step does not grow: 2**20 * 2**
 
 
 def own_weight(confidence):
-    """Weight of a node's own value among the samples (32 .. 1056)."""
-    return 32 + 16 * confidence
+    """Weight of a node's own value: a newcomer's, or 288 .. 1056 once it is confident."""
+    return 32 + 16 * confidence if confidence >= CONFIDENT else 32
 
 
 def order_by_value(values, order, n):
@@ -75,12 +75,12 @@ def middle_mean(values, weights, order, n, mine):
 
 
 def coefficient(confidence, trust, scatter):
-    """Drift coefficient DC in Q8: weight(VU, TC, entropy_variation) of the specification (5.3).
+    """Drift coefficient DC in Q8: weight(VU, TC, entropy_variation), specification 5.3.
 
-    A half for the unconfident, an eighth for the confident; scaled by the samples' mean trust
+    Five eighths for the unconfident, an eighth for the confident; scaled by the samples' trust
     (0..255) to between 3/4 and 1; a quarter less while they scatter beyond what a step can mend.
     """
-    base = 32 if confidence >= CONFIDENT else 128
+    base = 32 if confidence >= CONFIDENT else 160
     dc = base * (192 + (trust >> 2)) >> 8
     return dc - (dc >> 2) if scatter else dc
 
@@ -193,13 +193,14 @@ class Window:
 class Drift:
     """Scratch arrays and the drift step over a window; one for all shards of a node.
 
-    After ``run``: ``steps[slot]`` the signed corrections to apply, ``agree`` whether the centre is
-    within one unit of mine in every slot, ``samples`` how many counted, ``dc`` the coefficient.
+    After ``run``: ``steps[slot]`` the signed corrections to apply, ``error`` the largest distance
+    between a centre and mine (raw; 2 stands for more), ``samples`` how many counted, ``dc`` the
+    coefficient.
     """
 
     def __init__(self):
         self.steps = zeros("i", SLOTS)
-        self.agree = True
+        self.error = 0
         self.samples = 0
         self.dc = 0
         self._pick = bytearray(WINDOW)
@@ -208,7 +209,7 @@ class Drift:
         self._order = array("B", bytes(WINDOW + 1))
 
     def select(self, window, horizon, since):
-        """Choose the samples with my horizon heard at cycle ``since`` or later; returns how many."""
+        """Choose the samples with my horizon heard since a cycle; returns how many."""
         n = 0
         horizon &= 0xFFFF
         for i in range(window.n):
@@ -239,7 +240,7 @@ class Drift:
         weights[n] = level or own_weight(confidence)
         trust //= n
         confident = confidence >= CONFIDENT and not level
-        self.agree = True
+        self.error = 0
         for slot in range(window.slots):
             mine = settled[slot]
             same = True
@@ -260,15 +261,15 @@ class Drift:
                 d = weighted_median(values, weights, self._order, n + 1) - mine
             else:
                 d = middle_mean(values, weights, self._order, n + 1, mine)
-            if d > 1 or d < -1:
-                self.agree = False
+            if d:
+                self.error = 2 if d > 1 or d < -1 else max(self.error, 1)
             scatter = most - least > 8 * max_step
             self.dc = coefficient(confidence if confident else 0, trust, scatter)
             step = correction(
                 d, confidence if confident else 0, self.dc, dither_bits(noise, slot), max_step
             )
             self.steps[slot] = step
-        return self.agree
+        return self.error
 
 
 def apply_step(settled, slot, step):

@@ -1,4 +1,4 @@
-"""Entropy engine: random bits, when an EP is sent (Trickle, RFC 6206), and what may be sent at all.
+"""Entropy engine: random bits, when an EP is sent (Trickle, RFC 6206), what may be sent at all.
 
 The source of randomness is handed in; from its 30-bit seed everything here is deterministic.
 """
@@ -8,7 +8,7 @@ from .fixed import const, mix, ticks_diff
 I_MIN = 1000  # ms, Trickle's shortest interval
 I_MAX = 64000  # ms, its longest
 AGREEING = 4  # EPs heard that agree: say nothing (Trickle's k)
-ANY = 10  # EPs heard of any kind: enough for a window, say nothing
+ANY = 8  # EPs heard of any kind: enough for a window, say nothing
 
 _HEADERS = 28  # bytes of IPv4 and UDP around a frame
 _RESERVE = const(8000)  # bytes of burst in the governor's bucket
@@ -39,6 +39,7 @@ class Trickle:
         self._noise = noise
         self.least = I_MIN  # longer in low power
         self.reset_at = now
+        self._next = 0  # ms of the next interval, 0: twice this one
         self._begin(now, I_MIN)
 
     def restart(self, now):
@@ -69,6 +70,12 @@ class Trickle:
         self.reset_at = now
         self._begin(now, least)
 
+    def hurry(self, now, least):
+        """I disagree myself and have nothing to defend: stay at a short interval for now."""
+        self._next = least
+        if self.interval > 2 * least:
+            self._begin(now, least)
+
     def poll(self, now):
         """True when the EP of this interval is to be sent now."""
         age = ticks_diff(now, self._began)
@@ -77,7 +84,8 @@ class Trickle:
             self._fired = True
             due = self.agreeing < AGREEING and self.agreeing + self.others < ANY
         if age >= self.interval:
-            self._begin(now, min(self.interval * 2, I_MAX))
+            self._begin(now, self._next or min(self.interval * 2, I_MAX))
+            self._next = 0
         return due
 
     def wait(self, now):

@@ -10,7 +10,7 @@ try:
     from micropython import const
 except ImportError:  # CPython
 
-    def const(value):
+    def const(value):  # pyright: ignore[reportAssignmentType]
         """MicroPython's compile-time constant; on CPython the value itself."""
         return value
 

@@ -1,7 +1,7 @@
 """Gossip: which rows a node says, and when, for one shard.
 
-Three reasons to say a row: it is my own news; it is a rumour, learned lately and heard fewer than k
-times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's EP showed that it
+Three reasons to say a row: it is my own news; it is a rumour, learned lately and heard fewer than
+k times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's EP showed that it
 lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sections 8 and 11.
 """
 
@@ -9,9 +9,12 @@ from .fixed import ticks_diff
 from .state_shard import zeros
 
 RUMOURS = 32  # rows that wait to be passed on; older ones are left to anti-entropy
-_NEWS_MS = 400  # own news waits so long at most, so that contributions of one moment go together
+_NEWS_MS = 400  # own news waits so long at most: contributions of one moment go together
+_FLIGHT_MS = 8000  # a row has reached nearly everybody after that
+_BUSY = 24  # sixteenths of an SDM a cycle: others carry my rumours
+_HOLDS = 3  # times that rumours are held back before they rest
 _NEWEST = 12  # rows of an answer that are the newest
-_REPLY_MS = 900  # answers wait a random time up to this, so that one of them is heard by the others
+_REPLY_MS = 900  # answers wait up to this, so that one of them is heard by the others
 
 
 class Gossip:
@@ -30,6 +33,9 @@ class Gossip:
         self.reply_due = None
         self.reply_to = None  # an address, or None: everybody
         self.whole = False
+        self._learned = None  # when a row was last new to me
+        self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
+        self._held = 0
         self._cursor = self._left = 0
 
     # --- what is to be said ---------------------------------------------------------------------
@@ -41,10 +47,11 @@ class Gossip:
 
     def corrected(self, now, noise):
         """My drift took steps; the caller has set ``steps``."""
-        self._schedule(now, noise.below(_NEWS_MS))
+        self._schedule(now, noise.below(_REPLY_MS))
 
     def learned(self, p, now, noise, stretch, peers):
         """The row at ring position p is new to me; others may lack it, too."""
+        self._learned = now
         if self.n < RUMOURS:
             self.rumours[self.n] = p
             self.n += 1
@@ -69,8 +76,8 @@ class Gossip:
         """
         if not whole and addr is None:
             odds = 6 * 256 // peers if peers > 6 else 256
-            if self.n:
-                odds >>= 2
+            if self.in_flight(now):
+                odds >>= 3
             if noise.below(256) >= odds:
                 return
         if self.reply_due is None:
@@ -108,6 +115,39 @@ class Gossip:
     def _relay(self, writer, p):
         s = self.shard
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.claimed[p])
+
+    def in_flight(self, now):
+        """True while rows are on their way: they explain why digests differ."""
+        return self._learned is not None and ticks_diff(now, self._learned) < _FLIGHT_MS
+
+    def heard_sdm(self):
+        """Somebody said something: rumours may have gone with it."""
+        self._others += 16
+
+    def cycle(self, now):
+        """Once a cycle; returns True when rows have just come to rest: time to compare digests."""
+        self._rate += (self._others - self._rate) // 8
+        self._others = 0
+        if self._learned is None or self.in_flight(now):
+            return False
+        self._learned = None
+        return True
+
+    def may_speak(self, now, noise, peers):
+        """Where others speak all the time rumours ride on their news: hold back, then rest them.
+
+        Trickle's suppression for frames that would carry rumours alone.
+        """
+        if self._rate < _BUSY:
+            return True
+        self.due = None
+        self._held += 1
+        if self._held > _HOLDS:
+            self.n = self._held = 0
+            self.since = None
+        else:
+            self._schedule(now, 500 + noise.below(min(500 + 60 * peers, 16000)))
+        return False
 
     def waited(self, now):
         """Milliseconds that news or rumours have been waiting."""
@@ -176,6 +216,7 @@ class Gossip:
     def rest(self, now, noise, stretch, peers):
         """After a frame: when to say what is left."""
         self.due = self.since = None
+        self._held = 0
         if self.news:
             self._schedule(now, 500 + noise.below(_NEWS_MS) * stretch)
         elif self.n:

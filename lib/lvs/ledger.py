@@ -1,8 +1,8 @@
 """Ledger: what this node itself contributed, session by session, and what the mesh knows of it.
 
-A contribution waits in ``pending`` until a cycle may issue it (max_allowed_shift bounds each step),
-then it is part of the running total of the present session. A total that another node was heard to
-hold is *acknowledged*. Sessions are kept until they are folded (docs/protocol.md, section 3).
+A contribution waits in ``pending`` until a cycle may issue it (max_allowed_shift bounds each
+step), then it is part of the running total of the present session. A total that another node was
+heard to hold is *known*. Sessions are kept until they are folded (docs/protocol.md, section 3).
 """
 
 from .fixed import MAX_RAW, LvsError, serial_diff
@@ -10,7 +10,7 @@ from .state_shard import zeros
 
 
 class Session:
-    """One session: start epoch, nonce, and per channel the running total and what of it is known."""
+    """One session: start epoch, nonce, and per channel the total and what of it is known."""
 
     def __init__(self, start, nonce, channels):
         self.start = start
@@ -55,7 +55,7 @@ class Ledger:
             self._issued[c] = 0
 
     def new_epoch(self, budget):
-        """Renew what an epoch may issue (raw, all channels): the mesh credits a route no faster."""
+        """Renew what an epoch may issue (raw, all channels): a route is credited no faster."""
         self._epoch_left = budget
 
     def add(self, channel, amount, value):
@@ -68,7 +68,7 @@ class Ledger:
         self.pending[channel] += amount
 
     def issue(self, channel, max_step):
-        """Move what this cycle allows from pending to the session's total; returns the raw moved."""
+        """Move what this cycle allows from pending to the session; returns the raw moved."""
         amount = self.pending[channel]
         if not amount:
             return 0
@@ -96,7 +96,7 @@ class Ledger:
         return None
 
     def heard(self, session, channel, total):
-        """Somebody said that a session of mine has this total; False if that is an overstatement."""
+        """Somebody said that a session of mine has this total; False if it overstates me."""
         if total > session.total[channel]:
             return False
         if total > session.known[channel]:

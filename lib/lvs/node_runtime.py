@@ -10,13 +10,13 @@ from .anti_entropy import Sender
 from .config import Config
 from .drift_core import Drift
 from .entropy_engine import I_MIN, Governor, Noise, Trickle
-from .fixed import MAX_RAW, LvsError, parse_amount, ticks_diff
+from .fixed import MAX_RAW, LvsError, parse_amount
 from .journal import RamJournal
 from .ledger import Ledger
 from .mesh_clock import MeshClock
 from .peers import NONE, TC_START, Peers
 from .placement import held_map, hold, ranked, rebalance
-from .routes import OTHERS, Routes
+from .routes import Routes
 from .state_shard import GREW, NEW, OLD
 from .vaultguard import note_correction
 from .voices import DIVERGED
@@ -39,9 +39,9 @@ _STRAY = 64  # cycles by which a fresh node's clock may be behind before it join
 class Node:
     """A member of a mesh.
 
-    config: dict, path of a JSON file or Config; transport, clock, entropy, journal: the world; each
-    has a default for a real machine (UDP, its clock, its random bits, RAM). Raises ConfigError.
-    frame: a wire.Frame to decode into, which nodes of one simulation may share.
+    config: dict, path of a JSON file or Config; transport, clock, entropy, journal: the world;
+    each has a default for a real machine (UDP, its clock, its random bits, RAM). frame: a
+    wire.Frame to decode into, which nodes of one simulation may share. Raises ConfigError.
     """
 
     def __init__(
@@ -115,8 +115,9 @@ class Node:
     def contribute(self, channel, amount):
         """Add an amount (VU: int, float or decimal text) to a channel.
 
-        What exceeds max_allowed_shift waits and is issued over the next cycles. Raises LvsError and
-        changes nothing for an unknown channel or an amount that is no number, negative or too large.
+        What exceeds max_allowed_shift waits and is issued over the next cycles. Raises LvsError
+        and changes nothing for an unknown channel or an amount that is no number, negative or too
+        large.
         """
         c = self._channel(channel)
         raw = parse_amount(amount)
@@ -138,7 +139,7 @@ class Node:
         return v if raw else v / 256
 
     def age(self, channel):
-        """Cycles since the value was last known to be the mesh's: 0 if held here, None if never."""
+        """Cycles since the value was last heard: 0 if held here, None if never."""
         c = self._channel(channel)
         return 0 if self.replica(c // SLOTS) else self.sender.age(c // SLOTS)
 
@@ -213,9 +214,9 @@ class Node:
             )
         for r in self.replicas:
             if r.shard.count >= r.shard.capacity:
-                out.append("rows: shard %d is full (%d); raise 'rows'" % (r.index, r.shard.capacity))
+                out.append("rows: shard %d is full; raise 'rows'" % r.index)
             if r.verdict == DIVERGED:
-                out.append("shard %d: most peers hold other values; drifting to them" % r.index)
+                out.append("shard %d: most peers hold other values; drifting there" % r.index)
         return out
 
     async def run(self):
@@ -367,7 +368,11 @@ class Node:
         if agrees or peer == NONE or self.peers.tc[peer] >= TC_START:
             self.trickle.hear(agrees and same)
         if not (agrees and same):
-            self.trickle.news(self._ticks(), self.trickle.least * self.governor.stretch())
+            self.trickle.news(self._ticks(), self._soon())
+
+    def _soon(self):
+        """Shortest Trickle interval (ms) at present: suppression bounds EPs, so little stretch."""
+        return self.trickle.least * min(2, self.governor.stretch())
 
     def _compare(self, r, f, addr):
         bits = r.lacking(f)
@@ -377,7 +382,7 @@ class Node:
         if bits is None:
             return True
         self.sender.lacking(r, bits, f, addr, self._ticks())
-        return False
+        return r.gossip.in_flight(self._ticks())  # then a difference is no news
 
     def _hear_sdm(self, f, route):
         r = self.replica(f.shard)
@@ -385,6 +390,7 @@ class Node:
             return
         base = r.first_channel()
         now = self._ticks()
+        r.gossip.heard_sdm()
         for i in range(f.owns):
             self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, base, now)
         for i in range(f.relays):
@@ -447,6 +453,10 @@ class Node:
             for r in self.replicas:
                 if r.cycle(self.drift, cycle):
                     self.sender.corrected(r, now)
+                if r.unsettled():
+                    self.trickle.hurry(now, self._soon())
+                if r.gossip.cycle(now):
+                    self.trickle.news(now, 2 * self._soon())
         if self.clock.cycle & 3 == 0:
             self._steer()
         self.journal.note(self)

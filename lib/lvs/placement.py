@@ -1,7 +1,7 @@
 """Shard placement by rendezvous hashing (Thaler and Ravishankar, 1998).
 
-Every node ranks all shards for itself from its session alone; no table, no leader. docs/protocol.md,
-section 8.
+Every node ranks all shards for itself from its session alone; no table, no leader
+(docs/protocol.md, section 8).
 """
 
 from .fixed import mix

@@ -1,7 +1,7 @@
 """Replica: one held shard with all that belongs to it, and what happens to it.
 
-State, budgets, samples, voices, confidence and gossip of a shard; hearing an EP, a row, a cycle, an
-epoch. It is handed what it needs and touches no network and no clock.
+State, budgets, samples, voices, confidence and gossip of a shard; hearing an EP, a row, a cycle,
+an epoch. It is handed what it needs and touches no network and no clock.
 """
 
 from . import vaultguard
@@ -55,7 +55,7 @@ class Replica:
     # --- starting -----------------------------------------------------------------------------
 
     def go_live(self, cycle):
-        """Show what there is. Rows are taken without budget for an epoch: nothing to defend yet."""
+        """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
         self.guard.new_epoch()
         self.grace = 0 if self.established else cycle + _GRACE
@@ -135,7 +135,8 @@ class Replica:
         return voice, verdict, below
 
     def sample(self, frame, peers, peer, routes, route, cycle):
-        """Take an EP's settled vector into account; returns True if it agrees within a unit."""
+        """Take an EP's settled vector into account; returns True if it agrees: for
+        the confident within a unit, for others to the bit."""
         shard = self.shard
         if frame.horizon != shard.horizon & 0xFFFF:
             return False
@@ -152,7 +153,11 @@ class Replica:
             frame.nonce, route, cycle, frame.noise, frame.horizon, weight, frame.vector
         ):
             self._quiet = False
-        return verdict == EXACT
+        return verdict == EXACT if self.confidence >= CONFIDENT else voice == VOICE_EXACT
+
+    def unsettled(self):
+        """True while my own state disagrees with what I hear and I have nothing to defend."""
+        return self.live and self.confidence < CONFIDENT and not self._quiet and self.window.n > 0
 
     def lacking(self, frame):
         """Bit map of the buckets in which an EP's digests differ from mine; None: incomparable."""
@@ -217,7 +222,7 @@ class Replica:
             return False
         diverged = self.verdict == DIVERGED
         split = self.verdict == SPLIT and cycle & 15 == 0
-        moving = self.confidence < CONFIDENT and not self._quiet and not diverged
+        moving = self.confidence < CONFIDENT and not diverged
         since = cycle - (_FRESH if moving else _MEMORY)
         window = self.window
         if not drift.select(window, self.shard.horizon, since):
@@ -225,15 +230,16 @@ class Replica:
             return False
         limit = 1 if split else self.config.max_allowed_shift - 1
         level = 32 if diverged or split else 0
-        agree = drift.run(window, self.shard.settled, self.confidence, limit, level)
+        error = drift.run(window, self.shard.settled, self.confidence, limit, level)
         moved = self._take(drift.steps)
+        # A unit of difference is agreement for the confident; the others still have to settle.
         if diverged:
             self.confidence = 0
-        elif agree:
+        elif error == 0 or error == 1 and self.confidence >= CONFIDENT:
             self._gain()
         elif self.confidence:
             self.confidence -= 1
-        self._quiet = agree and not moved
+        self._quiet = error == 0 and not moved
         return moved
 
     def _gain(self):

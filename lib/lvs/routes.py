@@ -1,7 +1,7 @@
 """Routes: source addresses, the only thing a sender cannot invent for nothing.
 
-Every quota hangs on a route, never on a session: frames per epoch, credit per epoch, bytes that may
-be sent in reply (docs/protocol.md, section 6).
+Every quota hangs on a route, never on a session: frames per epoch, credit per epoch, bytes that
+may be sent in reply (docs/protocol.md, section 6).
 Entry 0 stands for all addresses that have no entry of their own; they share its quotas.
 """
 

@@ -155,7 +155,7 @@ class Shard:
         return (nonce ^ (nonce >> 7) ^ self.slot[p]) & (BUCKETS - 1)
 
     def about_to_fold(self, p):
-        """True within an epoch of folding, when clocks may disagree on whether the row is there."""
+        """True within an epoch of folding, when clocks may disagree whether the row is there."""
         return serial_diff(self.epoch, self.start[p]) >= self.lifetime
 
     def _toggle(self, p, sign):

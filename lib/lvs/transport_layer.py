@@ -1,16 +1,16 @@
 """Transports: how frames leave and arrive. This is the one file here that may import socket.
 
 A transport has five methods, and a simulator or a radio can stand in for UDP:
-``send(frame, addr)`` hands a frame to the network (addr None: broadcast) and returns True if it went;
-``recv()`` returns (frame, addr) or None at once; ``key(addr)`` is the 30-bit route of an address (the
-host, not the port); ``resolve(text)`` makes an address of "host" or "host:port"; ``close()``.
+``send(frame, addr)`` hands a frame to the network (addr None: broadcast), True if it went;
+``recv()`` returns (frame, addr) or None at once; ``key(addr)`` is the 30-bit route of an address
+(the host, not the port); ``resolve(text)`` makes an address of "host" or "host:port"; ``close()``.
 Nothing here raises once it is open, except resolve: a lost frame is repaired by the next one.
 """
 
 import select
 import socket
 
-from .fixed import MAX_RAW, LvsError, ticks_diff
+from .fixed import LvsError, ticks_diff
 
 _READ = 256  # a frame has at most 250; lwIP allocates what is asked for
 _RETRY = 5000  # ms between attempts to open a socket
@@ -116,7 +116,9 @@ class UdpTransport:
         if not self._sockets and not self._again():
             return None
         poll = self._poll
-        for s, event in getattr(poll, "ipoll", poll.poll)(0):
+        if poll is None:
+            return None
+        for s, _ in getattr(poll, "ipoll", poll.poll)(0):
             if not isinstance(s, int):
                 sock = s
             else:  # CPython gives the descriptor

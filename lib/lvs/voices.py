@@ -1,7 +1,7 @@
-"""Voices: who, of all routes heard in four epochs, holds what I hold (specification 10, divergence).
+"""Voices: who, of all routes heard in four epochs, holds what I hold (divergence).
 
 Trust makes an established mesh deaf to a camp that disagrees, so healing must not depend on trust:
-one voice a route, my own included. docs/protocol.md, section 6.
+one voice a route, my own included (specification 10; docs/protocol.md, section 6).
 """
 
 from .fixed import const

@@ -5,14 +5,13 @@ byte layouts). Encoders write into a buffer that the caller owns; the decoder re
 preallocated Frame. A frame is hostile until ``Frame.decode`` has returned "".
 """
 
+import binascii
 from array import array
 
-from .fixed import MAX_RAW, const
+from .fixed import const
 
-try:
-    from binascii import crc_hqx as _crc_hqx  # CPython's C version of the same polynomial
-except ImportError:
-    _crc_hqx = None
+# CPython has the same polynomial in C; MicroPython takes the table.
+_crc_hqx = getattr(binascii, "crc_hqx", None)
 
 MAX_FRAME = 250
 EP = 1
@@ -49,7 +48,7 @@ def _make_table():
     return table
 
 
-_TABLE = None if _crc_hqx else _make_table()
+_TABLE = array("H") if _crc_hqx else _make_table()
 
 
 def crc16(data, n):

@@ -15,7 +15,7 @@ def clock():
     """Milliseconds, modulo 2**30."""
     if _ticks_ms:
         return _ticks_ms() & MAX_RAW
-    return time.monotonic_ns() // 1000000 & MAX_RAW
+    return int(time.monotonic() * 1000) & MAX_RAW  # pyright: ignore
 
 
 def entropy():
