@@ -192,6 +192,17 @@ class Sender:
         else:
             self._own_due[c // SLOTS] = self._own_due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
 
+    def retire(self, r):
+        """My session ends: its news that is not said yet goes on as rumours."""
+        node = self.node
+        session = node.ledger.session
+        for slot in range(r.shard.slots):
+            if r.gossip.news >> slot & 1:
+                p = r.shard.find(session.start, session.nonce, slot)
+                if p >= 0:
+                    self.learned(r, p, node._ticks())
+        r.gossip.news = 0
+
     def learned(self, r, p, now):
         """A row is new to me."""
         r.gossip.learned(p, now, self.node.noise, self._stretch(), self._neighbours())
@@ -258,7 +269,7 @@ class Sender:
         return self._writer
 
     def _weight(self, r):
-        return 0 if self.node.flags() & WANT else min(255, self.node.drift.dc)
+        return 0 if self.node.flags() & WANT else min(255, r.dc)
 
     def _say_news(self, r, now):
         node = self.node

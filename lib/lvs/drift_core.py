@@ -129,11 +129,11 @@ class Window:
         at = -1
         worst = -1
         for i in range(self.n):
-            if self.nonce[i] == nonce or (
-                self.weight[i] <= 32 and weight <= 32 and self.route[i] == route
-            ):
+            if self.nonce[i] == nonce:
                 at = i
                 break
+            if self.weight[i] <= 32 and weight <= 32 and self.route[i] == route:
+                at = i  # unless the session itself comes later
             if worst < 0 or (self.weight[i], self.cycle[i]) < (
                 self.weight[worst],
                 self.cycle[worst],
@@ -241,6 +241,7 @@ class Drift:
         trust //= n
         confident = confidence >= CONFIDENT and not level
         self.error = 0
+        self.dc = coefficient(confidence if confident else 0, trust, False)
         for slot in range(window.slots):
             mine = settled[slot]
             same = True

@@ -109,12 +109,13 @@ class Governor:
     def refill(self, now):
         """Add what the time since the last call brings."""
         ms = ticks_diff(now, self._at)
+        if 0 <= ms < 100:
+            return  # in portions, so that rounding loses nothing to speak of
         if ms < 0 or ms > 60000:
             ms = 60000
-        gain = ms * self._per_s // 1000 if ms < 1000 else ms // 1000 * self._per_s
-        if gain > 64:  # in portions, so that rounding loses nothing to speak of
-            self._at = now
-            self.tokens = min(self.full, self.tokens + gain)
+        self._at = now
+        gain = ms // 1000 * self._per_s + ms % 1000 * self._per_s // 1000
+        self.tokens = min(self.full, self.tokens + gain)
 
     def spend(self, size):
         """Book a datagram of ``size`` bytes, sent or received."""

@@ -8,12 +8,8 @@ intermediate result of the protocol stays in ``-2**30 .. 2**30 - 1``, the small-
 
 try:
     from micropython import const
-except ImportError:  # CPython
-
-    def const(value):  # pyright: ignore[reportAssignmentType]
-        """MicroPython's compile-time constant; on CPython the value itself."""
-        return value
-
+except ImportError:
+    const = int  # CPython: the value itself  # pyright: ignore[reportAssignmentType]
 
 ONE = 256  # raw units in a VU
 MAX_RAW = 0x3FFFFFFF  # the largest raw value, and the mask of a 30-bit field
@@ -71,21 +67,19 @@ def parse_amount(amount):
     Raises LvsError for anything that is not a number, negative, above 4194303 VU, or so small
     that it would round to nothing.
     """
-    raw = -1
-    if isinstance(amount, bool) or not isinstance(amount, (int, float, str)):
+    if isinstance(amount, str):
+        raw, zero = _parse_decimal(amount)
+    elif isinstance(amount, bool) or not isinstance(amount, (int, float)):
         raise LvsError(
             "amount %r is not a number; give an int, a float or a text like '2.5'" % (amount,)
         )
-    if isinstance(amount, str):
-        raw = _parse_decimal(amount)
-        zero = raw == 0 and not amount.replace(".", "").replace("0", "").strip("+ ")
     else:
         if amount != amount:
             raise LvsError("amount is NaN; give a number >= 0")
         if amount < 0:
             raise LvsError("amount %s is negative; a counter only grows" % amount)
         if amount > _MAX_VU:
-            raise LvsError("amount %s is too large; at most %d VU" % (amount, _MAX_VU))
+            raise _too_large(amount)
         raw = amount * ONE if isinstance(amount, int) else int(amount * ONE + 0.5)
         zero = amount == 0
     if raw == 0 and not zero:
@@ -93,19 +87,32 @@ def parse_amount(amount):
     return raw
 
 
+def _too_large(amount):
+    return LvsError("amount %s is too large; at most %d VU" % (amount, _MAX_VU))
+
+
 def _parse_decimal(text):
+    """(raw units, whether it is exactly zero) of a decimal text."""
     body = text.strip()
-    if body.startswith("+"):
+    negative = body.startswith("-")
+    if negative or body.startswith("+"):
         body = body[1:]
     whole, _, part = body.partition(".")
     digits = whole + part
-    if body.startswith("-") and digits[1:].isdigit():
-        raise LvsError("amount '%s' is negative; a counter only grows" % text)
-    # isdigit alone would let other scripts' digits through on CPython
+    # isdigit would let other scripts' digits through on CPython
     if not digits or not all("0" <= c <= "9" for c in digits):
         raise LvsError("amount '%s' is not a decimal number like '2.5'" % text)
+    zero = not digits.strip("0")
+    if negative and not zero:
+        raise LvsError("amount '%s' is negative; a counter only grows" % text)
     whole = whole.lstrip("0")
     if len(whole) > 7 or int(whole or "0") > _MAX_VU:
-        raise LvsError("amount '%s' is too large; at most %d VU" % (text, _MAX_VU))
-    part = (part + "000000")[:6]  # 10**6 * 256 stays inside 31 bits
-    return int(whole or "0") * ONE + (int(part) * ONE + 500000) // 1000000
+        raise _too_large(text)
+    # 256 x the fraction, in two portions of digits that stay inside 31 bits; 1/512 has nine.
+    part = (part + "000000000")[:9]
+    q = int(part[:3]) * ONE
+    rest = (q % 1000 // 8) * 1000000 + int(part[3:]) * 32 + 62500000
+    raw = int(whole or "0") * ONE + q // 1000 + rest // 125000000
+    if raw > _MAX_VU * ONE:
+        raise _too_large(text)
+    return raw, zero

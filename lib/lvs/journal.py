@@ -16,5 +16,9 @@ class RamJournal:
     def note(self, node):
         """Something worth keeping may have changed; called once a cycle."""
 
+    def sync(self, node):
+        """Keep everything now; returns True when a power cut can no longer undo it."""
+        return True
+
     def close(self):
         """Write what waits, then stop."""

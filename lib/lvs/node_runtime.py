@@ -121,9 +121,12 @@ class Node:
         """
         c = self._channel(channel)
         raw = parse_amount(amount)
-        self.ledger.add(c, raw, self._raw(c))
-        if raw and self._issuing():
-            self._issue(c)
+        ready = self._issuing()
+        if ready and raw:
+            self._part()
+        self.ledger.add(c, raw, self._raw(c), ready)
+        if ready and not self.ledger.moved:
+            self._issue(self.ledger.session, c)
 
     def _raw(self, c):
         r = self.replica(c // SLOTS)
@@ -247,6 +250,8 @@ class Node:
         return self.state in (ACTIVE, LOW)
 
     def _rotate(self):
+        for r in self.replicas:
+            self.sender.retire(r)
         self.ledger.open(self.clock.epoch(), self.noise.nonce())
         cfg = self.config
         # Not all nodes at once: a session ends up to a quarter early.
@@ -254,28 +259,36 @@ class Node:
             1 + cfg.session_epochs // 4
         )
 
-    def _issue(self, c):
+    def _part(self):
+        """Perhaps nobody hears me: keep what follows apart from what they may know."""
         session = self.ledger.session
         if not session.alone and self._silence() > _SILENCE and session.unknown():
-            # Perhaps nobody hears me. What follows is kept apart from what they may know.
             self._rotate()
-            session = self.ledger.session
-            session.alone = True
+            self.ledger.session.alone = True
+
+    def _issue(self, session, c):
         r = self.replica(c // SLOTS)
         if r and r.shard.count >= r.shard.capacity and not session.total[c]:
             return  # no room for a row: it waits
-        if self.ledger.issue(c, self.config.max_allowed_shift - 1):
-            if session.total[c] == MAX_RAW:
-                self._rotate()
-            if r:
-                r.own_row(session, c)
-            self.sender.own(c, self._ticks())
+        if self.ledger.issue(session, c, self.config.max_allowed_shift - 1):
+            p = r.own_row(session, c) if r else -1
+            if session is self.ledger.session:
+                self.sender.own(c, self._ticks())
+            elif p >= 0:
+                self.sender.learned(r, p, self._ticks())
 
     def _issue_all(self):
-        self.ledger.new_cycle()
-        for c in range(self.ledger.channels):
-            if self.ledger.pending[c]:
-                self._issue(c)
+        ledger = self.ledger
+        ledger.new_cycle()
+        ledger.place()
+        if ledger.moved:
+            if not self.journal.sync(self):
+                return  # not before it is kept: told twice, it would count twice
+            ledger.moved = False
+        for session in list(ledger.sessions):
+            for c in range(ledger.channels):
+                if session.total[c] < session.target[c]:
+                    self._issue(session, c)
 
     def _silence(self):
         return 0x7FFF if self._heard_at is None else self.clock.cycle - self._heard_at
@@ -421,6 +434,8 @@ class Node:
         did, p = r.row(start, nonce, slot, total, self.routes, route, self.clock.cycle)
         if did == NEW or did == GREW:
             self.sender.learned(r, p, now)
+            if nonce == self.frame.nonce:
+                self.peers.contributed(nonce, r.shard.credited[p] >> 8)
         elif did == OLD:
             self.sender.behind(r, start, nonce, slot, now)
 
@@ -527,7 +542,8 @@ class Node:
             if r:
                 left = r.shard.settled[c % SLOTS] - owed
                 r.shard.settled[c % SLOTS] = left if left > 0 else 0
-            self.ledger.pending[c] += owed
+            self.ledger.waiting[c] += owed
+            self.ledger.version += 1
         for r in self.replicas:
             r.live = False
         self._seek(INIT)
@@ -562,7 +578,7 @@ class Node:
                 r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
             r.go_live(self.clock.cycle)
         # Nothing has been said under this session yet: it begins now.
-        if not recovering and not max(self.ledger.session.total):
+        if not recovering and not max(self.ledger.session.target):
             self._rotate()
         self._sought = 0
         self.state = JOIN if n else LOW if self._low else ACTIVE

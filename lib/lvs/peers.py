@@ -94,11 +94,17 @@ class Peers:
         return oldest
 
     def weight(self, i):
-        """Weight of a session's sample: its TC, up to doubled by what it has contributed."""
+        """Weight of a session's sample: its TC, up to doubled by what it has contributed (VU)."""
         if i == NONE:
             return 8
         tc = self.tc[i]
         return tc + (tc * self.vu[i] >> 8) if tc >= TRUSTED else tc
+
+    def contributed(self, nonce, amount):
+        """A session was credited with ``amount`` VU by now: it weighs a little more."""
+        i = self._index.get(nonce, NONE)
+        if i != NONE and amount > self.vu[i]:
+            self.vu[i] = amount if amount < 255 else 255
 
     def judge(self, i, verdict):
         """Adjust a session's TC for a sample: EXACT +8, NEAR costs an eighth, FAR a quarter,

@@ -44,6 +44,7 @@ class Replica:
         self.grace = 0  # cycle until which rows are credited without budget
         self.refused = 0  # rows for which the ring had no room
         self.expired = 0  # rows that came after their session was folded
+        self.dc = 0  # the newest drift coefficient, Q8
         self.max_step = 0  # largest correction ever taken, raw
         self.steps = zeros("i", slots)  # the newest correction, for the SDM
         self._quiet = False  # nothing new since the last drift, which changed nothing
@@ -199,16 +200,18 @@ class Replica:
         return did, -1
 
     def own_row(self, session, channel):
-        """My own total grew: it counts at once. False when the ring is full."""
+        """My own total grew: it counts at once. Returns its ring position, -1 when it is full."""
         shard = self.shard
         slot = channel - self.first_channel()
         did = shard.merge(session.start, session.nonce, slot, session.total[channel], OTHERS)
         if did == RING_FULL:
-            return False
+            return -1
         p = shard.find(session.start, session.nonce, slot)
         if p >= 0:
-            shard.credit(p, shard.claimed[p] - shard.credited[p])
-        return True
+            # Not what others may have claimed in my name: that has to be credited to them.
+            counts = min(shard.claimed[p], session.total[channel])
+            shard.credit(p, counts - shard.credited[p])
+        return p
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -231,6 +234,7 @@ class Replica:
         limit = 1 if split else self.config.max_allowed_shift - 1
         level = 32 if diverged or split else 0
         error = drift.run(window, self.shard.settled, self.confidence, limit, level)
+        self.dc = drift.dc
         moved = self._take(drift.steps)
         # A unit of difference is agreement for the confident; the others still have to settle.
         if diverged:

@@ -140,6 +140,8 @@ class Shard:
 
     def credit(self, p, amount):
         """Let ``amount`` raw of the claim at ring position p count."""
+        if amount <= 0:
+            return
         credited = self.credited[p] + amount
         self.credited[p] = credited
         slot = self.slot[p]

@@ -200,7 +200,7 @@ class SdmWriter:
 
 
 class Frame:
-    """One decoded datagram. Fields hold the last frame for which decode returned ""."""
+    """One decoded datagram. The fields are valid only after decode returned ""."""
 
     def __init__(self):
         self.kind = self.start = self.nonce = self.cycle = self.shard = 0
