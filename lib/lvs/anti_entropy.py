@@ -12,7 +12,8 @@ from .wire import DIRECT, MAX_FRAME, SLOTS, VALUE, WANT, SdmWriter, encode_ep
 _WANT_MS = 600  # an answer to WANT waits up to this long
 _ENOUGH = 3  # and is not given once so many were heard
 _CONFIGURED = 3  # configured peers that a broadcast also goes to
-_PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks
+_PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks ...
+_EP_MS = 64000  # ... and so is an EP that Trickle lets through
 _CORRECTIONS = 3  # corrections heard in a cycle: enough
 
 
@@ -28,6 +29,7 @@ class Sender:
         self._zero = zeros("i", SLOTS)
         self._digests = zeros("H", 8)
         self._values = zeros("i", SLOTS)
+        self._ep_at = node.now()  # when the last EP was said
         self._said = 0  # EPs said, for one in eight to a far address
         self._want = {}  # shard: [due, answers heard]
         self._reads = {}  # shard not held: [values, cycle of the answer or None]
@@ -120,8 +122,10 @@ class Sender:
         if index is None:
             index, flags = self._pick()
         n = self._encode(index, flags)
-        if not node.governor.ready(n, node.governor.full // 4):
+        waited = ticks_diff(now, self._ep_at) >= _EP_MS
+        if not waited and not node.governor.ready(n, node.governor.full // 4):
             return
+        self._ep_at = now
         self._spread(self._buf, n)
         self._said += 1
         if self._said & 7 == 0:
@@ -200,7 +204,7 @@ class Sender:
             if r.gossip.news >> slot & 1:
                 p = r.shard.find(session.start, session.nonce, slot)
                 if p >= 0:
-                    self.learned(r, p, node._ticks())
+                    self.learned(r, p, node.now())
         r.gossip.news = 0
 
     def learned(self, r, p, now):

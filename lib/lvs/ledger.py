@@ -3,9 +3,9 @@
 A contribution belongs to the session in which it was accepted: it raises that session's
 ``target``. Cycle by cycle the running total that is said to the mesh follows the target,
 max_allowed_shift bounding each step. After a power cut the target is claimed again under the same
-session, so nothing counts twice, however much of it the mesh knew. What is accepted while there is no session yet
-``waits``. A total that another node was heard to hold is *known*. Sessions are kept until they are
-folded (docs/protocol.md, section 3).
+session, so nothing counts twice, however much of it the mesh knew. What is accepted while there is
+no session yet ``waits``. A total that another node was heard to hold is *known*. Sessions are kept
+until they are folded (docs/protocol.md, section 3).
 """
 
 from .fixed import MAX_RAW, LvsError, serial_diff

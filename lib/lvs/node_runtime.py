@@ -33,6 +33,7 @@ _ENOUGH = 3  # offers that suffice
 _PATIENCE = 5  # cycles to wait for more after the first offer
 _ROWS = 32  # cycles for fetching rows before a node calls itself active all the same
 _SILENCE = 16  # cycles without an echo after which contributions go to a session of their own
+_LOUD = 192  # frames an epoch beyond which a route's are not counted as everybody's traffic
 _STRAY = 64  # cycles by which a fresh node's clock may be behind before it joins anew
 
 
@@ -58,7 +59,7 @@ class Node:
 
             transport = UdpTransport(cfg.address, cfg.broadcast, cfg.port, clock)
         self.transport = transport
-        self._ticks = clock
+        self.now = clock
         self.journal = journal or RamJournal()
         self.frame = frame or Frame()
         now = clock()
@@ -68,8 +69,8 @@ class Node:
         lifetime = cfg.session_epochs + cfg.horizon_epochs
         # A mesh begins where no horizon is negative.
         self.clock = MeshClock(now, (lifetime + 2) * 64)
-        self.routes = Routes(cfg.routes)
-        self.peers = Peers(cfg.sessions)
+        self.routes = Routes(cfg.routes, self.noise.nonce())
+        self.peers = Peers(cfg.sessions, self.noise.nonce())
         self.drift = Drift()
         self.ledger = Ledger(len(cfg.channels))
         self.ledger.new_epoch(cfg.route_budget)
@@ -273,9 +274,9 @@ class Node:
         if self.ledger.issue(session, c, self.config.max_allowed_shift - 1):
             p = r.own_row(session, c) if r else -1
             if session is self.ledger.session:
-                self.sender.own(c, self._ticks())
+                self.sender.own(c, self.now())
             elif p >= 0:
-                self.sender.learned(r, p, self._ticks())
+                self.sender.learned(r, p, self.now())
 
     def _issue_all(self):
         ledger = self.ledger
@@ -327,7 +328,9 @@ class Node:
         route = self.routes.admit(key, addr, self._epoch)
         self.received += 1
         self.received_bytes += size + 28
-        self.governor.spend(size)
+        # What liars and shouters send must not silence the others.
+        if self.routes.frames[route] < _LOUD and self.peers.tc_of(f.nonce) >= TC_START:
+            self.governor.spend(size)
         if self._silence() > cfg.horizon_epochs * 64:
             self._return()
         self._heard_at = self.clock.cycle
@@ -359,7 +362,7 @@ class Node:
             self.sender.answer(f, cycle)
             return
         if f.flags & WANT:
-            self.sender.wanted(f, addr, self._ticks())
+            self.sender.wanted(f, addr, self.now())
         if r is None or stateless:
             if r and r.live and stateless and self.state != INIT:
                 self._compare(r, f, addr)
@@ -377,11 +380,11 @@ class Node:
             return
         agrees = r.sample(f, self.peers, peer, self.routes, route, cycle)
         same = self._compare(r, f, addr)
-        # A session without trust neither silences nor wakes the others for long.
-        if agrees or peer == NONE or self.peers.tc[peer] >= TC_START:
+        # Whoever disagrees does not silence those who have something to defend.
+        if agrees or not r.established:
             self.trickle.hear(agrees and same)
         if not (agrees and same):
-            self.trickle.news(self._ticks(), self._soon())
+            self.trickle.news(self.now(), self._soon())
 
     def _soon(self):
         """Shortest Trickle interval (ms) at present: suppression bounds EPs, so little stretch."""
@@ -394,15 +397,15 @@ class Node:
             return True
         if bits is None:
             return True
-        self.sender.lacking(r, bits, f, addr, self._ticks())
-        return r.gossip.in_flight(self._ticks())  # then a difference is no news
+        self.sender.lacking(r, bits, f, addr, self.now())
+        return r.gossip.in_flight(self.now())  # then a difference is no news
 
     def _hear_sdm(self, f, route):
         r = self.replica(f.shard)
         if r is None or not r.live:
             return
         base = r.first_channel()
-        now = self._ticks()
+        now = self.now()
         r.gossip.heard_sdm()
         for i in range(f.owns):
             self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, base, now)
@@ -443,7 +446,7 @@ class Node:
 
     def tick(self):
         """Do what is due; returns the milliseconds until something is due again (1..1000)."""
-        now = self._ticks()
+        now = self.now()
         self.governor.refill(now)
         while self.clock.advance(now):
             self._cycle(now)
@@ -516,7 +519,7 @@ class Node:
         if self.state in (ACTIVE, LOW):
             self.recoveries += 1
             self._seek(RECOVER)
-            self.sender.reset(self._ticks())
+            self.sender.reset(self.now())
 
     def _rejoin(self):
         """A fresh node whose clock was never the mesh's: start over, keep what was contributed."""
@@ -526,7 +529,7 @@ class Node:
         for r in self.replicas:
             r.live = False
         self._seek(INIT)
-        self.sender.reset(self._ticks())
+        self.sender.reset(self.now())
 
     def _return(self):
         """Somebody is heard again after more than a horizon: nobody else knows what I folded."""
@@ -547,7 +550,7 @@ class Node:
         for r in self.replicas:
             r.live = False
         self._seek(INIT)
-        self.sender.reset(self._ticks())
+        self.sender.reset(self.now())
 
     def _offer(self, f, r, route):
         self._offers = [o for o in self._offers if o[0] != f.nonce][-14:]

@@ -4,7 +4,7 @@ Trust is slow to earn and fast to lose, and only a confident node judges. Honest
 bit, so even a lie just inside every threshold loses its voice (docs/protocol.md, section 6).
 """
 
-from .fixed import const
+from .fixed import const, mix
 from .state_shard import zeros
 
 TC_START = 32
@@ -22,10 +22,11 @@ GROSS = 4
 
 
 class Peers:
-    """A fixed table of sessions. size: entries."""
+    """A fixed table of sessions. size: entries; salt: 30 secret bits."""
 
-    def __init__(self, size):
+    def __init__(self, size, salt):
         self.size = size
+        self._salt = salt
         self.n = 0
         self.nonce = zeros("i", size)
         self.start = zeros("H", size)
@@ -42,11 +43,17 @@ class Peers:
         """Index of a session, or NONE."""
         return self._index.get(nonce, NONE)
 
+    def tc_of(self, nonce):
+        """Trust credit of a session; that of a newcomer if it is not in the table."""
+        i = self._index.get(nonce, NONE)
+        return self.tc[i] if i != NONE else TC_START
+
     def admit(self, nonce, start, key, cycle):
         """Index of a session, entering it if it is new; NONE when there is no place for it.
 
         Newcomers use at most a quarter of a crowded table and never push out a trusted session; a
-        route's new session takes the place of its own oldest newcomer.
+        route's new session takes the place of its own oldest newcomer, and among the others the
+        salted hash of the route decides, as in routes.
         """
         i = self._index.get(nonce, NONE)
         if i == NONE:
@@ -69,29 +76,31 @@ class Peers:
 
     def _place(self, key, cycle):
         newcomers = mine = 0
-        own = oldest = gone = NONE
+        own = worst = gone = NONE
+        most = mix(self._salt, key)
         for i in range(self.n):
-            new = self.tc[i] < TRUSTED
             if cycle - self.last[i] > _UNHEARD and (
                 gone == NONE or self.last[i] < self.last[gone]
             ):
                 gone = i
-            if not new:
+            if self.tc[i] >= TRUSTED:
                 continue
             newcomers += 1
-            if oldest == NONE or self.last[i] < self.last[oldest]:
-                oldest = i
+            h = mix(self._salt, self.key[i])
+            if h > most:
+                worst, most = i, h
             if self.key[i] == key:
                 mine += 1
                 if own == NONE or self.last[i] < self.last[own]:
                     own = i
         if mine >= 2:
             return own
-        if self.n < self.size and (newcomers < self.size // 4 or self.n <= self.size // 2):
-            return self.n
-        if gone != NONE:
-            return gone
-        return oldest
+        if newcomers < self.size // 4 or self.n <= self.size // 2:
+            if self.n < self.size:
+                return self.n
+            if gone != NONE:
+                return gone
+        return worst
 
     def weight(self, i):
         """Weight of a session's sample: its TC, up to doubled by what it has contributed (VU)."""

@@ -5,21 +5,23 @@ may be sent in reply (docs/protocol.md, section 6).
 Entry 0 stands for all addresses that have no entry of their own; they share its quotas.
 """
 
+from .fixed import mix
 from .state_shard import zeros
 
 OTHERS = 0  # the shared entry
 FRAMES_PER_EPOCH = 1280  # twenty a cycle; honest nodes stay below one
 ALLOWANCE = 1000  # bytes of reply that a route can save up
 
-_ESTABLISHED = 4  # epochs heard before an entry is no longer a newcomer's
+_KNOWN = 2  # epochs heard from which an entry is no longer a newcomer's
 _STALE = 8  # unheard epochs after which any entry may be taken over
 
 
 class Routes:
-    """A fixed table of routes. size: entries, the shared one included."""
+    """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits."""
 
-    def __init__(self, size):
+    def __init__(self, size, salt):
         self.size = size
+        self._salt = salt
         self.addr = [None] * size
         self.key = zeros("i", size)
         self.last = zeros("i", size)  # epoch when last heard
@@ -36,17 +38,20 @@ class Routes:
         return self._index.get(key, OTHERS)
 
     def admit(self, key, addr, epoch):
-        """Index of a route, entering it if there is room; OTHERS if there is none.
+        """Index of a route, entering it if there is a place; OTHERS if there is none.
 
-        Newcomers take at most a quarter of a crowded table and never an entry heard this epoch,
-        so that no flood of addresses renews a spent budget or pushes a known route out.
+        Newcomers take at most a quarter of a crowded table and never a known route's entry. Among
+        newcomers the salted hash decides, not who is loudest: min-wise sampling (Bortnikov et al.,
+        Brahms, 2009), and what was pushed out does not come back with a fresh budget.
         """
         i = self._index.get(key, -1)
         if i < 0:
-            i = self._place(epoch)
+            i = self._place(key, epoch)
             if i == OTHERS:
                 return OTHERS
-            if self.addr[i] is not None:
+            if i == self.n:
+                self.n += 1
+            else:
                 del self._index[self.key[i]]
             self._index[key] = i
             self.key[i] = key
@@ -61,22 +66,25 @@ class Routes:
                 self.heard[i] += 1
         return i
 
-    def _place(self, epoch):
+    def _place(self, key, epoch):
         newcomers = 0
-        oldest = OTHERS
+        worst = gone = OTHERS
+        most = mix(self._salt, key)
         for i in range(1, self.n):
-            new = self.heard[i] < _ESTABLISHED
-            if new:
+            if epoch - self.last[i] > _STALE:
+                gone = i
+            if self.heard[i] < _KNOWN:
                 newcomers += 1
-            if self.last[i] == epoch or not (new or epoch - self.last[i] > _STALE):
-                continue
-            if oldest == OTHERS or self.last[i] < self.last[oldest]:
-                oldest = i
-        # While the table is young and half empty everybody is a newcomer: let them in.
-        if self.n < self.size and (newcomers < self.size // 4 or self.n <= self.size // 2):
-            self.n += 1
-            return self.n - 1
-        return oldest
+                h = mix(self._salt, self.key[i])
+                if h > most:
+                    worst, most = i, h
+        # While the table is young everybody is a newcomer: let them in.
+        if newcomers < self.size // 4 or self.n <= self.size // 2:
+            if self.n < self.size:
+                return self.n
+            if gone != OTHERS:
+                return gone
+        return worst
 
     def receive(self, i, size):
         """Book a frame of ``size`` bytes; False when the route's frames are used up this epoch."""
