@@ -31,7 +31,7 @@ NUMBERS = {
     "rows": (512, 16, 16384, "rows a shard can hold; 17 bytes each. About 1.7 x nodes x channels "
              "of a shard that each contributes to"),
     "sessions": (64, 8, 1024, "sessions whose trust is remembered"),
-    "routes": (64, 8, 255, "source addresses with quotas of their own"),
+    "routes": (128, 8, 255, "source addresses with quotas and a voice of their own"),
     "held": (30, 1, 30, "shards that this node's memory allows it to hold"),
     "replicas": (3, 1, 16, "holders below which a shard is adopted by a node with room"),
     "kb_per_min": (50, 5, 60000, "1000 bytes a minute, sent + received, headers included"),

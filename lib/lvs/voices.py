@@ -4,7 +4,6 @@ Trust makes an established mesh deaf to a camp that disagrees, so healing must n
 one voice a route, my own included (specification 10; docs/protocol.md, section 6).
 """
 
-from .fixed import const
 from .routes import OTHERS
 from .state_shard import zeros
 
@@ -19,7 +18,6 @@ AGREED = 0  # nothing to heal
 SPLIT = 1  # most are near, but too few agree: a unit now and then
 DIVERGED = 2  # most are off: drift towards the middle of all voices
 
-_QUORUM = const(55)  # per cent
 
 
 class Voices:
@@ -54,9 +52,10 @@ class Voices:
         """AGREED, SPLIT or DIVERGED."""
         exact, near, off = self.tally(epoch)
         total = exact + near + off + 1
-        if (exact + near + 1) * 100 < _QUORUM * total:
+        # At half and half everybody doubts, or two nodes that disagree never heal.
+        if (exact + near + 1) * 2 <= total:
             return DIVERGED
-        if (exact + 1) * 100 < _QUORUM * total:
+        if (exact + 1) * 2 <= total:
             return SPLIT
         return AGREED
 
