@@ -1,6 +1,6 @@
 # Every target that needs the environment depends on `setup`, which takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint clean
+.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,10 +19,34 @@ run: setup ## Run a real mesh of twelve nodes on this machine (ARGS="--nodes 30"
 	@$(BIN)/lvs mesh $(ARGS)
 
 test: lint ## Run all checks and tests, on two cores (ARGS="-k wire": any arguments of pytest)
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 lint: setup ## Check style, types for both board families, and that MicroPython compiles it all
 	@$(BIN)/python -m host_sim.lint
+
+flash: setup ## Put MicroPython on a board: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 [IMAGE=file]
+	@$(BIN)/lvs flash --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
+
+deploy: setup ## Put the node on a board, or bring it up to date: BOARD=... PORT=...
+	@$(BIN)/lvs deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORT),--port "$(PORT)") $(ARGS)
+
+fleet: setup ## Deploy to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
+	@$(BIN)/lvs fleet $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
+
+repl: setup ## Talk to a board: PORT=...
+	@$(BIN)/lvs repl $(if $(PORT),--port "$(PORT)") $(ARGS)
+
+logs: setup ## Follow what a board says: PORT=... (ARGS=--crash: show its crash log)
+	@$(BIN)/lvs logs $(if $(PORT),--port "$(PORT)") $(ARGS)
+
+mip: setup ## Build the packages for mpremote mip install, in build/
+	@$(BIN)/lvs mip $(ARGS)
+
+emulate: setup ## Boot real firmware in an RP2040 emulator: UF2=file
+	@$(BIN)/lvs emulate $(if $(UF2),--uf2 "$(UF2)") $(ARGS)
+
+measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
+	@$(BIN)/lvs measure --board "$(BOARD)" $(if $(JSON),--json "$(JSON)") $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf .venv .setup.lock typings host_sim/wasm/node_modules .pytest_cache .hypothesis build dist out

@@ -7,8 +7,9 @@
 """
 
 from .config import Config, ConfigError
-from .fixed import ONE, LvsError
+from .fixed import ONE, LvsError, NotDurable
+from .journal import Journal
 from .node_runtime import Node
 
-__all__ = ("Config", "ConfigError", "LvsError", "Node", "ONE")
+__all__ = ("Config", "ConfigError", "Journal", "LvsError", "Node", "NotDurable", "ONE")
 __version__ = "0.1.0"

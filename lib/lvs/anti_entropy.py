@@ -34,6 +34,7 @@ class Sender:
         self._want = {}  # shard: [due, answers heard]
         self._reads = {}  # shard not held: [values, cycle of the answer or None]
         self._asking = []
+        self._keys = None
         self._own_due = {}  # shard not held: own rows are to be said
 
     # --- sending ------------------------------------------------------------------------------
@@ -46,15 +47,19 @@ class Sender:
         self.sent += 1
         self.sent_bytes += n + 28
 
-    def _spread(self, buf, n):
-        """To everybody: broadcast, and some configured peers, who may be beyond it."""
-        self._send(buf, n, None)
+    def _some_peers(self):
+        """Some configured peers, in turn by chance: who may be beyond a broadcast's reach."""
         peers = self.node.peer_addrs()
-        if not peers:
-            return
+        if len(peers) <= _CONFIGURED:
+            return peers
         first = self.node.noise.below(len(peers))
-        for i in range(min(_CONFIGURED, len(peers))):
-            self._send(buf, n, peers[(first + i) % len(peers)])
+        return [peers[(first + i) % len(peers)] for i in range(_CONFIGURED)]
+
+    def _spread(self, buf, n):
+        """To everybody: broadcast, and some configured peers."""
+        self._send(buf, n, None)
+        for addr in self._some_peers():
+            self._send(buf, n, addr)
 
     def _allowed(self, addr, n):
         """Book a reply of n bytes to an address; False when it has not sent as much."""
@@ -121,14 +126,19 @@ class Sender:
         flags = node.flags()
         if index is None:
             index, flags = self._pick()
+        r = node.replica(index)
+        if r and not flags & WANT and not r.shard.intact():
+            return  # nobody else may hear of it
         n = self._encode(index, flags)
         waited = ticks_diff(now, self._ep_at) >= _EP_MS
         if not waited and not node.governor.ready(n, node.governor.full // 4):
             return
         self._ep_at = now
-        self._spread(self._buf, n)
+        self._send(self._buf, n, None)
+        for addr in self._some_peers():
+            self._send(self._buf, self._encode(index, flags | DIRECT), addr)
         self._said += 1
-        if self._said & 7 == 0:
+        if self._said & 7 == 0 or flags & WANT:
             far = node.routes.pick(node.noise.below(0x7FFF))
             if far is not None:
                 n = self._encode(index, flags | DIRECT)
@@ -138,7 +148,7 @@ class Sender:
         """Somebody asked for a shard."""
         node = self.node
         r = node.replica(f.shard)
-        if r is None or not r.live or node.flags() & WANT:
+        if r is None or not r.live or node.flags() & WANT or not r.shard.intact():
             return
         reader = not f.held >> f.shard & 1
         if f.flags & DIRECT or reader:
@@ -207,8 +217,12 @@ class Sender:
                     self.learned(r, p, node.now())
         r.gossip.news = 0
 
-    def learned(self, r, p, now):
-        """A row is new to me."""
+    def learned(self, r, p, now, key=None):
+        """A row is new to me. key: the route it came by, if it came from somebody else."""
+        if self.node.config.peers and key is not None:
+            r.gossip.crossing(p, now, self.node.noise)
+            if key in self._bridges():
+                r.gossip.urgent = True
         r.gossip.learned(p, now, self.node.noise, self._stretch(), self._neighbours())
 
     def behind(self, r, start, nonce, slot, now):
@@ -244,6 +258,8 @@ class Sender:
             g = r.gossip
             if g.due is not None and ticks_diff(now, g.due) >= 0:
                 self._say_news(r, now)
+            if g.bridge_due is not None and ticks_diff(now, g.bridge_due) >= 0:
+                self._say_crossing(r, now)
             if g.reply_due is not None and ticks_diff(now, g.reply_due) >= 0:
                 self._say_reply(r, now)
             wait = min(wait, g.wait(now))
@@ -288,7 +304,7 @@ class Sender:
             return
         # Rumours leave room for news, on which they ride.
         reserve = 0 if g.news else node.governor.full // 2
-        if node.flags() & WANT or patient and not node.governor.ready(MAX_FRAME // 2, reserve):
+        if node.state == "INIT" or patient and not node.governor.ready(MAX_FRAME // 2, reserve):
             g.due = (now + 250 + node.noise.below(1000)) & MAX_RAW
             return
         w = self._begin(r.index, self._weight(r))
@@ -312,11 +328,37 @@ class Sender:
             self._spread(w.buf, w.end())
         g.rest(now, node.noise, self._stretch(), self._neighbours())
 
+    def _bridges(self):
+        """Routes of the configured peers."""
+        if self._keys is None:
+            key = self.node.transport.key
+            self._keys = [key(addr) for addr in self.node.peer_addrs()]
+        return self._keys
+
+    def _say_crossing(self, r, now):
+        """Tell the configured peers what I learned: suppression works inside a cell only."""
+        node = self.node
+        g = r.gossip
+        if not node.governor.ready(MAX_FRAME):
+            g.bridge_due = (now + 250 + node.noise.below(500)) & MAX_RAW
+            return
+        for addr, key in zip(node.peer_addrs(), self._bridges()):
+            route = node.routes.known(key)
+            first = 0
+            while first < g.crossed:
+                w = self._begin(r.index, self._weight(r))
+                # A row too old to be said is passed over.
+                first = max(g.fill_crossing(w, first, route), first + 1)
+                if not w.empty():
+                    self._send(w.buf, w.end(), addr)
+        g.crossed = 0
+        g.bridge_due = None
+
     def _say_reply(self, r, now):
         node = self.node
         g = r.gossip
         to = g.reply_to
-        if not node.governor.ready(MAX_FRAME, 0 if g.whole else node.governor.full // 2):
+        if not node.governor.ready(MAX_FRAME, 0 if g.whole else node.governor.full // 4):
             g.reply_due = (now + 500 + node.noise.below(1000)) & MAX_RAW
             return
         w = self._begin(r.index, self._weight(r))

@@ -35,7 +35,7 @@ NUMBERS = {
     "held": (30, 1, 30, "shards that this node's memory allows it to hold"),
     "replicas": (3, 1, 16, "holders below which a shard is adopted by a node with room"),
     "kb_per_min": (50, 5, 60000, "1000 bytes a minute, sent + received, headers included"),
-    "relays": (3, 1, 16, "times a row is heard before it is no longer passed on (Trickle's k)"),
+    "relays": (4, 1, 16, "times a row is heard before it is no longer passed on (Trickle's k)"),
 }
 _MESH_NUMBERS = (
     "max_allowed_shift",

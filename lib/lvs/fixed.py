@@ -21,6 +21,10 @@ class LvsError(ValueError):
     """What a caller asked for cannot be done; the text names the thing and the mend."""
 
 
+class NotDurable(LvsError):
+    """It counts, but the journal could not be written: a power cut could lose it."""
+
+
 def add(a, b):
     """Sum of two raw values, saturating at MAX_RAW."""
     return MAX_RAW if a > MAX_RAW - b else a + b

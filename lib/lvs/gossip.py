@@ -8,7 +8,7 @@ lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sect
 from .fixed import ticks_diff
 from .state_shard import zeros
 
-RUMOURS = 32  # rows that wait to be passed on; older ones are left to anti-entropy
+RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
 _NEWS_MS = 400  # own news waits so long at most: contributions of one moment go together
 _FLIGHT_MS = 8000  # a row has reached nearly everybody after that
 _BUSY = 24  # sixteenths of an SDM a cycle: others carry my rumours
@@ -32,6 +32,10 @@ class Gossip:
         self.buckets = 0  # buckets somebody lacks rows of
         self.reply_due = None
         self.reply_to = None  # an address, or None: everybody
+        self.bridge = None  # rows for the configured peers, only where there are any
+        self.crossed = 0
+        self.bridge_due = None
+        self.urgent = False  # rumours that came from beyond: nobody else here can say them
         self.whole = False
         self._learned = None  # when a row was last new to me
         self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
@@ -42,6 +46,7 @@ class Gossip:
 
     def own(self, slot, now, noise, stretch):
         """My total in a slot grew."""
+        self._learned = now
         self.news |= 1 << slot
         self._schedule(now, noise.below(_NEWS_MS) * stretch)
 
@@ -61,6 +66,25 @@ class Gossip:
         spread = 500 + 60 * peers
         self._schedule(now, 100 + noise.below(min(spread, 16000)) * stretch)
 
+    def crossing(self, p, now, noise):
+        """The row at p is new to me; my configured peers, beyond this cell, may lack it, too."""
+        if self.bridge is None:
+            self.bridge = zeros("H", RUMOURS)
+        if self.crossed < RUMOURS:
+            self.bridge[self.crossed] = p
+            self.crossed += 1
+        if self.bridge_due is None:
+            self.bridge_due = (now + 200 + noise.below(_NEWS_MS)) & 0x3FFFFFFF
+
+    def fill_crossing(self, writer, first, route):
+        """Add rows for a peer from the first-th on, but not what came by its route; the next."""
+        shard = self.shard
+        for i in range(first, self.crossed):
+            p = self.bridge[i]
+            if shard.via[p] != route and not self._relay(writer, p):
+                return i
+        return self.crossed
+
     def _schedule(self, now, delay):
         if self.since is None:
             self.since = now
@@ -76,7 +100,7 @@ class Gossip:
         """
         if not whole and addr is None:
             odds = 6 * 256 // peers if peers > 6 else 256
-            if self.in_flight(now):
+            if self.in_flight(now, peers):
                 odds >>= 3
             if noise.below(256) >= odds:
                 return
@@ -100,7 +124,7 @@ class Gossip:
 
     def forget(self):
         """Ring positions have changed: rumours are found again by their count."""
-        self.n = 0
+        self.n = self.crossed = 0
         shard = self.shard
         for k in range(shard.count):
             p = shard.position(k)
@@ -114,21 +138,25 @@ class Gossip:
 
     def _relay(self, writer, p):
         s = self.shard
+        if not s.sound(p):
+            return True  # nobody else may hear of it; its owner's node is going to notice
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.claimed[p])
 
-    def in_flight(self, now):
+    def in_flight(self, now, peers):
         """True while rows are on their way: they explain why digests differ."""
-        return self._learned is not None and ticks_diff(now, self._learned) < _FLIGHT_MS
+        if self._learned is None:
+            return False
+        return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * peers)
 
     def heard_sdm(self):
         """Somebody said something: rumours may have gone with it."""
         self._others += 16
 
-    def cycle(self, now):
+    def cycle(self, now, peers):
         """Once a cycle; returns True when rows have just come to rest: time to compare digests."""
         self._rate += (self._others - self._rate) // 8
         self._others = 0
-        if self._learned is None or self.in_flight(now):
+        if self._learned is None or self.in_flight(now, peers):
             return False
         self._learned = None
         return True
@@ -138,7 +166,7 @@ class Gossip:
 
         Trickle's suppression for frames that would carry rumours alone.
         """
-        if self._rate < _BUSY:
+        if self._rate < _BUSY or self.urgent:
             return True
         self.due = None
         self._held += 1
@@ -217,6 +245,7 @@ class Gossip:
         """After a frame: when to say what is left."""
         self.due = self.since = None
         self._held = 0
+        self.urgent = False
         if self.news:
             self._schedule(now, 500 + noise.below(_NEWS_MS) * stretch)
         elif self.n:
@@ -225,7 +254,7 @@ class Gossip:
     def wait(self, now):
         """Milliseconds until something is due, at most 60000."""
         least = 60000
-        for due in (self.due, self.reply_due):
+        for due in (self.due, self.reply_due, self.bridge_due):
             if due is not None:
                 left = ticks_diff(due, now)
                 least = left if left < least else least

@@ -6,6 +6,10 @@ max_allowed_shift bounding each step. After a power cut the target is claimed ag
 session, so nothing counts twice, however much of it the mesh knew. What is accepted while there is
 no session yet ``waits``. A total that another node was heard to hold is *known*. Sessions are kept
 until they are folded (docs/protocol.md, section 3).
+
+Where a journal remembers an amount as never told, nothing of it may be told before the journal
+knows better: a session that is folded while the node is switched off would count it twice. Such
+amounts are *barred* (``limit``, ``remembered``) until the journal is written (docs/durability.md).
 """
 
 from .fixed import MAX_RAW, LvsError, serial_diff
@@ -21,7 +25,28 @@ class Session:
         self.target = zeros("i", channels)
         self.total = zeros("i", channels)
         self.known = zeros("i", channels)
-        self.alone = False  # begun while nobody was heard
+        self.limit = zeros("i", channels)  # totals go no further before the journal is written
+        self.alone = False  # begun while nobody was heard, and nobody was heard since
+        self.restored = False  # from before the last start
+        for c in range(channels):
+            self.limit[c] = MAX_RAW
+
+    def bound(self, channel, lead):
+        """The total that may have been told by the time it has grown by ``lead`` raw."""
+        total = self.total[channel]
+        rest = self.target[channel] - total
+        return total + (rest if rest < lead else lead)
+
+    def limited(self):
+        """True when the journal remembers something of it as untold."""
+        return min(self.limit) < MAX_RAW
+
+    def barred(self):
+        """True when something is not to be told before the journal is written."""
+        for c in range(len(self.total)):
+            if self.limit[c] <= self.total[c] < self.target[c]:
+                return True
+        return False
 
     def unknown(self):
         """True while some total was never heard from anybody else."""
@@ -39,8 +64,9 @@ class Ledger:
         self.sessions = []
         self.waiting = zeros("i", channels)  # accepted, but part of no session yet
         self.exile = zeros("i", channels)  # folded here, but never known to anybody else
+        self.remembered = zeros("i", channels)  # of what waits: a journal may hold it elsewhere
         self.version = 0  # rises with every change that a journal must keep
-        self.moved = False  # amounts went to another session: keep that before it is told
+        self.shape = 0  # ... and with those beyond the present session and what waits
         self._issued = zeros("i", channels)  # in this cycle
         self._epoch_left = 0
 
@@ -54,7 +80,7 @@ class Ledger:
         if self.sessions and not max(self.session.target):
             self.sessions.pop()
         self.sessions.append(Session(epoch & 0xFFFF, nonce, self.channels))
-        self.version += 1
+        self.shape += 1
 
     def new_cycle(self):
         """Renew what a cycle may issue."""
@@ -79,14 +105,38 @@ class Ledger:
             self.waiting[channel] += amount
         self.version += 1
 
-    def place(self):
-        """What waits becomes part of the present session."""
+    def place(self, all_of_it=True):
+        """What waits becomes part of the present session; all_of_it: also what a journal
+        remembers elsewhere, which then is barred."""
         for c in range(self.channels):
-            if self.waiting[c]:
-                self.session.target[c] += self.waiting[c]
-                self.waiting[c] = 0
+            n = self.waiting[c]
+            if not all_of_it:
+                n -= self.remembered[c]
+            if n > 0:
+                session = self.session
+                session.target[c] += n
+                self.waiting[c] -= n
+                if all_of_it and self.remembered[c]:
+                    self.remembered[c] = 0
+                    session.limit[c] = session.total[c]
                 self.version += 1
-                self.moved = True
+
+    def barred(self):
+        """True when something could be told but for the journal, which remembers it untold."""
+        for s in self.sessions:
+            if s.barred():
+                return True
+        return False
+
+    def kept(self, lead):
+        """The journal holds all this now, totals as if ``lead`` raw more were told: no more bars
+        than follow from that."""
+        for c in range(self.channels):
+            self.remembered[c] = self.waiting[c]
+            for s in self.sessions:
+                s.limit[c] = s.bound(c, lead)
+                if s.limit[c] == s.target[c]:
+                    s.limit[c] = MAX_RAW
 
     def pending(self, channel):
         """Raw accepted on a channel and not said yet."""
@@ -101,7 +151,7 @@ class Ledger:
 
     def issue(self, session, channel, max_step):
         """Let a session's total follow its target as far as this cycle allows; the raw issued."""
-        amount = session.target[channel] - session.total[channel]
+        amount = min(session.target[channel], session.limit[channel]) - session.total[channel]
         room = min(max_step - self._issued[channel], self._epoch_left)
         if amount > room:
             amount = room
@@ -135,11 +185,12 @@ class Ledger:
             for c in range(first, first + slots):
                 s.known[c] = s.total[c]
 
-    def fold(self, horizon, alone):
+    def fold(self, horizon, alone, jumped=False):
         """Drop the sessions that began at or before ``horizon`` (an epoch).
 
         What they had not said yet waits for another session. alone: nobody was heard for longer
         than a horizon, so what nobody is known to hold is owed to the mesh: it goes to ``exile``.
+        jumped: my clock did, so that nobody ever took what was begun alone: that waits, too.
         """
         kept = []
         for s in self.sessions:
@@ -147,16 +198,46 @@ class Ledger:
                 kept.append(s)
                 continue
             self.version += 1
+            self.shape += 1
             for c in range(self.channels):
-                self.waiting[c] += s.target[c] - s.total[c]
+                if jumped and s.alone:
+                    self._take_back(c, s.target[c])
+                    continue
+                self._take_back(c, s.target[c] - s.total[c])
                 if alone:
                     self.exile[c] += s.total[c] - s.known[c]
         self.sessions = kept
 
     def recall(self):
-        """Take everything back: the clock was wrong, so nobody took these rows."""
+        """Take back what this clock's sessions hold: it was wrong, so nobody took these rows."""
+        kept = []
         for s in self.sessions:
+            if s.restored:
+                kept.append(s)
+                continue
             for c in range(self.channels):
-                self.waiting[c] += s.target[c]
-        self.sessions = []
+                self._take_back(c, s.target[c])
+        self.sessions = kept
         self.version += 1
+        self.shape += 1
+
+    def owe(self, channel, amount):
+        """An amount (raw) that was folded here alone has to be told under another session."""
+        self.exile[channel] -= amount
+        self._take_back(channel, amount)
+        self.version += 1
+        self.shape += 1
+
+    def _take_back(self, channel, amount):
+        self.waiting[channel] += amount
+        self.remembered[channel] += amount
+
+    def met(self, horizon):
+        """Somebody is heard, whose horizon this is (an epoch): others may know by now what was
+        begun alone and is not past it."""
+        for s in self.sessions:
+            if s.alone and serial_diff(s.start, horizon) > 0:
+                s.alone = False
+                if max(s.target):
+                    self.version += 1
+                    self.shape += 1

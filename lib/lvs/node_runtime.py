@@ -10,7 +10,7 @@ from .anti_entropy import Sender
 from .config import Config
 from .drift_core import Drift
 from .entropy_engine import I_MIN, Governor, Noise, Trickle
-from .fixed import MAX_RAW, LvsError, parse_amount
+from .fixed import MAX_RAW, LvsError, NotDurable, parse_amount
 from .journal import RamJournal
 from .ledger import Ledger
 from .mesh_clock import MeshClock
@@ -79,20 +79,25 @@ class Node:
         self.dropped = {}
         self.received = self.received_bytes = 0
         self.recoveries = 0
+        self.doubts = ""  # why this node last recovered
         self.rejoins = 0
         self.load = 0
         self.sender = Sender(self)
         self._low = False
-        self._running = False
+        self._running = True  # until stop(), which may come before run()
         self._overstated_at = -64
         self._heard_at = None  # cycle when anybody was last heard
         self._peer_addrs = None
+        self.peer_error = ""
         self.state = INIT
         self._epoch = self.clock.epoch()
         self._rotate()
-        for index in ranked(self.ledger.session.nonce, self.shards)[: cfg.held]:
-            hold(self, index)
-        self.journal.restore(self)
+        if self.journal.restore(self):
+            self._epoch = self.clock.epoch()
+            self._rotate()
+        for index in ranked(self.ledger.session.nonce, self.shards):
+            if len(self.replicas) < cfg.held and not self.replica(index):
+                hold(self, index)
         self._seek(INIT)
 
     # --- for applications ---------------------------------------------------------------------
@@ -113,21 +118,44 @@ class Node:
                 return r
         return None
 
-    def contribute(self, channel, amount):
+    def contribute(self, channel, amount, durable=False):
         """Add an amount (VU: int, float or decimal text) to a channel.
 
-        What exceeds max_allowed_shift waits and is issued over the next cycles. Raises LvsError
-        and changes nothing for an unknown channel or an amount that is no number, negative or too
-        large.
+        What exceeds max_allowed_shift waits and is issued over the next cycles. durable: return
+        only when a power cut can no longer lose it (the journal is written; without it that takes
+        up to Journal's ``flush_s``). Raises LvsError and changes nothing for an unknown channel,
+        an amount that is no number, negative or too large, or durable without a journal. Raises
+        NotDurable when the journal cannot be written: then the contribution counts all the same,
+        and must not be made again; only a power cut could lose it.
         """
         c = self._channel(channel)
         raw = parse_amount(amount)
+        if durable and not self.journal.durable:
+            raise LvsError("durable: this node has no journal; give it one: journal=Journal(path)")
         ready = self._issuing()
         if ready and raw:
             self._part()
         self.ledger.add(c, raw, self._raw(c), ready)
-        if ready and not self.ledger.moved:
+        if durable:  # told from the next cycle on, so that the journal knows it untold
+            self._keep()
+        elif ready:
             self._issue(self.ledger.session, c)
+
+    async def flush(self):
+        """Return when a power cut can no longer lose what was contributed so far.
+
+        Raises NotDurable when the journal cannot be written, LvsError when there is none.
+        """
+        if not self.journal.durable:
+            raise LvsError("flush: this node has no journal; give it one: journal=Journal(path)")
+        self._keep()
+
+    def _keep(self):
+        if not self.journal.flush(self):
+            raise NotDurable(
+                "accepted, but not safe from a power cut: %s; do not contribute it again"
+                % self.journal.error
+            )
 
     def _raw(self, c):
         r = self.replica(c // SLOTS)
@@ -208,9 +236,15 @@ class Node:
 
     def _warnings(self):
         out = []
-        error = getattr(self.transport, "error", "")
-        if error:
-            out.append(error)
+        for text in (
+            getattr(self.transport, "error", ""),
+            self.peer_error,
+            self.journal.error,
+            self.journal.notice,
+            self.doubts,
+        ):
+            if text:
+                out.append(text)
         if self.dropped.get("tag"):
             out.append(
                 "mesh: %d frames of another mesh, channel list or mesh parameter were heard and "
@@ -225,7 +259,6 @@ class Node:
 
     async def run(self):
         """Take part in the mesh until ``stop`` is called: the receive task and the cycle task."""
-        self._running = True
         receiving = asyncio.create_task(self._receive_task())
         try:
             while self._running:
@@ -248,12 +281,14 @@ class Node:
     # --- contributions ------------------------------------------------------------------------
 
     def _issuing(self):
-        return self.state in (ACTIVE, LOW)
+        return self.state in (ACTIVE, LOW, JOIN)
 
     def _rotate(self):
-        for r in self.replicas:
-            self.sender.retire(r)
+        if self.ledger.sessions:
+            for r in self.replicas:
+                self.sender.retire(r)
         self.ledger.open(self.clock.epoch(), self.noise.nonce())
+        self.ledger.session.alone = self._silence() > _SILENCE
         cfg = self.config
         # Not all nodes at once: a session ends up to a quarter early.
         self._session_end = self.clock.epoch() + cfg.session_epochs - self.noise.below(
@@ -265,7 +300,6 @@ class Node:
         session = self.ledger.session
         if not session.alone and self._silence() > _SILENCE and session.unknown():
             self._rotate()
-            self.ledger.session.alone = True
 
     def _issue(self, session, c):
         r = self.replica(c // SLOTS)
@@ -281,11 +315,10 @@ class Node:
     def _issue_all(self):
         ledger = self.ledger
         ledger.new_cycle()
-        ledger.place()
-        if ledger.moved:
-            if not self.journal.sync(self):
-                return  # not before it is kept: told twice, it would count twice
-            ledger.moved = False
+        ledger.place(not self.journal.error)
+        # Not before the journal lets it go: told twice, it would count twice.
+        if ledger.barred() and not self.journal.sync(self) and ledger.session.barred():
+            self._rotate()  # for what comes a session without a bar
         for session in list(ledger.sessions):
             for c in range(ledger.channels):
                 if session.total[c] < session.target[c]:
@@ -331,13 +364,15 @@ class Node:
         # What liars and shouters send must not silence the others.
         if self.routes.frames[route] < _LOUD and self.peers.tc_of(f.nonce) >= TC_START:
             self.governor.spend(size)
+        # What nobody can take any more nobody has taken.
+        self.ledger.met((f.cycle >> 6) - cfg.session_epochs - cfg.horizon_epochs - 1)
         if self._silence() > cfg.horizon_epochs * 64:
             self._return()
         self._heard_at = self.clock.cycle
         if f.kind == EP:
             self._hear_ep(f, addr, key, route)
         else:
-            self._hear_sdm(f, route)
+            self._hear_sdm(f, key, route)
 
     def _hear_ep(self, f, addr, key, route):
         cycle = self.clock.cycle
@@ -371,7 +406,7 @@ class Node:
             return
         self.sender.heard_state(f.shard)
         if not r.live or self.state in (INIT, RECOVER):
-            self._offer(f, r, route)
+            self._offer(f, key, r, route)
             return
         if offset > _STRAY and not r.established:
             self._strays += 1
@@ -391,16 +426,16 @@ class Node:
         return self.trickle.least * min(2, self.governor.stretch())
 
     def _compare(self, r, f, addr):
-        bits = r.lacking(f)
+        bits = r.lacking(f, not f.flags & (JOINING | RECOVERING))
         if bits == 0:
             self.ledger.heard_all(r.first_channel(), r.shard.slots)
             return True
         if bits is None:
             return True
         self.sender.lacking(r, bits, f, addr, self.now())
-        return r.gossip.in_flight(self.now())  # then a difference is no news
+        return r.gossip.in_flight(self.now(), self.peers.n)  # then a difference is no news
 
-    def _hear_sdm(self, f, route):
+    def _hear_sdm(self, f, key, route):
         r = self.replica(f.shard)
         if r is None or not r.live:
             return
@@ -408,7 +443,9 @@ class Node:
         now = self.now()
         r.gossip.heard_sdm()
         for i in range(f.owns):
-            self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, base, now)
+            self._hear_row(
+                r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, base, now, key
+            )
         for i in range(f.relays):
             self._hear_row(
                 r,
@@ -419,6 +456,7 @@ class Node:
                 route,
                 base,
                 now,
+                key,
             )
         if f.corrections and f.weight:
             for i in range(f.corrections):
@@ -427,7 +465,7 @@ class Node:
         if f.buckets:
             r.gossip.answered(f.buckets)
 
-    def _hear_row(self, r, start, nonce, slot, total, route, base, now):
+    def _hear_row(self, r, start, nonce, slot, total, route, base, now, key):
         mine = self.ledger.find(start, nonce)
         if mine and not self.ledger.heard(mine, base + slot, total):
             # Somebody overstates me: contribute under another session from now on.
@@ -436,7 +474,7 @@ class Node:
                 self._rotate()
         did, p = r.row(start, nonce, slot, total, self.routes, route, self.clock.cycle)
         if did == NEW or did == GREW:
-            self.sender.learned(r, p, now)
+            self.sender.learned(r, p, now, key)
             if nonce == self.frame.nonce:
                 self.peers.contributed(nonce, r.shard.credited[p] >> 8)
         elif did == OLD:
@@ -458,6 +496,9 @@ class Node:
 
     def _cycle(self, now):
         epoch = self.clock.epoch()
+        for r in self.replicas:
+            if r.shard.damaged and not r.suspect:
+                self._repair(r)
         if epoch != self._epoch:
             self._next_epoch(epoch)
         if self.state == INIT or self.state == RECOVER:
@@ -473,7 +514,7 @@ class Node:
                     self.sender.corrected(r, now)
                 if r.unsettled():
                     self.trickle.hurry(now, self._soon())
-                if r.gossip.cycle(now):
+                if r.gossip.cycle(now, self.peers.n):
                     self.trickle.news(now, 2 * self._soon())
         if self.clock.cycle & 3 == 0:
             self._steer()
@@ -495,8 +536,10 @@ class Node:
         if self._issuing() and epoch >= self._session_end:
             self._rotate()
         for r in self.replicas:
+            if r.shard.verify() and not r.suspect:
+                self._repair(r)
             if r.live and r.established and r.guard.fallen():
-                self.recover("value fell by an eighth")
+                self.recover("value fell by an eighth", r)
             r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
         if self.state == ACTIVE and self.shards > 1:
             rebalance(self)
@@ -514,12 +557,31 @@ class Node:
             r.window.expire(MAX_RAW)
             r.synced = False
 
-    def recover(self, why):
-        """Doubt the local state: stop drifting and adopt the peers' (specification 8.2)."""
-        if self.state in (ACTIVE, LOW):
-            self.recoveries += 1
+    def recover(self, why, replica=None):
+        """Doubt a shard's state, or all of them: stop drifting and adopt the peers' (specification
+        8.2; docs/durability.md). why: for people."""
+        for r in [replica] if replica else self.replicas:
+            r.suspect = True
+        self.doubts = "recovered %d times, last because %s" % (self.recoveries + 1, why)
+        self.recoveries += 1
+        if self.state != INIT:
             self._seek(RECOVER)
             self.sender.reset(self.now())
+
+    def _repair(self, r):
+        """Values or rows of a shard have changed by themselves: a flipped bit, a wild write."""
+        n = r.shard.damaged
+        r.repair()
+        self._enter(r)
+        self.recover("%d values in the memory of shard %d had changed" % (n, r.index), r)
+
+    def _enter(self, r):
+        """Enter my own rows into a shard: they are mine to know."""
+        first = r.first_channel()
+        for session in self.ledger.sessions:
+            for c in range(first, first + r.shard.slots):
+                if session.total[c]:
+                    r.own_row(session, c)
 
     def _rejoin(self):
         """A fresh node whose clock was never the mesh's: start over, keep what was contributed."""
@@ -540,27 +602,32 @@ class Node:
             owed = self.ledger.exile[c]
             if not owed:
                 continue
-            self.ledger.exile[c] = 0
+            self.ledger.owe(c, owed)
             r = self.replica(c // SLOTS)
             if r:
                 left = r.shard.settled[c % SLOTS] - owed
-                r.shard.settled[c % SLOTS] = left if left > 0 else 0
-            self.ledger.waiting[c] += owed
-            self.ledger.version += 1
+                r.shard.settle(c % SLOTS, left if left > 0 else 0)
         for r in self.replicas:
             r.live = False
         self._seek(INIT)
         self.sender.reset(self.now())
 
-    def _offer(self, f, r, route):
-        self._offers = [o for o in self._offers if o[0] != f.nonce][-14:]
-        self._offers.append((f.nonce, f.cycle - self.clock.cycle))
+    def _offer(self, f, key, r, route):
+        # One voice a route: sessions cost nothing.
+        self._offers = [o for o in self._offers if o[0] != key][-14:]
+        self._offers.append((key, f.cycle - self.clock.cycle))
         r.offer(f, route, self.clock.cycle)
+
+    def _offered_now(self):
+        """How many offers there are for what is sought."""
+        if self.state != RECOVER:
+            return len(self._offers)
+        return min([r.window.n for r in self.replicas if r.suspect] or [0])
 
     def _join(self, now):
         """Once a cycle while seeking: adopt, wait, or go on alone."""
         self._sought += 1
-        n = len(self._offers)
+        n = self._offered_now()
         if n:
             self._offered += 1
             if n < _ENOUGH and self._offered < _PATIENCE:
@@ -570,22 +637,36 @@ class Node:
         recovering = self.state == RECOVER
         if n and not recovering:
             offsets = sorted([o[1] for o in self._offers])
-            self.clock.adopt(self.clock.cycle + offsets[n // 2], now)
+            self.clock.adopt(self.clock.cycle + offsets[len(offsets) // 2], now)
         epoch = self.clock.epoch()
         moved = epoch != self._epoch
         self._epoch = epoch
         for r in self.replicas:
-            if n and r.adopt(epoch, self.clock.cycle):
-                continue
-            if moved:
-                r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
-            r.go_live(self.clock.cycle)
+            self._revive(r, n, epoch, moved)
+        if moved:
+            cfg = self.config
+            self.ledger.fold(epoch - cfg.session_epochs - cfg.horizon_epochs - 1, False, True)
         # Nothing has been said under this session yet: it begins now.
         if not recovering and not max(self.ledger.session.target):
             self._rotate()
         self._sought = 0
         self.state = JOIN if n else LOW if self._low else ACTIVE
         self.sender.reset(now)
+
+    def _revive(self, r, n, epoch, moved):
+        """Give a shard state: the peers', or what I kept. n: offers; moved: the clock jumped."""
+        cycle = self.clock.cycle
+        if self.state == RECOVER and not r.suspect:
+            return
+        if n and (r.suspect or r.stale()) and r.adopt(epoch, cycle):
+            r.repaired()
+            return
+        if r.suspect:
+            self.journal.repair(self, r)
+            r.repaired()
+        if moved:
+            r.next_epoch(epoch, cycle, self.routes, self.peers)
+        r.go_live(cycle)
 
     def _synced(self):
         """Once a cycle while fetching rows: active when a peer's digests were equal to mine."""

@@ -40,6 +40,8 @@ class Replica:
         self.established = False
         self.verdict = AGREED
         self.live = False  # has state that may be shown and compared
+        self.kept = False  # has state from before the last start, not compared with anybody's yet
+        self.suspect = False  # its memory changed by itself: to be repaired
         self.synced = False  # its rows were seen to equal a peer's
         self.grace = 0  # cycle until which rows are credited without budget
         self.refused = 0  # rows for which the ring had no room
@@ -58,11 +60,12 @@ class Replica:
     def go_live(self, cycle):
         """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
+        self.kept = False
         self.guard.new_epoch()
         self.grace = 0 if self.established else cycle + _GRACE
 
-    def adopt(self, epoch, cycle):
-        """Take over the median of the samples with the commonest horizon; False without any."""
+    def _commonest(self):
+        """(horizon that most samples have, how many have it)."""
         w = self.window
         best = votes = 0
         for i in range(w.n):
@@ -71,6 +74,29 @@ class Replica:
                 n += w.horizon[j] == w.horizon[i]
             if n > votes:
                 best, votes = w.horizon[i], n
+        return best, votes
+
+    def stale(self):
+        """True unless I kept a settled vector that is as far as those that are offered."""
+        return not self.kept or self._commonest()[0] != self.shard.horizon & 0xFFFF
+
+    def repair(self):
+        """Drop what changed by itself; own rows are to be entered again."""
+        self.suspect = True
+        self.shard.purge()
+        self.gossip.forget()
+        self._quiet = False
+
+    def repaired(self):
+        """What is there now is to be used."""
+        self.suspect = False
+        self.shard.seal()
+        self.shard.damaged = 0
+
+    def adopt(self, epoch, cycle):
+        """Take over the median of the samples with the commonest horizon; False without any."""
+        w = self.window
+        best, votes = self._commonest()
         if not votes:
             return False
         n = 0
@@ -160,8 +186,11 @@ class Replica:
         """True while my own state disagrees with what I hear and I have nothing to defend."""
         return self.live and self.confidence < CONFIDENT and not self._quiet and self.window.n > 0
 
-    def lacking(self, frame):
-        """Bit map of the buckets in which an EP's digests differ from mine; None: incomparable."""
+    def lacking(self, frame, complete):
+        """Bit map of the buckets in which an EP's digests differ from mine; None: incomparable.
+
+        complete: the sender has had time to learn all rows, so that being equal means something.
+        """
         shard = self.shard
         if frame.cycle >> 6 != shard.epoch or frame.horizon != shard.horizon & 0xFFFF:
             return None
@@ -169,7 +198,7 @@ class Replica:
         for b in range(8):
             if frame.digests[b] != shard.digests[b]:
                 bits |= 1 << b
-        if not bits:
+        if not bits and complete:
             self.synced = True
         return bits
 
@@ -256,13 +285,17 @@ class Replica:
     def _take(self, steps):
         moved = False
         bits = 0
-        for s in range(self.shard.slots):
+        shard = self.shard
+        for s in range(shard.slots):
             step = steps[s]
             if step and self.established:
                 step = self.guard.allow(s, step)
             self.steps[s] = step
             if step:
-                apply_step(self.shard.settled, s, step)
+                if not moved and not shard.intact():
+                    return False
+                apply_step(shard.settled, s, step)
+                shard.settle(s, shard.settled[s])
                 moved = True
                 bits |= 1 << s
                 size = -step if step < 0 else step

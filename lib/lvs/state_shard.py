@@ -4,6 +4,10 @@ A row is one session's running total in one slot: ``credited <= claimed``, both 
 merging rows is commutative, associative and idempotent (a grow-only counter). ``value = settled +
 sum of credited``. Folding moves a finished session's credit from its rows to ``settled`` and never
 changes ``value``. All records lie in arrays allocated once (docs/protocol.md, section 3).
+
+Every row and every settled value carries a checksum, so that a bit that flips in memory is noticed
+before it is folded or told to anybody: since rows only grow, a row that flipped upwards would
+otherwise stay in the mesh for ever (docs/durability.md).
 """
 
 from array import array
@@ -19,6 +23,11 @@ OLD = 3  # a smaller total than the known one
 EXPIRED = 4  # the session is past the horizon
 FUTURE = 5  # the session begins after the next epoch
 FULL = 6  # no room: refused
+DAMAGED = 7  # the row changed by itself: it is not to be used
+
+
+def _fold16(h):
+    return (h ^ (h >> 14)) & 0xFFFF
 
 
 def zeros(kind, n):
@@ -39,6 +48,9 @@ class Shard:
         self.capacity = capacity
         self.lifetime = lifetime
         self.settled = zeros("i", slots)
+        self.seals = zeros("H", slots)  # checksum of each settled value
+        self.changes = 0  # times that the settled vector was changed
+        self.damaged = 0  # values and rows found to have changed by themselves
         self.inflow = zeros("i", slots)  # sum of credited rows per slot
         self.horizon = epoch - lifetime - 1  # sessions that began up to here are folded
         self.epoch = epoch
@@ -51,12 +63,75 @@ class Shard:
         self.credited = zeros("i", capacity)
         self.heard = bytearray(capacity)  # times the present total was heard or said
         self.via = bytearray(capacity)  # route that is charged for the row's increase
+        self.check = zeros("H", capacity)  # checksum of each row
         self.waiting = 0  # rows with credited < claimed
         size = 32
         while size < 2 * capacity:
             size *= 2
         self._table = zeros("H", size)  # open addressing: ring position + 1, or 0
         self.digests = zeros("H", BUCKETS)
+        self.seal()
+
+    # --- checksums ------------------------------------------------------------------------------
+
+    def _seal(self, slot):
+        return _fold16(mix(mix(self.settled[slot], slot + 1), 0x1B873593))
+
+    def seal(self):
+        """Declare the settled vector to be as it should be."""
+        for i in range(self.slots):
+            self.seals[i] = self._seal(i)
+        self.changes += 1
+
+    def settle(self, slot, value):
+        """Set a settled value (raw). It is never set in any other way."""
+        self.settled[slot] = value
+        self.seals[slot] = self._seal(slot)
+        self.changes += 1
+
+    def intact(self):
+        """True if no settled value has changed by itself; otherwise it is noted as damage."""
+        bad = 0
+        for i in range(self.slots):
+            bad += self.seals[i] != self._seal(i)
+        if bad and not self.damaged:
+            self.damaged = bad
+        return not bad
+
+    def _row_check(self, p):
+        h = mix(mix(mix(self.nonce[p], self.claimed[p]), self.credited[p]), 0x0CC9E2D5)
+        return _fold16(mix(h, (self.start[p] << 4) | self.slot[p]))
+
+    def sound(self, p):
+        """True if the row at ring position p has not changed by itself; otherwise it is noted."""
+        if self.check[p] == self._row_check(p):
+            return True
+        if not self.damaged:
+            self.damaged = 1
+        return False
+
+    def verify(self):
+        """Look at every value and row; returns how many have changed by themselves."""
+        bad = 0
+        for i in range(self.slots):
+            bad += self.seals[i] != self._seal(i)
+        sums = zeros("i", self.slots)
+        for k in range(self.count):
+            p = self.position(k)
+            if self.check[p] != self._row_check(p):
+                bad += 1
+            else:
+                sums[self.slot[p]] = add(sums[self.slot[p]], self.credited[p])
+        if not bad and sums != self.inflow:
+            bad = 1
+        if bad:
+            self.damaged = bad
+        return bad
+
+    def purge(self):
+        """Remove the rows that have changed by themselves."""
+        self._sweep(False, True)
+        self._redigest()
 
     def value(self, slot):
         """Raw value of a slot: settled + credited, saturating."""
@@ -66,6 +141,7 @@ class Shard:
         """Take over a settled vector (raw) and its horizon; rows that it contains already go."""
         for i in range(self.slots):
             self.settled[i] = vector[i]
+        self.seal()
         self.epoch = epoch
         self.horizon = horizon
         self._sweep(False)
@@ -99,8 +175,8 @@ class Shard:
     def merge(self, start, nonce, slot, total, via):
         """Learn that a session's running total is at least ``total`` (raw).
 
-        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE or
-        FULL. ``credited`` is left alone: VaultGuard decides when a claim counts.
+        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE, FULL
+        or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
         """
         i = self._probe(start, nonce, slot)
         p = self._table[i] - 1
@@ -108,10 +184,13 @@ class Shard:
             known = self.claimed[p]
             if total <= known:
                 return SAME if total == known else OLD
+            if not self.sound(p):
+                return DAMAGED
             if self.credited[p] == known:
                 self.waiting += 1
             self._toggle(p, -1)
             self.claimed[p] = total
+            self.check[p] = self._row_check(p)
             self._toggle(p, 1)
             self.heard[p] = 0
             self.via[p] = via
@@ -133,6 +212,7 @@ class Shard:
         self.credited[p] = 0
         self.heard[p] = 0
         self.via[p] = via
+        self.check[p] = self._row_check(p)
         self._table[i] = p + 1
         self.waiting += 1
         self._toggle(p, 1)
@@ -140,10 +220,11 @@ class Shard:
 
     def credit(self, p, amount):
         """Let ``amount`` raw of the claim at ring position p count."""
-        if amount <= 0:
+        if amount <= 0 or not self.sound(p):
             return
         credited = self.credited[p] + amount
         self.credited[p] = credited
+        self.check[p] = self._row_check(p)
         slot = self.slot[p]
         self.inflow[slot] = add(self.inflow[slot], amount)
         if credited == self.claimed[p]:
@@ -202,16 +283,16 @@ class Shard:
         start = self.start[p]
         return serial_diff(start, self.horizon) <= 0 or serial_diff(start, self.epoch) > 1
 
-    def _sweep(self, settle):
+    def _sweep(self, settle, always=False):
         """Remove the rows past the horizon, into ``settled`` if told so; returns how many.
 
-        One turn of the ring: each row at the head goes, or moves to the tail. inflow is summed
-        anew, since a saturated sum cannot be subtracted from.
+        One turn of the ring: each row at the head goes, or moves to the tail; damaged ones go for
+        good. inflow is summed anew, since a saturated sum cannot be subtracted from.
         """
         gone = 0
         for k in range(self.count):
             gone += self._gone(self.position(k))
-        if not gone:
+        if not gone and not always:
             return 0
         for slot in range(self.slots):
             self.inflow[slot] = 0
@@ -220,13 +301,15 @@ class Shard:
             p = self.head
             self.head = self.position(1)
             self.count -= 1
-            into = self.settled if self._gone(p) else self.inflow
-            if into is self.inflow or settle:
-                slot = self.slot[p]
-                into[slot] = add(into[slot], self.credited[p])
-            if into is self.inflow:
+            if not self.sound(p):
+                continue
+            slot = self.slot[p]
+            if not self._gone(p):
+                self.inflow[slot] = add(self.inflow[slot], self.credited[p])
                 self.waiting += self.credited[p] < self.claimed[p]
                 self._append_copy(p)
+            elif settle:
+                self.settle(slot, add(self.settled[slot], self.credited[p]))
         self._reindex()
         return gone
 
@@ -241,3 +324,4 @@ class Shard:
             self.credited[q] = self.credited[p]
             self.heard[q] = self.heard[p]
             self.via[q] = self.via[p]
+            self.check[q] = self.check[p]
