@@ -7,7 +7,7 @@ and 11).
 
 from .fixed import MAX_RAW, ticks_diff
 from .state_shard import zeros
-from .wire import DIRECT, MAX_FRAME, SLOTS, VALUE, WANT, SdmWriter, encode_ep
+from .wire import DIRECT, JOINING, MAX_FRAME, SLOTS, VALUE, WANT, SdmWriter, encode_ep
 
 _WANT_MS = 600  # an answer to WANT waits up to this long
 _ENOUGH = 3  # and is not given once so many were heard
@@ -35,7 +35,8 @@ class Sender:
         self._reads = {}  # shard not held: [values, cycle of the answer or None]
         self._asking = []
         self._keys = None
-        self._own_due = {}  # shard not held: own rows are to be said
+        self._own_due = {}  # shard not held: bit map of the slots whose own rows are to be said
+        self._pause = self._left = 1  # epochs until all of those are said again
 
     # --- sending ------------------------------------------------------------------------------
 
@@ -48,8 +49,11 @@ class Sender:
         self.sent_bytes += n + 28
 
     def _some_peers(self):
-        """Some configured peers, in turn by chance: who may be beyond a broadcast's reach."""
+        """Some configured peers, in turn by chance: who may be beyond a broadcast's reach. Also
+        those that were known before the last start, while there is no state."""
         peers = self.node.peer_addrs()
+        if self.node.remembered and self.node.flags() & WANT:
+            peers = peers + self.node.remembered
         if len(peers) <= _CONFIGURED:
             return peers
         first = self.node.noise.below(len(peers))
@@ -116,7 +120,9 @@ class Sender:
         if flags & WANT:
             some = [r for r in node.replicas if not (r.live and r.synced)]
         else:
-            some = None
+            some = [r for r in node.replicas if r.fetching or not r.live]
+            if some:
+                flags |= JOINING | WANT
         some = some or node.replicas
         return some[node.noise.below(len(some))].index, flags
 
@@ -138,7 +144,7 @@ class Sender:
         for addr in self._some_peers():
             self._send(self._buf, self._encode(index, flags | DIRECT), addr)
         self._said += 1
-        if self._said & 7 == 0 or flags & WANT:
+        if self._said & 7 == 0:
             far = node.routes.pick(node.noise.below(0x7FFF))
             if far is not None:
                 n = self._encode(index, flags | DIRECT)
@@ -205,6 +211,19 @@ class Sender:
             r.gossip.own(c % SLOTS, now, self.node.noise, self._stretch())
         else:
             self._own_due[c // SLOTS] = self._own_due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
+            self._pause = self._left = 1
+
+    def new_epoch(self):
+        """Own rows of shards held elsewhere are said again, ever more rarely: no digest shows
+        whether the holders have them."""
+        self._left -= 1
+        if self._left > 0:
+            return
+        self._pause = self._left = min(16, 2 * self._pause)
+        for session in self.node.ledger.sessions:
+            for c in range(len(session.total)):
+                if session.total[c] and not self.node.replica(c // SLOTS):
+                    self._own_due[c // SLOTS] = self._own_due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
 
     def retire(self, r):
         """My session ends: its news that is not said yet goes on as rumours."""
@@ -278,7 +297,8 @@ class Sender:
                 wait = min(wait, left)
                 continue
             del self._want[index]
-            if heard < _ENOUGH and self.node.replica(index):
+            r = self.node.replica(index)
+            if heard < _ENOUGH and r and r.live:
                 self.say_ep(now, index)
         return wait
 
@@ -381,12 +401,23 @@ class Sender:
             g.reply_due = (now + 50 + node.noise.below(200)) & MAX_RAW
 
     def _say_unheld(self):
-        node = self.node
-        session = node.ledger.session
-        for index, bits in sorted(self._own_due.items()):
-            w = self._begin(index, 0)
+        ledger = self.node.ledger
+        index = sorted(self._own_due)[0]
+        bits = self._own_due.pop(index)
+        w = self._begin(index, 0)
+        for session in reversed(ledger.sessions):  # in a frame own rows come first
             for slot in range(SLOTS):
-                if bits >> slot & 1:
-                    w.own(slot, session.total[index * SLOTS + slot])
+                if not bits >> slot & 1:
+                    continue
+                total = session.total[index * SLOTS + slot]
+                if total and not self._say_own(w, session, slot, total):
+                    self._spread(w.buf, w.end())
+                    w = self._begin(index, 0)
+                    self._say_own(w, session, slot, total)
+        if not w.empty():
             self._spread(w.buf, w.end())
-        self._own_due = {}
+
+    def _say_own(self, w, session, slot, total):
+        if session is self.node.ledger.session:
+            return w.own(slot, total)
+        return w.relay(session.nonce, session.start, slot, total)

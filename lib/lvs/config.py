@@ -11,6 +11,7 @@ from .wire import SLOTS
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets and of folding
 CYCLE_MS = 1000
+CLOSING = 4  # epochs after the horizon in which late rows count ever less: nobody can split a mesh
 MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
 
 # key: (default, least, most, meaning). One row a number, with the reason for it.
@@ -130,6 +131,8 @@ class Config:
                     "%s: %r; must be a whole number from %d to %d" % (key, value, least, most)
                 )
             setattr(self, key, value)
+        # Epochs from a session's start until its rows are folded.
+        self.lifetime = self.session_epochs + self.horizon_epochs + CLOSING
         self.board = data.get("board", {})
         if not isinstance(self.board, dict):
             raise ConfigError("board: %r; must be a JSON object" % (self.board,))

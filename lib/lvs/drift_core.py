@@ -114,31 +114,29 @@ class Window:
         self.slots = slots
         self.n = 0
         self.nonce = zeros("i", WINDOW)
-        self.route = bytearray(WINDOW)
+        self.key = zeros("i", WINDOW)  # route
         self.cycle = zeros("i", WINDOW)  # my cycle when it was heard
         self.noise = zeros("i", WINDOW)
         self.horizon = zeros("H", WINDOW)
         self.weight = zeros("H", WINDOW)
         self.vector = zeros("i", WINDOW * slots)
 
-    def put(self, nonce, route, cycle, noise, horizon, weight, vector):
+    def put(self, nonce, key, cycle, noise, horizon, weight, vector):
         """Keep a sample. A full window drops its lightest, then oldest, unless that outweighs it.
 
-        One sample a session and, among those not trusted yet, one a route.
+        One sample a session, and one a route.
         """
         at = -1
-        worst = -1
+        worst = least = -1
         for i in range(self.n):
             if self.nonce[i] == nonce:
                 at = i
                 break
-            if self.weight[i] <= 32 and weight <= 32 and self.route[i] == route:
+            if self.key[i] == key:
                 at = i  # unless the session itself comes later
-            if worst < 0 or (self.weight[i], self.cycle[i]) < (
-                self.weight[worst],
-                self.cycle[worst],
-            ):
-                worst = i
+            w = self.weight[i]
+            if worst < 0 or w < least or w == least and self.cycle[i] < self.cycle[worst]:
+                worst, least = i, w
         if at < 0:
             if self.n < WINDOW:
                 at = self.n
@@ -148,7 +146,7 @@ class Window:
             else:
                 return False
         self.nonce[at] = nonce
-        self.route[at] = route
+        self.key[at] = key
         self.cycle[at] = cycle
         self.noise[at] = noise
         self.horizon[at] = horizon
@@ -171,7 +169,7 @@ class Window:
     def _move(self, a, b):
         if a == b:
             return
-        for column in (self.nonce, self.route, self.cycle, self.noise, self.horizon, self.weight):
+        for column in (self.nonce, self.key, self.cycle, self.noise, self.horizon, self.weight):
             column[b] = column[a]
         for s in range(self.slots):
             self.vector[b * self.slots + s] = self.vector[a * self.slots + s]

@@ -37,6 +37,7 @@ class Trickle:
 
     def __init__(self, noise, now):
         self._noise = noise
+        self._heard = bytearray(32)  # bit map of the routes heard in this interval
         self.least = I_MIN  # longer in low power
         self.reset_at = now
         self._next = 0  # ms of the next interval, 0: twice this one
@@ -52,9 +53,17 @@ class Trickle:
         self._fire = self._noise.below(interval // 2) + (interval // 2)
         self._fired = False
         self.agreeing = self.others = 0
+        for i in range(32):
+            self._heard[i] = 0
 
-    def hear(self, agrees):
-        """Count an EP of somebody else."""
+    def hear(self, agrees, route):
+        """Count an EP of somebody else: one a route and interval, so that no one voice silences
+        the others. route: its index (0..255)."""
+        byte = route >> 3
+        bit = 1 << (route & 7)
+        if self._heard[byte] & bit:
+            return
+        self._heard[byte] |= bit
         if agrees:
             self.agreeing += 1
         else:

@@ -138,9 +138,10 @@ class Gossip:
 
     def _relay(self, writer, p):
         s = self.shard
-        if not s.sound(p):
-            return True  # nobody else may hear of it; its owner's node is going to notice
-        return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.claimed[p])
+        # A damaged row nobody else may hear of, and what is not credited travels on nobody's budget.
+        if not s.credited[p] or not s.sound(p):
+            return True
+        return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
     def in_flight(self, now, peers):
         """True while rows are on their way: they explain why digests differ."""

@@ -63,7 +63,7 @@ class Files:
         finally:
             f.close()
         if hasattr(os, "fsync"):  # its name, too; boards' file systems need no such care
-            folder = os.open(self.path, os.O_RDONLY)
+            folder = os.open(self.path, os.O_RDONLY)  # pyright: ignore
             try:
                 os.fsync(folder)
             finally:

@@ -48,8 +48,8 @@ class Reader:
     """Goes through a file record by record, over whatever is damaged.
 
     number: the segment's, None: any. After ``next``: kind, index, number (its low 16 bits); the
-    payload is ``buf[at:end]``. ``damaged`` counts the places
-    between sound records that are none; ``torn`` is True when the file ends in one.
+    payload is ``buf[at:end]``. ``damaged`` counts the places between sound records that are none;
+    ``torn`` is True when the file ends in one.
     """
 
     def __init__(self, files, name, number=None):
@@ -326,7 +326,9 @@ class Log:
     def write(self):
         """Write the sealed records to the new segment; they need not be durable yet."""
         data = self._take()
-        self._new.write(data)
+        new = self._new
+        assert new is not None  # begin() came first
+        new.write(data)
         self._new_size += len(data)
 
     def abandon(self):

@@ -33,7 +33,7 @@ class Restorer:
         self._waiting = [0] * self._channels
         self._exile = [0] * self._channels
         self._cycle = 0
-        self._present = None
+        self._present = Session(0, 0, self._channels)
         self._was_intact = True
         if only is not None:
             self._was_intact = only.shard.intact()
@@ -133,7 +133,7 @@ class Restorer:
             addr = node.transport.resolve(text)
         except (LvsError, OSError):
             return  # no network yet, or a name that is gone: there are others
-        node.routes.admit(node.transport.key(addr), addr, self._cycle >> 6)
+        node.remembered.append(addr)
 
     # --- and then -----------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from .fixed import MAX_RAW, LvsError, NotDurable, parse_amount
 from .journal import RamJournal
 from .ledger import Ledger
 from .mesh_clock import MeshClock
-from .peers import NONE, TC_START, Peers
+from .peers import NONE, TC_START, TRUSTED, Peers
 from .placement import held_map, hold, ranked, rebalance
 from .routes import Routes
 from .state_shard import GREW, NEW, OLD
@@ -34,6 +34,8 @@ _PATIENCE = 5  # cycles to wait for more after the first offer
 _ROWS = 32  # cycles for fetching rows before a node calls itself active all the same
 _SILENCE = 16  # cycles without an echo after which contributions go to a session of their own
 _LOUD = 192  # frames an epoch beyond which a route's are not counted as everybody's traffic
+_FORGERY = 1024  # cycles between two sessions that somebody's forgery forces on a node
+_LAST_CYCLE = MAX_RAW - (1 << 20)  # 34 years
 _STRAY = 64  # cycles by which a fresh node's clock may be behind before it joins anew
 
 
@@ -66,7 +68,7 @@ class Node:
         self.noise = Noise(entropy)
         self.trickle = Trickle(self.noise, now)
         self.governor = Governor(cfg.kb_per_min, now)
-        lifetime = cfg.session_epochs + cfg.horizon_epochs
+        lifetime = cfg.lifetime
         # A mesh begins where no horizon is negative.
         self.clock = MeshClock(now, (lifetime + 2) * 64)
         self.routes = Routes(cfg.routes, self.noise.nonce())
@@ -85,10 +87,11 @@ class Node:
         self.sender = Sender(self)
         self._low = False
         self._running = True  # until stop(), which may come before run()
-        self._overstated_at = -64
+        self._overstated_at = -_FORGERY
         self._heard_at = None  # cycle when anybody was last heard
         self._peer_addrs = None
         self.peer_error = ""
+        self.remembered = []  # addresses from the journal
         self.state = INIT
         self._epoch = self.clock.epoch()
         self._rotate()
@@ -135,7 +138,8 @@ class Node:
         ready = self._issuing()
         if ready and raw:
             self._part()
-        self.ledger.add(c, raw, self._raw(c), ready)
+        held = self.replica(c // SLOTS)
+        self.ledger.add(c, raw, self._raw(c) if held else 0, ready)
         if durable:  # told from the next cycle on, so that the journal knows it untold
             self._keep()
         elif ready:
@@ -253,6 +257,8 @@ class Node:
         for r in self.replicas:
             if r.shard.count >= r.shard.capacity:
                 out.append("rows: shard %d is full; raise 'rows'" % r.index)
+            if r.orphan:
+                out.append("shard %d: no node held it; what it had is lost" % r.index)
             if r.verdict == DIVERGED:
                 out.append("shard %d: most peers hold other values; drifting there" % r.index)
         return out
@@ -358,14 +364,20 @@ class Node:
         if f.nonce == self.ledger.session.nonce:
             self._drop("own")
             return
+        if f.cycle >= _LAST_CYCLE:
+            self._drop("malformed")  # a clock that nobody reaches
+            return
         route = self.routes.admit(key, addr, self._epoch)
+        if self.routes.fresh:
+            for r in self.replicas:
+                r.voices.clear(route)
         self.received += 1
         self.received_bytes += size + 28
         # What liars and shouters send must not silence the others.
         if self.routes.frames[route] < _LOUD and self.peers.tc_of(f.nonce) >= TC_START:
             self.governor.spend(size)
         # What nobody can take any more nobody has taken.
-        self.ledger.met((f.cycle >> 6) - cfg.session_epochs - cfg.horizon_epochs - 1)
+        self.ledger.met((f.cycle >> 6) - cfg.lifetime - 1)
         if self._silence() > cfg.horizon_epochs * 64:
             self._return()
         self._heard_at = self.clock.cycle
@@ -383,18 +395,21 @@ class Node:
             if f.cycle < self.peers.cycle[peer]:
                 self._drop("replay")
                 return
-            if self.peers.key[peer] != key and cycle - self.peers.last[peer] < 64:
+            if self.peers.key[peer] != key and (
+                self.peers.tc[peer] >= TRUSTED or cycle - self.peers.last[peer] < 256
+            ):
                 self._drop("route")  # somebody else speaks for a session that is alive
                 return
         if not stateless:
             peer = self.peers.admit(f.nonce, f.start, key, cycle)
             if peer != NONE:
-                self.peers.cycle[peer] = f.cycle
+                self.peers.cycle[peer] = min(f.cycle, cycle + 2)
                 self.peers.offset[peer] = max(-1000, min(1000, offset))
                 self.peers.held[peer] = f.held
         r = self.replica(f.shard)
         if f.flags & VALUE:
-            self.sender.answer(f, cycle)
+            if self.peers.tc_of(f.nonce) >= TRUSTED or not self.peers.trust()[0]:
+                self.sender.answer(f, cycle)
             return
         if f.flags & WANT:
             self.sender.wanted(f, addr, self.now())
@@ -402,7 +417,7 @@ class Node:
             if r and r.live and stateless and self.state != INIT:
                 self._compare(r, f, addr)
             if not (r and r.live):
-                self.trickle.hear(True)  # one question is enough for all who seek
+                self.trickle.hear(True, route)  # one question is enough for all who seek
             return
         self.sender.heard_state(f.shard)
         if not r.live or self.state in (INIT, RECOVER):
@@ -413,11 +428,11 @@ class Node:
             if self._strays >= _ENOUGH:
                 self._rejoin()
             return
-        agrees = r.sample(f, self.peers, peer, self.routes, route, cycle)
+        agrees = r.sample(f, self.peers, peer, self.routes, route, key, cycle)
         same = self._compare(r, f, addr)
         # Whoever disagrees does not silence those who have something to defend.
         if agrees or not r.established:
-            self.trickle.hear(agrees and same)
+            self.trickle.hear(agrees and same, route)
         if not (agrees and same):
             self.trickle.news(self.now(), self._soon())
 
@@ -462,20 +477,24 @@ class Node:
             for i in range(f.corrections):
                 note_correction(self.routes, route, f.correction_step[i])
             self.sender.corrections += 1
-        if f.buckets:
+        if f.buckets and (not r.established or self.peers.tc_of(f.nonce) >= TRUSTED):
             r.gossip.answered(f.buckets)
 
     def _hear_row(self, r, start, nonce, slot, total, route, base, now, key):
         mine = self.ledger.find(start, nonce)
         if mine and not self.ledger.heard(mine, base + slot, total):
             # Somebody overstates me: contribute under another session from now on.
-            if mine is self.ledger.session and self.clock.cycle - self._overstated_at >= 64:
+            if (
+                mine is self.ledger.session
+                and self.clock.cycle - self._overstated_at >= _FORGERY
+            ):
                 self._overstated_at = self.clock.cycle
                 self._rotate()
-        did, p = r.row(start, nonce, slot, total, self.routes, route, self.clock.cycle)
+        own = nonce == self.frame.nonce
+        did, p = r.row(start, nonce, slot, total, self.routes, route, self.clock.cycle, own)
         if did == NEW or did == GREW:
             self.sender.learned(r, p, now, key)
-            if nonce == self.frame.nonce:
+            if own:
                 self.peers.contributed(nonce, r.shard.credited[p] >> 8)
         elif did == OLD:
             self.sender.behind(r, start, nonce, slot, now)
@@ -503,7 +522,9 @@ class Node:
             self._next_epoch(epoch)
         if self.state == INIT or self.state == RECOVER:
             self._join(now)
-        elif self.state == JOIN:
+        else:
+            self._fill()
+        if self.state == JOIN:
             self._synced()
         if self._issuing():
             self._issue_all()
@@ -521,10 +542,7 @@ class Node:
         self.journal.note(self)
 
     def _steer(self):
-        best = 0
-        for r in self.replicas:
-            best = max(best, r.confidence)
-        self.clock.steer(self.peers.clock_offset(32 + 16 * best, self.clock.cycle, 128))
+        self.clock.steer(self.peers.clock_offset(TC_START, self.clock.cycle, 128))
 
     def _next_epoch(self, epoch):
         self._epoch = epoch
@@ -532,7 +550,7 @@ class Node:
         cfg = self.config
         self.ledger.new_epoch(cfg.route_budget)
         alone = self._silence() > cfg.horizon_epochs * 64
-        self.ledger.fold(epoch - cfg.session_epochs - cfg.horizon_epochs - 1, alone)
+        self.ledger.fold(epoch - cfg.lifetime - 1, alone)
         if self._issuing() and epoch >= self._session_end:
             self._rotate()
         for r in self.replicas:
@@ -543,6 +561,7 @@ class Node:
             r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
         if self.state == ACTIVE and self.shards > 1:
             rebalance(self)
+            self.sender.new_epoch()
 
     # --- lifecycle ----------------------------------------------------------------------------
 
@@ -552,10 +571,11 @@ class Node:
         self._sought = 0
         self._offered = 0  # cycles since the first offer
         self._strays = 0
-        self._offers = []  # (session nonce, its clock against mine), the newest last
+        self._offers = []  # (route, its clock against mine), the newest last
         for r in self.replicas:
             r.window.expire(MAX_RAW)
             r.synced = False
+            r.sought = 0
 
     def recover(self, why, replica=None):
         """Doubt a shard's state, or all of them: stop drifting and adopt the peers' (specification
@@ -616,7 +636,7 @@ class Node:
         # One voice a route: sessions cost nothing.
         self._offers = [o for o in self._offers if o[0] != key][-14:]
         self._offers.append((key, f.cycle - self.clock.cycle))
-        r.offer(f, route, self.clock.cycle)
+        r.offer(f, key, self.clock.cycle)
 
     def _offered_now(self):
         """How many offers there are for what is sought."""
@@ -645,7 +665,7 @@ class Node:
             self._revive(r, n, epoch, moved)
         if moved:
             cfg = self.config
-            self.ledger.fold(epoch - cfg.session_epochs - cfg.horizon_epochs - 1, False, True)
+            self.ledger.fold(epoch - cfg.lifetime - 1, False, True)
         # Nothing has been said under this session yet: it begins now.
         if not recovering and not max(self.ledger.session.target):
             self._rotate()
@@ -658,15 +678,36 @@ class Node:
         cycle = self.clock.cycle
         if self.state == RECOVER and not r.suspect:
             return
-        if n and (r.suspect or r.stale()) and r.adopt(epoch, cycle):
-            r.repaired()
-            return
+        if n and (r.suspect or r.stale()):
+            if r.adopt(epoch, cycle):
+                r.repaired()
+                self._enter(r)
+                return
+            if not r.suspect:
+                return  # there is a mesh, but nobody has spoken of this shard yet
         if r.suspect:
             self.journal.repair(self, r)
             r.repaired()
         if moved:
             r.next_epoch(epoch, cycle, self.routes, self.peers)
         r.go_live(cycle)
+
+    def _fill(self):
+        """Once a cycle: shards held here without state adopt what is offered for them."""
+        for r in self.replicas:
+            if r.live:
+                r.fetching = 0 if r.synced or not r.fetching else r.fetching - 1
+                continue
+            r.sought += 1
+            n = r.window.n
+            if n >= _ENOUGH or n and r.sought >= _PATIENCE:
+                self._revive(r, n, self._epoch, False)
+                r.fetching = _ROWS
+                self.sender.reset(self.now())
+            elif r.sought >= _ROWS:
+                r.orphan = not r.kept  # in a mesh that has no state of it
+                self._revive(r, 0, self._epoch, False)
+                self._enter(r)
 
     def _synced(self):
         """Once a cycle while fetching rows: active when a peer's digests were equal to mine."""

@@ -11,7 +11,9 @@ TC_START = 32
 TC_MAX = 255
 TRUSTED = 64  # from here on a session is no newcomer
 
-_UNHEARD = const(256)  # cycles after which a session may be replaced
+_UNHEARD = const(256)  # cycles after which a session may be replaced ...
+_FORGOTTEN = const(2048)  # ... and a trusted one: Trickle hushes a settled mesh for long
+_EARN = const(8)  # cycles between two steps of trust
 NONE = -1
 
 # what a sample is, measured against a confident node's settled vector
@@ -36,6 +38,7 @@ class Peers:
         self.cycle = zeros("i", size)  # the newest cycle it named
         self.offset = zeros("h", size)  # its clock against mine, cycles
         self.held = zeros("i", size)  # bit map of the shards it holds
+        self.judged = zeros("i", size)  # my cycle when it last earned trust
         self.vu = bytearray(size)  # contributions credited, up to 255
         self._index = {}
 
@@ -52,7 +55,7 @@ class Peers:
         """Index of a session, entering it if it is new; NONE when there is no place for it.
 
         Newcomers use at most a quarter of a crowded table and never push out a trusted session; a
-        route's new session takes the place of its own oldest newcomer, and among the others the
+        route's third session takes the place of its own least trusted, and among the others the
         salted hash of the route decides, as in routes.
         """
         i = self._index.get(nonce, NONE)
@@ -66,11 +69,14 @@ class Peers:
                 del self._index[self.nonce[i]]
             self._index[nonce] = i
             self.nonce[i] = nonce
+            self.key[i] = key
             self.start[i] = start
             self.tc[i] = TC_START
-            self.cycle[i] = self.held[i] = 0
+            self.cycle[i] = self.held[i] = self.judged[i] = 0
             self.offset[i] = self.vu[i] = 0
-        self.key[i] = key
+        if self.key[i] != key:
+            self.key[i] = key
+            self.tc[i] = TC_START  # trust does not move to another address
         self.last[i] = cycle
         return i
 
@@ -79,20 +85,22 @@ class Peers:
         own = worst = gone = NONE
         most = mix(self._salt, key)
         for i in range(self.n):
-            if cycle - self.last[i] > _UNHEARD and (
+            trusted = self.tc[i] >= TRUSTED
+            silent = cycle - self.last[i]
+            if silent > (_FORGOTTEN if trusted else _UNHEARD) and (
                 gone == NONE or self.last[i] < self.last[gone]
             ):
                 gone = i
-            if self.tc[i] >= TRUSTED:
+            if self.key[i] == key:
+                mine += 1
+                if own == NONE or self.tc[i] < self.tc[own]:
+                    own = i
+            if trusted:
                 continue
             newcomers += 1
             h = mix(self._salt, self.key[i])
             if h > most:
                 worst, most = i, h
-            if self.key[i] == key:
-                mine += 1
-                if own == NONE or self.last[i] < self.last[own]:
-                    own = i
         if mine >= 2:
             return own
         if newcomers < self.size // 4 or self.n <= self.size // 2:
@@ -103,11 +111,11 @@ class Peers:
         return worst
 
     def weight(self, i):
-        """Weight of a session's sample: its TC, up to doubled by what it has contributed (VU)."""
+        """Weight of a session's sample: its TC, and up to a quarter more for contributions."""
         if i == NONE:
             return 8
         tc = self.tc[i]
-        return tc + (tc * self.vu[i] >> 8) if tc >= TRUSTED else tc
+        return tc + (tc * self.vu[i] >> 10) if tc >= TRUSTED else tc
 
     def contributed(self, nonce, amount):
         """A session was credited with ``amount`` VU by now: it weighs a little more."""
@@ -115,11 +123,14 @@ class Peers:
         if i != NONE and amount > self.vu[i]:
             self.vu[i] = amount if amount < 255 else 255
 
-    def judge(self, i, verdict):
-        """Adjust a session's TC for a sample: EXACT +8, NEAR costs an eighth, FAR a quarter,
-        GROSS three quarters at once."""
+    def judge(self, i, verdict, cycle):
+        """Adjust a session's TC for a sample: EXACT +8 (once in eight cycles), NEAR costs an
+        eighth, FAR a quarter, GROSS three quarters at once."""
         tc = self.tc[i]
         if verdict == EXACT:
+            if cycle - self.judged[i] < _EARN and tc >= TC_START:
+                return
+            self.judged[i] = cycle
             tc = tc + 8 if tc < TC_MAX - 8 else TC_MAX
         elif verdict == NEAR:
             tc -= (tc + 7) >> 3
@@ -175,7 +186,8 @@ class Peers:
             else:
                 close += self.tc[i]
         close += own_weight
-        if ahead > behind + close:
+        # At a tie the one behind follows, or two nodes would never meet.
+        if ahead and ahead >= behind + close:
             return 2
         if behind > ahead + close:
             return -2

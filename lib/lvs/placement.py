@@ -53,6 +53,7 @@ def rebalance(node):
         return
     if len(node.replicas) < node.config.held:
         hold(node, missing[0])
+        node.sender.reset(node.now())
         return
     for i in reversed(order):
         r = node.replica(i)

@@ -13,6 +13,7 @@ from .routes import OTHERS
 from .state_shard import EXPIRED, GREW, NEW, SAME, Shard, zeros
 from .state_shard import FULL as RING_FULL
 from .voices import AGREED, DIVERGED, SPLIT, Voices
+from .voices import EPOCHS as VOICE_EPOCHS
 from .voices import EXACT as VOICE_EXACT
 from .voices import NEAR as VOICE_NEAR
 from .voices import OFF as VOICE_OFF
@@ -28,7 +29,7 @@ class Replica:
 
     def __init__(self, config, index, epoch):
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
-        lifetime = config.session_epochs + config.horizon_epochs
+        lifetime = config.lifetime
         self.config = config
         self.index = index
         self.shard = Shard(index, slots, config.rows, lifetime, epoch)
@@ -42,6 +43,9 @@ class Replica:
         self.live = False  # has state that may be shown and compared
         self.kept = False  # has state from before the last start, not compared with anybody's yet
         self.suspect = False  # its memory changed by itself: to be repaired
+        self.sought = 0  # cycles that state was waited for
+        self.orphan = False  # nobody had any
+        self.fetching = 0  # cycles in which rows are still asked for
         self.synced = False  # its rows were seen to equal a peer's
         self.grace = 0  # cycle until which rows are credited without budget
         self.refused = 0  # rows for which the ring had no room
@@ -61,6 +65,7 @@ class Replica:
         """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
         self.kept = False
+        self.shard.seal()
         self.guard.new_epoch()
         self.grace = 0 if self.established else cycle + _GRACE
 
@@ -128,14 +133,15 @@ class Replica:
         """Full confidence at once: for a state that is known to be the mesh's."""
         self.confidence = FULL
         self.established = True
+        self.shard.seal()
         self.guard.new_epoch()
 
     # --- hearing ------------------------------------------------------------------------------
 
-    def offer(self, frame, route, cycle):
+    def offer(self, frame, key, cycle):
         """Keep a sample while there is no state to compare it with."""
         self.window.put(
-            frame.nonce, route, cycle, frame.noise, frame.horizon, 32, frame.vector
+            frame.nonce, key, cycle, frame.noise, frame.horizon, 32, frame.vector
         )
 
     def _measure(self, vector):
@@ -161,9 +167,9 @@ class Replica:
                     verdict = NEAR
         return voice, verdict, below
 
-    def sample(self, frame, peers, peer, routes, route, cycle):
-        """Take an EP's settled vector into account; returns True if it agrees: for
-        the confident within a unit, for others to the bit."""
+    def sample(self, frame, peers, peer, routes, route, key, cycle):
+        """Take an EP's settled vector into account; returns True if it agrees to
+        the bit, or a node that is a unit off would be hushed instead of answered."""
         shard = self.shard
         if frame.horizon != shard.horizon & 0xFFFF:
             return False
@@ -172,15 +178,15 @@ class Replica:
         if self.confidence >= CONFIDENT and self.verdict != DIVERGED:
             vaultguard.note_sample(routes, route, below)
             if peer >= 0:
-                peers.judge(peer, verdict)
+                peers.judge(peer, verdict, cycle)
         weight = peers.weight(peer)
         if routes.below[route] >= vaultguard.SUSPECT:
             weight >>= 1
         if self.window.put(
-            frame.nonce, route, cycle, frame.noise, frame.horizon, weight, frame.vector
+            frame.nonce, key, cycle, frame.noise, frame.horizon, weight, frame.vector
         ):
             self._quiet = False
-        return verdict == EXACT if self.confidence >= CONFIDENT else voice == VOICE_EXACT
+        return voice == VOICE_EXACT
 
     def unsettled(self):
         """True while my own state disagrees with what I hear and I have nothing to defend."""
@@ -202,9 +208,15 @@ class Replica:
             self.synced = True
         return bits
 
-    def row(self, start, nonce, slot, total, routes, route, cycle):
-        """Learn a row; returns what Shard.merge did, and its ring position or -1."""
+    def row(self, start, nonce, slot, total, routes, route, cycle, own=False):
+        """Learn a row; returns what Shard.merge did, and its ring position or -1.
+
+        own: its session says it itself.
+        """
         shard = self.shard
+        if shard.crowded(route) and shard.find(start, nonce, slot) < 0:
+            self.refused += 1  # it comes back by digest when there is room
+            return RING_FULL, -1
         did = shard.merge(start, nonce, slot, total, route)
         if did == SAME:
             p = shard.find(start, nonce, slot)
@@ -219,7 +231,7 @@ class Replica:
             else:
                 cfg = self.config
                 vaultguard.credit_row(
-                    shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget
+                    shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget, own
                 )
             return did, p
         if did == RING_FULL:
@@ -313,6 +325,7 @@ class Replica:
         horizon = shard.horizon
         if shard.advance(epoch):
             self.gossip.forget()
+        self.gossip.steps = 0  # self.steps served as scratch
         # Whoever was heard folds the same rows: the samples stay comparable.
         self.window.fold(horizon, shard.horizon, before, shard.settled)
         self._quiet = False
@@ -323,7 +336,7 @@ class Replica:
         if not self.live:
             return
         was = self.verdict
-        self.verdict = self.voices.verdict(epoch)
+        self.verdict = self.voices.verdict(epoch, routes.recent(epoch, VOICE_EPOCHS))
         if self.verdict == DIVERGED:
             self.confidence = 0
             if was != DIVERGED:

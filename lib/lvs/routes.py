@@ -28,6 +28,8 @@ class Routes:
         self.heard = bytearray(size)  # epochs in which it was heard, up to 255
         self.frames = zeros("H", size)  # in this epoch
         self.credit = zeros("i", size)  # raw credited in this epoch
+        self.own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
+        self.fresh = False  # the last admit() gave an entry to another route
         self.allowance = zeros("H", size)  # bytes of reply
         self.below = bytearray(size)  # drain evidence, 0..255 (vaultguard)
         self.n = 1
@@ -45,6 +47,7 @@ class Routes:
         Brahms, 2009), and what was pushed out does not come back with a fresh budget.
         """
         i = self._index.get(key, -1)
+        self.fresh = False
         if i < 0:
             i = self._place(key, epoch)
             if i == OTHERS:
@@ -57,8 +60,9 @@ class Routes:
             self.key[i] = key
             self.heard[i] = self.below[i] = 0
             self.frames[i] = self.allowance[i] = 0
-            self.credit[i] = 0
+            self.credit[i] = self.own[i] = 0
             self.last[i] = -1
+            self.fresh = True
         self.addr[i] = addr
         if self.last[i] != epoch:
             self.last[i] = epoch
@@ -101,8 +105,15 @@ class Routes:
         """Renew the budgets."""
         for i in range(self.n):
             self.frames[i] = 0
-            self.credit[i] = 0
+            self.credit[i] = self.own[i] = 0
             self.below[i] -= self.below[i] >> 2
+
+    def recent(self, epoch, within):
+        """Number of routes with an entry that were heard in the last ``within`` epochs."""
+        n = 0
+        for i in range(1, self.n):
+            n += epoch - self.last[i] < within
+        return n
 
     def pick(self, random):
         """A remembered address chosen by ``random``, or None."""

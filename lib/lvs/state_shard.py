@@ -64,6 +64,7 @@ class Shard:
         self.heard = bytearray(capacity)  # times the present total was heard or said
         self.via = bytearray(capacity)  # route that is charged for the row's increase
         self.check = zeros("H", capacity)  # checksum of each row
+        self.by_route = zeros("H", 256)  # rows that came by each route
         self.waiting = 0  # rows with credited < claimed
         size = 32
         while size < 2 * capacity:
@@ -147,6 +148,13 @@ class Shard:
         self._sweep(False)
         self._redigest()
 
+    def crowded(self, route):
+        """True when a route may add no more rows of its own: it holds a quarter of a ring that is
+        three quarters full, or only the places are left that are kept for this node's own rows."""
+        if self.count >= self.capacity - min(3 * self.slots, self.capacity // 4):
+            return True
+        return self.count * 4 >= self.capacity * 3 and self.by_route[route] * 4 >= self.capacity
+
     # --- rows ---------------------------------------------------------------------------------
 
     def _probe(self, start, nonce, slot):
@@ -183,16 +191,16 @@ class Shard:
         if p >= 0:
             known = self.claimed[p]
             if total <= known:
-                return SAME if total == known else OLD
+                return SAME if total >= self.credited[p] else OLD
             if not self.sound(p):
                 return DAMAGED
             if self.credited[p] == known:
                 self.waiting += 1
-            self._toggle(p, -1)
             self.claimed[p] = total
             self.check[p] = self._row_check(p)
-            self._toggle(p, 1)
             self.heard[p] = 0
+            self.by_route[self.via[p]] -= 1
+            self.by_route[via] += 1
             self.via[p] = via
             return GREW
         if serial_diff(start, self.horizon) <= 0:
@@ -215,7 +223,7 @@ class Shard:
         self.check[p] = self._row_check(p)
         self._table[i] = p + 1
         self.waiting += 1
-        self._toggle(p, 1)
+        self.by_route[via] += 1
         return NEW
 
     def credit(self, p, amount):
@@ -223,7 +231,9 @@ class Shard:
         if amount <= 0 or not self.sound(p):
             return
         credited = self.credited[p] + amount
+        self._toggle(p, -1)
         self.credited[p] = credited
+        self._toggle(p, 1)
         self.check[p] = self._row_check(p)
         slot = self.slot[p]
         self.inflow[slot] = add(self.inflow[slot], amount)
@@ -242,11 +252,14 @@ class Shard:
         return serial_diff(self.epoch, self.start[p]) >= self.lifetime
 
     def _toggle(self, p, sign):
-        """Add (1) or remove (-1) a row's hash from its bucket's digest."""
-        if self.about_to_fold(p):
+        """Add (1) or remove (-1) a row's hash from its bucket's digest.
+
+        What is not credited yet stays out: it would travel on other routes' budgets.
+        """
+        if not self.credited[p] or self.about_to_fold(p):
             return
         h = mix(self.epoch & 0xFFFF, self.nonce[p])
-        h = mix(h, self.claimed[p])
+        h = mix(h, self.credited[p])
         h = hash16(mix(h, (self.start[p] << 4) | self.slot[p]))
         b = self.bucket(p)
         self.digests[b] = (self.digests[b] + sign * h) & 0xFFFF
@@ -297,6 +310,8 @@ class Shard:
         for slot in range(self.slots):
             self.inflow[slot] = 0
         self.waiting = 0
+        for i in range(256):
+            self.by_route[i] = 0
         for _ in range(self.count):
             p = self.head
             self.head = self.position(1)
@@ -316,6 +331,7 @@ class Shard:
     def _append_copy(self, p):
         q = self.position(self.count)
         self.count += 1
+        self.by_route[self.via[p]] += 1
         if q != p:
             self.nonce[q] = self.nonce[p]
             self.start[q] = self.start[p]

@@ -161,6 +161,12 @@ class UdpTransport:
         except (OSError, ValueError) as e:
             raise LvsError("peers: '%s' cannot be resolved (%s)" % (text, e))
 
+    def name(self, addr):
+        """An address as text for ``resolve``."""
+        if isinstance(addr, tuple):
+            return "%s:%d" % (addr[0], addr[1])
+        return "%d.%d.%d.%d:%d" % (addr[4], addr[5], addr[6], addr[7], addr[2] << 8 | addr[3])
+
     def close(self):
         """Close the sockets."""
         for s in self._sockets:

@@ -4,6 +4,8 @@ Budgets per slot and epoch for settled values, per route and per shard and epoch
 evidence per route; the recovery triggers (docs/protocol.md, section 7; guarantees G2 to G4).
 """
 
+from .config import CLOSING
+from .fixed import serial_diff
 from .routes import OTHERS
 from .state_shard import zeros
 
@@ -52,23 +54,37 @@ class ShardGuard:
         return False
 
 
-def credit_row(shard, guard, routes, p, route_budget, shard_budget):
-    """Credit what a row claims, as far as its route's and the shard's budgets go this epoch."""
+def credit_row(shard, guard, routes, p, route_budget, shard_budget, own=False):
+    """Credit what a row claims, as far as its route's and the shard's budgets go this epoch.
+
+    A sixteenth of a route's budget is kept for what sessions say of themselves (``own``): nobody
+    else can use it up. In the last epochs before folding ever less counts, so that what some
+    nodes take in an epoch the others can still catch up with.
+    """
     amount = shard.claimed[p] - shard.credited[p]
     via = shard.via[p]
     if via >= routes.n:
         via = OTHERS
-    left = route_budget - routes.credit[via]
-    if amount > left:
-        amount = left
-    left = shard_budget - guard.credit
-    if amount > left:
-        amount = left
-    if amount > 0:
-        routes.credit[via] += amount
-        guard.credit += amount
-        shard.credit(p, amount)
-    return amount
+    base = route_budget >> 4
+    late = serial_diff(shard.epoch, shard.start[p]) - (shard.lifetime - CLOSING)
+    if late > 0:
+        amount = min(amount, route_budget >> (4 * late))
+        base = 0
+    shared = min(
+        amount,
+        route_budget - (route_budget >> 4) - routes.credit[via],
+        shard_budget - guard.credit,
+    )
+    if shared > 0:
+        routes.credit[via] += shared
+        guard.credit += shared
+        shard.credit(p, shared)
+        amount -= shared
+    if own and amount > 0:
+        shared = min(amount, base - routes.own[via])
+        if shared > 0:
+            routes.own[via] += shared
+            shard.credit(p, shared)
 
 
 def credit_waiting(shard, guard, routes, route_budget, shard_budget):

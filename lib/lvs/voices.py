@@ -48,9 +48,16 @@ class Voices:
                 off += 1
         return exact, near, off
 
-    def verdict(self, epoch):
-        """AGREED, SPLIT or DIVERGED."""
+    def clear(self, route):
+        """A table entry belongs to another route now."""
+        self._voice[route] = SILENT
+
+    def verdict(self, epoch, heard):
+        """AGREED, SPLIT or DIVERGED. heard: routes heard of late; nobody moves for the few voices
+        that come through while most are hushed."""
         exact, near, off = self.tally(epoch)
+        if (exact + near + off) * 2 < heard:
+            return AGREED
         total = exact + near + off + 1
         # At half and half everybody doubts, or two nodes that disagree never heal.
         if (exact + near + 1) * 2 <= total:
