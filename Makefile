@@ -46,7 +46,7 @@ emulate: setup ## Boot real firmware in an RP2040 emulator: UF2=file
 	@$(BIN)/lvs emulate $(if $(UF2),--uf2 "$(UF2)") $(ARGS)
 
 measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
-	@$(BIN)/lvs measure --board "$(BOARD)" $(if $(JSON),--json "$(JSON)") $(ARGS)
+	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf .venv .setup.lock typings host_sim/wasm/node_modules .pytest_cache .hypothesis build dist out

@@ -138,7 +138,7 @@ class Gossip:
 
     def _relay(self, writer, p):
         s = self.shard
-        # A damaged row nobody else may hear of, and what is not credited travels on nobody's budget.
+        # Nobody may hear of a damaged row, and what is not credited has no budget to travel on.
         if not s.credited[p] or not s.sound(p):
             return True
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])

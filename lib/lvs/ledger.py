@@ -12,6 +12,7 @@ knows better: a session that is folded while the node is switched off would coun
 amounts are *barred* (``limit``, ``remembered``) until the journal is written (docs/durability.md).
 """
 
+from .config import CLOSING
 from .fixed import MAX_RAW, LvsError, serial_diff
 from .state_shard import zeros
 
@@ -28,6 +29,7 @@ class Session:
         self.limit = zeros("i", channels)  # totals go no further before the journal is written
         self.alone = False  # begun while nobody was heard, and nobody was heard since
         self.restored = False  # from before the last start
+        self.astray = False  # begun by a clock that was never the mesh's
         for c in range(channels):
             self.limit[c] = MAX_RAW
 
@@ -190,17 +192,19 @@ class Ledger:
 
         What they had not said yet waits for another session. alone: nobody was heard for longer
         than a horizon, so what nobody is known to hold is owed to the mesh: it goes to ``exile``.
-        jumped: my clock did, so that nobody ever took what was begun alone: that waits, too.
+        jumped: my clock did, so that nobody ever took what was begun astray: that waits, too.
         """
         kept = []
         for s in self.sessions:
             if serial_diff(s.start, horizon) > 0 or s is self.session:
                 kept.append(s)
+                if s is not self.session and serial_diff(s.start, horizon) <= CLOSING:
+                    self._withdraw_rest(s)  # late rows count ever less
                 continue
             self.version += 1
             self.shape += 1
             for c in range(self.channels):
-                if jumped and s.alone:
+                if jumped and s.astray:
                     self._take_back(c, s.target[c])
                     continue
                 self._take_back(c, s.target[c] - s.total[c])
@@ -208,18 +212,10 @@ class Ledger:
                     self.exile[c] += s.total[c] - s.known[c]
         self.sessions = kept
 
-    def recall(self):
-        """Take back what this clock's sessions hold: it was wrong, so nobody took these rows."""
-        kept = []
+    def astray(self):
+        """The clock under which the present sessions began was never the mesh's."""
         for s in self.sessions:
-            if s.restored:
-                kept.append(s)
-                continue
-            for c in range(self.channels):
-                self._take_back(c, s.target[c])
-        self.sessions = kept
-        self.version += 1
-        self.shape += 1
+            s.astray = not s.restored
 
     def owe(self, channel, amount):
         """An amount (raw) that was folded here alone has to be told under another session."""
@@ -228,16 +224,38 @@ class Ledger:
         self.version += 1
         self.shape += 1
 
+    def _withdraw_rest(self, s):
+        for c in range(self.channels):
+            rest = s.target[c] - s.total[c]
+            if rest:
+                s.target[c] -= rest
+                self._take_back(c, rest)
+                self.version += 1
+                self.shape += 1
+
     def _take_back(self, channel, amount):
         self.waiting[channel] += amount
         self.remembered[channel] += amount
 
-    def met(self, horizon):
-        """Somebody is heard, whose horizon this is (an epoch): others may know by now what was
-        begun alone and is not past it."""
+    def met(self, oldest):
+        """Somebody is heard, who takes sessions that began after ``oldest`` (an epoch).
+
+        From now on others may know what was begun alone since. What is older nobody has taken and
+        nobody takes: it waits for another session. Returns those sessions, which are no more.
+        """
+        gone = []
         for s in self.sessions:
-            if s.alone and serial_diff(s.start, horizon) > 0:
-                s.alone = False
-                if max(s.target):
-                    self.version += 1
-                    self.shape += 1
+            if not s.alone:
+                continue
+            s.alone = False
+            if not max(s.target):
+                continue
+            self.version += 1
+            self.shape += 1
+            if serial_diff(s.start, oldest) <= 0 and s is not self.session:
+                gone.append(s)
+                for c in range(self.channels):
+                    self._take_back(c, s.target[c])
+        if gone:
+            self.sessions = [s for s in self.sessions if s not in gone]
+        return gone

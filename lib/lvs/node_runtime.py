@@ -7,10 +7,10 @@ knows of the world it is handed: a transport, a clock, a source of entropy, a jo
 import asyncio
 
 from .anti_entropy import Sender
-from .config import Config
+from .config import CLOSING, Config
 from .drift_core import Drift
 from .entropy_engine import I_MIN, Governor, Noise, Trickle
-from .fixed import MAX_RAW, LvsError, NotDurable, parse_amount
+from .fixed import MAX_RAW, LvsError, NotDurable, parse_amount, serial_diff
 from .journal import RamJournal
 from .ledger import Ledger
 from .mesh_clock import MeshClock
@@ -376,8 +376,7 @@ class Node:
         # What liars and shouters send must not silence the others.
         if self.routes.frames[route] < _LOUD and self.peers.tc_of(f.nonce) >= TC_START:
             self.governor.spend(size)
-        # What nobody can take any more nobody has taken.
-        self.ledger.met((f.cycle >> 6) - cfg.lifetime - 1)
+        self._met(f.cycle >> 6)
         if self._silence() > cfg.horizon_epochs * 64:
             self._return()
         self._heard_at = self.clock.cycle
@@ -429,7 +428,7 @@ class Node:
                 self._rejoin()
             return
         agrees = r.sample(f, self.peers, peer, self.routes, route, key, cycle)
-        same = self._compare(r, f, addr)
+        same = self._compare(r, f, addr) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.
         if agrees or not r.established:
             self.trickle.hear(agrees and same, route)
@@ -606,8 +605,7 @@ class Node:
     def _rejoin(self):
         """A fresh node whose clock was never the mesh's: start over, keep what was contributed."""
         self.rejoins += 1
-        self.ledger.recall()
-        self._rotate()
+        self.ledger.astray()
         for r in self.replicas:
             r.live = False
         self._seek(INIT)
@@ -631,6 +629,18 @@ class Node:
             r.live = False
         self._seek(INIT)
         self.sender.reset(self.now())
+
+    def _met(self, epoch):
+        """Somebody is heard in this epoch: what he can take no more of what I did alone nobody
+        has taken, so it begins anew."""
+        session = self.ledger.session
+        oldest = epoch - (self.config.lifetime - CLOSING) - 1
+        if session.alone and serial_diff(session.start, oldest) <= 0:
+            self._rotate()
+        for s in self.ledger.met(oldest):
+            for r in self.replicas:
+                r.shard.drop(s.start, s.nonce)
+                r.gossip.forget()
 
     def _offer(self, f, key, r, route):
         # One voice a route: sessions cost nothing.
@@ -663,12 +673,12 @@ class Node:
         self._epoch = epoch
         for r in self.replicas:
             self._revive(r, n, epoch, moved)
-        if moved:
-            cfg = self.config
-            self.ledger.fold(epoch - cfg.lifetime - 1, False, True)
-        # Nothing has been said under this session yet: it begins now.
-        if not recovering and not max(self.ledger.session.target):
+        # A session without contributions begins now, and none from before a jump of the clock
+        # goes on.
+        if moved or not recovering and not max(self.ledger.session.target):
             self._rotate()
+        if moved:
+            self.ledger.fold(epoch - self.config.lifetime - 1, False, True)
         self._sought = 0
         self.state = JOIN if n else LOW if self._low else ACTIVE
         self.sender.reset(now)

@@ -72,7 +72,8 @@ class Peers:
             self.key[i] = key
             self.start[i] = start
             self.tc[i] = TC_START
-            self.cycle[i] = self.held[i] = self.judged[i] = 0
+            self.cycle[i] = self.held[i] = 0
+            self.judged[i] = cycle - _EARN
             self.offset[i] = self.vu[i] = 0
         if self.key[i] != key:
             self.key[i] = key

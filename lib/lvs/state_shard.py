@@ -51,6 +51,7 @@ class Shard:
         self.seals = zeros("H", slots)  # checksum of each settled value
         self.changes = 0  # times that the settled vector was changed
         self.damaged = 0  # values and rows found to have changed by themselves
+        self._dropped = None  # the session whose rows are being removed
         self.inflow = zeros("i", slots)  # sum of credited rows per slot
         self.horizon = epoch - lifetime - 1  # sessions that began up to here are folded
         self.epoch = epoch
@@ -128,6 +129,13 @@ class Shard:
         if bad:
             self.damaged = bad
         return bad
+
+    def drop(self, start, nonce):
+        """Remove the rows of a session, as if they had never been."""
+        self._dropped = (start, nonce)
+        self._sweep(False, True)
+        self._dropped = None
+        self._redigest()
 
     def purge(self):
         """Remove the rows that have changed by themselves."""
@@ -294,6 +302,8 @@ class Shard:
     def _gone(self, p):
         """True when the row at p is past the horizon (or from a clock that was wrong)."""
         start = self.start[p]
+        if self._dropped and self._dropped == (start, self.nonce[p]):
+            return True
         return serial_diff(start, self.horizon) <= 0 or serial_diff(start, self.epoch) > 1
 
     def _sweep(self, settle, always=False):

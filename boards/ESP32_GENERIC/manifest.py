@@ -1,0 +1,3 @@
+# In MicroPython's port folder: make BOARD=ESP32_GENERIC FROZEN_MANIFEST=/path/to/this/file
+include("$(PORT_DIR)/boards/manifest.py")
+include("../common/manifest.py")

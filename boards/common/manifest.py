@@ -1,0 +1,23 @@
+# What every board's frozen build contains besides MicroPython's own modules.
+# lvs.json, secrets.json and profile.json stay on the filesystem.
+package("lvs", base_path="../../lib")
+for name in (
+    "adc_integral",
+    "amounts",
+    "app",
+    "boot",
+    "both_links",
+    "callback",
+    "crashlog",
+    "espnow_link",
+    "led",
+    "main",
+    "power",
+    "pulse",
+    "settings",
+    "sources",
+    "status_page",
+    "watchdog",
+    "wifi",
+):
+    module(name + ".py", base_path="../../firmware")

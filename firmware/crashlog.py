@@ -1,0 +1,70 @@
+"""What went wrong, kept over restarts in /crash.log: at most two files of a few KB.
+
+``make logs`` shows it. Writing must never make things worse: a full or broken filesystem is
+ignored here.
+"""
+
+import os
+import sys
+import time
+
+PATH = "/crash.log"
+OLD = "/crash.old"
+_LIMIT = 4096  # bytes before the log becomes crash.old
+_STARTED = time.time()
+
+
+def uptime():
+    """Seconds since the program started (ticks would wrap after 12 days)."""
+    return time.time() - _STARTED
+
+
+def _rotate(path, old):
+    try:
+        if os.stat(path)[6] >= _LIMIT:
+            os.rename(path, old)
+    except OSError:
+        pass
+
+
+def write(text, error=None, path=PATH, old=OLD):
+    """Append a line with the uptime, and the traceback of an exception. True if it is stored."""
+    line = "[%d s] %s" % (uptime(), text)
+    print("LVS:", text)
+    if error:
+        sys.print_exception(error)
+    _rotate(path, old)
+    try:
+        with open(path, "a") as f:
+            f.write(line + "\n")
+            if error:
+                sys.print_exception(error, f)
+        return True
+    except OSError:
+        return False
+
+
+def read(path=PATH, old=OLD):
+    """The whole log as text, oldest first."""
+    text = ""
+    for name in (old, path):
+        try:
+            with open(name) as f:
+                text += f.read()
+        except OSError:
+            pass
+    return text
+
+
+def note_reset():
+    """Record that the last start ended in a watchdog's bite; returns the cause in one word."""
+    import machine
+
+    cause = machine.reset_cause()
+    for name in ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET"):
+        if cause == getattr(machine, name, None):
+            word = name[:-6].lower()
+            if word == "wdt":
+                write("restarted by the watchdog")
+            return word
+    return "unknown"

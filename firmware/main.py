@@ -1,0 +1,14 @@
+"""Runs second: starts the node, unless boot.py was told to stay at the REPL.
+
+``app.main()`` at the REPL starts it again after Ctrl-C.
+"""
+
+if globals().get("stay"):
+    print("LVS: not started; app.main() starts it after 'import app'")
+else:
+    try:
+        import app
+    except Exception as e:  # half a copy, or too little memory: the REPL stays usable
+        print("LVS: cannot start (%s: %s); run 'make deploy' again" % (type(e).__name__, e))
+    else:
+        app.main()

@@ -1,0 +1,113 @@
+"""The board's settings: the profile's defaults, under lvs.json, under secrets.json.
+
+``profile.json`` comes with the firmware, ``lvs.json`` is the user's (``lvs init`` writes it) and
+``secrets.json`` holds the Wi-Fi password; a deployment never overwrites the last two.
+docs/boards/configuration.md explains every key of "board".
+"""
+
+import json
+
+from lvs import ConfigError
+
+CONFIG = "lvs.json"
+SECRETS = "secrets.json"
+PROFILE = "profile.json"
+
+# key of "board": the types that it may have
+_BOARD = {
+    "wifi": (dict, bool),  # false: the network is there without Wi-Fi
+    "sources": (list,),
+    "status_page": (dict, bool),
+    "led": (dict, bool),
+    "watchdog_s": (int,),
+    "espnow": (dict, bool),
+    "journal": (bool,),  # false: a restart forgets what only this board knew
+    "low_power": (dict, bool),
+}
+_WIFI = {"ssid": (str,), "password": (str,), "country": (str,), "hostname": (str,)}
+_LOW_POWER = {
+    "battery_pin": (int,),
+    "battery_scale": (int, float),
+    "below_mv": (int,),
+    "above_mv": (int,),
+    "rssi_below": (int,),
+    "load_above": (int,),
+    "awake_s": (int,),
+    "asleep_s": (int,),
+}
+
+
+def read(path, needed=True):
+    """A JSON object from a file; {} if it is not needed and not there. Raises ConfigError."""
+    try:
+        with open(path) as f:
+            data = json.load(f)
+    except OSError:
+        if needed:
+            raise ConfigError(
+                "%s is missing: 'lvs init' writes it, 'make deploy' copies it" % path
+            ) from None
+        return {}
+    except ValueError:
+        raise ConfigError("%s is not JSON: check quotes and commas" % path) from None
+    if not isinstance(data, dict):
+        raise ConfigError("%s: must be a JSON object: {...}" % path)
+    return data
+
+
+def check_keys(where, data, known, needed=()):
+    """Raise ConfigError unless data has every needed key, no unknown one, and fitting types."""
+    for key in needed:
+        if key not in data:
+            raise ConfigError("%s.%s is missing in %s" % (where, key, CONFIG))
+    for key, value in data.items():
+        if key not in known:
+            raise ConfigError(
+                "%s.%s: unknown key; known are %s" % (where, key, ", ".join(sorted(known)))
+            )
+        if not isinstance(value, known[key]) or (
+            isinstance(value, bool) and bool not in known[key]
+        ):
+            names = " or ".join([t.__name__ for t in known[key]])
+            raise ConfigError("%s.%s: %r; must be of type %s" % (where, key, value, names))
+
+
+def merge(below, above):
+    """``above`` over ``below``; objects are merged key by key, all else is replaced."""
+    result = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            value = merge(result[key], value)
+        result[key] = value
+    return result
+
+
+def load(folder="/"):
+    """All settings as one dict for ``lvs.Node``, checked; raises ConfigError in one line."""
+    profile = read(folder + PROFILE, needed=False)
+    user = read(folder + CONFIG)
+    secrets = read(folder + SECRETS, needed=False)
+    for key in ("mesh", "channels"):
+        if key not in user:
+            raise ConfigError("%s is missing in %s" % (key, CONFIG))
+    data = merge(profile.get("config", {}), user)
+    data["board"] = board = merge(profile.get("board", {}), user.get("board", {}))
+    check_keys("board", board, _BOARD, ("wifi",))
+    wifi = board["wifi"]
+    if wifi is True:
+        raise ConfigError('board.wifi: true; must be {"ssid": "..."} or false')
+    if wifi:
+        check_keys("board.wifi", wifi, _WIFI, ("ssid",))
+        check_keys(SECRETS, secrets, {"wifi_password": (str,)})
+        if "password" not in wifi:
+            wifi["password"] = secrets.get("wifi_password", "")
+        if not 0 < len(wifi["ssid"]) <= 32:
+            raise ConfigError("board.wifi.ssid: %r; must have 1 to 32 characters" % wifi["ssid"])
+        if 0 < len(wifi["password"]) < 8:
+            raise ConfigError("the Wi-Fi password has fewer than 8 characters; check %s" % SECRETS)
+    seconds = board.get("watchdog_s", 8)
+    if not 0 <= seconds <= 8 or seconds == 1:
+        raise ConfigError("board.watchdog_s: %d; must be 0 (none) or 2 to 8" % seconds)
+    if board.get("low_power"):
+        check_keys("board.low_power", board["low_power"], _LOW_POWER)
+    return data

@@ -1,0 +1,99 @@
+"""A small page for the phone: values, peers, trust, state, memory, warnings; /status.json too.
+
+Needs microdot on the board (``make deploy`` copies it where the page is switched on).
+"""
+
+import gc
+import json
+
+from microdot import Microdot, Response
+
+_STYLE = (
+    "body{font:16px sans-serif;margin:1em auto;max-width:30em;padding:0 1em}"
+    "table{border-collapse:collapse;width:100%}"
+    "td{padding:.3em 0;border-bottom:1px solid #ccc}td+td{text-align:right}"
+    ".w{color:#b00}"
+)
+_ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))
+
+
+def escape(value):
+    """Text that HTML shows as it is."""
+    value = str(value)
+    for old, new in _ENTITIES:
+        value = value.replace(old, new)
+    return value
+
+
+def snapshot(node, channels, extra):
+    """Everything the page shows, as a dict that json can write.
+
+    extra: () -> dict with what the board adds (wifi, restarts, ...).
+    """
+    gc.collect()
+    result = {
+        "status": node.status(),
+        "values": {name: node.value(name) for name in channels},
+        "values_raw": {name: node.value(name, raw=True) for name in channels},
+        "memory_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
+    }
+    result.update(extra())
+    return result
+
+
+def _rows(pairs):
+    return "".join(
+        ["<tr><td>%s</td><td>%s</td></tr>" % (escape(k), escape(v)) for k, v in pairs]
+    )
+
+
+def page(data):
+    """The page as parts of HTML, so that no part needs much memory at once."""
+    status = data["status"]
+    yield (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'>"
+        "<meta http-equiv=refresh content=5><title>%s</title><style>%s</style><h1>%s</h1>"
+        % (escape(status["mesh"]), _STYLE, escape(status["mesh"]))
+    )
+    for warning in status["warnings"]:
+        yield "<p class=w>%s</p>" % escape(warning)
+    values = data["values"]
+    yield "<table>%s</table>" % _rows([(name, "%.3f" % values[name]) for name in sorted(values)])
+    yield "<h2>Node</h2><table>"
+    shown = ("state", "peers", "trusted", "trust_mean", "confidence", "pending_raw", "session")
+    yield _rows([(key, status[key]) for key in shown])
+    yield _rows([(k, data[k]) for k in sorted(data) if not isinstance(data[k], dict)])
+    yield "</table></html>"
+
+
+def make(node, channels, extra):
+    """The web application."""
+    app = Microdot()
+
+    @app.get("/")
+    async def _index(_request):
+        return Response(
+            "".join(page(snapshot(node, channels, extra))),
+            headers={"Content-Type": "text/html; charset=UTF-8"},
+        )
+
+    @app.get("/status.json")
+    async def _status(_request):
+        return Response(
+            json.dumps(snapshot(node, channels, extra)),
+            headers={"Content-Type": "application/json"},
+        )
+
+    return app
+
+
+async def run(settings, node, channels, extra):
+    """Serve until the end. settings: {"port": 80, "address": "0.0.0.0"}."""
+    app = make(node, channels, extra)
+    host = settings.get("address", "0.0.0.0")  # noqa: S104
+    port = settings.get("port", 80)
+    try:
+        await app.start_server(host=host, port=port)
+    except OSError as e:
+        print("LVS: status page: port %d: %s; set board.status_page.port" % (port, e))

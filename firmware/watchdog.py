@@ -1,0 +1,121 @@
+"""A hardware watchdog that is fed only while every task checks in.
+
+Started last: once it runs it cannot be stopped (RP2040: 8,388 ms at most). At the REPL a timer
+feeds it, so that whoever pressed Ctrl-C is not thrown out by a reset.
+"""
+
+import asyncio
+import time
+
+_FEED_MS = 1000
+
+_timer = None  # feeds the watchdog at the REPL
+_running = False  # whether this program started the hardware
+
+
+class Watchdog:
+    """Knows which tasks must check in how often, and feeds the hardware while all of them do.
+
+    timeout_ms: what the hardware allows between two feedings; 0 for none, and then the silent
+    tasks are only reported. report(text) hears of a task that fell silent, once.
+    """
+
+    def __init__(self, timeout_ms, report=print):
+        self.timeout_ms = timeout_ms
+        self.report = report
+        self._tasks = {}  # name -> [ms allowed between check-ins, ticks of the last one]
+        self._silent = set()
+        self._hardware = None
+
+    def expect(self, name, within_ms):
+        """From now on the task ``name`` must check in at least every ``within_ms``."""
+        self._tasks[name] = [within_ms, time.ticks_ms()]
+
+    def check_in(self, name):
+        """Said by a task that is alive. A task that nobody expects is welcome, too."""
+        task = self._tasks.get(name)
+        if task:
+            task[1] = time.ticks_ms()
+
+    def excuse(self):
+        """Everybody was asleep on purpose (light sleep): count from now."""
+        now = time.ticks_ms()
+        for task in self._tasks.values():
+            task[1] = now
+        self.feed()
+
+    def silent(self):
+        """Names of the tasks that are overdue."""
+        now = time.ticks_ms()
+        return [n for n, t in self._tasks.items() if time.ticks_diff(now, t[1]) > t[0]]
+
+    def start(self):
+        """Start the hardware; there is no way back."""
+        release()
+        if self.timeout_ms and not self._hardware:
+            self._hardware = _hardware(self.timeout_ms)
+
+    def feed(self):
+        """Feed the hardware, if it runs."""
+        if self._hardware:
+            self._hardware.feed()
+
+    def look(self):
+        """Feed if every task has checked in; report those that have not. True if fed."""
+        silent = self.silent()
+        for name in silent:
+            if name not in self._silent:
+                allowed = self._tasks[name][0]
+                self.report("task '%s' is silent for more than %d ms" % (name, allowed))
+        self._silent = set(silent)
+        if silent:
+            return False
+        self.feed()
+        return True
+
+    async def run(self):
+        """The task that looks every second; the last one to be started."""
+        self.start()
+        while True:
+            self.look()
+            await asyncio.sleep_ms(_FEED_MS)
+
+
+def _hardware(timeout_ms):
+    global _running
+    from machine import WDT
+
+    _running = True
+    return WDT(timeout=timeout_ms)
+
+
+def keep_fed_if_running():
+    """The same for a program that ends: nothing to do if it started no watchdog."""
+    if _running:
+        keep_fed()
+
+
+def keep_fed(timeout_ms=8000):
+    """Feed the watchdog from a timer: for the REPL, where no task runs.
+
+    A running watchdog cannot be asked for, so this starts one that is fed at once.
+    """
+    global _timer
+    from machine import Timer
+
+    if _timer:
+        return
+    hardware = _hardware(timeout_ms)
+    try:
+        _timer = Timer(-1)
+    except ValueError:  # the ESP32 port has numbered hardware timers only
+        _timer = Timer(0)
+    _timer.init(mode=Timer.PERIODIC, period=_FEED_MS, callback=lambda _t: hardware.feed())
+
+
+def release():
+    """Stop feeding from the timer: the tasks take over."""
+    global _timer
+    if _timer:
+        _timer.deinit()
+        _timer = None

@@ -1,0 +1,1 @@
+"""Runs the protocol of lib/lvs on a computer: real processes, simulations, tools for boards."""

@@ -1,0 +1,53 @@
+"""Fixtures and settings for all tests."""
+
+import hypothesis
+import pytest
+
+from host_sim import interpreters
+from tests.interpreters import in_ci, require
+
+# CI draws the same examples every time; a laptop new ones, and remembers those that failed.
+hypothesis.settings.register_profile("laptop", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True,
+                                     database=None)
+hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
+hypothesis.settings.load_profile("ci" if in_ci() else "laptop")
+
+
+def pytest_addoption(parser):
+    """Add --port."""
+    parser.addoption("--port", help="serial port of a board, for the tests marked hardware")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the tests of real boards out where no board is named."""
+    if config.getoption("--port"):
+        return
+    skip = pytest.mark.skip(reason="needs a board: pytest --port /dev/ttyACM0")
+    for item in items:
+        if item.get_closest_marker("hardware"):
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def port(request):
+    """The serial port of the board under test."""
+    return request.config.getoption("--port")
+
+
+@pytest.fixture(params=interpreters.NAMES)
+def interpreter(request):
+    """Each interpreter's name in turn, for host_sim.interpreters.run and command."""
+    return require(request.param)
+
+
+@pytest.fixture
+def micropython():
+    """The name of 64-bit MicroPython, which has sockets and asyncio.run."""
+    return require("micropython")
+
+
+@pytest.fixture
+def wasm():
+    """The name of 32-bit MicroPython, whose objects are as large as on a board."""
+    return require("wasm")

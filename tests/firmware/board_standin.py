@@ -1,0 +1,46 @@
+"""What the tests of deployments share: a stand-in with its own address, and configurations."""
+
+import itertools
+import json
+import os
+import zlib
+
+from host_sim.standin import Standin
+
+WIFI = {"home": "secret123"}
+_numbers = itertools.count(1)
+
+
+def _worker():
+    """A number of this pytest process: parallel ones must not share addresses."""
+    return zlib.crc32(f"{os.environ.get('PYTEST_XDIST_WORKER', '')}{os.getpid()}".encode()) % 200
+
+
+def address():
+    """A loopback address that no other test uses."""
+    return f"127.{20 + _worker()}.{next(_numbers)}.1"
+
+
+def udp_port():
+    """A UDP port for a mesh of this test."""
+    return 20_000 + _worker() * 100 + next(_numbers) % 100
+
+
+def config(ip, port, **more):
+    """lvs.json for a stand-in."""
+    return {"mesh": "test", "channels": ["water", "people"], "address": ip, "port": port,
+            "broadcast": "127.255.255.255",
+            "board": {"wifi": {"ssid": "home"}, **more.pop("board", {})}, **more}
+
+
+def own_files(folder, data):
+    """lvs.json and secrets.json as files: what deploy takes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "lvs.json").write_text(json.dumps(data))
+    (folder / "secrets.json").write_text(json.dumps({"wifi_password": WIFI["home"]}))
+    return {name: folder / name for name in ("lvs.json", "secrets.json")}
+
+
+def board(folder, ip=None, **wires):
+    """A stand-in that is in reach of the Wi-Fi "home"."""
+    return Standin(folder, ip or address(), WIFI, **wires)

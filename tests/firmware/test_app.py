@@ -1,0 +1,136 @@
+"""app.main(): version check, mistakes in the configuration, crashes, Ctrl-C."""
+
+import asyncio
+import json
+
+import pytest
+
+
+@pytest.fixture
+def app(bench, monkeypatch, tmp_path):
+    import app
+    import crashlog
+
+    # On the board these are absolute paths.
+    monkeypatch.setattr(app, "load_settings", lambda: json.loads(json.dumps(app.test_config)))
+    monkeypatch.setattr(crashlog.write, "__defaults__", (None, str(tmp_path / "log"),
+                                                         str(tmp_path / "old")))
+    app.test_config = {"mesh": "m", "channels": ["water"], "address": "127.0.0.77", "port": 4999,
+                       "broadcast": "127.255.255.255", "board": {"wifi": False}}
+    monkeypatch.setattr(app, "JOURNAL", str(tmp_path / "journal"))
+    app.log = lambda: (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+    yield app
+    if app.node:
+        app.node.transport.close()
+
+
+@pytest.mark.parametrize(("version", "old"), [
+    ((1, 25, 0, ""), True), ((1, 9, 4, ""), True), ((1, 26, 0, ""), False),
+    ((1, 29, 0, "preview"), False), ((2, 0, 0, ""), False)])
+def test_old_micropython_is_one_line(app, version, old):
+    line = app.check_version(version)
+    assert bool(line) == old
+    assert not old or ("too old; 1.26 or newer" in line and "\n" not in line)
+
+
+def test_main_refuses_an_old_one(app, monkeypatch, capsys):
+    monkeypatch.setattr(app, "check_version", lambda: "MicroPython 1.20 is too old")
+    app.main()
+    assert capsys.readouterr().out == "LVS: MicroPython 1.20 is too old\n"
+
+
+def test_runs_and_checks_in(app, bench, live):
+    live(app.run(app.test_config, app.Led(None)), 30_000)
+    assert app.node.status()["state"] == "ACTIVE"
+    assert bench.told == ["wdt 8000"]  # started, and never hungry
+
+
+def test_a_mistake_is_one_line_and_no_crash(app, bench, capsys):
+    app.test_config["channels"] = []
+    app.main()
+    out = [line for line in capsys.readouterr().out.splitlines() if "channels" in line]
+    assert len(out) == 1 and out[0].startswith("LVS: channels")
+    assert "reset hard" not in bench.told
+
+
+def test_a_port_in_use_is_one_line(app, bench, live, capsys):
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.77", 4999))
+        live(app.run(app.test_config, app.Led(None)), 3000)
+    out = capsys.readouterr().out
+    assert out.count("4999 is in use") == 1
+
+
+def test_a_crash_is_recorded_and_the_board_restarts(app, bench, monkeypatch):
+    def crash(_self):
+        raise MemoryError("memory allocation failed")
+
+    monkeypatch.setattr(app.Node, "tick", crash)
+    monkeypatch.setattr(app.asyncio, "run", lambda c: _run(bench, c))
+    with pytest.raises(bench.Reset):
+        app.main()
+    assert bench.told[-1] == "reset hard"
+    assert "MemoryError" in app.log() and "in tick" not in app.log().splitlines()[0]
+
+
+def _run(bench, coroutine):
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(bench.run(coroutine, 60_000))
+    finally:
+        loop.close()
+
+
+def test_ctrl_c_leaves_the_repl_fed(app, bench, monkeypatch, capsys):
+    def interrupted(coroutine):
+        coroutine.close()
+        import watchdog
+
+        watchdog.Watchdog(8000).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app.asyncio, "run", interrupted)
+    app.main()
+    assert "app.main() starts again" in capsys.readouterr().out
+    bench.sleep_ms(600_000)
+
+
+def test_a_zero_length_datagram_and_noise_do_no_harm(app, bench, live):
+    import socket
+
+    async def story():
+        task = asyncio.create_task(app.run(app.test_config, app.Led(None)))
+        await asyncio.sleep_ms(2000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for data in (b"", b"x", b"", bytes(250), bytes(1472)):
+                s.sendto(data, ("127.0.0.77", 4999))
+                await asyncio.sleep_ms(6000)
+        status = app.node.status()
+        assert not task.done()
+        task.cancel()
+        return status
+
+    status = live(story(), 60_000)
+    assert status["state"] == "ACTIVE"
+    assert sum(status["dropped"].values()) >= 3
+
+
+def test_the_load_is_measured(app, bench):
+    load = app.Load()
+    for _ in range(60):
+        bench.sleep_ms(100)
+        load.add(25)
+    assert 20 <= load.percent <= 30
+
+
+def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):
+    import sys
+
+    from lvs import ConfigError
+
+    app.test_config["board"]["espnow"] = True
+    monkeypatch.setitem(sys.modules, "espnow", None)
+    with pytest.raises(ConfigError, match="this board has no ESP-NOW"):
+        app.make_transport(app.test_config, app.test_config["board"])

@@ -1,0 +1,456 @@
+"""Deployments for real: mpremote's transport, MicroPython and a littlefs behind a serial port."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+from littlefs import LittleFS, UserContext
+
+from host_sim import boards, deploy, fleet, logs, mip
+from host_sim.boards import BoardError
+from host_sim.serial_board import SerialBoard
+from lvs import Node
+from tests.firmware import board_standin
+from tests.interpreters import require
+
+PROFILE = "ESP32_GENERIC"
+
+
+@pytest.fixture(autouse=True)
+def _needs_micropython():
+    require("micropython")
+
+
+def files_on(image):
+    """{path: bytes} of a littlefs in a file, read by another implementation's binding."""
+    data = bytearray(image.read_bytes())
+    context = UserContext(len(data))
+    context.buffer = data
+    disk = LittleFS(context=context, block_size=4096, block_count=len(data) // 4096,
+                    read_size=32, prog_size=32, lookahead_size=32, mount=True)
+    found = {}
+    for folder, _, names in disk.walk("/"):
+        for name in names:
+            path = folder.rstrip("/") + "/" + name
+            with disk.open(path, "rb") as file:
+                found[path] = file.read()
+    return found
+
+
+def put(standin, own, **more):
+    with SerialBoard(standin.port) as board:
+        return deploy.deploy(board, PROFILE, own, **more)
+
+
+@pytest.fixture(scope="module")
+def deployed_image(tmp_path_factory):
+    """The flash of a board with everything on it, but no configuration."""
+    require("micropython")
+    with board_standin.board(tmp_path_factory.mktemp("deployed")) as standin:
+        put(standin, {})
+        return standin.image
+
+
+@pytest.fixture
+def deployed(deployed_image, tmp_path):
+    """deployed(config): a stand-in with everything on it, restarted; a context manager."""
+    @contextlib.contextmanager
+    def make(data, files=(), **wires):
+        standin = board_standin.board(tmp_path / "board", **wires)
+        standin.image.write_bytes(deployed_image.read_bytes())
+        with standin:
+            with SerialBoard(standin.port) as board:
+                board.write("/lvs.json", json.dumps(data).encode())
+                board.write("/secrets.json", b'{"wifi_password": "secret123"}')
+                for name, text in files:
+                    board.write(name, text)
+                standin.output.clear()
+                board.reset()
+            yield standin
+
+    return make
+
+
+def some_config(**more):
+    return board_standin.config(board_standin.address(), board_standin.udp_port(), **more)
+
+
+def test_deploys_runs_and_counts_exactly_in_a_mesh(tmp_path):
+    """From an empty board to a member of a mesh whose pulses are all counted, with two others."""
+    ip, port = board_standin.address(), board_standin.udp_port()
+    own = board_standin.own_files(tmp_path, board_standin.config(ip, port, board={
+        "sources": [{"kind": "pulse", "pin": 27, "channel": "water", "pulses": 10,
+                     "debounce_ms": 10}]}))
+    others = [Node({"mesh": "test", "channels": ["water", "people"], "port": port, "address": a,
+                    "broadcast": "127.255.255.255"})
+              for a in (board_standin.address(), board_standin.address())]
+    with board_standin.board(tmp_path / "b", ip, waves={27: [100, 43]}) as standin:
+        result = deploy.deploy_port(standin.port, PROFILE, own, wait=30)
+        assert result.started and result.says.startswith("LVS: mesh 'test'"), result
+        assert set(result.copied) >= {"/boot.py", "/main.py", "/lvs.json", "/secrets.json"}
+        others[0].contribute("people", 7)
+
+        async def live():
+            tasks = [asyncio.create_task(node.run()) for node in others]
+            # 43 pulses of a tenth: 4.3 units, 1100.8 raw, of which 1100 are whole
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                await asyncio.sleep(0.2)
+                if [n.value("water", raw=True) for n in others] == [1100, 1100]:
+                    break
+            values = [(n.value("water", raw=True), n.value("people", raw=True)) for n in others]
+            for node in others:
+                node.stop()
+            await asyncio.gather(*tasks)
+            return values
+
+        assert asyncio.run(live()) == [(1100, 1792)] * 2
+        with SerialBoard(standin.port) as board:  # interrupts the node; its values are kept
+            board.run("import app", "test")
+            raw = board.run("print(app.node.value('water',raw=True),app.node.value('people',"
+                            "raw=True),app.node.status()['state'])", "test").split()
+        assert raw == ["1100", "1792", "ACTIVE"]
+        assert standin.restarts == ["hard"]
+
+
+def test_a_second_deployment_copies_nothing_and_keeps_the_users_files(tmp_path):
+    own = board_standin.own_files(
+        tmp_path, board_standin.config(board_standin.address(), board_standin.udp_port()))
+    with board_standin.board(tmp_path / "b") as standin:
+        first = put(standin, own)
+        assert len(first.copied) > 30 and first.unchanged == 0 and first.kept == []
+        before = files_on(standin.image)
+        own["lvs.json"].write_text(json.dumps({"mesh": "other", "channels": ["x"]}))
+        own["secrets.json"].write_text("{}")
+        second = put(standin, own)
+        assert second.copied == [] and second.bytes == 0 and second.unchanged > 30
+        assert second.kept == ["/lvs.json", "/secrets.json"]
+        assert files_on(standin.image) == before
+        assert not any(path.startswith("/update") for path in before)
+
+
+def test_one_changed_file_copies_one_file(deployed):
+    with deployed(some_config()) as standin:
+        with SerialBoard(standin.port) as board:
+            board.write("/led.mpy", b"spoilt")
+            board.write("/lib/lvs/wire.py", b"raise SystemExit  # would hide the .mpy")
+            board.write("/mine.py", b"the user's own")
+        result = put(standin, {})
+        assert result.copied == ["/led.mpy"] and result.removed == ["/lib/lvs/wire.py"]
+        assert files_on(standin.image)["/mine.py"] == b"the user's own"
+
+
+class Pulled(Exception):
+    """The cable is pulled."""
+
+
+def cut_deployment(standin, at):
+    """Deploy, and cut power and cable at the ``at``-th thing said to the board; the step's name.
+
+    None if the deployment needed fewer.
+    """
+    done = []
+
+    class Counting(SerialBoard):
+        def run(self, code, doing):
+            done.append(doing)
+            if len(done) == at:
+                raise Pulled
+            return super().run(code, doing)
+
+        def write(self, path, data, progress=lambda done: None):
+            done.append(f"writing {path}")
+            if len(done) == at:
+                # Half of the file is there already.
+                self.transport.fs_writefile(path, data[: len(data) // 2])
+                raise Pulled
+            super().write(path, data, progress)
+
+    try:
+        with Counting(standin.port) as board:
+            deploy.deploy(board, PROFILE, {}, status_page=False)
+    except Pulled:
+        return done[-1]
+    finally:
+        standin.stop()
+    return None
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """The image of a board with an old version, and the files of both versions.
+
+    They differ in four files, one more and one fewer, so that a deployment has few steps.
+    """
+    require("micropython")
+    folder = tmp_path_factory.mktemp("versions")
+    new = boards.files(boards.load(PROFILE), "x64", True, False)
+    own = board_standin.own_files(
+        folder, board_standin.config(board_standin.address(), board_standin.udp_port()))
+    with board_standin.board(folder / "old") as standin:
+        with SerialBoard(standin.port) as board:
+            deploy.deploy(board, PROFILE, own, status_page=False)
+            for path in ("/boot.py", "/main.py"):
+                board.write(path, new[path] + b"# older\n")
+            for path in ("/led.mpy", "/lib/lvs/journal.mpy"):
+                source = boards.ROOT / ("firmware/led.py" if "led" in path else
+                                        "lib/lvs/journal.py")
+                board.write(path, boards.compile_file(source, "older.py"))
+            board.write("/old.mpy", b"older")
+            listed = board.read(deploy.LIST).decode() + "/old.mpy\n"
+            board.write(deploy.LIST, listed.replace("/power.mpy\n", "").encode())
+            board.run("os.remove('/power.mpy')", "test")
+        standin.stop()
+        return standin.image.read_bytes(), files_on(standin.image), new
+
+
+def whole(found, old, new):
+    """"old" or "new" if a board's files are all of one version, else "mixed"."""
+    def code(files):
+        return {p: d for p, d in files.items() if p.endswith(("py", ".json", ".mpy"))
+                and not p.startswith("/update") and p not in ("/lvs.json", "/secrets.json")}
+
+    if code(found) == code(new):
+        return "new"
+    return "old" if code(found) == code(old) else "mixed"
+
+
+def boots(folder, image, old, new):
+    """Switch a board with this flash on: its node runs, and its files are of one version."""
+    with board_standin.board(folder) as standin:
+        standin.wait_for("LVS: mesh 'test'")
+    found = files_on(standin.image)
+    assert whole(found, old, new) != "mixed"
+    return whole(found, old, new)
+
+
+def test_interrupted_anywhere_it_boots_one_whole_version(tmp_path, versions):
+    """Cable and power cut at every step. Where only part of the files was moved, and at some of
+    the other places, the board is switched on: it runs, and has one whole version."""
+    image, old, new = versions
+    seen = []
+    for at in itertools.count(1):
+        standin = board_standin.board(tmp_path / f"b{at}")
+        standin.image.write_bytes(image)
+        standin.start()
+        step = cut_deployment(standin, at)
+        if step is None:
+            break
+        found = files_on(standin.image)
+        which = whole(found, old, new)
+        if "/update/commit" in found or at % 8 == 0:
+            booted = boots(standin.folder, image, old, new)
+            assert booted == ("new" if "/update/commit" in found else which)
+            which += ", booted " + booted
+        seen.append((step, which))
+        assert which.startswith(("old", "new")) or "booted new" in which, seen
+    assert len(seen) > 20, seen
+    kinds = {which for _, which in seen}
+    assert {"old", "new"} <= kinds and "old, booted new" in kinds, seen
+
+
+def test_power_cut_between_any_two_files_of_the_switch(tmp_path, versions):
+    """The switch itself, cut on the board after each of its operations."""
+    image, old, new = versions
+    finish = deploy.finish_update_source()
+    before = tmp_path / "before"
+    standin = board_standin.board(before)
+    standin.image.write_bytes(image)
+    with standin, SerialBoard(standin.port) as board:
+        board.run_commit = board.run
+
+        def run(code, doing):
+            if code == finish:
+                raise Pulled
+            return board.run_commit(code, doing)
+
+        board.run = run
+        with pytest.raises(Pulled):
+            deploy.deploy(board, PROFILE, {}, status_page=False)
+    staged = standin.image.read_bytes()
+    for cut in range(1, 9):
+        standin = board_standin.board(tmp_path / f"cut{cut}")
+        standin.image.write_bytes(staged)
+        with standin, SerialBoard(standin.port) as board:
+            limited = ("import os\nclass Os:\n n=0\n stat=os.stat\n"
+                       f" def do(self,f,*a):\n  if self.n=={cut}: raise SystemExit\n"
+                       "  self.n+=1\n  return f(*a)\n"
+                       " def rename(self,*a): return self.do(os_.rename,*a)\n"
+                       " def remove(self,*a): return self.do(os_.remove,*a)\n"
+                       "os_=os\nos=Os()\nos.stat=os_.stat\n")
+            with contextlib.suppress(BoardError):
+                board.run(limited + finish.replace("import os\n", ""), "test")
+        assert boots(standin.folder, staged, old, new) == "new"
+
+
+def test_a_pulled_cable_is_made_good_by_running_it_again(tmp_path):
+    standin = board_standin.board(tmp_path / "b").start()
+    assert cut_deployment(standin, 30).startswith(("writing", "making", "comparing"))
+    standin.start()
+    writes = []
+    with SerialBoard(standin.port) as board:
+        write = board.write
+        board.write = lambda path, *a: (writes.append(path), write(path, *a))
+        result = deploy.deploy(board, PROFILE, {}, status_page=False)
+    standin.stop()
+    # What had arrived was not copied again.
+    assert len(writes) < len(result.copied)
+    wanted = boards.files(boards.load(PROFILE), "x64", True, False)
+    found = files_on(standin.image)
+    assert {p: found.get(p) for p in wanted} == wanted
+
+
+def test_a_full_filesystem_changes_nothing(tmp_path):
+    with board_standin.board(tmp_path / "b", flash_kb=64) as standin:
+        with pytest.raises(BoardError, match="filesystem is full"):
+            put(standin, {})
+        assert files_on(standin.image) == {}
+
+
+def test_the_device_says_no_space_left(tmp_path):
+    with board_standin.board(tmp_path / "b", flash_kb=64) as standin:
+        with SerialBoard(standin.port) as board:
+            with pytest.raises(BoardError, match="filesystem is full"):
+                board.write("/big", random.Random(1).randbytes(80_000))
+
+
+def test_half_a_copy_stays_at_the_repl_and_says_what_to_do(deployed):
+    with deployed(some_config(), [("/lib/lvs/wire.mpy", b"")]) as standin:
+        text = standin.wait_for(">>> ")
+        assert "cannot start (" in text and "run 'make deploy' again" in text
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"mesh": None}, "LVS: mesh is missing in lvs.json"),
+    ({"board": {}}, "LVS: board.wifi is missing in lvs.json"),
+    ({"board": {"wifi": {"ssid": "hom"}}},
+     "wifi: no network named 'hom'; in reach: home; check board.wifi.ssid"),
+    ({"chanels": ["a"]}, "LVS: chanels: unknown key; did you mean 'channels'?"),
+])
+def test_a_mistake_in_the_configuration_is_one_line_on_the_serial_port(deployed, change, says):
+    data = {key: value for key, value in (some_config() | change).items() if value is not None}
+    with deployed(data) as standin:
+        standin.wait_for(says + "\r\n")
+
+
+def test_a_hung_task_is_bitten_and_recorded(deployed):
+    data = some_config(board={"watchdog_s": 2, "sources": [
+        {"kind": "callback", "module": "hang", "channel": "water", "every_s": 2}]})
+    with deployed(data, [("/hang.py", b"def read():\n while True: pass\n")]) as standin:
+        standin.wait_for("LVS: restarted by the watchdog", timeout=40)
+        assert standin.restarts[:2] == ["hard", "watchdog"]
+        result = CliRunner().invoke(logs.command, ["--port", standin.port, "--crash"])
+        assert result.exit_code == 0 and "restarted by the watchdog" in result.output
+
+
+def test_ctrl_c_always_reaches_the_repl(deployed):
+    """In the escape window and while the node runs; the watchdog does not throw anybody out."""
+    with deployed(some_config(board={"watchdog_s": 2})) as standin:
+        standin.wait_for("LVS: Ctrl-C within")
+        with SerialBoard(standin.port) as board:  # in the window
+            assert board.run("print(stay)", "test").strip() == "True"
+            start = len(standin.output)
+            board.reset()
+        standin.wait_for("LVS: mesh", since=start)
+        time.sleep(1)
+        with SerialBoard(standin.port) as board:  # while the node runs
+            assert board.run("print(6*7)", "test").strip() == "42"
+            time.sleep(5)  # longer than the watchdog allows
+            assert board.run("print(6*7)", "test").strip() == "42"
+        assert "watchdog" not in standin.restarts
+
+
+def test_mpremote_itself(deployed, tmp_path):
+    """The commands of the documentation, with their soft resets."""
+    def mpremote(*arguments):
+        done = subprocess.run([sys.executable, "-m", "mpremote", "connect", standin.port,
+                               *arguments], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    with deployed(some_config()) as standin:
+        assert mpremote("exec", "print(6*7)").strip() == "42"
+        assert "app.mpy" in mpremote("resume", "fs", "ls")
+        (tmp_path / "x.py").write_text("import lvs; print(lvs.__version__)")
+        assert mpremote("resume", "run", str(tmp_path / "x.py")).strip() == mip.version()
+        assert "/" in mpremote("resume", "df")
+        digest = mpremote("resume", "sha256sum", "main.py").splitlines()[-1].strip()
+        assert digest == deploy.sha256((boards.ROOT / "firmware" / "main.py").read_bytes())
+        before = standin.restarts.count("hard")
+        mpremote("soft-reset")
+        assert standin.restarts.count("soft") >= 2
+        mpremote("resume", "reset")
+        standin.wait_for_restart("hard", before + 1)
+
+
+@pytest.mark.parametrize("kind", ["root", "py", "mpy"])
+def test_mip_installs_a_library_that_works(tmp_path, kind):
+    package = boards.ROOT / "package.json"
+    if kind != "root":
+        package = dict(zip(("py", "mpy"), mip.build(tmp_path / "mip"), strict=True))[kind]
+    with board_standin.board(tmp_path / "b") as standin:
+        done = subprocess.run(
+            [sys.executable, "-m", "mpremote", "connect", standin.port, "resume", "mip", "install",
+             str(package)], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with SerialBoard(standin.port) as board:
+            code = ("import lvs,lvs.transport_layer\n"
+                    "n=lvs.Node({'mesh':'m','channels':['a'],'address':'%s','port':%d,"
+                    "'broadcast':'127.255.255.255'})\nn.contribute('a',1)\n"
+                    "print(n.status()['state'])" % (board_standin.address(),
+                                                    board_standin.udp_port()))
+            assert board.run(code, "test").strip() == "INIT"
+        installed = {p for p in files_on(standin.image) if p.startswith("/lib/")}
+        ending = ".mpy" if kind == "mpy" else ".py"
+        assert installed == {
+            "/lib/" + p.relative_to(boards.ROOT / "lib").with_suffix(ending).as_posix()
+            for p in mip.library()}
+
+
+def test_the_root_package_lists_every_file():
+    assert mip.ROOT_PACKAGE.read_text() == mip.root_manifest(), "run: lvs mip --root"
+
+
+def test_a_fleet_side_by_side_one_of_them_missing(tmp_path):
+    port = board_standin.udp_port()
+    first, second = board_standin.address(), board_standin.address()
+    with board_standin.board(tmp_path / "a", first) as a, \
+            board_standin.board(tmp_path / "b", second) as b:
+        for standin, ip in ((a, first), (b, second)):
+            own = board_standin.own_files(tmp_path / ip, board_standin.config(ip, port))
+            with SerialBoard(standin.port) as board:
+                for name, path in own.items():
+                    board.write("/" + name, path.read_bytes())
+        missing = str(tmp_path / "no")
+        result = CliRunner().invoke(fleet.command, [
+            "--ports", f"{a.port},{b.port},{missing}", "--board", PROFILE, "--json"])
+        assert result.exit_code == 1
+        found = json.loads(result.output)
+        assert found[a.port]["started"] and found[b.port]["started"]
+        assert "no serial port" in found[missing]["error"]
+
+
+def test_the_status_page_on_the_board(tmp_path):
+    import urllib.request
+
+    ip, port = board_standin.address(), board_standin.udp_port()
+    own = board_standin.own_files(tmp_path, board_standin.config(
+        ip, port, board={"status_page": {"address": ip, "port": 8080}}))
+    with board_standin.board(tmp_path / "b", ip, port="rp2") as standin:
+        # Off in this board's profile, but lvs.json wants it.
+        result = deploy.deploy_port(standin.port, "RPI_PICO_W", own, wait=30)
+        assert result.started and "/lib/microdot.mpy" in result.copied
+        time.sleep(1)
+        with urllib.request.urlopen(f"http://{ip}:8080/status.json", timeout=10) as answer:
+            data = json.load(answer)
+        assert data["status"]["mesh"] == "test" and data["wifi"] == "up"
+        assert data["memory_free"] > 0
+        with urllib.request.urlopen(f"http://{ip}:8080/", timeout=10) as answer:
+            assert b"water" in answer.read()

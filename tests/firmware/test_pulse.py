@@ -1,0 +1,82 @@
+"""Pulse counter and button: every pulse once, however the contact bounces."""
+
+import random
+
+import pytest
+
+
+def make(bench, **settings):
+    from pulse import Pulse
+
+    return Pulse({"pin": 4, **settings})
+
+
+def close_and_open(bench, rng, closed_ms=60, open_ms=60, bounces=3):
+    """One pulse of a bouncing contact: bounces of up to 3 ms at both ends."""
+    for level, rest in ((0, closed_ms), (1, open_ms)):
+        for _ in range(rng.randrange(bounces + 1)):
+            bench.drive(4, level)
+            bench.sleep_ms(rng.randrange(1, 4))
+            bench.drive(4, 1 - level)
+            bench.sleep_ms(rng.randrange(1, 4))
+        bench.drive(4, level)
+        bench.sleep_ms(rest)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("port", ["esp32", "rp2"])
+def test_bouncing_contact_counts_each_pulse_once(bench, seed, port, monkeypatch):
+    bench.power_on(port=port)
+    monkeypatch.setattr("sys.platform", port)
+    rng = random.Random(seed)
+    meter = make(bench)
+    bench.sleep_ms(100)
+    for _ in range(50):
+        close_and_open(bench, rng)
+    assert meter.count == 50
+    assert meter.take() == 50 * 256
+    assert meter.take() == 0
+
+
+def test_pulses_across_the_wrap_of_ticks(bench):
+    bench.power_on(now=(1 << 30) - 500)
+    meter = make(bench)
+    for _ in range(10):
+        bench.sleep_ms(60)
+        bench.drive(4, 0)
+        bench.sleep_ms(60)
+        bench.drive(4, 1)
+    assert bench.ticks_ms() < 1000  # wrapped on the way
+    assert meter.count == 10
+
+
+def test_a_pulse_after_a_week_of_silence_counts(bench):
+    meter = make(bench)
+    for _ in range(7 * 24):  # the sources' task looks far more often
+        bench.sleep_ms(3_600_001)
+        meter.take()
+    bench.drive(4, 0)
+    assert meter.count == 1
+
+
+def test_active_high_and_units(bench):
+    meter = make(bench, active=1, pull="down", units=10, pulses=4)
+    for _ in range(6):
+        bench.sleep_ms(50)
+        bench.drive(4, 1)
+        bench.sleep_ms(50)
+        bench.drive(4, 0)
+    assert meter.take() == 15 * 256
+
+
+def test_button_ignores_a_nervous_finger(bench):
+    from pulse import Button
+
+    button = Button({"pin": 4})
+    bench.sleep_ms(100)
+    for pause in (30, 30, 200, 200):  # released for 30 ms: still the same press
+        bench.drive(4, 0)
+        bench.sleep_ms(100)
+        bench.drive(4, 1)
+        bench.sleep_ms(pause)
+    assert button.take() == 2 * 256

@@ -1,0 +1,78 @@
+"""lvs.json on the board: merged, checked, and each mistake is one clear line."""
+
+import json
+
+import pytest
+
+from lvs import ConfigError
+
+GOOD = {"mesh": "m", "channels": ["water"], "board": {"wifi": {"ssid": "home"}}}
+
+
+@pytest.fixture
+def load(bench, tmp_path):
+    import settings
+
+    def load(config=None, secrets=None, profile=None, raw=None):
+        if raw is not None:
+            (tmp_path / "lvs.json").write_text(raw)
+        elif config is not None:
+            (tmp_path / "lvs.json").write_text(json.dumps(config))
+        if secrets is not None:
+            (tmp_path / "secrets.json").write_text(json.dumps(secrets))
+        if profile is not None:
+            (tmp_path / "profile.json").write_text(json.dumps(profile))
+        return settings.load(f"{tmp_path}/")
+
+    return load
+
+
+def test_the_user_wins_over_the_profile(load):
+    profile = {"config": {"rows": 256, "held": 1}, "board": {"led": {"pin": 2}, "watchdog_s": 5}}
+    data = load({**GOOD, "rows": 100, "board": {"wifi": {"ssid": "home"}, "led": False}},
+                {"wifi_password": "12345678"}, profile)
+    assert (data["rows"], data["held"]) == (100, 1)
+    assert data["board"]["led"] is False and data["board"]["watchdog_s"] == 5
+    assert data["board"]["wifi"] == {"ssid": "home", "password": "12345678"}
+
+
+def test_every_profile_is_accepted_by_node_and_firmware(load):
+    from host_sim import boards
+    from lvs.config import Config
+
+    for name in boards.names():
+        profile = boards.load(name)
+        data = load(GOOD, {}, {"config": profile["config"], "board": profile["board"]})
+        Config(data)
+
+
+@pytest.mark.parametrize(("config", "text"), [
+    (None, "lvs.json is missing: 'lvs init' writes it"),
+    ({"channels": ["a"]}, "mesh is missing in lvs.json"),
+    ({"mesh": "m"}, "channels is missing in lvs.json"),
+    ({"mesh": "m", "channels": ["a"]}, "board.wifi is missing in lvs.json"),
+    ({**GOOD, "board": {"wifi": {}}}, None),
+    ({**GOOD, "board": {"wifi": {"sid": "x"}}}, "board.wifi.ssid is missing"),
+    ({**GOOD, "board": {"wifi": {"ssid": "x", "pasword": "y"}}}, "pasword: unknown key"),
+    ({**GOOD, "board": {"wifi": True}}, "board.wifi: true"),
+    ({**GOOD, "board": {"wifi": {"ssid": ""}}}, "1 to 32 characters"),
+    ({**GOOD, "board": {"wifi": {"ssid": "x", "password": "short"}}}, "fewer than 8"),
+    ({**GOOD, "board": {"wifi": False, "watchdog_s": 20}}, "must be 0 .none. or 2 to 8"),
+    ({**GOOD, "board": {"wifi": False, "watchdog_s": True}}, "must be of type int"),
+    ({**GOOD, "board": {"wifi": False, "led": 2}}, "board.led: 2; must be of type"),
+    ({**GOOD, "board": {"wifi": False, "low_power": {"awake": 3}}}, "awake: unknown key"),
+])
+def test_a_mistake_is_one_clear_line(load, config, text):
+    if text is None:  # an empty object is "no Wi-Fi", like false
+        assert load(config)["board"]["wifi"] == {}
+        return
+    with pytest.raises(ConfigError, match=text) as caught:
+        load(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_not_json(load):
+    with pytest.raises(ConfigError, match="lvs.json is not JSON"):
+        load(raw="{'mesh': 1}")
+    with pytest.raises(ConfigError, match="must be a JSON object"):
+        load(raw="[]")

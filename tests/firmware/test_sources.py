@@ -1,0 +1,122 @@
+"""board.sources: each kind, its mistakes, and that what it counts reaches the node."""
+
+import sys
+import types
+
+import pytest
+
+from lvs import ConfigError, LvsError
+
+CHANNELS = ["water", "energy"]
+
+
+class FakeNode:
+    def __init__(self):
+        self.given = []
+
+    def contribute(self, channel, amount):
+        if channel == "energy" and amount.startswith("9"):
+            raise LvsError("too large")
+        self.given.append((channel, amount))
+
+
+def test_each_kind_contributes(bench, live):
+    import sources
+
+    module = types.ModuleType("my_source")
+    module.read = lambda: "0.25"
+    sys.modules["my_source"] = module
+    try:
+        found = sources.make_all([
+            {"kind": "pulse", "pin": 4, "channel": "water", "pulses": 2},
+            {"kind": "button", "pin": 5, "channel": "water"},
+            {"kind": "adc", "pin": 34, "channel": "energy", "per_hour": 3600},
+            {"kind": "callback", "module": "my_source", "channel": "energy", "every_s": 1},
+        ], CHANNELS)
+    finally:
+        del sys.modules["my_source"]
+    node = FakeNode()
+    bench.analog[34] = 65535  # 3600 units an hour: one a second
+    for pin in (4, 5):
+        bench.sleep_ms(100)
+        bench.drive(pin, 0)
+        bench.sleep_ms(100)
+        bench.drive(pin, 1)
+    seen = []
+    live(sources.run(found, node, seen.append), 10_000)
+    totals = {}
+    for channel, amount in node.given:
+        whole, part = amount.split(".")
+        totals[channel] = totals.get(channel, 0) + int(whole) * 256 + int(part) // 390625
+    assert totals["water"] == 128 + 256
+    # 10.4 s at one a second, and a quarter each second
+    assert 10 * 256 + 10 * 64 <= totals["energy"] <= 11 * 256 + 11 * 64
+    assert set(seen) == {"sources"}
+
+
+def test_adc_does_not_guess_over_a_long_gap(bench):
+    from adc_integral import AdcIntegral
+
+    adc = AdcIntegral({"pin": 34, "per_hour": 1000, "zero": 100})
+    bench.analog[34] = 40000
+    bench.sleep_ms(3_600_000)
+    assert adc.take() == 0
+    bench.sleep_ms(1000)
+    assert adc.take() > 0
+    bench.analog[34] = 100  # at zero
+    bench.sleep_ms(1000)
+    assert adc.take() == 0
+
+
+def test_a_failing_callback_is_reported_once_and_counts_nothing(bench, capsys):
+    from callback import Callback
+
+    module = types.ModuleType("bad_source")
+    module.read = lambda: 1 / 0
+    sys.modules["bad_source"] = module
+    try:
+        source = Callback({"module": "bad_source"})
+    finally:
+        del sys.modules["bad_source"]
+    for _ in range(3):
+        bench.sleep_ms(1000)
+        assert source.take() == 0
+    assert source.errors == 3
+    assert capsys.readouterr().out.count("ZeroDivisionError") == 1
+
+
+@pytest.mark.parametrize(("entry", "text"), [
+    ({"kind": "puls", "pin": 4, "channel": "water"}, "kind must be one of"),
+    ("pulse", "kind must be one of"),
+    ({"kind": "pulse", "channel": "water"}, r"sources\[0\].pin is missing"),
+    ({"kind": "pulse", "pin": 4}, r"sources\[0\].channel is missing"),
+    ({"kind": "pulse", "pin": 4, "channel": "wine"}, "'wine' is not in channels"),
+    ({"kind": "pulse", "pin": 4, "channel": "water", "pulse": 3}, "pulse: unknown key"),
+    ({"kind": "pulse", "pin": 4, "channel": "water", "pulses": 0}, "must be above 0"),
+    ({"kind": "pulse", "pin": 4, "channel": "water", "pull": "sideways"}, "sideways"),
+    ({"kind": "adc", "pin": 4, "channel": "water", "per_hour": 1, "zero": 70000}, "zero"),
+    ({"kind": "callback", "module": "nowhere", "channel": "water"}, "module 'nowhere'"),
+])
+def test_a_mistake_is_one_clear_line(bench, entry, text):
+    import sources
+
+    with pytest.raises(ConfigError, match=text) as caught:
+        sources.make_all([entry], CHANNELS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_refused_contribution_does_not_stop_the_others(bench, capsys):
+    import sources
+
+    class Gives:
+        def __init__(self, raw):
+            self.raw = raw
+
+        def take(self):
+            return self.raw
+
+    node = FakeNode()
+    given = [("energy", Gives(9 * 256)), ("water", Gives(256))]
+    assert sources.contribute_once(given, node) == 256
+    assert node.given == [("water", "1.00000000")]
+    assert "energy: too large" in capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""The status page: right figures, every value escaped, and a taken port does no harm."""
+
+import asyncio
+import html
+import json
+import re
+import socket
+import urllib.request
+
+import pytest
+
+NASTY = '<script>alert("x")</script>&\''
+
+
+class FakeNode:
+    def status(self):
+        return {"mesh": NASTY, "state": "ACTIVE", "peers": 3, "trusted": 2, "trust_mean": 99,
+                "confidence": 64, "pending_raw": 0, "session": "0001-00000001",
+                "warnings": [NASTY]}
+
+    def value(self, channel, raw=False):
+        return 896 if raw else 3.5
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def get(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+        return response.headers["Content-Type"], response.read().decode()
+
+
+def serve(port, paths):
+    """Fetch paths from a real server on loopback."""
+    import status_page
+
+    async def story():
+        settings = {"address": "127.0.0.1", "port": port}
+        task = asyncio.create_task(status_page.run(
+            settings, FakeNode(), [NASTY, "water"], lambda: {"wifi": NASTY}))
+        await asyncio.sleep(0.2)
+        try:
+            return [await asyncio.to_thread(get, port, path) for path in paths]
+        finally:
+            task.cancel()
+
+    return asyncio.run(story())
+
+
+def test_page_and_json(bench, free_port):
+    (kind, page), (json_kind, text) = serve(free_port, ["/", "/status.json"])
+    assert kind.startswith("text/html") and json_kind.startswith("application/json")
+    data = json.loads(text)
+    assert data["values"] == {NASTY: 3.5, "water": 3.5} and data["values_raw"]["water"] == 896
+    assert data["status"]["peers"] == 3 and data["wifi"] == NASTY
+    assert "<script" not in page and html.unescape(page).count(NASTY) >= 4
+    assert "water" in page and "3.500" in page and "ACTIVE" in page
+    # small, for a phone, and nothing from elsewhere
+    assert len(page) < 4000 and "width=device-width" in page
+    assert not re.search(r"(src|href)\s*=|@import|url\(", page)
+
+
+def test_a_port_in_use_is_one_line(bench, free_port, capsys):
+    import status_page
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", free_port))
+        s.listen()
+        settings = {"address": "127.0.0.1", "port": free_port}
+        asyncio.run(status_page.run(settings, FakeNode(), [], dict))
+    out = capsys.readouterr().out.strip()
+    assert out.startswith(f"LVS: status page: port {free_port}") and "\n" not in out
+
+
+def test_escape(bench):
+    from status_page import escape
+
+    assert html.unescape(escape(NASTY)) == NASTY
+    assert not set("<>\"'") & set(escape(NASTY))

@@ -1,0 +1,106 @@
+"""Wi-Fi: joins from any state, says what is wrong once, and comes back by itself."""
+
+import pytest
+
+
+@pytest.fixture
+def wifi(bench):
+    from wifi import Wifi
+
+    said = []
+    made = Wifi({"ssid": "home", "password": "secret123"}, said.append)
+    made.said = said
+    return made
+
+
+def test_joins_and_switches_power_save_off(bench, live, wifi):
+    bench.air["home"] = "secret123"
+    live(wifi.run(), 5000)
+    assert wifi.state == "up" and wifi.up() and wifi.rssi() == -60
+    assert wifi.wlan.config("pm") == wifi.wlan.PM_NONE
+    assert wifi.said == ["wifi: connected to 'home' as 127.0.0.1"]
+
+
+def test_the_access_point_of_an_earlier_program_is_switched_off(bench, wifi):
+    import network
+
+    access_point = network.WLAN(network.WLAN.IF_AP)
+    access_point.active(True)
+    type(wifi)(wifi.settings)
+    assert not access_point.active()
+
+
+def test_wrong_name_is_one_line_that_names_what_is_there(bench, live, wifi):
+    bench.air.update({"hom": "x", "cafe": ""})
+    live(wifi.run(), 200_000)
+    assert wifi.state == "no network"
+    assert wifi.said == [
+        "wifi: no network named 'home'; in reach: cafe, hom; check board.wifi.ssid"]
+
+
+def test_wrong_password_is_one_line(bench, live, wifi):
+    bench.air["home"] = "another1"
+    live(wifi.run(), 200_000)
+    assert wifi.state == "wrong password"
+    assert wifi.said == ["wifi: 'home' refuses the password; check secrets.json"]
+
+
+def test_waits_longer_and_longer_between_attempts(bench, live, wifi):
+    times = []
+    connect = wifi.wlan.connect
+
+    def timed(ssid, key):
+        times.append(bench.ticks_ms())
+        connect(ssid, key)
+
+    wifi.wlan.connect = timed
+    live(wifi.run(), 600_000)
+    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    assert gaps[0] < 4000
+    assert max(gaps) > 60_000
+    assert 10 <= len(times) <= 20
+
+
+def test_a_dropped_connection_comes_back(bench, live, wifi):
+    import asyncio
+
+    bench.air["home"] = "secret123"
+    checks = []
+
+    async def story():
+        task = asyncio.create_task(wifi.run(checks.append))
+        await asyncio.sleep_ms(5000)
+        assert wifi.up()
+        password = bench.air.pop("home")
+        await asyncio.sleep_ms(30_000)
+        assert not wifi.up() and wifi.state == "no network" and wifi.rssi() is None
+        bench.air["home"] = password
+        await asyncio.sleep_ms(90_000)
+        assert wifi.up() and wifi.state == "up" and wifi.drops == 1
+        task.cancel()
+        return True
+
+    assert live(story(), 200_000)
+    assert wifi.said[0] == wifi.said[-1] == "wifi: connected to 'home' as 127.0.0.1"
+    assert "wifi: connection lost" in wifi.said
+    assert len(checks) > 100  # the watchdog hears of it all the time
+
+
+def test_a_pause_switches_the_radio_off(bench, live, wifi):
+    import asyncio
+
+    bench.air["home"] = "secret123"
+
+    async def story():
+        task = asyncio.create_task(wifi.run())
+        await asyncio.sleep_ms(3000)
+        wifi.paused = True
+        await asyncio.sleep_ms(1000)
+        assert not wifi.wlan.active() and wifi.state == "off"
+        wifi.paused = False
+        await asyncio.sleep_ms(3000)
+        assert wifi.up()
+        task.cancel()
+        return True
+
+    assert live(story(), 10_000)

@@ -1,0 +1,215 @@
+"""Runs the hot paths of lvs with a locked heap: whatever allocates raises MemoryError.
+
+On a 32-bit MicroPython that includes every integer outside 31 bits. Prints one line a path, "ok"
+or what happened; numbers are taken to their ends.
+"""
+
+from array import array
+
+import micropython
+
+from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
+from lvs.peers import EXACT, FAR, GROSS, NEAR, Peers
+from lvs.routes import Routes
+from lvs.voices import Voices
+
+MOST = fixed.MAX_RAW
+TAG = 0x2ABCDEF1
+EPOCH = 1000
+LIFETIME = 6
+
+
+def check(name, path):
+    """Call a path twice with an open heap, then with a locked one."""
+    path()
+    path()
+    failed = None
+    micropython.heap_lock()
+    try:
+        path()
+    except MemoryError:
+        failed = "allocates"
+    micropython.heap_unlock()
+    print(name, failed or "ok")
+
+
+def ep():
+    buf = bytearray(wire.MAX_FRAME)
+    n = encode_ep(buf)
+    return bytearray(buf[:n])
+
+
+_digests = array("H", [65535] * 8)
+_vector = array("i", [MOST] * 16)
+
+
+def encode_ep(buf):
+    return wire.encode_ep(buf, TAG, 65535, MOST, MOST, 0, MOST, 65535, 63, 255, MOST, _digests,
+                          _vector, 16)
+
+
+_writer = wire.SdmWriter()
+
+
+def encode_sdm(w):
+    w.begin(TAG, 65535, MOST, MOST, 0, 255)
+    w.answers(255)
+    for slot in range(5):
+        w.own(slot, MOST)
+    for k in range(25):
+        w.relay(MOST, 65535 - k, 15, MOST)
+    w.correction(15, -32768)
+    return w.end()
+
+
+def sdm():
+    n = encode_sdm(_writer)
+    return bytearray(_writer.buf[:n])
+
+
+def decode(frame, data, reason):
+    if frame.decode(data, TAG, 16) != reason:
+        raise ValueError("not " + reason)
+
+
+def rows(shard, total):
+    for nonce in range(12):
+        shard.merge(EPOCH, MOST - nonce, nonce & 1, total, 1)
+
+
+def fold(shard):
+    """Merge, credit and fold through the whole ring, from wherever it is."""
+    epoch = shard.epoch
+    for nonce in range(12):
+        shard.merge(epoch & 0xFFFF, MOST - nonce, nonce & 1, MOST, 1)
+        p = shard.find(epoch & 0xFFFF, MOST - nonce, nonce & 1)
+        shard.credit(p, shard.claimed[p] - shard.credited[p])
+    shard.settled[0] = shard.settled[1] = 0
+    shard.advance(epoch + LIFETIME + 1)
+
+
+def fill(window, far):
+    for k in range(drift_core.WINDOW):
+        window.vector[0] = far if k & 1 else MOST - far
+        window.put(k, k, k, MOST - k, 7, 509, _vector)
+        window.vector[k] = far if k & 1 else MOST
+
+
+def drift(d, window, settled, confidence, level):
+    d.select(window, 7, 0)
+    d.run(window, settled, confidence, 29999, level)
+    for slot in range(16):
+        drift_core.apply_step(settled, slot, d.steps[slot])
+
+
+def guard_epoch(guard):
+    guard.new_epoch()
+    for slot in range(2):
+        guard.allow(slot, MOST)
+        guard.allow(slot, -MOST)
+    guard.fallen()
+
+
+def credit(shard, guard, routes):
+    routes.new_epoch()
+    guard.new_epoch()
+    vaultguard.credit_waiting(shard, guard, routes, 1 << 28, 1 << 29)
+
+
+def judge(peers):
+    i = peers.find(77)
+    peers.judge(i, EXACT, 100)
+    peers.judge(i, NEAR, 100)
+    peers.judge(i, FAR, 100)
+    peers.weight(i)
+    peers.judge(i, GROSS, 100)
+    peers.contributed(77, MOST)
+    peers.clock_offset(1056, 5, 128)
+    peers.recent(5, 128)
+    peers.holders(29, 5, 256)
+
+
+def book(routes):
+    i = routes.known(MOST)
+    routes.receive(i, 250)
+    vaultguard.note_sample(routes, i, True)
+    vaultguard.note_correction(routes, i, -5)
+
+
+def govern(governor, trickle, now):
+    governor.refill(now)
+    governor.spend(250)
+    governor.ready(250, 100)
+    governor.stretch()
+    trickle.poll(now)
+    trickle.news(now, 1000)
+    trickle.wait(now)
+
+
+def numbers():
+    fixed.add(MOST, MOST)
+    fixed.mix(MOST, MOST)
+    fixed.hash16(MOST)
+    fixed.ticks_diff(0, MOST)
+    fixed.ticks_diff(1 << 29, 0)
+    fixed.serial_diff(0, 65535)
+
+
+def main():
+    """Check every path."""
+    check("numbers", numbers)
+    buf = bytearray(wire.MAX_FRAME)
+    check("encode EP", lambda: encode_ep(buf))
+    check("encode SDM", lambda: encode_sdm(_writer))
+    frame = wire.Frame()
+    good, broken, rows_of, noise_of = ep(), ep(), sdm(), bytearray(40)
+    broken[50] ^= 1
+    check("decode EP", lambda: decode(frame, good, ""))
+    check("decode SDM", lambda: decode(frame, rows_of, ""))
+    check("decode a broken frame", lambda: decode(frame, broken, "checksum"))
+    check("decode noise", lambda: decode(frame, noise_of, "magic"))
+    shard = state_shard.Shard(0, 2, 16, LIFETIME, EPOCH)
+    rows(shard, 5)
+    check("merge known rows", lambda: rows(shard, 5))
+    check("merge grown rows", lambda: rows(shard, MOST))
+    ring = state_shard.Shard(0, 2, 16, LIFETIME, EPOCH)
+    check("fold", lambda: fold(ring))
+    d = drift_core.Drift()
+    window = drift_core.Window(16)
+    settled = array("i", [0, MOST] * 8)
+    check("samples", lambda: fill(window, 0))
+    check("drift, confident", lambda: drift(d, window, settled, 64, 0))
+    check("drift, unconfident", lambda: drift(d, window, settled, 0, 0))
+    check("drift, diverged", lambda: drift(d, window, settled, 64, 32))
+    check("samples far apart", lambda: fill(window, MOST - 5))
+    check("drift, confident", lambda: drift(d, window, settled, 64, 0))
+    check("drift, unconfident", lambda: drift(d, window, settled, 0, 0))
+    check("drift, diverged", lambda: drift(d, window, settled, 64, 32))
+    check("fold the window", lambda: window.fold(7, 7, _vector, _vector))
+    check("expire the window", lambda: window.expire(5))
+    guard = vaultguard.ShardGuard(shard)
+    shard.settled[0] = MOST
+    check("budgets", lambda: guard_epoch(guard))
+    routes = Routes(8, MOST)
+    routes.admit(MOST, None, EPOCH)
+    check("credit", lambda: credit(shard, guard, routes))
+    peers = Peers(8, MOST)
+    peers.admit(77, 0, MOST, 0)
+    check("trust", lambda: judge(peers))
+    voices = Voices(8)
+    check("voices", lambda: voices.hear(3, 1, EPOCH))
+    check("routes", lambda: book(routes))
+    noise = entropy_engine.Noise(numbers_source)
+    governor = entropy_engine.Governor(60000, 0)
+    trickle = entropy_engine.Trickle(noise, 0)
+    check("governor and Trickle", lambda: govern(governor, trickle, MOST))
+    check("noise", noise.nonce)
+    check("jitter", lambda: noise.below(1 << 15))
+
+
+def numbers_source():
+    """The worst of entropy."""
+    return MOST
+
+
+main()

@@ -1,0 +1,78 @@
+"""VaultGuard's budgets hold whoever asks, how often and in which direction (guarantee G3)."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvs import drift_core, vaultguard
+from lvs.routes import Routes
+from lvs.state_shard import Shard
+from tests import reference as ref
+from tests.property import draw
+
+step = st.one_of(st.integers(-ref.MAX_RAW, ref.MAX_RAW), st.integers(-5, 5))
+
+
+@given(st.lists(draw.raw, min_size=2, max_size=2),
+       st.lists(st.lists(st.tuples(st.integers(0, 1), step), max_size=20), max_size=4))
+def test_a_settled_value_moves_no_further_than_its_budget(settled, epochs):
+    shard = Shard(0, 2, 4, 6, 1000)
+    shard.settled[:] = shard.settled[:0]
+    for value in settled:
+        shard.settled.append(value)
+    guard = vaultguard.ShardGuard(shard)
+    for steps in epochs:
+        begin = list(shard.settled)
+        way = [0, 0]
+        for slot, wanted in steps:
+            allowed = guard.allow(slot, wanted)
+            assert abs(allowed) <= abs(wanted) and allowed * wanted >= 0
+            way[slot] += abs(allowed)
+            drift_core.apply_step(shard.settled, slot, allowed)
+            assert 0 <= shard.settled[slot] <= ref.MAX_RAW
+        for slot in range(2):
+            assert way[slot] <= ref.epoch_budget(begin[slot])
+            asked = sum(abs(w) for s, w in steps if s == slot)
+            assert way[slot] == min(asked, ref.epoch_budget(begin[slot]))
+        guard.new_epoch()
+
+
+claim = st.tuples(st.integers(0, 5), st.integers(0, 2), draw.raw, st.integers(0, 5))
+
+
+@given(st.lists(st.lists(claim, max_size=8), min_size=1, max_size=4),
+       st.integers(256, 2**28), st.integers(256, 2**29))
+def test_credit_waits_and_is_not_lost(epochs, route_budget, shard_budget):
+    """Per epoch no route is credited more than its budget, nor the shard; the rest comes later."""
+    routes = Routes(8, 1)
+    for key in range(1, 5):
+        assert routes.admit(key, key, 1000) == key
+    shard = Shard(0, 3, 32, 60, 1000)
+    guard = vaultguard.ShardGuard(shard)
+
+    def total():
+        return sum(shard.credited[shard.position(k)] for k in range(shard.count))
+
+    def epoch_ends(before):
+        assert total() - before <= shard_budget
+        assert guard.credit <= shard_budget
+        assert max(routes.credit) <= route_budget
+        routes.new_epoch()
+        guard.new_epoch()
+
+    for claims in epochs:
+        before = total()
+        vaultguard.credit_waiting(shard, guard, routes, route_budget, shard_budget)
+        for nonce, slot, amount, via in claims:
+            shard.merge(1000, nonce, slot, amount, via)
+            p = shard.find(1000, nonce, slot)
+            if p >= 0:
+                vaultguard.credit_row(shard, guard, routes, p, route_budget, shard_budget)
+                assert 0 <= shard.credited[p] <= shard.claimed[p]
+        epoch_ends(before)
+    claimed = sum(shard.claimed[shard.position(k)] for k in range(shard.count))
+    for _ in range(8):
+        before = total()
+        vaultguard.credit_waiting(shard, guard, routes, route_budget, shard_budget)
+        assert total() > before or not shard.waiting
+        epoch_ends(before)
+    assert shard.waiting == 0 if total() == claimed else shard.waiting > 0

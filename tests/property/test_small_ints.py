@@ -1,0 +1,125 @@
+"""No arithmetic of the protocol leaves the 31 bits of a small integer (guarantee G2).
+
+Every number in these tests checks the result of each operation; see small_int.py.
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
+from tests import reference as ref
+from tests.property import draw
+from tests.property.small_int import Cells, LeftTheRange, Small, small, tighten
+
+
+@pytest.mark.parametrize("leave", [
+    lambda a: a + 1, lambda a: 1 + a, lambda a: a * 2, lambda a: 2 * a, lambda a: a << 1,
+    lambda a: -a - 2, lambda a: ~a - 1, lambda a: 1 << a // 2**25, lambda a: a / 2,
+    lambda a: a**2, lambda a: (a - 1 + 2) & 255])
+def test_the_check_itself_finds_what_leaves(leave):
+    with pytest.raises(LeftTheRange):
+        leave(Small(2**30 - 1))
+
+
+def test_the_check_hands_on_its_kind():
+    assert type((3 + Small(4) * 5 >> 1) ^ 2) is Small
+    a = Cells(b"\1\2", "B")
+    assert type(a[0] + 1) is Small and a[0] + 1 == 2
+    with pytest.raises(LeftTheRange):
+        a[0] = 256
+
+
+@given(draw.raw, draw.raw)
+def test_fixed(a, b):
+    a, b = small(a), small(b)
+    fixed.add(a, b)
+    fixed.mix(a, b)
+    fixed.hash16(a)
+    fixed.ticks_diff(a, b)
+    fixed.serial_diff(a, b)
+
+
+@given(st.one_of(draw.good_ep, draw.good_sdm))
+def test_wire(case):
+    """Encoders and decoder, with the checksum by table as on boards."""
+    given_frame, channels = case
+    g = {k: small(v) if isinstance(v, int) else v for k, v in given_frame.items()}
+    kept = wire._crc_hqx, wire._TABLE
+    wire._crc_hqx, wire._TABLE = None, Cells(wire._make_table(), "H")
+    try:
+        if "vector" in g:
+            buf = Cells(bytes(250), "B")
+            n = wire.encode_ep(
+                buf, g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"], g["noise"],
+                g["horizon"], g["flags"], g["load"], g["held"], Cells(g["digests"], "H"),
+                Cells(g["vector"], "i"), len(g["vector"]))
+            expected = ref.encode_ep(given_frame)
+        else:
+            w = tighten(wire.SdmWriter())
+            w.begin(g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"], g["weight"])
+            w.answers(g["buckets"])
+            for slot, total in g["own"]:
+                assert w.own(small(slot), small(total))
+            for start, nonce, slot, total in g["relayed"]:
+                assert w.relay(small(nonce), small(start), small(slot), small(total))
+            for slot, step in g["corrections"]:
+                assert w.correction(small(slot), small(step))
+            n = w.end()
+            buf = w.buf
+            expected = ref.encode_sdm(given_frame)
+        assert bytes(buf[:n]) == expected
+        frame = tighten(wire.Frame())
+        assert frame.decode(Cells(buf[:n], "B"), g["tag"], channels) == ""
+    finally:
+        wire._crc_hqx, wire._TABLE = kept
+
+
+@given(draw.drift_case)
+def test_drift(case):
+    samples, settled, confidence, max_step, level = case
+    window = tighten(drift_core.Window(len(settled)))
+    for i, (noise, weight, vector) in enumerate(samples):
+        window.put(small(i), i, 0, small(noise), 7, small(weight), Cells(vector, "i"))
+    drift = tighten(drift_core.Drift())
+    mine = Cells(settled, "i")
+    assert drift.select(window, small(7), small(0)) == len(samples)
+    drift.run(window, mine, small(confidence), small(max_step), small(level))
+    for slot in range(len(settled)):
+        drift_core.apply_step(mine, slot, drift.steps[slot])
+    window.fold(small(7), small(8), Cells(settled, "i"), Cells([ref.MAX_RAW] * 16, "i"))
+
+
+@given(st.lists(draw.row_of(epoch=1000, lifetime=6, slots=3), max_size=30),
+       st.integers(1, 12))
+def test_shard(rows, epochs):
+    shard = tighten(state_shard.Shard(0, 3, 16, 6, 1000))
+    guard = tighten(vaultguard.ShardGuard(shard))
+    for row in rows:
+        if shard.merge(*map(small, row), via=small(1)) in (state_shard.NEW, state_shard.GREW):
+            p = shard.find(*row[:3])
+            shard.credit(p, (shard.claimed[p] - shard.credited[p]) // 2)
+    for epoch in range(1001, 1001 + epochs):
+        shard.advance(small(epoch))
+        guard.new_epoch()
+        guard.fallen()
+        for slot in range(3):
+            guard.allow(slot, small(ref.MAX_RAW))
+            guard.allow(slot, small(-ref.MAX_RAW))
+
+
+@given(st.integers(5, 60000), st.lists(st.integers(0, 2**29), min_size=1, max_size=20),
+       st.lists(st.integers(0, 250), min_size=1))
+def test_governor(kb_per_min, waits, sizes):
+    now = small(2**30 - 5)
+    governor = tighten(entropy_engine.Governor(small(kb_per_min), now))
+    for wait in waits:
+        now = now - MASKED + wait if now > MASKED - wait else now + wait
+        governor.refill(now)
+        for size in sizes:
+            governor.ready(small(size), governor.full // 2)
+            governor.spend(small(size))
+            governor.stretch()
+
+
+MASKED = 2**30 - 1

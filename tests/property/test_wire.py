@@ -1,0 +1,138 @@
+"""Frames: what is written is read, what is broken is refused, and both as the reference does."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lvs import wire
+from tests import reference as ref
+from tests.property import draw
+from tests.vectors import run
+
+
+def as_lists(value):
+    if isinstance(value, (list, tuple)):
+        return [as_lists(v) for v in value]
+    return {k: as_lists(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def lib_decode(data, tag, channels):
+    """(reason, dict) as ref.decode returns them, from a fresh wire.Frame."""
+    got = run.decode(wire.Frame(), data, tag, channels)
+    return (got, None) if isinstance(got, str) else ("", {**got, "tag": tag})
+
+
+def agree(data, tag, channels):
+    """Decode with both implementations; they must agree. Returns the reason."""
+    got, expected = lib_decode(data, tag, channels), ref.decode(data, tag, channels)
+    assert as_lists(got) == as_lists(expected)
+    return got[0]
+
+
+@given(draw.good_ep)
+def test_ep_round_trip(case):
+    frame, channels = case
+    assert run.KINDS["ep"](frame, channels) == ref.encode_ep(frame).hex()
+    reason, back = ref.decode(ref.encode_ep(frame), frame["tag"], channels)
+    assert reason == "" and back == {**frame, "kind": 1}
+
+
+@given(draw.good_sdm)
+def test_sdm_round_trip(case):
+    frame, channels = case
+    frame = as_lists(frame)
+    assert run.KINDS["sdm"](frame, channels) == ref.encode_sdm(frame).hex()
+    reason, back = ref.decode(ref.encode_sdm(frame), frame["tag"], channels)
+    assert reason == "" and as_lists(back) == {**frame, "kind": 2}
+
+
+@given(draw.good_frame, st.sampled_from([bytes, bytearray, memoryview]))
+def test_any_kind_of_buffer(case, kind):
+    data, tag, channels = case
+    assert lib_decode(kind(data), tag, channels) == lib_decode(data, tag, channels)
+
+
+@given(draw.good_frame, st.data())
+def test_flipped_bits_are_refused(case, data):
+    """Up to three bits anywhere, which a CRC-16 always finds in a frame of this length."""
+    frame, tag, channels = case
+    bits = st.integers(0, 8 * len(frame) - 1)
+    broken = bytearray(frame)
+    for bit in data.draw(st.sets(bits, min_size=1, max_size=3)):
+        broken[bit // 8] ^= 1 << bit % 8
+    assert agree(bytes(broken), tag, channels) != ""
+
+
+@given(draw.good_frame, st.data())
+def test_changed_bytes_are_refused(case, data):
+    """Any number of bytes; but one change in 65,536 gives another frame with a good checksum."""
+    frame, tag, channels = case
+    broken = bytearray(frame)
+    places = st.integers(0, len(frame) - 1)
+    for at in data.draw(st.sets(places, min_size=1)):
+        broken[at] ^= data.draw(st.integers(1, 255))
+    reason = agree(bytes(broken), tag, channels)
+    assume(ref.crc16(broken[:-2]) != int.from_bytes(broken[-2:], "little"))
+    assert reason != ""
+
+
+@given(draw.good_frame, st.data())
+def test_truncated_frames_are_refused(case, data):
+    frame, tag, channels = case
+    short = frame[:data.draw(st.integers(0, len(frame) - 1))]
+    reason = agree(short, tag, channels)
+    assert reason == "short" if len(short) < 24 else reason in ("checksum", "malformed")
+
+
+@given(draw.good_frame, st.binary(min_size=1, max_size=300))
+def test_extended_frames_are_refused(case, more):
+    frame, tag, channels = case
+    assert agree(frame + more, tag, channels) in ("checksum", "malformed")
+
+
+@given(st.binary(max_size=400), draw.raw, draw.channel_counts)
+def test_random_bytes_are_refused(data, tag, channels):
+    assert agree(data, tag, channels) != ""
+
+
+@given(draw.good_frame, st.binary(max_size=229), st.sampled_from([1, 2, 0, 3, 15]), st.data())
+def test_random_bodies_under_a_good_head_and_checksum(case, body, kind, data):
+    """What only somebody who knows the format can send: both say the same, and nothing raises."""
+    frame, tag, channels = case
+    sealed = frame[:1] + bytes([0x10 | kind]) + frame[2:17] + body
+    if kind == 2 and len(body) > 5:  # plausible counts, or the length never fits
+        rest = len(body) - 5
+        relays = data.draw(st.integers(0, rest // 9))
+        owns = data.draw(st.integers(0, (rest - 9 * relays) // 5))
+        steps = (rest - 9 * relays - 5 * owns) // 3
+        body = body[:1] + bytes([owns, relays, steps]) + body[4:5 + 9 * relays + 5 * owns
+                                                              + 3 * steps]
+        sealed = sealed[:17] + body
+    agree(sealed + ref.crc16(sealed).to_bytes(2, "little"), tag, channels)
+
+
+@given(st.binary(max_size=300))
+def test_checksum(data):
+    assert wire.crc16(data, len(data)) == ref.crc16(data)
+    kept = wire._crc_hqx, wire._TABLE
+    wire._crc_hqx, wire._TABLE = None, wire._make_table()
+    try:
+        assert wire.crc16(data, len(data)) == ref.crc16(data)
+    finally:
+        wire._crc_hqx, wire._TABLE = kept
+
+
+@given(draw.good_sdm, st.integers(24, 250))
+def test_a_writer_never_passes_its_limit(case, limit):
+    """What does not fit is left out whole: the frame that results is a good one."""
+    frame, channels = case
+    w = wire.SdmWriter()
+    w.begin(frame["tag"], frame["start"], frame["nonce"], frame["cycle"], frame["shard"], 1)
+    w.limit(limit)
+    relayed = [r for r in frame["relayed"] if w.relay(r[1], r[0], r[2], r[3])]
+    own = [] if relayed else [o for o in frame["own"] if w.own(*o)]
+    steps = [c for c in frame["corrections"] if w.correction(*c)]
+    size = w.end()
+    assert size <= limit
+    reason, back = ref.decode(w.buf[:size], frame["tag"], channels)
+    assert reason == ""
+    assert (back["own"], back["relayed"], back["corrections"]) == (own, relayed, steps)

@@ -1,0 +1,318 @@
+"""Attacks on small meshes, one a test: each of them once did harm, or would without its defence.
+
+An attacker here has one address, unless the test says otherwise, and has read the source.
+"""
+
+import random
+
+import pytest
+
+from host_sim.fuzz.victim import Victim
+from lvs import wire
+from lvs.fixed import MAX_RAW
+from lvs.peers import TRUSTED
+from tests.unit.core_mesh import Cell, Voice, encode_ep
+
+VALUE = 1000000
+BUDGET = VALUE >> 10
+LIAR = 99  # its address
+
+
+def mesh(count=8, value=VALUE, **config):
+    """A mesh that has lived quietly for some minutes: established, trusting."""
+    cell = Cell(count, **config)
+    cell.active()
+    cell.prime(value)
+    cell.run(240)
+    return cell
+
+
+def settled(cell):
+    return [n.replicas[0].shard.settled[0] for n in cell.nodes.values()]
+
+
+def mine_of(victim, address):
+    """Trusted sessions that belong to an address."""
+    peers = victim.node.peers
+    return [i for i in range(peers.n) if peers.key[i] == address and peers.tc[i] >= TRUSTED]
+
+
+def until_the_end_of_an_epoch(cell, left_ms):
+    node = cell.nodes[1]
+    cell.run(130, lambda: node.clock.cycle & 63 == 63)
+    cell.run(node.clock.wait(cell.now) / 1000 - left_ms / 1000)
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+
+def test_rows_said_in_the_last_moment_do_not_split_the_mesh():
+    """Half of the nodes hear of a session's contribution just before it is folded, half after."""
+    cell = mesh(9)
+    rng = random.Random(5)
+    for turn in range(10):
+        until_the_end_of_an_epoch(cell, 120)
+        for node in cell.nodes.values():
+            if rng.random() < 0.5:
+                Voice(node, LIAR, LIAR).sdm(
+                    relayed=[(node.replicas[0].shard.horizon + 1, 31337 + turn, 0, 100000)])
+        cell.run(30)
+        assert max(settled(cell)) - min(settled(cell)) <= BUDGET
+        assert not any(n.status()["diverged"] for n in cell.nodes.values())
+    assert all(n.status()["trusted"] >= 4 for n in cell.nodes.values())
+
+
+def test_what_waits_for_a_budget_is_folded_alike_by_all():
+    """A claim of a million VU: whoever heard it an epoch earlier has not folded more of it."""
+    cell = mesh(6)
+    start = cell.nodes[1].replicas[0].shard.horizon + 24
+    for turn in range(3):
+        node = cell.nodes[1 + turn]
+        Voice(node, LIAR, LIAR).sdm(relayed=[(start, 31337, 0, 1 << 28)])
+        cell.run(64)
+        cell.links = lambda a, b: True
+    cell.run(24 * 64)
+    assert cell.nodes[1].replicas[0].shard.horizon > start
+    assert max(settled(cell)) > VALUE, "nothing was folded: this tests nothing"
+    assert max(settled(cell)) - min(settled(cell)) <= BUDGET
+
+
+@pytest.mark.parametrize("addresses", [1, 4])
+def test_invented_rows_leave_room_for_honest_ones(addresses):
+    cell = mesh(4)
+    for i in range(120):
+        for node in cell.nodes.values():
+            Voice(node, LIAR + i % addresses, LIAR).sdm(
+                relayed=[(node.clock.epoch(), 5000 + 25 * i + k, 0, 1) for k in range(25)])
+        if i % 20 == 0:
+            cell.run(64)
+    before = [cell.values(n)[0] for n in cell.nodes.values()]
+    for address in cell.nodes:
+        cell.contribute(address, 512)
+    cell.run(60)
+    for node, value in zip(cell.nodes.values(), before, strict=True):
+        assert cell.values(node)[0] - value >= 4 * 512
+        assert node.status()["pending_raw"] == 0
+
+
+def test_a_forged_claim_does_not_use_up_an_honest_route():
+    """Told to one node alone, which passes it on: that node's own contributions still count."""
+    cell = mesh(6)
+    victim = cell.nodes[2]
+    Voice(victim, LIAR, LIAR).sdm(relayed=[(victim.clock.epoch(), 31337, 0, 1 << 29)])
+    cell.run(100)
+    session = victim.ledger.session
+    cell.contribute(2, 256)
+    cell.run(40)
+    for node in cell.nodes.values():
+        shard = node.replicas[0].shard
+        p = shard.find(session.start, session.nonce, 0)
+        assert p >= 0 and shard.credited[p] == 256
+
+
+def test_many_addresses_do_not_use_up_the_shard():
+    """Sixteen addresses claim all that a shard may be credited in an epoch, and go on."""
+    cell = mesh(4)
+    total = 0
+    for turn in range(4):
+        total += 1 << 22
+        for node in cell.nodes.values():
+            for i in range(20):
+                Voice(node, LIAR + i, 700 + i).sdm(own=[(0, total)])
+        cell.run(20)
+        address = 1 + turn
+        session = cell.nodes[address].ledger.session
+        cell.contribute(address, 256)
+        cell.run(44)
+        for node in cell.nodes.values():
+            shard = node.replicas[0].shard
+            p = shard.find(session.start, session.nonce, 0)
+            assert p >= 0 and shard.credited[p] == 256
+
+
+def test_overstating_a_session_does_not_make_it_multiply():
+    cell = mesh(4)
+    node = cell.nodes[1]
+    for _ in range(24):
+        cell.contribute(1, 64)
+        cell.run(1)
+        session = node.ledger.session
+        Voice(node, LIAR, LIAR).sdm(
+            relayed=[(session.start, session.nonce, 0, session.total[0] + 1)])
+        cell.run(63)
+    assert len(node.ledger.sessions) <= 5
+    assert node.status()["rows"] <= 5
+    # What was contributed counts, the forger's units on top.
+    counted = cell.values(cell.nodes[2])[0] - VALUE
+    assert 24 * 64 <= counted <= 24 * 64 + 24
+
+
+# --- trust --------------------------------------------------------------------------------------
+
+
+def test_one_address_has_one_voice_however_patient():
+    """Sixty-four sessions of one address earn trust, then lie just inside every threshold."""
+    victim = Victim(peers=8, value=VALUE)
+    epoch = victim.node.clock.epoch()
+    mine = [(epoch, 7000 + i) for i in range(64)]
+    for _ in range(6):
+        for session in mine:
+            for _ in range(10):
+                victim.say(victim.ep(session), LIAR)
+        for peer in range(8):
+            victim.agree(peer)
+        victim.wait(64000)
+    assert len(mine_of(victim, LIAR)) <= 2
+    assert victim.node.status()["trusted"] >= 8
+    for _ in range(6):
+        for session in mine * 3:
+            victim.say(victim.ep(session, [VALUE - BUDGET * 6 // 7] * 2), LIAR)
+            victim.wait(300)
+        for peer in range(8):
+            victim.agree(peer)
+    assert victim.referee.drifted == 0
+    assert not victim.node.status()["diverged"]
+
+
+def test_trust_is_not_earned_in_a_moment():
+    victim = Victim(peers=4)
+    session = (victim.node.clock.epoch(), 7000)
+    for _ in range(100):
+        victim.say(victim.ep(session), LIAR)
+    assert mine_of(victim, LIAR) == []
+
+
+def test_a_trusted_session_cannot_be_taken_over():
+    """Trickle keeps honest peers silent for minutes; nobody else speaks for them meanwhile."""
+    victim = Victim(peers=8)
+    victim.wait(200000)
+    for session in victim.sessions:
+        victim.say(victim.ep(session, [v - 90 for v in (100000, 100000)], cycle=MAX_RAW), LIAR)
+    assert victim.node.status()["trusted"] == 8
+    assert mine_of(victim, LIAR) == []
+    before = victim.node.dropped.get("replay", 0)
+    for peer in range(8):
+        victim.agree(peer)
+    assert victim.node.dropped.get("replay", 0) == before
+    assert victim.referee.drifted == 0
+
+
+def test_a_lie_about_the_cycle_silences_nobody_for_long():
+    """Even under a spoofed address: a cycle from the far future makes no honest EP a replay."""
+    victim = Victim(peers=4)
+    session = victim.sessions[0]
+    victim.say(victim.ep(session, cycle=MAX_RAW), victim.address(0))
+    victim.wait(10000)
+    before = victim.node.dropped.get("replay", 0)
+    victim.agree(0)
+    assert victim.node.dropped.get("replay", 0) == before
+
+
+def test_invented_contributions_buy_no_weight():
+    """A third of sleepers who claim to have contributed much weigh no more than a third."""
+    victim = Victim(peers=10, value=VALUE)
+    epoch = victim.node.clock.epoch()
+    sleepers = [((epoch, 7000 + i), LIAR + i) for i in range(5)]
+    for turn in range(40):
+        for session, source in sleepers:
+            victim.say(victim.sdm(session, own=[(0, 65536 * min(turn + 1, 3))]), source)
+            victim.say(victim.ep(session), source)
+        for peer in range(10):
+            victim.agree(peer)
+        victim.wait(20000)
+    assert sum(len(mine_of(victim, LIAR + i)) for i in range(5)) == 5
+    for _ in range(8):
+        for peer in range(10):
+            victim.agree(peer)
+        for session, source in sleepers:
+            low = [v - BUDGET * 6 // 7 for v in victim.node.replicas[0].shard.settled]
+            victim.say(victim.ep(session, low), source)
+        victim.wait(8000)
+    assert victim.referee.drifted == 0
+
+
+# --- newcomers, reads, clock --------------------------------------------------------------------
+
+
+def test_three_frames_do_not_crash_a_newcomer_nor_keep_it_out():
+    """EPs from the future make a node whose clock was wrong join anew: not for one address."""
+    cell = Cell(3)
+    cell.active()
+    cell.run(100)
+    node = cell.add()
+    cell.run(40)
+    assert node.state == "ACTIVE"
+    for _ in range(10):
+        for i in range(3):
+            Voice(node, LIAR, LIAR + i).ep(cycle=node.clock.cycle + 100)
+        cell.run(10)
+    assert node.rejoins <= 1
+    assert node.state == "ACTIVE"
+    cell.contribute(4, 256)
+    cell.settle(90)
+
+
+def test_fifteen_sessions_of_one_address_do_not_set_a_newcomers_clock():
+    cell = Cell(4)
+    cell.active()
+    cell.run(100)
+    node = cell.add()
+    seen = []
+    for i in range(15):
+        Voice(node, LIAR, LIAR + i).ep(cycle=MAX_RAW - i, vector=[MAX_RAW])
+    cell.run(60, each=lambda: seen.append(node.clock.cycle))
+    assert max(seen) < 1 << 20
+    assert node.state == "ACTIVE" and cell.values(node) == [0]
+
+
+def test_no_frame_takes_the_clock_out_of_31_bits():
+    """Alone with a liar a newcomer believes it; but the cycle stays a number that frames hold."""
+    cell = Cell(1)
+    node = cell.nodes[1]
+    for i in range(15):
+        Voice(node, LIAR + i, LIAR + i).ep(cycle=MAX_RAW, vector=[0])
+    cell.run(30)
+    node.sender.say_ep(cell.now)
+    assert node.clock.cycle <= MAX_RAW
+    frame = wire.Frame()
+    assert node.transport.sent
+    for data, _ in node.transport.sent:
+        assert frame.decode(data, node.config.tag, 1) == ""
+
+
+def test_a_read_cannot_be_forged_by_anyone_unasked():
+    """A channel of a shard that is not held here is read from holders, not from passers-by."""
+    cell = Cell(4, channels=["c%d" % i for i in range(20)])
+    cell.active()
+    for node in cell.nodes.values():
+        for replica in node.replicas:
+            replica.establish()
+    node = cell.add(held=1)
+    cell.run(60)
+    index = 1 - node.status()["held"][0]
+    channel = "c%d" % (16 * index)
+    cell.contribute(1, 512, channel)
+    cell.run(120, each=lambda: node.value(channel))
+    assert node.value(channel, raw=True) == 512
+    for i in range(5):
+        node.handle(encode_ep({
+            "tag": node.config.tag, "start": node.clock.epoch(), "nonce": LIAR + i,
+            "cycle": node.clock.cycle, "shard": index, "noise": 1, "horizon": 0,
+            "flags": wire.VALUE, "load": 0, "held": 3, "digests": [0] * 8,
+            "vector": [MAX_RAW] * (4 if index else 16)}), LIAR)
+    assert node.value(channel, raw=True) == 512
+    node.contribute(channel, 1)  # nor does a forged value make the counter look full
+
+
+def test_a_route_entry_does_not_inherit_a_voice():
+    """Whoever gets a place in the table of routes has said nothing yet."""
+    victim = Victim(peers=0, routes=8)
+    epoch = victim.node.clock.epoch()
+    for i in range(7):
+        victim.say(victim.ep((epoch, 7000 + i), [1, 1]), LIAR + i)
+    voices = victim.node.replicas[0].voices
+    assert sum(voices.tally(epoch)) > 0
+    victim.wait(10 * 64000)
+    for i in range(7):
+        victim.node.handle(victim.sdm((epoch, 8000 + i)), 500 + i)
+    assert sum(voices.tally(victim.node.clock.epoch())) == 0

@@ -1,0 +1,51 @@
+"""Free sessions buy nothing (guarantee G7): neither memory, nor trust, nor the rows of others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from host_sim import interpreters
+from tests.interpreters import require
+from tests.security.long import only_long
+
+INSIDE = Path(__file__).with_name("sybil_inside.py")
+FLAT = 256  # bytes by which the heap may differ: the present garbage of a generator, a dict entry
+HEAP = 400000  # bytes that MicroPython is given, with its 64-bit objects and the attackers in it
+
+
+def flood(name, sessions, addresses, each_s=1000, timeout=120):
+    """Flood a node on an interpreter; returns its account, checked."""
+    heap = HEAP if name == "micropython" else None
+    account = json.loads(interpreters.run(
+        require(name), INSIDE, (sessions, addresses, each_s), heap=heap, timeout=timeout))
+    assert account["said"] >= sessions
+    assert account["received"] > min(sessions, 1280) // 2, "the flood was not heard"
+    if name == "cpython":
+        assert account["heap_growth"] == [0] * 4  # it cannot tell
+    else:
+        assert max(account["heap_growth"]) <= FLAT
+    assert account["trusted"] == 16
+    assert account["honest_rows"] == 16
+    assert account["settled"] == 100000
+    assert account["established"] and not account["diverged"]
+    assert account["rows"] <= 512 and account["routes"] <= 128 and account["peers"] <= 64
+    for who in ("peer_credited_s", "own_credited_s"):
+        assert account[who] is not None and account[who] <= 5, account
+    return account
+
+
+@pytest.mark.parametrize("addresses", [1, 4, 64])
+def test_two_thousand_sessions(addresses):
+    flood("micropython", 2000, addresses)
+
+
+def test_two_thousand_sessions_on_32_bits():
+    flood("wasm", 2000, 4, each_s=200)
+
+
+@only_long
+@pytest.mark.parametrize("addresses", [1, 4, 64])
+@pytest.mark.parametrize("name", ["cpython", "micropython"])
+def test_a_hundred_thousand_sessions(name, addresses):
+    flood(name, 100000, addresses, timeout=600)

@@ -1,0 +1,1 @@
+"""Cases of the wire format and the arithmetic, the same bits for every interpreter."""
