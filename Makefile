@@ -1,6 +1,6 @@
 # Every target that needs the environment depends on `setup`, which takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure clean
+.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure attack fuzz flood clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,6 +47,15 @@ emulate: setup ## Boot real firmware in an RP2040 emulator: UF2=file
 
 measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
 	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") $(ARGS)
+
+attack: setup ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
+	@$(BIN)/lvs attack $(ARGS)
+
+fuzz: setup ## Fuzz the node: MINUTES=10 (guided where Atheris is installed)
+	@$(BIN)/python -m host_sim.fuzz $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
+
+flood: setup ## Run the tests under attack for minutes: 60 s of flood, 100,000 sessions
+	@LVS_LONG=1 $(BIN)/pytest tests/security $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf .venv .setup.lock typings host_sim/wasm/node_modules .pytest_cache .hypothesis build dist out

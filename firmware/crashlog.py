@@ -16,7 +16,7 @@ _STARTED = time.time()
 
 def uptime():
     """Seconds since the program started (ticks would wrap after 12 days)."""
-    return time.time() - _STARTED
+    return int(time.time() - _STARTED)
 
 
 def _rotate(path, old):

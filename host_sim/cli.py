@@ -16,6 +16,7 @@ COMMANDS = {
     "sim": ("host_sim.sim", "Simulate a mesh in virtual time, faults and all."),
     "swarm": ("host_sim.swarm", "Simulate many seeds, and show those that fail."),
     "sweep": ("host_sim.sweep", "Simulate over a grid of parameters, on all cores."),
+    "attack": ("host_sim.attack", "Let liars attack a simulated mesh, and measure the harm."),
     "measure": ("host_sim.measure", "Measure what a node costs in a board's memory."),
     "journal": ("host_sim.journal", "Show and check what a node keeps on flash."),
     "flash": ("host_sim.flash", "Put MicroPython on a board."),

@@ -79,6 +79,12 @@ _SHADES = {"partition": "tab:orange", "heal": "tab:green", "crash": "tab:red",
            "loss": "tab:orange"}
 
 
+def _apart(values):
+    """How far apart the values are that are there; None without any."""
+    there = [value for value in values if value is not None]
+    return max(there) - min(there) if there else None
+
+
 def picture(result, history, checked, path):
     """Write a picture: values, spread and traffic over the cycles, with the faults marked."""
     import matplotlib
@@ -98,10 +104,13 @@ def picture(result, history, checked, path):
     values.set_title("%s: %d nodes, %d liars, seed %d: %s" % (
         result["scenario"], result["nodes"], result["liars"], result["seed"],
         "exact" if result["exact"] else "not exact"))
-    spread.plot(cycles, history["spread_raw"], color="tab:red")
+    apart = [_apart(point) for point in history["values_raw"]]
+    spread.plot(cycles, apart, color="tab:blue", label="values, first channel")
+    spread.plot(cycles, history["spread_raw"], color="tab:red", label="settled, widest channel")
     spread.set_yscale("symlog", linthresh=1)
-    spread.set_ylim(bottom=0)
-    spread.set_ylabel("spread of settled (raw)")
+    spread.set_ylim(0, 3 + 2 * max((n for n in apart + history["spread_raw"] if n), default=0))
+    spread.set_ylabel("spread (raw)")
+    spread.legend(loc="best", fontsize="small")
     traffic.plot(cycles, [b / 1000 for b in history["bytes_per_min"]], color="tab:green")
     traffic.axhline(50, color="black", linestyle=":", linewidth=0.8)
     traffic.set_ylim(bottom=0)

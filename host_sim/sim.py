@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from host_sim import engine, report, scenario
 from host_sim.world.liars import LiarError
+from lvs.config import NUMBERS
 
 _ERRORS = Console(stderr=True)
 
@@ -41,6 +43,27 @@ def progress_bar(title, cycles):
         yield advance
 
 
+def _show_keys(context, _, wanted):
+    """Print every key that a scenario file can have, and leave."""
+    if not wanted:
+        return
+    table = Table()
+    for title in ("key", "default", "meaning"):
+        table.add_column(title)
+    for section, fields in scenario.FIELDS.items():
+        shown = {"event": "[[event]] ", "adversary": "[[adversary]] "}.get(
+            section, section and section + ".")
+        for key, (_, default, least, _, meaning) in fields.items():
+            if isinstance(least, tuple):
+                meaning = "%s: %s" % (", ".join(least), meaning)
+            table.add_row(shown + key, "" if default is None else str(default), meaning)
+    for key, (default, _, _, meaning) in NUMBERS.items():
+        if key != "port":
+            table.add_row("config." + key, str(default), meaning)
+    Console().print(table)
+    context.exit()
+
+
 def verdict_code(result, same):
     """The exit code: 0 well, 1 not exact without liars to blame, or two runs that differ."""
     if not same:
@@ -60,6 +83,8 @@ def verdict_code(result, same):
 @click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, allow_dash=True),
               help="Write the figures to this file (- for standard output).")
+@click.option("--keys", is_flag=True, is_eager=True, expose_value=False, callback=_show_keys,
+              help="List the keys of scenario files, with defaults and meaning.")
 @click.option("--plot", "plot_path", type=click.Path(dir_okay=False),
               help="Write a picture (PNG, SVG or PDF by its ending).")
 def command(path, seed, settings, adversaries, engine_name, twice, json_path, plot_path):

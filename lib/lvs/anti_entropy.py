@@ -148,7 +148,8 @@ class Sender:
             far = node.routes.pick(node.noise.below(0x7FFF))
             if far is not None:
                 n = self._encode(index, flags | DIRECT)
-                self._send(self._buf, n, far)
+                if self._allowed(far, n):  # the address may be a victim's
+                    self._send(self._buf, n, far)
 
     def wanted(self, f, addr, now):
         """Somebody asked for a shard."""

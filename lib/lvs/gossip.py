@@ -114,6 +114,7 @@ class Gossip:
         if whole and not self.whole:
             self.whole = True
             self._left = self.shard.count
+            buckets = 0xFF
         self.buckets |= buckets
 
     def answered(self, buckets):
@@ -238,8 +239,10 @@ class Gossip:
         """Say the k-th row if it is in a lacking bucket: 1 said, 0 not needed, -1 no room."""
         shard = self.shard
         p = shard.position(k)
-        if not self.buckets >> shard.bucket(p) & 1 or shard.about_to_fold(p):
+        if not self.buckets >> shard.bucket(p) & 1:
             return 0
+        if shard.about_to_fold(p) and not self.whole:
+            return 0  # but who has nothing yet needs it, or lacks it for ever
         return 1 if self._relay(writer, p) else -1
 
     def rest(self, now, noise, stretch, peers):

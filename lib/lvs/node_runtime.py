@@ -255,8 +255,11 @@ class Node:
                 "ignored; nodes that belong together need the same" % self.dropped["tag"]
             )
         for r in self.replicas:
-            if r.shard.count >= r.shard.capacity:
-                out.append("rows: shard %d is full; raise 'rows'" % r.index)
+            if r.refused:
+                out.append(
+                    "rows: shard %d had no room for a row %d times; raise 'rows'"
+                    % (r.index, r.refused)
+                )
             if r.orphan:
                 out.append("shard %d: no node held it; what it had is lost" % r.index)
             if r.verdict == DIVERGED:
@@ -558,6 +561,8 @@ class Node:
             if r.live and r.established and r.guard.fallen():
                 self.recover("value fell by an eighth", r)
             r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
+            if r.again:
+                self.sender.reset(self.now())
         if self.state == ACTIVE and self.shards > 1:
             rebalance(self)
             self.sender.new_epoch()
@@ -643,6 +648,8 @@ class Node:
                 r.gossip.forget()
 
     def _offer(self, f, key, r, route):
+        if r.again and f.horizon != r.shard.horizon & 0xFFFF:
+            return  # from before the fold
         # One voice a route: sessions cost nothing.
         self._offers = [o for o in self._offers if o[0] != key][-14:]
         self._offers.append((key, f.cycle - self.clock.cycle))
@@ -715,7 +722,8 @@ class Node:
                 r.fetching = _ROWS
                 self.sender.reset(self.now())
             elif r.sought >= _ROWS:
-                r.orphan = not r.kept  # in a mesh that has no state of it
+                r.orphan = not (r.kept or r.again)  # in a mesh that has no state of it
+                r.whole = True
                 self._revive(r, 0, self._epoch, False)
                 self._enter(r)
 

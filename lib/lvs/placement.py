@@ -60,4 +60,6 @@ def rebalance(node):
         if r and r.synced and not r.shard.waiting:
             if node.peers.holders(i, cycle, _RECENT) > 2 * few:
                 node.replicas.remove(r)
+                hold(node, missing[0])
+                node.sender.reset(node.now())
                 return

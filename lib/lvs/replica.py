@@ -6,7 +6,7 @@ an epoch. It is handed what it needs and touches no network and no clock.
 
 from . import vaultguard
 from .drift_core import CONFIDENT, FULL, Window, apply_step, order_by_value, weighted_median
-from .fixed import serial_diff
+from .fixed import MAX_RAW, serial_diff
 from .gossip import Gossip
 from .peers import EXACT, FAR, GROSS, NEAR
 from .routes import OTHERS
@@ -46,6 +46,12 @@ class Replica:
         self.sought = 0  # cycles that state was waited for
         self.orphan = False  # nobody had any
         self.fetching = 0  # cycles in which rows are still asked for
+        # What is about to be folded is in no digest: who adopted a settled vector does not know
+        # whether it has those rows, so it adopts again after the fold, until it was seen to have
+        # all rows in the epoch before.
+        self.whole = True  # has all that will be folded next
+        self.equal = False  # its digests were equal to a peer's in this epoch
+        self.again = False  # to adopt what its peers have after the fold
         self.synced = False  # its rows were seen to equal a peer's
         self.grace = 0  # cycle until which rows are credited without budget
         self.refused = 0  # rows for which the ring had no room
@@ -64,7 +70,7 @@ class Replica:
     def go_live(self, cycle):
         """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
-        self.kept = False
+        self.kept = self.again = False
         self.shard.seal()
         self.guard.new_epoch()
         self.grace = 0 if self.established else cycle + _GRACE
@@ -126,6 +132,8 @@ class Replica:
         self.established = False
         self.verdict = AGREED
         self._quiet = False
+        self.whole = self.again and self.equal
+        self.equal = False
         self.go_live(cycle)
         return True
 
@@ -205,7 +213,7 @@ class Replica:
             if frame.digests[b] != shard.digests[b]:
                 bits |= 1 << b
         if not bits and complete:
-            self.synced = True
+            self.synced = self.equal = True
         return bits
 
     def row(self, start, nonce, slot, total, routes, route, cycle, own=False):
@@ -334,6 +342,12 @@ class Replica:
         cfg = self.config
         vaultguard.credit_waiting(shard, self.guard, routes, cfg.route_budget, cfg.shard_budget)
         if not self.live:
+            return
+        if not self.whole:
+            self.again = True
+            self.live = self.synced = False
+            self.sought = 0
+            self.window.expire(MAX_RAW)
             return
         was = self.verdict
         self.verdict = self.voices.verdict(epoch, routes.recent(epoch, VOICE_EPOCHS))

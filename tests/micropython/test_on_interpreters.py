@@ -70,7 +70,7 @@ def test_a_flood_of_sessions_changes_neither_heap_nor_rows(wasm):
     assert found["grown"][0] < 1024
     left, honest = found["honest_rows_left"]
     assert left == honest == 60
-    assert found["rows"] == [128] and found["refused"][0] > 1500
+    assert 96 <= found["rows"][0] <= 128 and found["refused"][0] > 1500
     assert found["credited"][0] <= 128 * 100
     for table in ("peers", "routes"):
         assert found[table][0] <= found[table][1]

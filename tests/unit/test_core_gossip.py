@@ -160,7 +160,7 @@ def test_rows_about_to_be_folded_are_not_sent_to_who_lacks_them():
     cell.active()
     node = cell.nodes[1]
     epoch = node.clock.epoch()
-    Voice(node, 5, 50).sdm(relayed=[(epoch - 3, 77, 0, 9)])
+    Voice(node, 5, 50).sdm(relayed=[(epoch - node.config.lifetime + 1, 77, 0, 9)])
     cell.run(64)
     node.transport.sent.clear()
     assert any(row[2] == 9 for row in node.rows())

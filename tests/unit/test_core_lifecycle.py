@@ -3,9 +3,10 @@
 import pytest
 
 from lvs import wire
+from lvs.config import CLOSING
 from tests.unit.core_mesh import Cell, Voice, decoded
 
-SHORT = {"session_epochs": 2, "horizon_epochs": 2}  # a session folds after four epochs: 256 s
+SHORT = {"session_epochs": 2, "horizon_epochs": 2}  # a session folds after 4 + CLOSING epochs
 
 
 def said(node, kind=None):
@@ -251,7 +252,7 @@ def test_sessions_change_and_are_folded_without_a_trace_in_the_value():
     assert cell.settled()
     assert not first & {n.status()["session"] for n in cell.nodes.values()}
     assert {row[0] for n in cell.nodes.values() for row in n.rows()} == first
-    cell.run(250)
+    cell.run(250 + 64 * CLOSING)
     assert cell.settled()
     for n in cell.nodes.values():
         assert list(n.rows()) == [] and n.replicas[0].shard.settled[0] == 306

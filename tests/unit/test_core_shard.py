@@ -15,7 +15,9 @@ def test_what_merging_says():
     assert s.merge(EPOCH, 1, 0, 10, 1) == NEW
     assert s.merge(EPOCH, 1, 0, 10, 1) == SAME
     assert s.merge(EPOCH, 1, 0, 12, 1) == GREW
-    assert s.merge(EPOCH, 1, 0, 11, 1) == OLD
+    s.credit(s.find(EPOCH, 1, 0), 11)
+    assert s.merge(EPOCH, 1, 0, 11, 1) == SAME  # others say what they have credited
+    assert s.merge(EPOCH, 1, 0, 10, 1) == OLD
     assert s.merge(EPOCH, 2, 0, 0, 1) == SAME  # nothing contributed: no row
     assert s.merge(EPOCH + 1, 2, 0, 5, 1) == NEW  # a clock may be an epoch ahead
     assert s.merge(EPOCH + 2, 3, 0, 5, 1) == FUTURE
@@ -98,8 +100,12 @@ def test_digests_show_a_difference_in_one_row():
     one, other = shard(), shard()
     for s in (one, other):
         s.merge(EPOCH, 1, 0, 10, 1)
+        assert not any(s.digests)  # a mere claim is nobody else's business
+        s.credit(0, 10)
     assert list(one.digests) == list(other.digests) != [0] * 8
     other.merge(EPOCH, 1, 0, 11, 1)
+    assert list(one.digests) == list(other.digests)
+    other.credit(0, 1)
     differ = [b for b in range(8) if one.digests[b] != other.digests[b]]
     assert differ == [one.bucket(one.find(EPOCH, 1, 0))] == [ref.bucket(1, 0)]
 
@@ -111,6 +117,8 @@ def test_a_collision_of_digests_does_not_last():
                    and ref.row_hash(EPOCH, EPOCH, n, 0, 5) == ref.row_hash(EPOCH, EPOCH, 0, 0, 5))
     one.merge(EPOCH, 0, 0, 5, 1)
     other.merge(EPOCH, collide, 0, 5, 1)
+    for s in (one, other):
+        s.credit(0, 5)
     assert list(one.digests) == list(other.digests)
     one.advance(EPOCH + 1)
     other.advance(EPOCH + 1)
@@ -121,11 +129,13 @@ def test_digests_leave_out_what_is_about_to_be_folded():
     """Clocks may differ by an epoch: such a row is there or not without anybody lacking it."""
     s = shard()
     s.merge(EPOCH, 1, 0, 10, 1)
+    s.credit(0, 10)
     s.advance(EPOCH + LIFETIME - 1)
     assert any(s.digests)
     s.advance(EPOCH + LIFETIME)
     assert not any(s.digests) and s.count == 1
     s.merge(EPOCH, 1, 0, 11, 1)
+    s.credit(0, 1)
     assert not any(s.digests)
 
 

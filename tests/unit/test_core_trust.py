@@ -219,7 +219,7 @@ def test_a_suspect_routes_samples_weigh_half():
     assert r.window.weight[0] == TC_START + 8
     node.routes.below[node.routes.known(5)] = 255
     liar.ep()
-    assert r.window.weight[0] == (TC_START + 16) // 2
+    assert r.window.weight[0] == (TC_START + 8) // 2
 
 
 # --- judgement -----------------------------------------------------------------------------------
