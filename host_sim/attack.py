@@ -1,4 +1,4 @@
-"""`lvs attack`: every liar at every share against a mesh, as a table and a picture (guarantee G4)."""
+"""`lvs attack`: every liar at every share against a mesh: a table and a picture (guarantee G4)."""
 
 import csv
 import hashlib
@@ -67,7 +67,8 @@ def run_one(case):
     """One run in a process of its own; returns the case with its figures."""
     checked = scenario_of(**case)
     result = engine.run(checked)
-    return {**case, **{key: result[key] for key in _KEPT}, "value_error": result["value_error_max"]}
+    spread = [s for s in result["history"]["spread_raw"] if s is not None]
+    return {**case, **{key: result[key] for key in _KEPT}, "spread": max(spread[-8:], default=0)}
 
 
 def name_of(case):
@@ -128,6 +129,7 @@ def summarise(rows):
             "seeds": len(group),
             "shift_mean": sum(r["settled_shift_mean"] for r in group) / len(group),
             "shift_worst": max((r["settled_shift_mean"] for r in group), key=abs),
+            "spread_worst": max(r["spread"] for r in group),
             "node_worst": max(r["settled_shift_max"] for r in group),
             "violations": sum(r["budget_violations"] + r["negative_values"] for r in group),
         }
@@ -135,8 +137,8 @@ def summarise(rows):
     }
 
 
-def table(summary, topology, cold, shares):
-    """Rows of text for one topology: the mean shift of the honest, per strategy and share."""
+def table(summary, topology, cold, shares, figure="shift_worst"):
+    """Rows of text for one topology: a figure of the worst seed, per strategy and share."""
     strategies = [s for s in STRATEGIES if any(
         k[:3] == (topology, cold, s) for k in summary)]
     rows = []
@@ -144,7 +146,7 @@ def table(summary, topology, cold, shares):
         cells = []
         for share in shares:
             figures = summary.get((topology, cold, strategy, share))
-            cells.append("%.1f" % figures["shift_worst"] if figures else "-")
+            cells.append("%.4g" % figures[figure] if figures else "-")
         rows.append([strategy, *cells])
     return rows
 
@@ -187,6 +189,9 @@ def document(summary, options, shares, words):
                 lines += ["", "## %s, %s" % (topology, "cold: no history to defend" if cold
                                              else "established"), ""]
                 lines += _markdown(rows, shares)
+                lines += ["", "How far apart the honest nodes' settled values were at the end "
+                          "(raw, worst seed):", ""]
+                lines += _markdown(table(summary, topology, cold, shares, "spread_worst"), shares)
     lines += [
         "",
         "## Simpler rules against the same lies",
@@ -210,10 +215,11 @@ def figures(summary, folder):
     with (folder / "attack.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.writer(f)
         writer.writerow(["topology", "cold", "strategy", "share", "seeds", "shift_mean_raw",
-                         "shift_worst_seed_raw", "worst_node_raw", "violations"])
+                         "shift_worst_seed_raw", "worst_node_raw", "spread_raw", "violations"])
         for key, figure in summary.items():
             writer.writerow([*key, figure["seeds"], round(figure["shift_mean"], 3),
-                             figure["shift_worst"], figure["node_worst"], figure["violations"]])
+                             figure["shift_worst"], figure["node_worst"], figure["spread_worst"],
+                             figure["violations"]])
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,8 +1,8 @@
 """What simpler rules would do against the same lies: a model in rounds, no network, no protocol.
 
 Every node averages in each round over what it heard of a few others, by one of three rules:
-``mean``: the plain mean of all samples and its own value; ``trimmed``: the mean of the middle half;
-``literal``: the specification word for word, "apply every diff, average every packet": each
+``mean``: the plain mean of all samples and its own value; ``trimmed``: the mean of the middle
+half; ``literal``: the specification word for word, "apply every diff, average every packet": each
 sample in turn pulls the value half-way. Lies are those of the adversaries of the same names.
 """
 

@@ -177,8 +177,8 @@ class SerialBoard:
         """{path: SHA-256 in hex, None if the file is not there}."""
         found = {}
         paths = list(paths)
-        for start in range(0, len(paths), 8):
-            text = self.run(_HASHES.format(paths=paths[start : start + 8]), "comparing files")
+        for start in range(0, len(paths), 16):
+            text = self.run(_HASHES.format(paths=paths[start : start + 16]), "comparing files")
             for line in text.splitlines():
                 path, _, digest = line.rpartition(" ")
                 found[path] = None if digest == "-" else digest

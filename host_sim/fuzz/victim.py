@@ -200,7 +200,8 @@ class Referee:
         # sessions with four totals a channel, the scratch of joining and of unanswered wishes.
         own = 2 + cfg.session_epochs + cfg.horizon_epochs
         self._load_limit = (
-            self._load + 2 * (cfg.routes + cfg.sessions) + own * (16 + 5 * len(cfg.channels)) + 400)
+            self._load + 2 * (cfg.routes + cfg.sessions)
+            + own * (16 + 5 * len(cfg.channels)) + 400)
 
     def _wrap(self, replica):
         """See each fold from both sides: it moves settled values without changing any value."""
@@ -266,7 +267,7 @@ class Referee:
         self._inflow += gain
         self.credited += gain
         cfg = node.config
-        # What sessions say of themselves has a sixteenth of each route's budget beyond the shard's.
+        # A sixteenth of each route's budget is beyond the shard's: what sessions say themselves.
         routes = len(self.heard) * cfg.route_budget
         bound = min(routes, cfg.shard_budget * len(node.replicas) + (routes >> 4))
         if self._inflow > bound:

@@ -76,6 +76,10 @@ class Machine:
             raise OSError("no machine '%s'; they are node0, node1 and so on" % text)
         return int(text[len(_NAME):]) + 1
 
+    def name(self, addr):
+        """An address as text for `resolve`."""
+        return name_of(addr - 1)
+
     def close(self):
         """Nothing is left open."""
 

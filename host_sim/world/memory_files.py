@@ -1,5 +1,12 @@
 """Files in memory, for the journals of simulated machines: what outlives a crash."""
 
+from lvs.journal import Journal
+
+
+def make_journal(index):
+    """A journal for the machine numbered `index`, in files of its own."""
+    return Journal("flash of node%d" % index, files=MemoryFiles())
+
 
 class _Reader:
     def __init__(self, data):

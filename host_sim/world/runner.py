@@ -13,7 +13,10 @@ _REPORTS = 200  # progress reports in a run
 
 
 def run(plan, progress=None, make_journal=None):
-    """Run the plan; returns the world's result. progress: called with the cycles done."""
+    """Run the plan; returns the world's result. progress: called with the cycles done.
+
+    make_journal: see World.
+    """
     from host_sim.world.world import World
 
     world = World(plan, make_journal)

@@ -6,10 +6,10 @@ The nodes are those of lib/lvs, unchanged: this calls ``handle`` for each datagr
 
 from host_sim.world.account import Account
 from host_sim.world.clock import Clock, Timeline
-from host_sim.world.disk import Disk
 from host_sim.world.faults import Faults
 from host_sim.world.liars import Liar, load_class
 from host_sim.world.machine import DOWN, GONE, UP, WAITING, Machine, name_of
+from host_sim.world.memory_files import make_journal as in_memory
 from host_sim.world.metrics import Agreement, History, Reach, Tally, bytes_per_minute
 from host_sim.world.network import HEADERS, Network
 from host_sim.world.prng import Prng
@@ -17,7 +17,7 @@ from host_sim.world.topology import layout
 from host_sim.world.trace import Trace
 from host_sim.world.verdict import verdict
 from host_sim.world.watch import Watch
-from lvs import Journal, Node
+from lvs import Node
 from lvs.config import CYCLE_MS, Config
 from lvs.fixed import LvsError, parse_amount
 from lvs.peers import TC_MAX
@@ -32,8 +32,8 @@ class World:
     """A world made from a plan (see `host_sim.scenario.plan`); raises what Config raises.
 
     make_journal: called with a machine's number when its node first starts; what it returns
-    outlives crashes and is handed to every later node of the machine.  By default a Journal on a
-    disk in memory, and none in worlds where nothing ever restarts.
+    outlives crashes and is handed to every later node of the machine; by default a journal on
+    files in memory.
     """
 
     def __init__(self, plan, make_journal=None):
@@ -41,7 +41,7 @@ class World:
         self.cycle = 0
         self.trace = Trace()
         self.timeline = Timeline()
-        self._make_journal = make_journal or _journals(plan)
+        self._make_journal = make_journal or in_memory
         self._frame = Frame()  # one decoder for all: a broadcast is decoded once
         seed, count = plan["seed"], plan["nodes"]
         liars = sum([a["count"] for a in plan["adversaries"]])
@@ -151,7 +151,7 @@ class World:
         machine.state = UP
         if machine.liar:
             return
-        if first and self._make_journal:
+        if first:
             machine.journal = self._make_journal(machine.index)
         machine.node = node = Node(
             self.configs[machine.index], machine, machine.clock.ticks, machine.prng.bits,
@@ -375,13 +375,6 @@ class World:
         faults.update(self.faults.count)
         faults["overflowed"] = sum([m.overflow for m in self.honest])
         return faults
-
-
-def _journals(plan):
-    """The default make_journal of a plan."""
-    if any(event["action"] == "restart" for event in plan["events"]):
-        return lambda index: Journal(name_of(index), files=Disk())
-    return None
 
 
 def _first_tick(prng):

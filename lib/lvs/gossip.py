@@ -32,7 +32,7 @@ class Gossip:
         self.buckets = 0  # buckets somebody lacks rows of
         self.reply_due = None
         self.reply_to = None  # an address, or None: everybody
-        self.bridge = None  # rows for the configured peers, only where there are any
+        self.bridge = zeros("H", 0)  # rows for the configured peers, only where there are any
         self.crossed = 0
         self.bridge_due = None
         self.urgent = False  # rumours that came from beyond: nobody else here can say them
@@ -68,7 +68,7 @@ class Gossip:
 
     def crossing(self, p, now, noise):
         """The row at p is new to me; my configured peers, beyond this cell, may lack it, too."""
-        if self.bridge is None:
+        if not self.bridge:
             self.bridge = zeros("H", RUMOURS)
         if self.crossed < RUMOURS:
             self.bridge[self.crossed] = p

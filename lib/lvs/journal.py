@@ -201,7 +201,7 @@ class Journal:
         return True
 
     def _failed(self, e, what):
-        """Note why; the next attempt begins a new segment, since nobody knows how this one ends."""
+        """Note why; the next attempt begins a new segment: nobody knows how this one ends."""
         code = e.args[0] if isinstance(e, OSError) and e.args else 0
         mend = _MEND.get(code)
         if mend is None:

@@ -12,7 +12,6 @@ from .placement import hold
 from .routes import OTHERS
 
 
-
 class Restorer:
     """Takes records for a node. careful: newer records were lost; only: restore this replica's
     shard alone, and nothing else.

@@ -1,7 +1,7 @@
 """What the journal's records say: a node's state in bytes, and back.
 
-Little-endian, fields of 8, 16 or 30 bits. The ``put_`` functions write records through a Log; ``read``
-hands what a record says to whoever wants to know: to a starting node, or to `lvs journal`.
+Little-endian, fields of 8, 16 or 30 bits. The ``put_`` functions write records through a Log;
+``read`` hands what a record says to whoever wants to know: to a starting node, or to `lvs journal`.
 docs/durability.md has the layouts.
 """
 
@@ -146,8 +146,8 @@ def put_routes(log, node):
     routes = node.routes
     texts = []
     if name:
-        recent = sorted(range(1, routes.n), key=lambda i: -routes.last[i])
-        texts = [name(routes.addr[i]).encode() for i in recent[:_ADDRESSES]]
+        recent = sorted([(-routes.last[i], i) for i in range(1, routes.n)])[:_ADDRESSES]
+        texts = [name(routes.addr[i]).encode() for _, i in recent]
     i = log.open()
     b = log.buf
     at = i

@@ -426,8 +426,9 @@ class Node:
             self._offer(f, key, r, route)
             return
         if offset > _STRAY and not r.established:
-            self._strays += 1
-            if self._strays >= _ENOUGH:
+            if key not in self._strays:
+                self._strays.append(key)
+            if len(self._strays) >= min(_ENOUGH, self.routes.recent(self._epoch, 2)):
                 self._rejoin()
             return
         agrees = r.sample(f, self.peers, peer, self.routes, route, key, cycle)
@@ -493,7 +494,9 @@ class Node:
                 self._overstated_at = self.clock.cycle
                 self._rotate()
         own = nonce == self.frame.nonce
-        did, p = r.row(start, nonce, slot, total, self.routes, route, self.clock.cycle, own)
+        did, p = r.row(
+            start, nonce, slot, total, self.routes, route, self.clock.cycle, own, self.peers
+        )
         if did == NEW or did == GREW:
             self.sender.learned(r, p, now, key)
             if own:
@@ -574,7 +577,7 @@ class Node:
         self.state = state
         self._sought = 0
         self._offered = 0  # cycles since the first offer
-        self._strays = 0
+        self._strays = []  # routes far ahead of a fresh clock
         self._offers = []  # (route, its clock against mine), the newest last
         for r in self.replicas:
             r.window.expire(MAX_RAW)

@@ -8,7 +8,7 @@ from . import vaultguard
 from .drift_core import CONFIDENT, FULL, Window, apply_step, order_by_value, weighted_median
 from .fixed import MAX_RAW, serial_diff
 from .gossip import Gossip
-from .peers import EXACT, FAR, GROSS, NEAR
+from .peers import EXACT, FAR, GROSS, NEAR, TRUSTED
 from .routes import OTHERS
 from .state_shard import EXPIRED, GREW, NEW, SAME, Shard, zeros
 from .state_shard import FULL as RING_FULL
@@ -216,20 +216,28 @@ class Replica:
             self.synced = self.equal = True
         return bits
 
-    def row(self, start, nonce, slot, total, routes, route, cycle, own=False):
+    def row(self, start, nonce, slot, total, routes, route, cycle, own=False, peers=None):
         """Learn a row; returns what Shard.merge did, and its ring position or -1.
 
-        own: its session says it itself.
+        own: its session says it itself; peers: whose trust counts when the ring is crowded.
         """
         shard = self.shard
-        if shard.crowded(route) and shard.find(start, nonce, slot) < 0:
+        trusted = peers is not None and peers.tc_of(nonce) >= TRUSTED
+        if shard.crowded(route, trusted) and shard.find(start, nonce, slot) < 0:
             self.refused += 1  # it comes back by digest when there is room
             return RING_FULL, -1
         did = shard.merge(start, nonce, slot, total, route)
+        cfg = self.config
         if did == SAME:
             p = shard.find(start, nonce, slot)
-            if p >= 0 and shard.heard[p] < 100:
-                shard.heard[p] += 1
+            if p >= 0:
+                if shard.heard[p] < 100:
+                    shard.heard[p] += 1
+                if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
+                    vaultguard.credit_row(
+                        shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget, own,
+                        route, total,
+                    )
             return did, p
         if did == GREW or did == NEW:
             p = shard.find(start, nonce, slot)
@@ -237,7 +245,6 @@ class Replica:
             if cycle < self.grace:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
-                cfg = self.config
                 vaultguard.credit_row(
                     shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget, own
                 )

@@ -29,6 +29,7 @@ class Routes:
         self.frames = zeros("H", size)  # in this epoch
         self.credit = zeros("i", size)  # raw credited in this epoch
         self.own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
+        self.late = zeros("i", size)  # of that, for rows that are about to be folded
         self.fresh = False  # the last admit() gave an entry to another route
         self.allowance = zeros("H", size)  # bytes of reply
         self.below = bytearray(size)  # drain evidence, 0..255 (vaultguard)
@@ -60,7 +61,7 @@ class Routes:
             self.key[i] = key
             self.heard[i] = self.below[i] = 0
             self.frames[i] = self.allowance[i] = 0
-            self.credit[i] = self.own[i] = 0
+            self.credit[i] = self.own[i] = self.late[i] = 0
             self.last[i] = -1
             self.fresh = True
         self.addr[i] = addr
@@ -105,7 +106,7 @@ class Routes:
         """Renew the budgets."""
         for i in range(self.n):
             self.frames[i] = 0
-            self.credit[i] = self.own[i] = 0
+            self.credit[i] = self.own[i] = self.late[i] = 0
             self.below[i] -= self.below[i] >> 2
 
     def recent(self, epoch, within):

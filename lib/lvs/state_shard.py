@@ -156,12 +156,15 @@ class Shard:
         self._sweep(False)
         self._redigest()
 
-    def crowded(self, route):
-        """True when a route may add no more rows of its own: it holds a quarter of a ring that is
-        three quarters full, or only the places are left that are kept for this node's own rows."""
+    def crowded(self, route, trusted):
+        """True when a route may add no more rows: it holds a quarter of a ring that is three
+        quarters full and the row's session is not trusted, or only the places are left that are
+        kept for this node's own rows."""
+        if self.count * 4 < self.capacity * 3:
+            return False
         if self.count >= self.capacity - min(3 * self.slots, self.capacity // 4):
             return True
-        return self.count * 4 >= self.capacity * 3 and self.by_route[route] * 4 >= self.capacity
+        return not trusted and self.by_route[route] * 4 >= self.capacity
 
     # --- rows ---------------------------------------------------------------------------------
 

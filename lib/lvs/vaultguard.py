@@ -54,21 +54,25 @@ class ShardGuard:
         return False
 
 
-def credit_row(shard, guard, routes, p, route_budget, shard_budget, own=False):
+def credit_row(
+    shard, guard, routes, p, route_budget, shard_budget, own=False, via=-1, total=0
+):
     """Credit what a row claims, as far as its route's and the shard's budgets go this epoch.
 
     A sixteenth of a route's budget is kept for what sessions say of themselves (``own``): nobody
     else can use it up. In the last epochs before folding ever less counts, so that what some
-    nodes take in an epoch the others can still catch up with.
+    nodes take in an epoch the others can still catch up with. via, total: charge another route
+    than the row's for what that one says to be credited.
     """
-    amount = shard.claimed[p] - shard.credited[p]
-    via = shard.via[p]
+    amount = (total or shard.claimed[p]) - shard.credited[p]
+    if via < 0:
+        via = shard.via[p]
     if via >= routes.n:
         via = OTHERS
     base = route_budget >> 4
     late = serial_diff(shard.epoch, shard.start[p]) - (shard.lifetime - CLOSING)
     if late > 0:
-        amount = min(amount, route_budget >> (4 * late))
+        amount = min(amount, (route_budget >> (4 * late)) - routes.late[via])
         base = 0
     shared = min(
         amount,
@@ -77,6 +81,8 @@ def credit_row(shard, guard, routes, p, route_budget, shard_budget, own=False):
     )
     if shared > 0:
         routes.credit[via] += shared
+        if late > 0:
+            routes.late[via] += shared
         guard.credit += shared
         shard.credit(p, shared)
         amount -= shared

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import json
 import random
 import subprocess
@@ -192,8 +191,7 @@ def versions(tmp_path_factory):
     require("micropython")
     folder = tmp_path_factory.mktemp("versions")
     new = boards.files(boards.load(PROFILE), "x64", True, False)
-    own = board_standin.own_files(
-        folder, board_standin.config(board_standin.address(), board_standin.udp_port()))
+    own = board_standin.own_files(folder, {**some_config(), "board": {"wifi": False}})
     with board_standin.board(folder / "old") as standin:
         with SerialBoard(standin.port) as board:
             deploy.deploy(board, PROFILE, own, status_page=False)
@@ -222,8 +220,8 @@ def whole(found, old, new):
     return "old" if code(found) == code(old) else "mixed"
 
 
-def boots(folder, image, old, new):
-    """Switch a board with this flash on: its node runs, and its files are of one version."""
+def boots(folder, old, new):
+    """Switch a board with this flash on: its node runs; which version it has then."""
     with board_standin.board(folder) as standin:
         standin.wait_for("LVS: mesh 'test'")
     found = files_on(standin.image)
@@ -231,63 +229,75 @@ def boots(folder, image, old, new):
     return whole(found, old, new)
 
 
+def snapshots(standin):
+    """Deploy, and keep the flash as it is at every step and in the middle of every file."""
+    kept = {}
+
+    def keep(step):
+        kept.setdefault(standin.image.read_bytes(), step)
+
+    class Watched(SerialBoard):
+        def run(self, code, doing):
+            keep(doing)
+            return super().run(code, doing)
+
+        def write(self, path, data, progress=lambda done: None):
+            super().write(path, data, lambda done: (keep(f"writing {path}"), progress(done)))
+
+    with Watched(standin.port) as board:
+        deploy.deploy(board, PROFILE, {}, status_page=False)
+    return [(step, image) for image, step in kept.items()]
+
+
 def test_interrupted_anywhere_it_boots_one_whole_version(tmp_path, versions):
-    """Cable and power cut at every step. Where only part of the files was moved, and at some of
-    the other places, the board is switched on: it runs, and has one whole version."""
+    """Power cut at every step and inside every file. Where part of the files was moved, and at
+    some of the other places, the board is switched on: it runs, with one whole version."""
     image, old, new = versions
-    seen = []
-    for at in itertools.count(1):
-        standin = board_standin.board(tmp_path / f"b{at}")
-        standin.image.write_bytes(image)
-        standin.start()
-        step = cut_deployment(standin, at)
-        if step is None:
-            break
-        found = files_on(standin.image)
-        which = whole(found, old, new)
-        if "/update/commit" in found or at % 8 == 0:
-            booted = boots(standin.folder, image, old, new)
-            assert booted == ("new" if "/update/commit" in found else which)
-            which += ", booted " + booted
-        seen.append((step, which))
-        assert which.startswith(("old", "new")) or "booted new" in which, seen
-    assert len(seen) > 20, seen
-    kinds = {which for _, which in seen}
-    assert {"old", "new"} <= kinds and "old, booted new" in kinds, seen
-
-
-def test_power_cut_between_any_two_files_of_the_switch(tmp_path, versions):
-    """The switch itself, cut on the board after each of its operations."""
-    image, old, new = versions
-    finish = deploy.finish_update_source()
-    before = tmp_path / "before"
-    standin = board_standin.board(before)
+    standin = board_standin.board(tmp_path / "b")
     standin.image.write_bytes(image)
-    with standin, SerialBoard(standin.port) as board:
-        board.run_commit = board.run
+    with standin:
+        cuts = snapshots(standin)
+    outcomes = []
+    for number, (step, cut) in enumerate(cuts):
+        standin.image.write_bytes(cut)
+        found = files_on(standin.image)
+        ordered = "/update/commit" in found
+        outcome = whole(found, old, new)
+        if ordered or number % 12 == 0:
+            assert boots(standin.folder, old, new) == ("new" if ordered else outcome)
+            outcome += ", booted"
+        outcomes.append((step, outcome))
+        assert outcome.startswith(("old", "new")), outcomes
+    assert len(outcomes) > 12, outcomes
+    assert {"old", "new", "old, booted"} <= {outcome for _, outcome in outcomes}, outcomes
 
-        def run(code, doing):
+
+@pytest.mark.parametrize("cut", [1, 3, 5, 8])
+def test_power_cut_inside_the_switch(tmp_path, versions, cut):
+    """The board's own moving of files, cut after some of its operations (test_boot: after all)."""
+    image, old, new = versions
+    standin = board_standin.board(tmp_path / "b")
+    standin.image.write_bytes(image)
+    finish = deploy.finish_update_source()
+    limited = ("import os\nclass Os:\n n=0\n stat=os.stat\n"
+               f" def do(self,f,*a):\n  if self.n=={cut}: raise SystemExit\n"
+               "  self.n+=1\n  return f(*a)\n"
+               " def rename(self,*a): return self.do(os_.rename,*a)\n"
+               " def remove(self,*a): return self.do(os_.remove,*a)\n"
+               "os_=os\nos=Os()\nos.stat=os_.stat\n" + finish.replace("import os\n", ""))
+
+    class Limited(SerialBoard):
+        def run(self, code, doing):
             if code == finish:
+                with contextlib.suppress(BoardError):
+                    super().run(limited, doing)
                 raise Pulled
-            return board.run_commit(code, doing)
+            return super().run(code, doing)
 
-        board.run = run
-        with pytest.raises(Pulled):
-            deploy.deploy(board, PROFILE, {}, status_page=False)
-    staged = standin.image.read_bytes()
-    for cut in range(1, 9):
-        standin = board_standin.board(tmp_path / f"cut{cut}")
-        standin.image.write_bytes(staged)
-        with standin, SerialBoard(standin.port) as board:
-            limited = ("import os\nclass Os:\n n=0\n stat=os.stat\n"
-                       f" def do(self,f,*a):\n  if self.n=={cut}: raise SystemExit\n"
-                       "  self.n+=1\n  return f(*a)\n"
-                       " def rename(self,*a): return self.do(os_.rename,*a)\n"
-                       " def remove(self,*a): return self.do(os_.remove,*a)\n"
-                       "os_=os\nos=Os()\nos.stat=os_.stat\n")
-            with contextlib.suppress(BoardError):
-                board.run(limited + finish.replace("import os\n", ""), "test")
-        assert boots(standin.folder, staged, old, new) == "new"
+    with standin, Limited(standin.port) as board, contextlib.suppress(Pulled):
+        deploy.deploy(board, PROFILE, {}, status_page=False)
+    assert whole(files_on(standin.image), old, new) == "mixed" or cut == 8
+    assert boots(standin.folder, old, new) == "new"
 
 
 def test_a_pulled_cable_is_made_good_by_running_it_again(tmp_path):

@@ -101,12 +101,19 @@ class LedgerMachine(RuleBasedStateMachine):
                 exile[c] += s.total[c] - s.known[c] if alone else 0
         assert list(self.ledger.exile) == exile
 
-    @rule(ahead=st.integers(0, 9))
-    def begun_alone(self, ahead):
+    @rule()
+    def alone(self):
         self.ledger.session.alone = True
-        self.ledger.met(self.epoch - ahead)
-        assert self.ledger.session.alone == (
-            ref.serial_diff(self.ledger.session.start, self.epoch - ahead) <= 0)
+
+    @rule(behind=st.integers(-2, 9))
+    def met(self, behind):
+        """Somebody is heard: what was begun alone and is too old for all is told anew."""
+        oldest = self.epoch - behind
+        before = list(self.ledger.sessions)
+        expected = [s for s in before[:-1] if s.alone and max(s.target) and s.start <= oldest]
+        assert self.ledger.met(oldest) == expected
+        assert self.ledger.sessions == [s for s in before if s not in expected]
+        assert not any(s.alone for s in before)
 
     @rule(which=st.integers(0, 9), c=channel, total=amount)
     def heard(self, which, c, total):

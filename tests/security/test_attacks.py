@@ -292,7 +292,8 @@ def test_a_read_cannot_be_forged_by_anyone_unasked():
     index = 1 - node.status()["held"][0]
     channel = "c%d" % (16 * index)
     cell.contribute(1, 512, channel)
-    cell.run(120, each=lambda: node.value(channel))
+    cell.run(3000, lambda: node.status()["trusted"] and node.value(channel, raw=True) == 512)
+    assert node.status()["trusted"], "whoever trusts nobody believes anybody"
     assert node.value(channel, raw=True) == 512
     for i in range(5):
         node.handle(encode_ep({

@@ -1,4 +1,4 @@
-"""Manners on a real network: no amplification, and a flood is survived (loopback, real sockets)."""
+"""Manners on real sockets: no amplification, and a flood is survived (loopback)."""
 
 import asyncio
 import json

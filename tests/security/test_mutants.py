@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from host_sim.fuzz.victim import VALUE, Victim
-from lvs import anti_entropy, drift_core, mesh_clock, node_runtime, state_shard, vaultguard
+from lvs import drift_core, mesh_clock, node_runtime, state_shard, vaultguard
 from lvs.fixed import MAX_RAW
 from lvs.peers import Peers
 from lvs.routes import FRAMES_PER_EPOCH, Routes

@@ -153,7 +153,8 @@ def test_an_adversary_has_what_the_simulator_documents(tmp_path):
     (tmp_path / "mine.py").write_text(
         "class Mine:\n"
         "    def __init__(self, rng, mesh):\n"
-        "        self.seen = [rng.random(), rng.choice((1,)), mesh.tag, mesh.channels, mesh.nodes,\n"
+        "        self.seen = [rng.random(), rng.choice((1,)), mesh.tag, mesh.channels,\n"
+        "                     mesh.nodes,\n"
         "                     mesh.config.route_budget, mesh.address, mesh.addresses]\n"
         "    def step(self, now_ms, heard):\n"
         "        return [(None, b'x', None), (1, bytearray(b'y'), 12345)] if heard else []\n",
