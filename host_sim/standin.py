@@ -184,6 +184,14 @@ class Standin:
         try:
             data = os.read(self._inner, 4096)
         except OSError:  # the interpreter has ended: Ctrl-D, or sys.exit
+            if self._booting and self._process.wait() == -signal.SIGINT:
+                # Ctrl-C in the moment between the start-up files and the prompt, when MicroPython
+                # on Linux has no handler. A board would show its prompt.
+                typed = self._typed
+                self._kill()
+                self._spawn("nomain")
+                self._typed = typed
+                return
             self._restart("soft", raw=self._was_raw)
             return
         # Boards end lines with CR LF; MicroPython on Linux does so in its prompt only.

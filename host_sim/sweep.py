@@ -12,7 +12,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from host_sim import engine, scenario
+import lvs
+from host_sim import engine, scenario, world
 
 _OUT = Console()
 _ERRORS = Console(stderr=True)
@@ -54,15 +55,27 @@ def tasks_of(path, settings, adversaries, varied, seeds):
     The name is a hash of everything that decides the run, so that a result can be found again.
     """
     tasks = []
+    code = _code()
     for values in itertools.product(*(values for _, values in varied)):
         chosen = dict(zip((key for key, _ in varied), values, strict=True))
         for seed in seeds:
             overrides = [*settings, *("%s=%s" % pair for pair in chosen.items()), "seed=%d" % seed]
             checked = scenario.load(path, overrides, adversaries)
-            text = json.dumps(scenario.plan(checked), sort_keys=True) + checked["engine"]
+            plan = json.dumps(scenario.plan(checked), sort_keys=True)
+            liars = [Path(liar["path"]).read_text("utf-8") for liar in checked["adversary"]]
+            text = "\n".join([code, checked["engine"], plan, *liars])
             name = hashlib.sha256(text.encode()).hexdigest()[:16]
             tasks.append((name, {key: _number(value) for key, value in chosen.items()}, checked))
     return tasks
+
+
+def _code():
+    """A hash of the core and of the world: results of other code are not results of this."""
+    digest = hashlib.sha256()
+    for folder in (Path(lvs.__file__).parent, Path(world.__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _number(text):
@@ -192,8 +205,8 @@ def _summary(frame, keys):
 def command(path, variations, seeds, settings, adversaries, scheduler, workers, out):
     """Run SCENARIO over a grid of settings, several seeds each.
 
-    Results that are in the folder already are not computed again: a sweep that was stopped goes
-    on where it was.  Exit code: 0 done, 1 a run failed, 2 bad input, 130 stopped.
+    Results that are in the folder already, of the same code, are not computed again: a sweep that
+    was stopped goes on where it was.  Exit code: 0 done, 1 a run failed, 2 bad input, 130 stopped.
     """
     varied = _variations(variations)
     try:

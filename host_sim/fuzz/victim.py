@@ -191,6 +191,7 @@ class Referee:
         self._slots = [(r, s) for r in node.replicas for s in range(r.shard.slots)]
         self._settled = [int(r.shard.settled[s]) for r, s in self._slots]
         self._value = [int(r.shard.value(s)) for r, s in self._slots]
+        self._drift = [0] * len(self._slots)  # since the last look
         self._new_epoch(True)
         for r in node.replicas:
             self._wrap(r)
@@ -231,12 +232,11 @@ class Referee:
         self._moved = [0] * len(self._slots)
 
     def _look_at_settled(self):
-        drift = []
         for k, (r, s) in enumerate(self._slots):
             now = int(r.shard.settled[s])
             step = now - self._settled[k]
-            drift.append(step)
             if step:
+                self._drift[k] += step
                 self._settled[k] = now
                 self._moved[k] += abs(step)
                 self.drifted += abs(step)
@@ -245,12 +245,12 @@ class Referee:
                 if self._moved[k] > self._limit[k]:
                     raise Broken("settled moved by %d raw in an epoch; the budget is %d" % (
                         self._moved[k], self._limit[k]))
-        return drift
 
     def look(self):
         """Check everything."""
         node = self.node
-        drift = self._look_at_settled()
+        self._look_at_settled()
+        drift, self._drift = self._drift, [0] * len(self._slots)
         issued = self.given - int(node.ledger.outstanding())
         gain = 0
         for k, (r, s) in enumerate(self._slots):

@@ -1,8 +1,8 @@
 """What the journal's records say: a node's state in bytes, and back.
 
 Little-endian, fields of 8, 16 or 30 bits. The ``put_`` functions write records through a Log;
-``read`` hands what a record says to whoever wants to know: to a starting node, or to `lvs journal`.
-docs/durability.md has the layouts.
+``read`` hands what a record says to whoever wants to know: to a starting node, or to
+`lvs journal`.
 """
 
 from . import journal_log as log_

@@ -50,36 +50,44 @@ def test_rows_said_in_the_last_moment_do_not_split_the_mesh():
     """Half of the nodes hear of a session's contribution just before it is folded, half after."""
     cell = mesh(9)
     rng = random.Random(5)
-    for turn in range(10):
+    for turn in range(6):
         until_the_end_of_an_epoch(cell, 120)
         for node in cell.nodes.values():
             if rng.random() < 0.5:
                 Voice(node, LIAR, LIAR).sdm(
                     relayed=[(node.replicas[0].shard.horizon + 1, 31337 + turn, 0, 100000)])
         cell.run(30)
-        assert max(settled(cell)) - min(settled(cell)) <= BUDGET
+        assert max(settled(cell)) - min(settled(cell)) <= 16
         assert not any(n.status()["diverged"] for n in cell.nodes.values())
+    # Even these few units cost the nodes some of their mutual trust; in peace it comes back.
+    cell.run(16 * 64)
+    assert max(settled(cell)) - min(settled(cell)) <= 1
     assert all(n.status()["trusted"] >= 4 for n in cell.nodes.values())
 
 
 def test_what_waits_for_a_budget_is_folded_alike_by_all():
     """A claim of a million VU: whoever heard it an epoch earlier has not folded more of it."""
     cell = mesh(6)
-    start = cell.nodes[1].replicas[0].shard.horizon + 24
+    start = cell.nodes[1].replicas[0].shard.horizon + 9
     for turn in range(3):
         node = cell.nodes[1 + turn]
         Voice(node, LIAR, LIAR).sdm(relayed=[(start, 31337, 0, 1 << 28)])
         cell.run(64)
-        cell.links = lambda a, b: True
-    cell.run(24 * 64)
+    cell.run(9 * 64)
     assert cell.nodes[1].replicas[0].shard.horizon > start
     assert max(settled(cell)) > VALUE, "nothing was folded: this tests nothing"
     assert max(settled(cell)) - min(settled(cell)) <= BUDGET
 
 
-@pytest.mark.parametrize("addresses", [1, 4])
-def test_invented_rows_leave_room_for_honest_ones(addresses):
+@pytest.mark.parametrize("addresses, known", [(1, False), (2, False), (8, True)])
+def test_invented_rows_leave_room_for_honest_ones(addresses, known):
+    """Of new sessions against a few addresses; of sessions that have their row, whatever comes."""
     cell = mesh(4)
+    cell.run(6000, lambda: all(n.status()["trusted"] == 3 for n in cell.nodes.values()))
+    if known:
+        for address in cell.nodes:
+            cell.contribute(address, 64)
+        cell.run(60)
     for i in range(120):
         for node in cell.nodes.values():
             Voice(node, LIAR + i % addresses, LIAR).sdm(

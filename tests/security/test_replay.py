@@ -38,11 +38,11 @@ def recorded(cell, seconds):
 
 def lively(seed=1, **config):
     """A mesh in the midst of contributions."""
-    cell = Cell(4, seed=seed, **config)
+    cell = Cell(3, seed=seed, **config)
     cell.active()
     cell.prime(50000)
     for turn in range(20):
-        cell.contribute(1 + turn % 4, 100 + turn)
+        cell.contribute(1 + turn % 3, 100 + turn)
         cell.run(5)
     return cell
 
@@ -51,7 +51,7 @@ def test_frames_of_an_hour_ago():
     cell = lively()
     old = []
     for turn in range(12):
-        cell.contribute(1 + turn % 4, 256)
+        cell.contribute(1 + turn % 3, 256)
         old += recorded(cell, 20)
     assert len(old) > 50
     cell.run(HOUR)

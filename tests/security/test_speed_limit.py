@@ -69,7 +69,7 @@ class Attacked(RuleBasedStateMachine):
 TestAttacked = Attacked.TestCase
 # Without shrinking, which would take minutes: the seeds of the storms shrink to nothing useful.
 TestAttacked.settings = settings(
-    max_examples=settings.default.max_examples // 2, stateful_step_count=25, deadline=None,
+    max_examples=settings.default.max_examples // 3, stateful_step_count=25, deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 

@@ -146,6 +146,32 @@ def test_a_sweep_fills_a_table_and_goes_on_where_it_was(small, tmp_path):
     assert len(second) == 8 and second["run"].is_unique
 
 
+def test_a_sweep_survives_a_lost_worker(small, tmp_path):
+    pytest.importorskip("distributed")
+    pandas = pytest.importorskip("pandas")
+    from distributed import LocalCluster
+
+    killer = tmp_path / "killer.py"
+    mark = tmp_path / "killed"
+    killer.write_text(
+        "import os\n"
+        "class Killer:\n"
+        "    def __init__(self, rng, mesh):\n"
+        "        if not os.path.exists(%r):\n"
+        "            open(%r, 'w').close()\n"
+        "            os._exit(1)  # takes the worker with it, once\n"
+        "    def step(self, now_ms, heard):\n"
+        "        return []\n" % (str(mark), str(mark)), encoding="utf-8")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None,
+                      silence_logs=50) as cluster:
+        done = call(sweep.command, small, "--vary", "link.loss=0,0.1,0.2", "--seeds", 1, "--out", tmp_path,
+                    "--adversary", "%s:Killer=1" % killer, "--scheduler",
+                    cluster.scheduler_address)
+    assert mark.exists()
+    assert done.exit_code == 0, done.output
+    assert len(pandas.read_parquet(tmp_path / "results.parquet")) == 3
+
+
 @pytest.mark.parametrize("vary", ["nodes", "=3", "nodes=", "nodez=1"])
 def test_a_bad_sweep_is_exit_code_2(small, vary):
     assert call(sweep.command, small, "--vary", vary).exit_code == 2
