@@ -113,7 +113,7 @@ def make_journal(board):
     """The journal on the board's filesystem, or None if it is switched off."""
     if not board.get("journal", True):
         return None
-    from lvs import Journal
+    from lvs.journal import Journal
 
     return Journal(JOURNAL)
 

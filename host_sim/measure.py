@@ -39,7 +39,8 @@ _MEANING = {
 def settings(profile):
     """A node's configuration that fills everything the profile allows."""
     channels = 16 * profile["config"]["held"]
-    return {**profile["config"], "mesh": "measure", "channels": [f"c{i}" for i in range(channels)]}
+    return {**profile["config"], "mesh": "measure", "channels": [f"c{i}" for i in range(channels)],
+            "board": {"journal": profile["board"].get("journal", True)}}
 
 
 def measure(profile, cycles=1000, timeout=600):

@@ -144,7 +144,7 @@ def scenario(settings, cycles):
     yield
     base = gc.mem_alloc()
 
-    from lvs import Journal, Node, wire
+    from lvs import Node, wire
 
     yield
     result["heap_import_lvs"] = gc.mem_alloc() - base
@@ -155,7 +155,8 @@ def scenario(settings, cycles):
 
     yield
     result["heap_import"] = gc.mem_alloc() - base
-    node = Node(settings, Transport(), clock, entropy, Journal("/journal"))
+    journal = app.make_journal(settings.get("board", {}))
+    node = Node(settings, Transport(), clock, entropy, journal)
     dog = app.watchdog.Watchdog(0)
     tasks = [
         app.run_node(node, app.Load(), dog.check_in),

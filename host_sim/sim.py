@@ -57,9 +57,10 @@ def _show_keys(context, _, wanted):
             if isinstance(least, tuple):
                 meaning = "%s: %s" % (", ".join(least), meaning)
             table.add_row(shown + key, "" if default is None else str(default), meaning)
-    for key, (default, _, _, meaning) in NUMBERS.items():
+    for key, (default, least, most) in NUMBERS.items():
         if key != "port":
-            table.add_row("config." + key, str(default), meaning)
+            table.add_row("config." + key, str(default),
+                          "%d to %d: docs/configuration.md" % (least, most))
     Console().print(table)
     context.exit()
 

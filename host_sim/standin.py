@@ -131,6 +131,7 @@ class Standin:
         self._booting = True  # until the first prompt: what is typed waits, except Ctrl-C
         self._alive = self._interrupted = False
         self._typed = bytearray()
+        self._since = b""  # what was typed after the last Ctrl-C
         self._recent = b""
         self._watchdog_ms = None
         self._fed = time.monotonic()
@@ -171,6 +172,8 @@ class Standin:
                 data = data[data.rindex(b"\x03") + 1 :]
             self._typed += data
         else:
+            self._since = data[data.rindex(b"\x03") + 1 :] if b"\x03" in data else \
+                (self._since + data)[-100:]
             _write_all(self._inner, data)
 
     def _interrupt(self):
@@ -184,10 +187,10 @@ class Standin:
         try:
             data = os.read(self._inner, 4096)
         except OSError:  # the interpreter has ended: Ctrl-D, or sys.exit
-            if self._booting and self._process.wait() == -signal.SIGINT:
-                # Ctrl-C in the moment between the start-up files and the prompt, when MicroPython
-                # on Linux has no handler. A board would show its prompt.
-                typed = self._typed
+            if self._process.wait() == -signal.SIGINT:
+                # Ctrl-C in the moment around the prompt when MicroPython on Linux has no handler.
+                # A board would show its prompt and go on with what is typed.
+                typed = self._typed + self._since
                 self._kill()
                 self._spawn("nomain")
                 self._typed = typed

@@ -14,29 +14,40 @@ CYCLE_MS = 1000
 CLOSING = 4  # epochs after the horizon in which late rows count ever less: nobody can split a mesh
 MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
 
-# key: (default, least, most, meaning). One row a number, with the reason for it.
+# key: (default, least, most); after it the unit and the reason (docs/protocol.md has more).
 NUMBERS = {
-    # mesh
-    "max_allowed_shift": (1024, 16, 30000, "raw; no correction and no contribution step reaches "
-                          "it (mesh). 4 VU a cycle: a pulse meter's pace"),
-    "route_budget": (262144, 256, 1 << 28, "raw credited per route and epoch (mesh). 1024 VU: "
-                     "what one honest node may add for ever without waiting"),
-    "shard_budget": (4194304, 256, 1 << 29, "raw credited per shard and epoch (mesh). Sixteen "
-                     "routes' worth, whatever the number of routes"),
-    "session_epochs": (48, 2, 100, "epochs that a session lasts (mesh). Longer: fewer rows; "
-                       "shorter: faster folding"),
-    "horizon_epochs": (32, 2, 100, "epochs after a session's end until its rows are folded "
-                       "(mesh). A shorter partition loses nothing"),
-    # local
-    "port": (4785, 1, 65535, "UDP port"),
-    "rows": (512, 16, 16384, "rows a shard can hold; 17 bytes each. About 1.7 x nodes x channels "
-             "of a shard that each contributes to"),
-    "sessions": (64, 8, 1024, "sessions whose trust is remembered"),
-    "routes": (128, 8, 255, "source addresses with quotas and a voice of their own"),
-    "held": (30, 1, 30, "shards that this node's memory allows it to hold"),
-    "replicas": (3, 1, 16, "holders below which a shard is adopted by a node with room"),
-    "kb_per_min": (50, 5, 60000, "1000 bytes a minute, sent + received, headers included"),
-    "relays": (4, 1, 16, "times a row is heard before it is no longer passed on (Trickle's k)"),
+    # raw; no correction and no contribution step reaches it (mesh). 4 VU a cycle: a pulse
+    # meter's pace
+    "max_allowed_shift": (1024, 16, 30000),
+    # raw credited per route and epoch (mesh). 1024 VU: what one honest node may add for ever
+    # without waiting
+    "route_budget": (262144, 256, 1 << 28),
+    # raw credited per shard and epoch (mesh). Sixteen routes' worth, whatever the number of
+    # routes
+    "shard_budget": (4194304, 256, 1 << 29),
+    # epochs that a session lasts (mesh). Longer: fewer rows; shorter: faster folding
+    "session_epochs": (48, 2, 100),
+    # epochs after a session's end until its rows are folded (mesh). A shorter partition loses
+    # nothing
+    "horizon_epochs": (32, 2, 100),
+    # --- a node's own ---
+    # UDP port
+    "port": (4785, 1, 65535),
+    # rows a shard can hold; 17 bytes each. About 1.7 x nodes x channels of a shard that each
+    # contributes to
+    "rows": (512, 16, 16384),
+    # sessions whose trust is remembered
+    "sessions": (64, 8, 1024),
+    # source addresses with quotas and a voice of their own
+    "routes": (128, 8, 255),
+    # shards that this node's memory allows it to hold
+    "held": (30, 1, 30),
+    # holders below which a shard is adopted by a node with room
+    "replicas": (3, 1, 16),
+    # 1000 bytes a minute, sent + received, headers included
+    "kb_per_min": (50, 5, 60000),
+    # times a row is heard before it is no longer passed on (Trickle's k)
+    "relays": (4, 1, 16),
 }
 _MESH_NUMBERS = (
     "max_allowed_shift",
@@ -124,7 +135,7 @@ class Config:
             if not isinstance(value, str) or not 0 < len(value) <= 64:
                 raise ConfigError("%s: %r; must be a text of 1 to 64 characters" % (key, value))
             setattr(self, key, value)
-        for key, (default, least, most, _) in NUMBERS.items():
+        for key, (default, least, most) in NUMBERS.items():
             value = data.get(key, default)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise ConfigError(

@@ -11,11 +11,11 @@ from .config import CLOSING, Config
 from .drift_core import Drift
 from .entropy_engine import I_MIN, Governor, Noise, Trickle
 from .fixed import MAX_RAW, LvsError, NotDurable, parse_amount, serial_diff
-from .journal import RamJournal
 from .ledger import Ledger
 from .mesh_clock import MeshClock
 from .peers import NONE, TC_START, TRUSTED, Peers
 from .placement import held_map, hold, ranked, rebalance
+from .ram_journal import RamJournal
 from .routes import Routes
 from .state_shard import GREW, NEW, OLD
 from .vaultguard import note_correction
@@ -134,7 +134,7 @@ class Node:
         c = self._channel(channel)
         raw = parse_amount(amount)
         if durable and not self.journal.durable:
-            raise LvsError("durable: this node has no journal; give it one: journal=Journal(path)")
+            raise LvsError("durable: this node has no journal; give it journal=Journal(path)")
         ready = self._issuing()
         if ready and raw:
             self._part()
@@ -151,7 +151,7 @@ class Node:
         Raises NotDurable when the journal cannot be written, LvsError when there is none.
         """
         if not self.journal.durable:
-            raise LvsError("flush: this node has no journal; give it one: journal=Journal(path)")
+            raise LvsError("flush: this node has no journal; give it journal=Journal(path)")
         self._keep()
 
     def _keep(self):

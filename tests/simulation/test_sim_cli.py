@@ -164,8 +164,8 @@ def test_a_sweep_survives_a_lost_worker(small, tmp_path):
         "        return []\n" % (str(mark), str(mark)), encoding="utf-8")
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None,
                       silence_logs=50) as cluster:
-        done = call(sweep.command, small, "--vary", "link.loss=0,0.1,0.2", "--seeds", 1, "--out", tmp_path,
-                    "--adversary", "%s:Killer=1" % killer, "--scheduler",
+        done = call(sweep.command, small, "--vary", "link.loss=0,0.1,0.2", "--seeds", 1,
+                    "--out", tmp_path, "--adversary", "%s:Killer=1" % killer, "--scheduler",
                     cluster.scheduler_address)
     assert mark.exists()
     assert done.exit_code == 0, done.output

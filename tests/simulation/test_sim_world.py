@@ -4,7 +4,7 @@ import pytest
 
 from host_sim import engine, scenario
 from host_sim.world.world import World
-from lvs.journal import RamJournal
+from lvs.ram_journal import RamJournal
 from tests.simulation.sim_worlds import advance, plan_of, run, world_of
 
 EVERYTHING = {
