@@ -253,11 +253,13 @@ class Referee:
         drift, self._drift = self._drift, [0] * len(self._slots)
         issued = self.given - int(node.ledger.outstanding())
         gain = 0
+        # A node that was alone may take back what it said itself, to say it anew.
+        taken_back = max(0, self._issued - issued)
         for k, (r, s) in enumerate(self._slots):
             v = int(r.shard.value(s))
             if not (0 <= v <= MAX_RAW and 0 <= r.shard.settled[s] <= MAX_RAW):
                 raise Broken("a value of %d raw, settled %d" % (v, r.shard.settled[s]))
-            if v < min(MAX_RAW, self._value[k] + drift[k]):
+            if v < min(MAX_RAW, self._value[k] + drift[k]) - taken_back:
                 raise Broken("a value fell by %d raw beyond the drift" % (
                     self._value[k] + drift[k] - v))
             gain += v - self._value[k] - drift[k]
