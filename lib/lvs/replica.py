@@ -141,6 +141,7 @@ class Replica:
         """Full confidence at once: for a state that is known to be the mesh's."""
         self.confidence = FULL
         self.established = True
+        self.grace = 0  # there is something to defend: rows need a budget from now on
         self.shard.seal()
         self.guard.new_epoch()
 

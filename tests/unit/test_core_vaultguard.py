@@ -161,3 +161,12 @@ def test_rows_of_folded_sessions_are_refused_and_counted():
     Voice(node, 5, 5).sdm(relayed=[(old, 77, 0, 100)])
     Voice(node, 5, 5, start=old - 3).sdm(own=[(0, 100)])
     assert node.status()["expired"] == 2 and cell.values(node) == [0]
+
+
+def test_who_is_established_credits_nothing_without_a_budget():
+    """G3 from the first cycle on: the grace of a newcomer ends when there is something to defend."""
+    cell = Cell(1, route_budget=1000)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    Voice(node, 66, 5).sdm(relayed=[(node.clock.epoch(), 77, 0, 1 << 20)])
+    assert cell.values(node)[0] <= 100000 + 1000
