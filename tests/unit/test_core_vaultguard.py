@@ -164,7 +164,7 @@ def test_rows_of_folded_sessions_are_refused_and_counted():
 
 
 def test_who_is_established_credits_nothing_without_a_budget():
-    """G3 from the first cycle on: the grace of a newcomer ends when there is something to defend."""
+    """G3 from the first cycle on: a newcomer's grace ends when there is something to defend."""
     cell = Cell(1, route_budget=1000)
     cell.prime(100000)
     node = cell.nodes[1]
