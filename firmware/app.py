@@ -9,7 +9,7 @@ import crashlog
 import sources
 import watchdog
 from led import CODES, Led
-from lvs import ConfigError, Node
+from lvs import Config, ConfigError, Node
 
 OLDEST = (1, 26)  # MicroPython before it lets the RP2 receive one datagram at a time
 JOURNAL = "/journal"
@@ -90,12 +90,10 @@ async def run_led(led, wifi, running, check_in):
 
 def make_transport(config, board):
     """UDP, or UDP and ESP-NOW; raises ConfigError if the board cannot do that."""
-    from lvs.config import Config
     from lvs.transport_layer import UdpTransport
     from lvs.world import clock
 
-    checked = Config(config)
-    udp = UdpTransport(checked.address, checked.broadcast, checked.port, clock)
+    udp = UdpTransport(config.address, config.broadcast, config.port, clock)
     if udp.error:  # it tries again by itself
         print("LVS:", udp.error)
     if not board.get("espnow"):
@@ -142,7 +140,8 @@ async def run(config, led):
                 break
             await asyncio.sleep_ms(100)
     found = sources.make_all(board.get("sources", []), config["channels"])
-    node = Node(config, make_transport(config, board), journal=make_journal(board))
+    checked = Config(config)
+    node = Node(checked, make_transport(checked, board), journal=make_journal(board))
     gc.collect()
     load = Load()
     start("node", run_node(node, load, dog.check_in), 5000)

@@ -84,22 +84,25 @@ async def _run(plan, interpreters, view):
 @click.option("--seed", default=1, show_default=True, help="Of workload, kills and losses.")
 @click.option("--channels", default=",".join(mesh_plan.DEFAULT_CHANNELS), show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), help="UDP port [a free one].")
+@click.option("--journal/--no-journal", default=True, show_default=True,
+              help="Whether killed nodes find a journal again.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True),
               help="Write the account as JSON; - is standard output.")
-def command(nodes, micropython, seconds, kill, loss, seed, channels, port, json_file):
+def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_file):
     """Run a mesh of real node processes on this machine.
 
     Every node has a loopback address of its own and speaks real UDP. Each contributes to the
     channels until 60 % of the time is over; half-way some are killed without warning and started
-    anew, empty. At the end all values of all nodes must be equal to the bit, and equal to
-    what was contributed less what the killed nodes had told nobody.
+    anew from their journals. At the end all values of all nodes must be equal to the bit, and
+    equal to what was contributed. With --no-journal the killed start empty, and what they had told
+    nobody is lost.
 
     Exit codes: 0 exact; 1 not exact; 2 it could not run; 130 interrupted.
     """
     console = Console(stderr=json_file == "-")
     try:
         plan = mesh_plan.make_plan(
-            nodes, micropython, seconds, kill, loss, seed, channels.split(","), port
+            nodes, micropython, seconds, kill, loss, seed, channels.split(","), port, journal
         )
     except mesh_plan.PlanError as error:
         raise click.UsageError(str(error)) from None

@@ -52,6 +52,7 @@ class Plan:
     seed: int
     channels: tuple
     port: int
+    journal: bool
     actions: tuple = field(repr=False)
 
     def address(self, node):
@@ -147,6 +148,7 @@ def make_plan(
     seed=1,
     channels=DEFAULT_CHANNELS,
     port=None,
+    journal=True,
 ):
     """The plan of a run; raises PlanError for options that do not fit.
 
@@ -172,5 +174,6 @@ def make_plan(
         seed=seed,
         channels=channels,
         port=port or free_port(),
+        journal=journal,
         actions=tuple(sorted(actions, key=lambda a: a.at)),
     )

@@ -43,6 +43,7 @@ class Instance:
         self.killed = False
         self.started = self.heard = 0.0
         self.last_contribution = None
+        self.not_durable = []  # why contributions were acknowledged that a kill could lose
         self.on_report = None
         self._clock = clock
         self._process = None
@@ -65,13 +66,17 @@ class Instance:
         """The process id, or None before the start."""
         return self._process.pid if self._process else None
 
-    async def start(self, interpreter, config, loss, seed, report_ms):
-        """Start the process and wait until it is ready; raises NodeError with its last words."""
+    async def start(self, interpreter, config, loss, seed, report_ms, journal=None):
+        """Start the process and wait until it is ready; raises NodeError with its last words.
+
+        journal: its folder, or None for a node that forgets when it is killed.
+        """
         self._process = await asyncio.create_subprocess_exec(
             interpreter,
             str(NODE_MAIN),
             str(config),
             *("--loss", str(loss), "--seed", str(seed), "--report-ms", str(report_ms)),
+            *(("--journal", str(journal)) if journal else ()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -122,6 +127,8 @@ class Instance:
             if channel and "error" not in said:
                 self.contributed[channel] = self.contributed.get(channel, 0) + raw
                 self.last_contribution = self._clock()
+                if "warning" in said:
+                    self.not_durable.append(said["warning"])
             elif "error" in said:
                 self._errors.append(said["error"])
             if future and not future.done():

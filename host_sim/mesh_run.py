@@ -74,6 +74,7 @@ class Mesh:
             plan.loss,
             plan.seed + node + lives * plan.nodes,  # another stream of losses in each life
             report_ms(plan.nodes),
+            Path(self._folder) / f"journal-{node}" if plan.journal else None,
         )
 
     async def _start_first(self, node):
@@ -152,26 +153,37 @@ class Mesh:
                 await asyncio.gather(watching, *self._work, return_exceptions=True)
                 await self._stop()
 
+    def _account_of_killed(self, instance, known):
+        """What a killed life contributed, and what of it is lost. With a journal, sessions and
+        what waited for one live on: then it is the account of all lives of that node."""
+        lives = [instance]
+        if self.plan.journal:
+            lives = [i for i in self.everyone() if i.node == instance.node]
+        channels = self.plan.channels
+        sessions = set().union(*(i.sessions for i in lives))
+        contributed = verdict.add_up([i.contributed for i in lives], channels)
+        return {
+            "node": instance.node,
+            "sessions": sorted(sessions),
+            **verdict.account_of_killed(contributed, sessions, known, channels),
+        }
+
     def _account(self, finals):
         plan = self.plan
         finals = [f for f in finals if f]
         values = [f[0] for f in finals]
         rows = [row for f in finals for row in f[2]]
         known = verdict.known_claims(rows)
-        killed = [
-            {
-                "node": i.node,
-                "sessions": sorted(i.sessions),
-                **verdict.account_of_killed(i.contributed, i.sessions, known, plan.channels),
-            }
-            for i in self.past
-        ]
+        killed = [self._account_of_killed(i, known) for i in self.past]
         contributed = self.contributed()
         lost = verdict.add_up([k["lost_raw"] for k in killed], plan.channels)
         expected = {name: contributed[name] - lost[name] for name in plan.channels}
         announced = set().union(*(i.sessions for i in self.everyone()))
         unknown = verdict.shared_sessions([f[2] for f in finals]) - announced
         reasons = verdict.reasons_against(values, expected, killed, unknown, self.failures)
+        if plan.journal:
+            reasons += verdict.lost_in_spite_of_journals(lost)
+            reasons += sorted({why for i in self.everyone() for why in i.not_durable})
         lives = [[] for _ in range(plan.nodes)]
         for i in self.everyone():
             if i.report:
@@ -192,6 +204,7 @@ class Mesh:
             "killed": killed,
             "bytes_per_node_per_min": verdict.traffic(lives),
             "convergence_ms": verdict.convergence_ms(self.histories, expected, last),
+            "journal": plan.journal,
             "loss": plan.loss,
             "seed": plan.seed,
             "port": plan.port,

@@ -46,6 +46,16 @@ def account_of_killed(contributed, sessions, known, channels):
     }
 
 
+def lost_in_spite_of_journals(lost):
+    """Reasons, a line per channel, for what was acknowledged as durable and is gone (raw)."""
+    return [
+        f"{name}: {raw} raw were acknowledged, killed nodes had them in their journals, and they"
+        " are lost"
+        for name, raw in lost.items()
+        if raw
+    ]
+
+
 def spread(values, channels):
     """Smallest and largest value (raw) by channel over all nodes; None where there is no node."""
     return {

@@ -2,8 +2,10 @@
 
 The one entry point for MicroPython on Linux and for CPython::
 
-    micropython host_sim/node_main.py CONFIG.json [--loss P] [--seed N] [--report-ms MS]
+    micropython host_sim/node_main.py CONFIG.json [--journal FOLDER] [--loss P] [--seed N] ...
     python3     host_sim/node_main.py CONFIG.json ...
+
+With a journal a contribution is acknowledged when no power cut can lose it any more.
 
 It reads one command a line from standard input and answers each with one line of JSON on
 standard output, in order (``help`` lists them). Lines that answer nothing start with another
@@ -24,7 +26,8 @@ import time
 _POLL_S = 0.04  # how often standard input is looked at
 _LINE_MAX = 512  # a longer command line is an error, so that no input grows the heap
 _USAGE = (
-    "usage: node_main.py CONFIG.json [--loss P] [--seed N] [--report-ms MS] [--human] [--no-input]"
+    "usage: node_main.py CONFIG.json [--journal FOLDER] [--loss P] [--seed N] [--report-ms MS]"
+    " [--human] [--no-input]"
 )
 _REPORTED = (
     "state",
@@ -69,13 +72,14 @@ def parse_arguments(argv):
     """The options of a command line as a dict; raises UsageError (argparse is not on boards)."""
     options = {
         "config": None,
+        "journal": None,
         "loss": 0.0,
         "seed": 0,
         "report_ms": 0,
         "human": False,
         "input": True,
     }
-    numbers = {"--loss": float, "--seed": int, "--report-ms": int}
+    numbers = {"--loss": float, "--seed": int, "--report-ms": int, "--journal": str}
     i = 0
     while i < len(argv):
         word = argv[i]
@@ -120,6 +124,21 @@ def report(node, channels):
     return short
 
 
+def _contribute(node, channel, amount):
+    """Contribute, durably if the node has a journal; returns a warning, or ""."""
+    journal = getattr(node, "journal", None)
+    if not journal or not journal.durable:
+        node.contribute(channel, amount)
+        return ""
+    from lvs import NotDurable
+
+    try:
+        node.contribute(channel, amount, durable=True)
+    except NotDurable as error:  # it counts all the same
+        return str(error)
+    return ""
+
+
 def answer(node, channels, line):
     """Carry out one command line; returns the answer as a dict, ``{"error": ...}`` included.
 
@@ -133,8 +152,9 @@ def answer(node, channels, line):
         if name == "contribute" and len(words) >= 3:
             # The channel is what stands between the command and the amount.
             channel = " ".join(words[1:-1])
-            node.contribute(channel, words[-1])
-            return {"answer": name, "channel": channel, "amount": words[-1]}
+            warning = _contribute(node, channel, words[-1])
+            reply = {"answer": name, "channel": channel, "amount": words[-1]}
+            return dict(reply, warning=warning) if warning else reply
         if name == "value" and len(words) >= 2:
             channel = " ".join(words[1:])
             raw = node.value(channel, raw=True)
@@ -221,7 +241,8 @@ def as_text(reply):
         return reply["error"]
     kind = reply.get("answer")
     if kind == "contribute":
-        return f"{reply['amount']} VU to {reply['channel']}"
+        text = f"{reply['amount']} VU to {reply['channel']}"
+        return f"{text}; {reply['warning']}" if "warning" in reply else text
     if kind == "value":
         return f"{reply['value']} VU (raw {reply['raw']})"
     if kind == "values":
@@ -332,7 +353,12 @@ def build(options, say):
 
         transport = Lossy(transport, options["loss"], options["seed"])
     transport = Announcing(transport, say)
-    transport.node = Node(config, transport)
+    journal = None
+    if options["journal"]:
+        from lvs.journal import Journal
+
+        journal = Journal(options["journal"])
+    transport.node = Node(config, transport, journal=journal)
     return transport.node, config.channels
 
 
@@ -363,6 +389,8 @@ def _main(argv):
     if options["human"]:
         names = ", ".join(channels)
         print(f"node of mesh {status['mesh']}, channels {names}; help lists the commands")
+        for warning in status["warnings"]:
+            print(warning)
     try:
         asyncio.run(Session(node, channels, options, say).run())
     except OSError as error:

@@ -31,6 +31,7 @@ class _Draft:
         most = most_nodes if prng.below(4) == 0 else min(most_nodes, 12)
         self.nodes = prng.randint(3, max(3, most))
         self.faulty = prng.randint(100, 500)  # cycles of the fault phase
+        self.calm = _CALM
         self.horizon = 32
         self.events = []
         self.data = {
@@ -113,11 +114,12 @@ def _work(draft):
 def _befall(draft):
     prng, has = draft.prng, draft.has
     if has["budget"] and not has["folding"]:
-        # Four times what one node contributes in an epoch: what others relay waits now and then,
-        # and is credited within the calm phase.
+        # Twice what one node contributes in an epoch: what others relay waits now and then, and is
+        # credited in the following epochs.
         work = draft.data["workload"]
         raw = float(work["amount"]) * 256 * work["contributions_per_minute"] * EPOCH / 60
-        draft.data["config"]["route_budget"] = max(2048, int(4 * raw))
+        draft.data["config"]["route_budget"] = max(512, int(2 * raw))
+        draft.calm += 8 * EPOCH
     if has["liars"] and draft.nodes >= 6:
         # Few, or the majority: even that may move an established mesh no faster than the budget.
         draft.data["start"] = {"value": prng.choice((50, 5000, 1000000)), "established": True}
@@ -142,7 +144,8 @@ def _befall(draft):
             begin, end = draft.span(120)
             draft.event(begin, "crash", sorted(victims))
             draft.event(end, "restart", sorted(victims))
-    if has["leave"] and len(there) > 3:
+    sparse = draft.data["topology"].get("kind") in ("geometric", "ring")
+    if has["leave"] and len(there) > 3 and not sparse:  # a sparse mesh may fall apart for ever
         draft.event(draft.span(10)[0], "leave", [there[-1]])
     _clocks(draft)
     if has["low_power"]:
@@ -176,7 +179,7 @@ def draw(seed, most_nodes=60):
     if data["topology"]:
         data["link"].pop("one_way", None)
     data["workload"]["until_cycle"] = draft.faulty
-    data["cycles"] = draft.faulty + _CALM
+    data["cycles"] = draft.faulty + draft.calm
     data["event"] = sorted(draft.events, key=lambda event: event["at_cycle"])
     return data
 

@@ -15,7 +15,8 @@ try:
 except ImportError:  # Python 3.10
     import tomli as tomllib
 
-from lvs.config import CYCLE_MS, NUMBERS, Config
+from lvs.config import CYCLE_MS, Config
+from lvs.config_check import NUMBERS
 from lvs.fixed import LvsError, parse_amount
 
 HERE = Path(__file__).resolve().parent

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from host_sim import engine, report, scenario
 from host_sim.world.liars import LiarError
-from lvs.config import NUMBERS
+from lvs.config_check import NUMBERS
 
 _ERRORS = Console(stderr=True)
 

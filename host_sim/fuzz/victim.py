@@ -58,14 +58,14 @@ def establish(node, value, peers):
 
     value: raw, settled in every channel; peers: (start, nonce, address) of trusted sessions.
     """
-    node.state = "ACTIVE"
+    node.life.state = "ACTIVE"
     for r in node.replicas:
         for s in range(r.shard.slots):
             r.shard.settle(s, value)
         r.go_live(node.clock.cycle)
         r.establish()
         r.grace = 0
-    node._heard_at = node.clock.cycle
+    node.heard_at = node.clock.cycle
     epoch = node.clock.epoch()
     for start, nonce, address in peers:
         key = node.transport.key(address)
@@ -294,7 +294,7 @@ class Referee:
 
     def _look_at_state(self):
         node = self.node
-        if node.recoveries or node.rejoins or node.state != "ACTIVE":
+        if node.life.recoveries or node.life.rejoins or node.state != "ACTIVE":
             raise Broken("an established node was brought to %s" % node.state)
         for r in node.replicas:
             s = r.shard

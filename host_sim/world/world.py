@@ -108,7 +108,7 @@ class World:
     def _prime(self, machine, start, prng):
         """Give a node the settled values of the plan's [start], as if it had always had them."""
         node = machine.node
-        node.state = "ACTIVE"
+        node.life.state = "ACTIVE"
         spread = start["spread"]
         for replica in node.replicas:
             for s in range(replica.shard.slots):

@@ -52,7 +52,7 @@ class Sender:
         """Some configured peers, in turn by chance: who may be beyond a broadcast's reach. Also
         those that were known before the last start, while there is no state."""
         peers = self.node.peer_addrs()
-        if self.node.remembered and self.node.flags() & WANT:
+        if self.node.remembered and self.node.life.flags() & WANT:
             peers = peers + self.node.remembered
         if len(peers) <= _CONFIGURED:
             return peers
@@ -116,7 +116,7 @@ class Sender:
         node = self.node
         if self._asking:
             return self._asking.pop(), WANT
-        flags = node.flags()
+        flags = node.life.flags()
         if flags & WANT:
             some = [r for r in node.replicas if not (r.live and r.synced)]
         else:
@@ -129,7 +129,7 @@ class Sender:
     def say_ep(self, now, index=None):
         """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
         node = self.node
-        flags = node.flags()
+        flags = node.life.flags()
         if index is None:
             index, flags = self._pick()
         r = node.replica(index)
@@ -155,11 +155,11 @@ class Sender:
         """Somebody asked for a shard."""
         node = self.node
         r = node.replica(f.shard)
-        if r is None or not r.live or node.flags() & WANT or not r.shard.intact():
+        if r is None or not r.live or node.life.flags() & WANT or not r.shard.intact():
             return
         reader = not f.held >> f.shard & 1
         if f.flags & DIRECT or reader:
-            n = self._encode(f.shard, node.flags() | (VALUE if reader else 0))
+            n = self._encode(f.shard, node.life.flags() | (VALUE if reader else 0))
             if node.governor.ready(n) and self._allowed(addr, n):
                 self._send(self._buf, n, addr)
         elif f.shard not in self._want:
@@ -200,7 +200,7 @@ class Sender:
     # --- rows ---------------------------------------------------------------------------------
 
     def _stretch(self):
-        return self.node.governor.stretch() * (4 if self.node._low else 1)
+        return self.node.governor.stretch() * (4 if self.node.life.low else 1)
 
     def _neighbours(self):
         return self.node.peers.n
@@ -310,7 +310,7 @@ class Sender:
         return self._writer
 
     def _weight(self, r):
-        return 0 if self.node.flags() & WANT else min(255, r.dc)
+        return 0 if self.node.life.flags() & WANT else min(255, r.dc)
 
     def _say_news(self, r, now):
         node = self.node

@@ -1,92 +1,16 @@
-"""One JSON file configures a node: what each key means, its unit, limits and reason.
+"""One JSON file configures a node. What its keys mean, and how they are checked: config_check."""
 
-Keys marked *mesh* are part of the mesh tag: every node of a mesh must use the same, and nodes that
-differ never mix. The others are a node's own affair.
-"""
+import sys
 
-import json
-
-from .fixed import LvsError, hash_text
-from .wire import SLOTS
+from .fixed import LvsError
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets and of folding
 CYCLE_MS = 1000
 CLOSING = 4  # epochs after the horizon in which late rows count ever less: nobody can split a mesh
-MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
-
-# key: (default, least, most); after it the unit and the reason (docs/protocol.md has more).
-NUMBERS = {
-    # raw; no correction and no contribution step reaches it (mesh). 4 VU a cycle: a pulse
-    # meter's pace
-    "max_allowed_shift": (1024, 16, 30000),
-    # raw credited per route and epoch (mesh). 1024 VU: what one honest node may add for ever
-    # without waiting
-    "route_budget": (262144, 256, 1 << 28),
-    # raw credited per shard and epoch (mesh). Sixteen routes' worth, whatever the number of
-    # routes
-    "shard_budget": (4194304, 256, 1 << 29),
-    # epochs that a session lasts (mesh). Longer: fewer rows; shorter: faster folding
-    "session_epochs": (48, 2, 100),
-    # epochs after a session's end until its rows are folded (mesh). A shorter partition loses
-    # nothing
-    "horizon_epochs": (32, 2, 100),
-    # --- a node's own ---
-    # UDP port
-    "port": (4785, 1, 65535),
-    # rows a shard can hold; 17 bytes each. About 1.7 x nodes x channels of a shard that each
-    # contributes to
-    "rows": (512, 16, 16384),
-    # sessions whose trust is remembered
-    "sessions": (64, 8, 1024),
-    # source addresses with quotas and a voice of their own
-    "routes": (128, 8, 255),
-    # shards that this node's memory allows it to hold
-    "held": (30, 1, 30),
-    # holders below which a shard is adopted by a node with room
-    "replicas": (3, 1, 16),
-    # 1000 bytes a minute, sent + received, headers included
-    "kb_per_min": (50, 5, 60000),
-    # times a row is heard before it is no longer passed on (Trickle's k)
-    "relays": (4, 1, 16),
-}
-_MESH_NUMBERS = (
-    "max_allowed_shift",
-    "route_budget",
-    "shard_budget",
-    "session_epochs",
-    "horizon_epochs",
-)
-_TEXTS = {"mesh": "lvs", "address": "0.0.0.0", "broadcast": "255.255.255.255"}  # noqa: S104
-_LISTS = ("channels", "peers")
 
 
 class ConfigError(LvsError):
     """A configuration that cannot be used; the text names key, value and what is allowed."""
-
-
-def _nearest(word, words):
-    """The word that shares most letter pairs with ``word``: a hint for a misspelt key."""
-    best = ""
-    most = 0
-    for w in words:
-        score = sum(1 for i in range(len(word) - 1) if word[i : i + 2] in w)
-        if score > most:
-            best, most = w, score
-    return best
-
-
-def _names(key, value, least):
-    if not isinstance(value, (list, tuple)) or len(value) < least:
-        raise ConfigError("%s: %r; must be a list of %d or more texts" % (key, value, least))
-    for i, name in enumerate(value):
-        if not isinstance(name, str) or not name or len(name) > 64 or name != name.strip():
-            raise ConfigError(
-                "%s[%d]: %r; must be a text of 1 to 64 characters without blanks around it"
-                % (key, i, name)
-            )
-        if name in value[:i]:
-            raise ConfigError("%s[%d]: '%s' is there twice; name each once" % (key, i, name))
-    return list(value)
 
 
 class Config:
@@ -113,51 +37,19 @@ class Config:
     kb_per_min: int
     relays: int
 
+    lifetime: int
+    tag: int
+    channels: list
+    peers: list
+    board: dict
+    data: dict
+
     def __init__(self, source):
-        data = source.data if isinstance(source, Config) else source
-        if isinstance(data, str):
-            data = _load(data)
-        if not isinstance(data, dict):
-            raise ConfigError("configuration: %r; must be a JSON object or its path" % (data,))
-        self.data = data
-        known = list(NUMBERS) + list(_TEXTS) + list(_LISTS) + ["board"]
-        for key in data:
-            if key not in known:
-                raise ConfigError(
-                    "%s: unknown key; did you mean '%s'?" % (key, _nearest(key, known) or "mesh")
-                )
-        self.channels = _names("channels", data.get("channels"), 1)
-        if len(self.channels) > MAX_CHANNELS:
-            raise ConfigError("channels: %d; at most %d" % (len(self.channels), MAX_CHANNELS))
-        self.peers = _names("peers", data.get("peers", []), 0)
-        for key, default in _TEXTS.items():
-            value = data.get(key, default)
-            if not isinstance(value, str) or not 0 < len(value) <= 64:
-                raise ConfigError("%s: %r; must be a text of 1 to 64 characters" % (key, value))
-            setattr(self, key, value)
-        for key, (default, least, most) in NUMBERS.items():
-            value = data.get(key, default)
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise ConfigError(
-                    "%s: %r; must be a whole number from %d to %d" % (key, value, least, most)
-                )
-            setattr(self, key, value)
-        # Epochs from a session's start until its rows are folded.
-        self.lifetime = self.session_epochs + self.horizon_epochs + CLOSING
-        self.board = data.get("board", {})
-        if not isinstance(self.board, dict):
-            raise ConfigError("board: %r; must be a JSON object" % (self.board,))
-        text = [self.mesh] + self.channels + [str(getattr(self, k)) for k in _MESH_NUMBERS]
-        self.tag = hash_text("\n".join(text)) or 1
+        from .config_check import check
 
-
-def _load(path):
-    try:
-        with open(path) as f:
-            return json.load(f)
-    except OSError as e:
-        raise ConfigError(
-            "%s: cannot be read (%s); 'lvs init' writes a configuration" % (path, e)
-        )
-    except ValueError as e:
-        raise ConfigError("%s: is not JSON (%s)" % (path, e))
+        try:
+            check(self, source.data if isinstance(source, Config) else source)
+        finally:
+            if sys.implementation.name == "micropython":  # it is needed once: give its memory back
+                del sys.modules["lvs.config_check"]
+                del sys.modules["lvs"].config_check  # pyright: ignore

@@ -5,6 +5,7 @@ something at once where that matters. docs/durability.md says what a power cut c
 writing costs the flash.
 """
 
+from .fixed import ticks_diff
 from .journal_files import Files
 from .journal_log import Log
 from .journal_restore import Restorer
@@ -19,7 +20,8 @@ from .journal_state import (
 )
 
 TAIL = 120  # bytes that a tail may have: littlefs keeps that with the directory
-_AGAIN = 64  # cycles until a journal that could not be written is tried again
+_AGAIN = 4  # cycles until a journal that could not be written is tried again; each time twice ...
+_SELDOM = 512  # ... as many, up to this
 _STILL = 64  # cycles after which the cycle alone is worth a record: an epoch
 _BYTES = 32768  # appended to a segment before the next checkpoint
 _SPARE = 1  # older segments that are kept, in case the newest is damaged
@@ -36,9 +38,9 @@ _MEND = {
 class Journal:
     """A journal in a folder.
 
-    path: the folder; it is made when needed. flush_s: cycles (about a second each) after which a
-    contribution is durable at the latest. checkpoint_s: cycles between checkpoints, which hold
-    what the node knows of others. files: an object like journal_files.Files in place of the
+    path: the folder; it is made when needed. flush_s: seconds after which a contribution is
+    durable at the latest. checkpoint_s: cycles (about a second each) between checkpoints, which
+    hold what the node knows of others. files: an object like journal_files.Files in place of the
     folder. Nothing here raises: ``error`` says why nothing can be kept at present, ``notice`` what
     was wrong with what was found.
     """
@@ -47,7 +49,9 @@ class Journal:
 
     def __init__(self, path, flush_s=10, checkpoint_s=1024, files=None):
         self.path = path
-        self.flush_s = flush_s
+        # A cycle, of two seconds at most, passes until a contribution is noticed here, and another
+        # one may pass until the time for it is found to be over.
+        self._wait = max(0, flush_s - 4) * 1000
         self.checkpoint_s = checkpoint_s
         self.log = Log(files or Files(path))
         self.error = self.notice = ""
@@ -57,8 +61,9 @@ class Journal:
     def _forget(self):
         self._now = 0  # calls of note
         self._again = 0  # when to try again
+        self._pause = _AGAIN
         self._version = self._shape = 0  # of the ledger, as it was last written
-        self._dirty = None  # since when the ledger is not as written
+        self._dirty = None  # ticks when the ledger was found not to be as written
         self._written = 0  # when anything was last written
         self._settled_at = 0  # when the settled vectors were last written
         self._changes = {}  # of each shard's settled vector, as last written
@@ -181,7 +186,8 @@ class Journal:
             what,
             mend,
         )
-        self._again = self._now + _AGAIN
+        self._again = self._now + self._pause
+        self._pause = min(2 * self._pause, _SELDOM)
         self._steps = None
         log = self.log
         log.drop()
@@ -197,12 +203,11 @@ class Journal:
     def _step(self, node):
         log = self.log
         ledger = node.ledger
-        if ledger.version != self._version:
-            if self._dirty is None:
-                self._dirty = self._now
-        else:
+        if ledger.version == self._version:
             self._dirty = None
-        if self._dirty is not None and self._now - self._dirty >= self.flush_s:
+        elif self._dirty is None:
+            self._dirty = node.now()
+        if self._dirty is not None and ticks_diff(node.now(), self._dirty) >= self._wait:
             self._write_ledger(node, 0)
         elif self._steps is not None:
             self._go_on(node)
@@ -232,6 +237,7 @@ class Journal:
 
     def _wrote(self):
         self.error = ""
+        self._pause = _AGAIN
         self._written = self._now
 
     # --- records ------------------------------------------------------------------------------
@@ -307,7 +313,7 @@ class Journal:
         log.tidy()
         self._steps = []
         self._changes = {}
-        log.begin()
+        log.begin(node.noise.nonce() & 0xFFFF)
         put_check(log, node)
         put_ledger(log, node, 0, True)
         log.write()

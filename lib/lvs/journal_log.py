@@ -5,15 +5,15 @@ appended to. A newer segment replaces it once its own checkpoint was read back. 
 small files rewritten in turn: the newest state of what changes most, at a fraction of the wear of
 appending (file systems for flash keep small files with the directory).
 
-A record: kind (1 byte), length of the payload (3), number of the segment (2), index in the segment
+A record: kind (1 byte), length of the payload (3), mark of the segment (2), index in the segment
 (2), payload, CRC-16. Torn and damaged records fail the CRC, left-overs of older files have another
-number or index. docs/durability.md has the payloads.
+mark, a random number, or an index that was there already. docs/durability.md has the payloads.
 """
 
 from .fixed import serial_diff
-from .wire import crc16, get16, put16
+from .wire import crc16, get16, get30, put16
 
-CHECK = 0xC1  # a checkpoint begins: format, mesh tag, channels, cycle
+CHECK = 0xC1  # a checkpoint begins: format, mesh tag, channels, cycle, number of the segment
 LEDGER = 0xC2  # all of the ledger
 LATEST = 0xC3  # of the ledger what changes with a contribution
 SETTLED = 0xC4  # a shard's settled vector and standing
@@ -47,14 +47,14 @@ def _number(name):
 class Reader:
     """Goes through a file record by record, over whatever is damaged.
 
-    number: the segment's, None: any. After ``next``: kind, index, number (its low 16 bits); the
-    payload is ``buf[at:end]``. ``damaged`` counts the places between sound records that are none;
-    ``torn`` is True when the file ends in one.
+    After ``next``: kind, index; the payload is ``buf[at:end]``. ``mark`` is that of the first
+    record, and all others need the same. ``damaged`` counts the places between sound records that
+    are none; ``torn`` is True when the file ends in one. tail: the file is one.
     """
 
-    def __init__(self, files, name, number=None):
-        self._any = number is None
-        self.number = 0 if number is None else number & 0xFFFF
+    def __init__(self, files, name, tail=False):
+        self._tail = tail
+        self.mark = None
         self._left = files.size(name)
         self._file = files.open(name)
         self.buf = bytearray(_BUFFER)
@@ -93,7 +93,10 @@ class Reader:
             return False
         b = self.buf
         i = self._pos
-        if not CHECK <= b[i] <= END or not (self._any or get16(b, i + 4) == self.number):
+        if not CHECK <= b[i] <= END or (b[i] == LATEST) != self._tail:
+            return False
+        mark = get16(b, i + 4)
+        if self.mark is not None and mark != self.mark:
             return False
         size = b[i + 1] | b[i + 2] << 8 | b[i + 3] << 16
         index = get16(b, i + 6)
@@ -106,7 +109,7 @@ class Reader:
             return False
         self.kind = b[i]
         self.index = index
-        self.number = get16(b, i + 4)
+        self.mark = mark
         self.at = i + HEAD
         self.end = end
         return True
@@ -140,7 +143,7 @@ class Log:
 
     def __init__(self, files):
         self.files = files
-        self.number = self.size = self.count = 0
+        self.number = self.mark = self.size = self.count = 0
         self.turn = 0  # of the newest tail
         self._tail = None  # a reader at it
         self.clean = False
@@ -151,7 +154,7 @@ class Log:
         self.buf = bytearray(_BUFFER)
         self._at = 0  # where the record under construction begins
         self._new = None  # the file of the checkpoint being written
-        self._new_number = self._new_count = self._new_size = 0
+        self._new_number = self._new_mark = self._new_count = self._new_size = 0
         self._check = None  # reads the new segment back
 
     # --- reading ------------------------------------------------------------------------------
@@ -162,49 +165,54 @@ class Log:
         return sorted([n for n in numbers if n > 0], reverse=True)
 
     def _complete(self, number):
-        """Has a segment a whole, undamaged checkpoint?"""
-        reader = Reader(self.files, segment_name(number), number)
+        """Mark of a segment with a whole, undamaged checkpoint, or None."""
+        reader = Reader(self.files, segment_name(number))
         try:
             if not reader.next() or reader.kind != CHECK:
-                return False
+                return None
+            if get30(reader.buf, reader.end - 4) != number:
+                return None  # blocks of an older file
             while reader.next() and not reader.damaged:
                 if reader.kind == END:
-                    return True
+                    return reader.mark
         finally:
             reader.close()
-        return False
+        return None
 
     def find(self):
         """Choose the segment to restore from, the newest that is complete; returns its number.
 
-        Incomplete ones are what a power cut leaves, unless a tail says that one was in use.
+        Incomplete ones are what a power cut leaves, unless the tails show that one was in use.
         """
         self._new = self._check = self.highest = None
         self._at = self.number = self.damaged = 0
         self.fallback = self.clean = False
-        self._tail = self._newest_tail()
-        in_use = self._tail.number if self._tail else -1
+        self._tail = tail = self._newest_tail()
         numbers = self.segments()
         self.highest = numbers[0] if numbers else 0
+        known = False  # is the tail's segment among those that are complete?
         for n in numbers:
             try:
-                if self._complete(n):
-                    self.number = n
-                    break
+                mark = self._complete(n)
             except OSError:
-                pass  # as good as not there
-            if n & 0xFFFF == in_use:
-                self.damaged += 1
-                self.fallback = True
+                mark = None  # as good as not there
+            if mark is not None:
+                known = known or tail is not None and tail.mark == mark
+                if not self.number:
+                    self.number = n
+                    self.mark = mark
+        if tail and not known:
+            self.damaged = 1
+            self.fallback = True
         return self.number
 
     def replay(self, take):
         """Hand every sound record of the chosen segment, and the newest tail in its place, to
         ``take(kind, buffer, at, end)``."""
         tail = self._tail
-        if tail and tail.number != self.number & 0xFFFF:
+        if tail and tail.mark != self.mark:
             tail = None
-        reader = Reader(self.files, segment_name(self.number), self.number)
+        reader = Reader(self.files, segment_name(self.number))
         self.count = 0
         try:
             while reader.next():
@@ -227,7 +235,7 @@ class Log:
         self.turn = 0
         for name in _TAILS:
             try:
-                reader = Reader(self.files, name)
+                reader = Reader(self.files, name, True)
             except OSError:
                 continue
             try:
@@ -235,7 +243,7 @@ class Log:
             except OSError:
                 found = False
             reader.close()
-            if found and reader.kind == LATEST:
+            if found:
                 turn = get16(reader.buf, reader.at)
                 if best is None or serial_diff(turn, self.turn) > 0:
                     best = reader
@@ -261,15 +269,15 @@ class Log:
         """Seal the record whose payload ends at ``end``; what follows writes it. new: it belongs
         to the segment that is being written."""
         if kind == LATEST:
-            self.seal(kind, end, self.number, self.count)
+            self.seal(kind, end, self.mark, self.count)
         elif new:
-            self.seal(kind, end, self._new_number, self._new_count)
+            self.seal(kind, end, self._new_mark, self._new_count)
             self._new_count += 1
         else:
-            self.seal(kind, end, self.number, self.count)
+            self.seal(kind, end, self.mark, self.count)
             self.count += 1
 
-    def seal(self, kind, end, number, index):
+    def seal(self, kind, end, mark, index):
         """Complete the record that begins where ``open`` said."""
         b = self.buf
         i = self._at
@@ -278,7 +286,7 @@ class Log:
         b[i + 1] = size & 0xFF
         b[i + 2] = size >> 8 & 0xFF
         b[i + 3] = size >> 16
-        put16(b, i + 4, number & 0xFFFF)
+        put16(b, i + 4, mark)
         put16(b, i + 6, index)
         put16(b, end, crc16(memoryview(b)[i:end], end - i))
         self._at = end + _CRC
@@ -314,12 +322,14 @@ class Log:
 
     # --- checkpoints --------------------------------------------------------------------------
 
-    def begin(self):
-        """Begin a segment for records sealed as ``new``, until ``finish`` or ``abandon``."""
+    def begin(self, mark):
+        """Begin a segment for records sealed as ``new``, until ``finish`` or ``abandon``. mark: 16
+        random bits."""
         if self.highest is None:
             self.highest = max(self.segments() or [0])
         self.highest += 1
         self._new_number = self.highest
+        self._new_mark = mark if mark != self.mark else mark ^ 1
         self._new_count = self._new_size = 0
         self._new = self.files.create(segment_name(self.highest))
 
@@ -350,10 +360,11 @@ class Log:
         self._new = None
         self.files.finish(new)
         self.number = self._new_number
+        self.mark = self._new_mark
         self.count = self._new_count
         self.size = self._new_size
         self.clean = True
-        self._check = Reader(self.files, segment_name(self.number), self.number)
+        self._check = Reader(self.files, segment_name(self.number))
 
     def verify(self):
         """Read a record of the new segment back. Returns None as long as there are more, then

@@ -163,7 +163,7 @@ class Restorer:
         """Enter my own rows, then fold what is due by now."""
         node = self._node
         r.shard.epoch = node.clock.epoch()
-        node._enter(r)
+        node.enter(r)
         r.shard.advance(node.clock.epoch())
         r.gossip.forget()
 

@@ -27,7 +27,8 @@ def put_check(log, node):
     put30(b, i + 1, node.config.tag)
     put16(b, i + 5, len(node.config.channels))
     put30(b, i + 7, node.clock.cycle)
-    log.close(log_.CHECK, i + 11, True)
+    put30(b, i + 11, log.highest)  # or a new file whose blocks were an old one's would be believed
+    log.close(log_.CHECK, i + 15, True)
 
 
 def put_end(log):

@@ -27,7 +27,8 @@ class Session:
         self.total = zeros("i", channels)
         self.known = zeros("i", channels)
         self.limit = zeros("i", channels)  # totals go no further before the journal is written
-        self.alone = False  # begun while nobody was heard, and nobody was heard since
+        self.parted = False  # begun while nobody was heard ...
+        self.alone = False  # ... and nobody was heard since
         self.restored = False  # from before the last start
         self.astray = False  # begun by a clock that was never the mesh's
         for c in range(channels):

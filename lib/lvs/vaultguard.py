@@ -44,6 +44,11 @@ class ShardGuard:
         self.used[slot] += q
         return -q if step < 0 else q
 
+    def lowered(self):
+        """My own rows were withdrawn, to be told anew: that is no fall."""
+        for s in range(self.shard.slots):
+            self.floor[s] = min(self.floor[s], self.shard.value(s))
+
     def fallen(self):
         """True when a value has fallen by an eighth since the epoch began."""
         shard = self.shard

@@ -128,9 +128,9 @@ def test_the_load_is_measured(app, bench):
 def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):
     import sys
 
-    from lvs import ConfigError
+    from lvs import Config, ConfigError
 
     app.test_config["board"]["espnow"] = True
     monkeypatch.setitem(sys.modules, "espnow", None)
     with pytest.raises(ConfigError, match="this board has no ESP-NOW"):
-        app.make_transport(app.test_config, app.test_config["board"])
+        app.make_transport(Config(app.test_config), app.test_config["board"])

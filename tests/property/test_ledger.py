@@ -95,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert s is self.ledger.session or s.start > self.epoch - 5
                 continue
             for c in range(CHANNELS):
-                if jumped and (s.alone or s.astray):
+                if jumped and s.astray:
                     continue  # nobody ever took it: it waits again
                 self.folded[c] += s.total[c]
                 exile[c] += s.total[c] - s.known[c] if alone else 0

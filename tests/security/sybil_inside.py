@@ -68,7 +68,7 @@ class Flood:
 
     def prime(self):
         node = self.node
-        node.state = "ACTIVE"
+        node.life.state = "ACTIVE"
         self.replica.shard.settle(0, VALUE)
         self.replica.go_live(node.clock.cycle)
         self.replica.establish()

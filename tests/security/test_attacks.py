@@ -254,7 +254,7 @@ def test_three_frames_do_not_crash_a_newcomer_nor_keep_it_out():
         for i in range(3):
             Voice(node, LIAR, LIAR + i).ep(cycle=node.clock.cycle + 100)
         cell.run(10)
-    assert node.rejoins <= 1
+    assert node.life.rejoins <= 1
     assert node.state == "ACTIVE"
     cell.contribute(4, 256)
     cell.settle(90)

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from host_sim.fuzz.victim import VALUE, Victim
-from lvs import drift_core, mesh_clock, node_runtime, state_shard, vaultguard
+from lvs import drift_core, mesh_clock, node_runtime, reception, state_shard, vaultguard
 from lvs.fixed import MAX_RAW
 from lvs.peers import Peers
 from lvs.routes import FRAMES_PER_EPOCH, Routes
@@ -279,7 +279,7 @@ def sessions_of_any_address():
         if peer >= 0:
             node.peers.key[peer] = key
 
-    return before(node_runtime.Node, "_hear_ep", moved)
+    return before(reception, "_hear_ep", moved)
 
 
 MUTANTS = [

@@ -12,7 +12,7 @@ def picture(cell):
         (cell.values(node), list(node.rows()),
          [list(r.shard.settled) for r in node.replicas],
          [(r.confidence, r.established, r.verdict) for r in node.replicas],
-         node.state, node.clock.cycle, node.recoveries, node.rejoins,
+         node.state, node.clock.cycle, node.life.recoveries, node.life.rejoins,
          node.ledger.session.nonce)
         for node in cell.nodes.values()
     ]

@@ -130,7 +130,7 @@ def test_the_referee_sees_what_it_is_for():
     tampered(settle(1 << 30))
     tampered(lambda v: setattr(v.node.clock, "cycle", v.node.clock.cycle + 100))
     tampered(lambda v: setattr(v.node.clock, "cycle", v.node.clock.cycle - 1))
-    tampered(lambda v: v.node.recover("test"))
+    tampered(lambda v: v.node.life.recover("test"))
     tampered(lambda v: v.node.dropped.update({str(i): i for i in range(9000)}))
     def invented(victim):
         victim.referee.heard[1] = 1

@@ -82,9 +82,10 @@ def test_twelve_converge_through_loss_and_kills(tmp_path):
     assert account["micropython_nodes"] == 8
     assert account["restarted"] == 3
     assert account["loss"] == 0.3
-    # The three were killed with a contribution that they had told nobody: it is counted as lost.
-    assert sum(account["lost_raw"].values()) > 0
-    assert all(lost >= 0 for lost in account["lost_raw"].values())
+    # The three were killed with a contribution that they had told nobody: the journal has it.
+    assert len(account["killed"]) == 3
+    assert all(sum(k["contributed_raw"].values()) > 0 for k in account["killed"])
+    assert not any(account["lost_raw"].values())
     assert 0 < account["bytes_per_node_per_min"]["mean"]
     assert account["bytes_per_node_per_min"]["p99"] <= 50_000
 
@@ -94,7 +95,8 @@ def test_small_meshes(tmp_path):
     options = {
         "one": ("--nodes", "1", "--seconds", "24"),
         "two": ("--nodes", "2", "--micropython", "1", "--seconds", "30"),
-        "three": ("--nodes", "3", "--micropython", "2", "--kill", "2", "--seconds", "40"),
+        "three": ("--nodes", "3", "--micropython", "2", "--kill", "2", "--seconds", "40",
+                  "--no-journal"),
     }
     for name in options:
         (tmp_path / name).mkdir()
@@ -106,6 +108,9 @@ def test_small_meshes(tmp_path):
     assert [a["micropython_nodes"] for a in accounts.values()] == [1, 1, 2]
     assert [a["restarted"] for a in accounts.values()] == [0, 0, 2]
     assert len(accounts["three"]["killed"]) == 2
+    # Without a journal what they had told nobody is lost, and counted.
+    assert sum(accounts["three"]["lost_raw"].values()) > 0
+    assert all(lost >= 0 for lost in accounts["three"]["lost_raw"].values())
     assert len({a["port"] for a in accounts.values()}) == 3
 
 

@@ -7,12 +7,21 @@ The unbroken core passes the same seeds in test_sim_swarm.
 import pytest
 
 from host_sim import random_world, swarm
-from lvs import drift_core, entropy_engine, ledger, mesh_clock, replica, state_shard, vaultguard
+from lvs import (
+    drift_core,
+    entropy_engine,
+    ledger,
+    mesh_clock,
+    replica,
+    routes,
+    state_shard,
+    vaultguard,
+)
 from lvs.fixed import add
 
 SEEDS = 200
 MOST_NODES = 8
-RARE = 44  # a seed that catches those which need a rare world; it is tried first, to save time
+RARE = (19, 70)  # worlds that catch what needs a rare one; they are tried first, to save time
 
 
 def no_dedupe(patch):
@@ -104,8 +113,8 @@ def no_clamp(patch):
     patch.setattr(drift_core, "correction", correction)
 
 
-def settled_below_zero(patch):
-    """Settled values are not clamped, and steps overshoot."""
+def steps_overshoot(patch):
+    """A step down goes three times as far as it was allowed to, and below zero."""
 
     def apply_step(settled, slot, step):
         settled[slot] += 3 * step if step < 0 else step
@@ -125,9 +134,9 @@ def ticks_compared_with_less(patch):
         patch.setattr(module, "ticks_diff", lambda a, b: a - b)
 
 
-def a_waiting_credit_is_forgotten(patch):
-    """What exceeded a budget is never credited."""
-    patch.setattr(vaultguard, "credit_waiting", lambda *args: None)
+def budgets_are_never_renewed(patch):
+    """A new epoch gives routes no new credit."""
+    patch.setattr(routes.Routes, "new_epoch", lambda self: None)
 
 
 def a_large_contribution_is_cut(patch):
@@ -144,7 +153,7 @@ def a_large_contribution_is_cut(patch):
 
 def no_anti_entropy(patch):
     """Digests that differ are not answered."""
-    patch.setattr(replica.Replica, "lacking", lambda self, frame: 0)
+    patch.setattr(replica.Replica, "lacking", lambda self, *rest: 0)
 
 
 def a_session_keeps_the_old_total(patch):
@@ -162,15 +171,15 @@ def a_session_keeps_the_old_total(patch):
 
 
 MUTANTS = [no_dedupe, differences_instead_of_totals, newest_instead_of_largest, fold_twice,
-           fold_forgets, folded_while_contributed, no_clamp, settled_below_zero, no_budget,
-           ticks_compared_with_less, a_waiting_credit_is_forgotten, a_large_contribution_is_cut,
+           fold_forgets, folded_while_contributed, no_clamp, steps_overshoot, no_budget,
+           ticks_compared_with_less, budgets_are_never_renewed, a_large_contribution_is_cut,
            no_anti_entropy, a_session_keeps_the_old_total]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_the_swarm_finds(mutant, monkeypatch):
     mutant(monkeypatch)
-    for seed in (RARE, *range(1, SEEDS + 1)):
+    for seed in (*RARE, *range(1, SEEDS + 1)):
         wrong, _ = swarm.judge(random_world.draw(seed, MOST_NODES))
         if wrong:
             return

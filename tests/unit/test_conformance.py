@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lvs import config, wire
+from lvs import config_check, wire
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEXT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def number(cell):
 def test_every_parameter_is_in_the_table_as_it_is():
     table = {row[0].strip("`"): tuple(map(int, row[1:4])) for row in rows(section(12), 6)
              if number(row[1]) is not None}
-    assert table == dict(config.NUMBERS)
+    assert table == dict(config_check.NUMBERS)
 
 
 def test_every_parameter_has_unit_and_reason():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lvs import Config, ConfigError
-from lvs.config import MAX_CHANNELS, NUMBERS
+from lvs.config_check import MAX_CHANNELS, NUMBERS
 from tests import reference as ref
 
 GOOD = {"channels": ["water", "power"]}

@@ -49,7 +49,7 @@ def test_a_recovering_node_says_so_in_its_weight(cell, node):
     Voice(node, 6, 60).ep([9])
     cell.run(2)
     assert node.replicas[0].dc > 0
-    node.recover("test")
+    node.life.recover("test")
     node.transport.sent.clear()
     Voice(node, 5, 50).sdm(relayed=[(node.clock.epoch(), 77, 0, 7)])
     cell.run(4)

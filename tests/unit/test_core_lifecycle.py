@@ -195,7 +195,7 @@ def test_recovery_adopts_what_peers_hold():
     cell.prime(100000)
     node = cell.nodes[1]
     node.replicas[0].shard.settled[0] = 7
-    node.recover("test")
+    node.life.recover("test")
     assert node.state == "RECOVERING"
     at = len(said(node, wire.EP))
     cell.run(20, lambda: node.state == "ACTIVE")
@@ -223,7 +223,7 @@ def test_recovery_without_peers_keeps_what_there_is():
     cell.active()
     cell.contribute(1, 200)
     node = cell.nodes[1]
-    node.recover("test")
+    node.life.recover("test")
     cell.run(12)
     assert node.state == "ACTIVE" and cell.values(node) == [200]
 
@@ -232,7 +232,7 @@ def test_contributions_wait_while_recovering():
     cell = Cell(1)
     cell.active()
     node = cell.nodes[1]
-    node.recover("test")
+    node.life.recover("test")
     cell.contribute(1, 200)
     assert node.status()["pending_raw"] == 200 and cell.values(node) == [0]
     cell.settle()
@@ -274,7 +274,7 @@ def test_news_of_an_ending_session_is_not_lost():
     cell.active()
     node = cell.nodes[1]
     cell.contribute(1, 77)
-    node._rotate()
+    node.rotate()
     assert cell.settle() <= 5
 
 

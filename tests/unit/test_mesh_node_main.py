@@ -45,6 +45,7 @@ def ask(node, line):
 def test_arguments_and_their_defaults():
     assert parse_arguments(["c.json"]) == {
         "config": "c.json",
+        "journal": None,
         "loss": 0.0,
         "seed": 0,
         "report_ms": 0,

@@ -1,0 +1,87 @@
+"""Status: what there is to know about a node, for people and programs."""
+
+from .voices import DIVERGED
+
+
+def session_name(start, nonce):
+    """A session as text: start epoch and nonce in hex."""
+    return "%04x-%08x" % (start, nonce)
+
+
+def rows(node):
+    """Iterator of (session, channel, claimed raw, credited raw) over the rows held here."""
+    for r in node.replicas:
+        s = r.shard
+        for k in range(s.count):
+            p = s.position(k)
+            yield (
+                session_name(s.start[p], s.nonce[p]),
+                node.config.channels[r.first_channel() + s.slot[p]],
+                s.claimed[p],
+                s.credited[p],
+            )
+
+
+def status(node):
+    """What there is to know about this node, as a dict for people and programs."""
+    reps = node.replicas
+    trusted, trust = node.peers.trust()
+    return {
+        "state": node.life.state,
+        "mesh": node.config.mesh,
+        "tag": "%08x" % node.config.tag,
+        "session": session_name(node.ledger.session.start, node.ledger.session.nonce),
+        "cycle": node.clock.cycle,
+        "epoch": node.epoch,
+        "horizon": max([r.shard.horizon for r in reps] or [0]),
+        "peers": node.peers.recent(node.clock.cycle, 256),
+        "trusted": trusted,
+        "trust_mean": trust,
+        "confidence": min([r.confidence for r in reps] or [0]),
+        "established": all([r.established for r in reps]),
+        "diverged": any([r.verdict == DIVERGED for r in reps]),
+        "pending_raw": node.ledger.outstanding(),
+        "rows": sum([r.shard.count for r in reps]),
+        "rows_max": node.config.rows * len(node.replicas),
+        "refused": sum([r.refused for r in reps]),
+        "expired": sum([r.expired for r in reps]),
+        "max_step": max([r.max_step for r in reps] or [0]),
+        "dropped": dict(node.dropped),
+        "sent": node.sender.sent,
+        "received": node.received,
+        "sent_bytes": node.sender.sent_bytes,
+        "received_bytes": node.received_bytes,
+        "recoveries": node.life.recoveries,
+        "rejoins": node.life.rejoins,
+        "held": [r.index for r in reps],
+        "warnings": _warnings(node),
+    }
+
+
+def _warnings(node):
+    out = []
+    for text in (
+        getattr(node.transport, "error", ""),
+        node.peer_error,
+        node.journal.error,
+        node.journal.notice,
+        node.life.doubts,
+    ):
+        if text:
+            out.append(text)
+    if node.dropped.get("tag"):
+        out.append(
+            "mesh: %d frames of another mesh, channel list or mesh parameter were heard and "
+            "ignored; nodes that belong together need the same" % node.dropped["tag"]
+        )
+    for r in node.replicas:
+        if r.refused:
+            out.append(
+                "rows: shard %d had no room for a row %d times; raise 'rows'"
+                % (r.index, r.refused)
+            )
+        if r.orphan:
+            out.append("shard %d: no node held it; what it had is lost" % r.index)
+        if r.verdict == DIVERGED:
+            out.append("shard %d: most peers hold other values; drifting there" % r.index)
+    return out

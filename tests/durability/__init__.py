@@ -1,0 +1,1 @@
+"""Power cuts, wear and damage: the journal on the file system that boards use."""

@@ -1,0 +1,110 @@
+"""Journals that are broken on purpose: what the campaign has to catch.
+
+Each mutant is a function that breaks something through pytest's ``monkeypatch``.
+"""
+
+from lvs import journal, journal_log, journal_restore, ledger
+from lvs.fixed import MAX_RAW
+
+
+def acknowledge_before_write(patch):
+    """A contribution is called durable before it is written."""
+    patch.setattr(journal.Journal, "flush", lambda self, node: True)
+
+
+def no_checksum(patch):
+    """Records are believed whatever has become of them."""
+    patch.setattr(journal_log, "crc16", lambda data, n: 0)
+
+
+def no_order_of_tails(patch):
+    """Of the two tails the first that can be read is taken, not the newest."""
+    patch.setattr(journal_log, "serial_diff", lambda a, b: -1)
+
+
+def no_sequence(patch):
+    """Records are believed whatever segment they belong to, and in whatever order they come."""
+    sound = journal_log.Reader._sound
+
+    def believing(self):
+        self.mark = None
+        self._next = 0
+        return sound(self)
+
+    patch.setattr(journal_log.Reader, "_sound", believing)
+
+
+def replay_twice(patch):
+    """Amounts are added instead of set when a record repeats what an older one said."""
+
+    def entry(self, channel, target, bound):
+        self._present.target[channel] += target
+        self._present.total[channel] += bound
+
+    patch.setattr(journal_restore.Restorer, "entry", entry)
+
+
+def delete_first(patch):
+    """The old segment goes before the new one is whole."""
+    begin = journal_log.Log.begin
+
+    def eager(self, mark):
+        for n in self.segments():
+            self.files.remove(journal_log.segment_name(n))
+        begin(self, mark)
+
+    patch.setattr(journal_log.Log, "begin", eager)
+
+
+def one_tail(patch):
+    """The only copy of the newest state is overwritten."""
+
+    def write_tail(self):
+        self.files.replace("tail-0", self._take())
+
+    patch.setattr(journal_log.Log, "write_tail", write_tail)
+
+
+def no_bars(patch):
+    """What the journal remembers as untold is told all the same."""
+
+    def kept(self, lead):
+        for s in self.sessions:
+            for c in range(self.channels):
+                s.limit[c] = MAX_RAW
+
+    patch.setattr(ledger.Ledger, "kept", kept)
+
+
+def told_before_it_is_kept(patch):
+    """What waits is told before the journal knows where it went."""
+    patch.setattr(ledger.Ledger, "barred", lambda self: False)
+    patch.setattr(ledger.Ledger, "kept", lambda self, lead: None)
+
+
+def session_goes_on(patch):
+    """After a restart contributions go to the session from before the power cut."""
+    finish = journal_restore.Restorer.finish
+
+    def going_on(self):
+        finish(self)
+        book = self._node.ledger
+        if len(book.sessions) > 1:
+            book.sessions.pop()
+            book.open = lambda epoch, nonce: None
+
+    patch.setattr(journal_restore.Restorer, "finish", going_on)
+
+
+ALL = (
+    acknowledge_before_write,
+    no_checksum,
+    no_order_of_tails,
+    no_sequence,
+    replay_twice,
+    delete_first,
+    one_tail,
+    no_bars,
+    told_before_it_is_kept,
+    session_goes_on,
+)

@@ -1,0 +1,180 @@
+"""Journals that are damaged, foreign, old or no journals: one clear line, and a working node."""
+
+import random
+
+import pytest
+
+from host_sim.world.memory_files import MemoryFiles
+from lvs.journal_log import CHECK, HEAD, Reader
+from lvs.wire import crc16, put16
+from tests.durability.bench import Bench, judge
+
+AWAY = 9_000_000
+
+
+def kept():
+    """Files with a little of everything in them, and the books about it."""
+    files = MemoryFiles()
+    bench = Bench(files, checkpoint_s=15)
+    bench.run(9)
+    for k in range(12):
+        bench.contribute(k % 2, k % 4 == 0)
+        bench.hear_row(100 + k, k % 2, 900 + k, True)
+        bench.run(5)
+    bench.contribute(0, True)
+    bench.contribute(1, True)
+    return files, bench.books
+
+
+def copy(files, **changed):
+    other = MemoryFiles()
+    other.files = {name: bytearray(data) for name, data in files.files.items()}
+    other.files.update(changed)
+    return other
+
+
+def doubled(node, books):
+    return [why for why in judge(node, books) if "counts" in why]
+
+
+def works(files, books):
+    """Start a node, let it live, stop it and start it again: nothing may break on the way."""
+    bench = Bench(files, books.copy(), AWAY, 5)
+    notice = bench.journal.notice
+    first = bench.node
+    assert notice.count("\n") == 0 and (not notice or notice in first.status()["warnings"])
+    assert not doubled(first, books)
+    before = sum(s.target[0] for s in first.ledger.sessions) + first.ledger.waiting[0]
+    bench.run(12)
+    assert first.state == "ACTIVE"
+    bench.contribute(0, True)
+    bench.run(80)
+    assert bench.journal.error == ""
+    second = Bench(files, bench.books.copy(), 2 * AWAY, 6)
+    assert second.journal.notice == ""  # it was mended
+    after = sum(s.target[0] for s in second.node.ledger.sessions) + second.node.ledger.waiting[0]
+    assert after == before + 4 ** books.given[0]
+    return notice, first
+
+
+def test_every_damaged_byte_of_every_file():
+    """One byte is wrong, wherever: the node starts, says so if anything may be missing, and
+    nothing counts twice."""
+    files, books = kept()
+    told = 0
+    for name in files.files:
+        for at in range(len(files.files[name])):
+            broken = copy(files)
+            broken.files[name][at] ^= 1 << at % 8
+            bench = Bench(broken, books.copy(), AWAY, 5)
+            assert not doubled(bench.node, books)
+            wrong = judge(bench.node, books)
+            if wrong and not name.startswith("tail"):
+                # A damaged last record looks like one that was torn by the power cut.
+                assert bench.journal.notice or at > len(files.files[name]) - 80, (name, at, wrong)
+            told += bool(bench.journal.notice)
+    assert told > 100
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_files_of_garbage(seed):
+    rng = random.Random(seed)
+    files, books = kept()
+    for name in list(files.files):
+        files.files[name] = bytearray(rng.randrange(256) for _ in range(rng.randrange(5000)))
+    notice, node = works(files, books)
+    assert "nothing in it can be read" in notice or not any(map(len, files.files.values()))
+    assert node.ledger.sessions[-1].start >= 0
+
+
+def test_garbage_in_one_file_after_the_other():
+    files, books = kept()
+    for name in files.files:
+        broken = copy(files, **{name: bytearray(b"\xa5" * 700)})
+        notice, _ = works(broken, books)
+        assert name.startswith("tail") or "damaged" in notice or name == min(files.files)
+
+
+def test_empty_files_and_a_missing_folder():
+    files, books = kept()
+    for name in files.files:
+        works(copy(files, **{name: bytearray()}), books)
+    works(copy(files, **{name: bytearray() for name in files.files}), books)
+    empty = MemoryFiles()
+    assert works(empty, books)[0] == ""
+
+
+def test_files_that_are_not_the_journals_are_left_alone():
+    files, books = kept()
+    files.files.update({"seg-": bytearray(b"x"), "seg-abc": bytearray(b"y"), "notes": bytearray()})
+    works(files, books)
+    assert {"seg-", "seg-abc", "notes"} <= set(files.files)
+
+
+def test_an_older_format():
+    """A record of format 0 in an otherwise sound file."""
+    files, books = kept()
+    for name, data in files.files.items():
+        if not name.startswith("seg-"):
+            continue
+        reader = Reader(files, name)
+        assert reader.next() and reader.kind == CHECK
+        assert data[HEAD] == 1
+        data[HEAD] = 0
+        put16(data, reader.end, crc16(memoryview(data), reader.end))
+    notice, _ = works(files, books)
+    assert "format 0 is not this version's, 1" in notice and "replaced" in notice
+
+
+def test_another_mesh():
+    files, books = kept()
+    bench = Bench(files, books.copy(), AWAY, 5, mesh="other")
+    assert "another mesh" in bench.journal.notice
+    assert not any(max(s.target) for s in bench.node.ledger.sessions)
+    bench.run(80)
+    bench.contribute(0, True)
+    again = Bench(files, books.copy(), 2 * AWAY, 5, mesh="other")
+    assert again.journal.notice == ""
+    assert again.node.ledger.sessions[0].target[0] == 4 ** books.given[0]
+
+
+def test_the_newest_segment_is_damaged():
+    """The one before takes its place; what it holds counts as told, and what is lost is named."""
+    files, books = kept()
+    names = sorted(name for name in files.files if name.startswith("seg-"))
+    assert len(names) == 2
+    files.files[names[-1]][40] ^= 1
+    notice, node = works(files, books)
+    assert "newest segment is damaged" in notice and names[0][-1] in notice
+    assert all(list(s.total) == list(s.target) for s in node.ledger.sessions)
+
+
+def test_what_waited_in_an_old_segment_is_named_as_lost():
+    files = MemoryFiles()
+    bench = Bench(files, checkpoint_s=1000)
+    bench.contribute(0, True)
+    bench.contribute(0, True)  # they wait: there is no session yet
+    old = files.files["seg-000001"]
+    bench.run(300)
+    bench.journal._begin(bench.node)
+    bench.run(40)
+    assert "seg-000002" in files.files
+    files.files["seg-000001"] = old
+    files.files["seg-000002"][40] ^= 1
+    node = Bench(files, bench.books.copy(), AWAY, 5).node
+    if node.journal.log.fallback:
+        waited = sum(bench.books.accepted)
+        assert "%d raw that waited may be lost" % waited in node.journal.notice \
+            or sum(s.target[0] for s in node.ledger.sessions) == waited
+
+
+def test_a_restart_after_damage_does_not_repeat_what_was_told_late():
+    """Newer records are lost: nobody knows what was told since, so nothing waits again."""
+    files, books = kept()
+    names = sorted(name for name in files.files if name.startswith("seg-"))
+    files.files[names[-1]][30] ^= 4
+    node = Bench(files, books.copy(), AWAY, 5).node
+    ledger = node.ledger
+    ledger.open(5000, 1)
+    ledger.fold(4000, False, True)
+    assert max(ledger.waiting) == 0

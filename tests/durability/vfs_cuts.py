@@ -1,0 +1,154 @@
+"""Power cuts and failing blocks under MicroPython's own VfsLfs2, for the real interpreter.
+
+Prints one line of JSON: how many cut points and failures there were, and what was wrong.
+"""
+
+import json
+import os
+import sys
+
+from lvs import NotDurable
+from lvs.journal_files import Files
+from tests.durability.bench import Bench, Books, judge, judge_late
+
+BLOCKS = 20
+SIZE = 4096
+
+
+class Chip:
+    """A block device in RAM with a trace; the ``fail``-th operation from now raises EIO."""
+
+    def __init__(self):
+        self.data = bytearray(b"\xff" * (SIZE * BLOCKS))
+        self.trace = []
+        self.history = []
+        self.books = Books()
+        self.fail = 0
+
+    def _note(self, start, data):
+        if self.fail:
+            self.fail -= 1
+            if not self.fail:
+                raise OSError(5)
+        self.trace.append((start, data))
+        self.history.append(self.books.copy())
+
+    def readblocks(self, n, buf, off=0):
+        start = n * SIZE + off
+        buf[:] = self.data[start : start + len(buf)]
+
+    def writeblocks(self, n, buf, off=0):
+        start = n * SIZE + off
+        self._note(start, bytes(buf))
+        self.data[start : start + len(buf)] = buf
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return BLOCKS
+        if op == 5:
+            return SIZE
+        if op == 6:
+            self._note(arg * SIZE, None)
+            self.data[arg * SIZE : (arg + 1) * SIZE] = b"\xff" * SIZE
+            return 0
+        return None
+
+
+chip = Chip()
+
+
+def mount(image):
+    """Put an image into the chip and mount it."""
+    chip.data[:] = image
+    os.mount(os.VfsLfs2(chip), "/flash")
+
+
+def work(bench, failures):
+    """Appends, rotates and checkpoints."""
+    for k in range(9):
+        try:
+            bench.contribute(k % 2, k % 3 == 0)
+        except NotDurable:
+            failures.append(k)
+        bench.run(3)
+    bench.run(10)
+
+
+def blank():
+    """An empty file system."""
+    os.VfsLfs2.mkfs(chip)
+    return bytes(chip.data)
+
+
+def images(start, trace):
+    """(operations completed, image) for every cut, torn operations included."""
+    image = bytearray(start)
+    for k in range(len(trace)):
+        yield k, image
+        at, data = trace[k]
+        after = b"\xff" * SIZE if data is None else data
+        half = len(after) // 2
+        before = bytes(image[at : at + half])
+        image[at : at + half] = after[:half]
+        yield k, image
+        image[at : at + half] = before
+        image[at : at + len(after)] = after
+    yield len(trace), image
+
+
+def cut_everywhere(start):
+    """Returns (cut points, what is wrong)."""
+    mount(start)
+    chip.trace, chip.history, chip.books = [], [], Books()
+    work(Bench(Files("/flash/journal"), chip.books), [])
+    os.umount("/flash")
+    trace, history = chip.trace, chip.history
+    history.append(chip.books)
+    n = 0
+    wrong = []
+    for k, image in images(start, trace):
+        mount(image)
+        chip.trace, chip.history = [], []
+        node = Bench(Files("/flash/journal"), history[k].copy(), 5000000, 7).node
+        for why in judge(node, history[k]) + judge_late(node, history[k]):
+            wrong.append("operation %d: %s" % (k, why))
+        os.umount("/flash")
+        n += 1
+    return n, len(trace), wrong
+
+
+def fail_everywhere(start, operations):
+    """The k-th operation fails, for every k: the node works on, and what it called durable is."""
+    wrong = []
+    told = 0
+    for k in range(1, operations + 1):
+        mount(start)
+        chip.trace, chip.history, chip.books = [], [], Books()
+        books = chip.books
+        failures = []
+        chip.fail = k
+        bench = Bench(Files("/flash/journal"), books)
+        work(bench, failures)
+        chip.fail = 0
+        told += bool(failures) or bool(bench.journal.error)
+        if sum(books.told.values()) != sum(books.accepted):
+            wrong.append("failure %d: not all was told" % k)
+        os.umount("/flash")
+        os.mount(os.VfsLfs2(chip), "/flash")
+        node = Bench(Files("/flash/journal"), books.copy(), 5000000, 7).node
+        for why in judge(node, books):
+            wrong.append("failure %d: %s" % (k, why))
+        os.umount("/flash")
+    return told, wrong
+
+
+def main():
+    start = blank()
+    cuts, operations, wrong = cut_everywhere(start)
+    told, failed = fail_everywhere(start, operations)
+    print(json.dumps({"cuts": cuts, "failures": operations, "noticed": told,
+                      "wrong": (wrong + failed)[:10]}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
