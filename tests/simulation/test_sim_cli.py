@@ -187,16 +187,8 @@ def test_ctrl_c_ends_it_with_130_and_leaves_nothing_behind(small, command):
                                stderr=subprocess.PIPE, text=True, start_new_session=True,
                                env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
     time.sleep(4)
-    for _ in range(4):  # a slow machine may still be importing: there it can be swallowed
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            _, errors = process.communicate(timeout=10)
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail("it does not end on Ctrl-C")
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert gone(process.pid)
