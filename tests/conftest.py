@@ -1,5 +1,7 @@
 """Fixtures and settings for all tests."""
 
+import signal
+
 import hypothesis
 import pytest
 
@@ -12,6 +14,10 @@ hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, deran
                                      database=None)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("ci" if in_ci() else "laptop")
+
+# Tests started in the background have Ctrl-C ignored, and so would everything that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
