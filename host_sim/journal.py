@@ -11,7 +11,8 @@ from rich.table import Table
 
 from lvs.config import EPOCH_CYCLES
 from lvs.journal_files import Files
-from lvs.journal_log import CHECK, END, LATEST, LEDGER, ROUTES, ROWS, SETTLED, Log, Reader
+from lvs.journal_log import Log
+from lvs.journal_reader import CHECK, END, LATEST, LEDGER, ROUTES, ROWS, SETTLED, Reader
 from lvs.journal_state import FORMAT, read
 from lvs.status import session_name
 from lvs.wire import SLOTS

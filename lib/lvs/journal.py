@@ -8,7 +8,7 @@ writing costs the flash.
 from .fixed import ticks_diff
 from .journal_files import Files
 from .journal_log import Log
-from .journal_restore import Restorer
+from .journal_restore import Restorer, describe
 from .journal_state import (
     put_check,
     put_end,
@@ -88,7 +88,7 @@ class Journal:
         except OSError as e:
             self._failed(e, "read")
             return False
-        self.notice = self._describe(found, restorer)
+        self.notice = describe(self.path, log, restorer)
         if restorer.refused:
             log.number = 0
         if not restorer.usable:
@@ -101,27 +101,6 @@ class Journal:
         for r in node.replicas:
             self._changes[r.index] = r.shard.changes
         return True
-
-    def _describe(self, found, restorer):
-        where = "journal: %s" % self.path
-        if restorer.refused:
-            return "%s: %s; it is not used and is replaced" % (where, restorer.refused)
-        if not found:
-            if self.log.highest or self.log.damaged:
-                return "%s: nothing in it can be read; starting without it" % where
-            return ""
-        if self.log.fallback:
-            text = "%s: the newest segment is damaged; restored from segment %d" % (where, found)
-            if restorer.lost:
-                text += "; %d raw that waited may be lost" % restorer.lost
-            return text
-        if self.log.damaged:
-            return "%s: segment %d is damaged in %d places; the rest is restored" % (
-                where,
-                found,
-                self.log.damaged,
-            )
-        return ""
 
     def repair(self, node, replica):
         """Give a shard, of which no peer has any, what was kept of it."""

@@ -1,29 +1,15 @@
-"""The journal's records, segments and tails: what lies on the medium, and what of it is sound.
+"""The journal's segments and tails: which files there are, which of them count, how they grow.
 
 A *segment* is a file of records that begins with a checkpoint (CHECK .. END) and is then only
 appended to. A newer segment replaces it once its own checkpoint was read back. The two *tails* are
 small files rewritten in turn: the newest state of what changes most, at a fraction of the wear of
 appending (file systems for flash keep small files with the directory).
-
-A record: kind (1 byte), length of the payload (3), mark of the segment (2), index in the segment
-(2), payload, CRC-16. Torn and damaged records fail the CRC, left-overs of older files have another
-mark, a random number, or an index that was there already. docs/durability.md has the payloads.
 """
 
 from .fixed import serial_diff
+from .journal_reader import BUFFER, CHECK, CRC, END, HEAD, LATEST, Reader
 from .wire import crc16, get16, get30, put16
 
-CHECK = 0xC1  # a checkpoint begins: format, mesh tag, channels, cycle, number of the segment
-LEDGER = 0xC2  # all of the ledger
-LATEST = 0xC3  # of the ledger what changes with a contribution
-SETTLED = 0xC4  # a shard's settled vector and standing
-ROWS = 0xC5  # rows of a shard
-ROUTES = 0xC6  # addresses to try
-END = 0xC7  # the checkpoint is complete
-
-HEAD = 8  # bytes before a payload
-_CRC = 2
-_BUFFER = 1024  # bytes read or written at once
 _MOST = 60000  # records in a segment
 _TAILS = ("tail-0", "tail-1")
 _SEGMENT = "seg-"
@@ -44,96 +30,6 @@ def _number(name):
         return -1
 
 
-class Reader:
-    """Goes through a file record by record, over whatever is damaged.
-
-    After ``next``: kind, index; the payload is ``buf[at:end]``. ``mark`` is that of the first
-    record, and all others need the same. ``damaged`` counts the places between sound records that
-    are none; ``torn`` is True when the file ends in one. tail: the file is one.
-    """
-
-    def __init__(self, files, name, tail=False):
-        self._tail = tail
-        self.mark = None
-        self._left = files.size(name)
-        self._file = files.open(name)
-        self.buf = bytearray(_BUFFER)
-        self._have = 0  # bytes in buf
-        self._pos = 0
-        self.kind = self.index = self.at = self.end = 0
-        self._next = 0  # the index that must come
-        self.damaged = 0
-        self.torn = False
-
-    def _fill(self, size):
-        """Have ``size`` bytes from _pos on in the buffer; False at the end of the file."""
-        if self._have - self._pos >= size:
-            return True
-        if self._have - self._pos + self._left < size:
-            return False
-        rest = self.buf[self._pos : self._have]
-        if size > len(self.buf):
-            self.buf = bytearray(size)
-        self.buf[: len(rest)] = rest
-        self._pos = 0
-        self._have = len(rest)
-        while self._have < len(self.buf) and self._left:
-            room = memoryview(self.buf)[self._have :]
-            n = self._file.readinto(room)
-            if not n:
-                self._left = 0
-                break
-            self._have += n
-            self._left -= n
-        return self._have >= size
-
-    def _sound(self):
-        """Is there a record at _pos? Sets its fields if so."""
-        if not self._fill(HEAD + _CRC):
-            return False
-        b = self.buf
-        i = self._pos
-        if not CHECK <= b[i] <= END or (b[i] == LATEST) != self._tail:
-            return False
-        mark = get16(b, i + 4)
-        if self.mark is not None and mark != self.mark:
-            return False
-        size = b[i + 1] | b[i + 2] << 8 | b[i + 3] << 16
-        index = get16(b, i + 6)
-        if index < self._next or not self._fill(HEAD + size + _CRC):
-            return False
-        b = self.buf
-        i = self._pos
-        end = i + HEAD + size
-        if crc16(memoryview(b)[i:end], end - i) != get16(b, end):
-            return False
-        self.kind = b[i]
-        self.index = index
-        self.mark = mark
-        self.at = i + HEAD
-        self.end = end
-        return True
-
-    def next(self):
-        """Go to the next sound record; False when there is none."""
-        bad = False
-        while self._fill(1):
-            if self._sound():
-                if bad or self.index != self._next:
-                    self.damaged += 1
-                self._next = self.index + 1
-                self._pos = self.end + _CRC
-                return True
-            bad = True
-            self._pos += 1
-        self.torn = bad
-        return False
-
-    def close(self):
-        """Close the file."""
-        self._file.close()
-
-
 class Log:
     """Segments and tails in a folder. files: see journal_files. All methods raise OSError.
 
@@ -151,7 +47,7 @@ class Log:
         self.fallback = False  # a newer segment than this one was sound once
         self.highest = None  # number of the newest segment that is there, sound or not
         self._given_up = []  # numbers of segments that were begun here and not finished
-        self.buf = bytearray(_BUFFER)
+        self.buf = bytearray(BUFFER)
         self._at = 0  # where the record under construction begins
         self._new = None  # the file of the checkpoint being written
         self._new_number = self._new_mark = self._new_count = self._new_size = 0
@@ -254,7 +150,7 @@ class Log:
 
     def open(self, room=0):
         """Begin a record; returns where its payload goes in ``buf``. room: its size if large."""
-        need = self._at + HEAD + room + _CRC
+        need = self._at + HEAD + room + CRC
         if need > len(self.buf):
             bigger = bytearray(need)
             bigger[: self._at] = self.buf[: self._at]
@@ -263,7 +159,7 @@ class Log:
 
     def room(self):
         """Bytes that the payload of a next record may have without growing the buffer."""
-        return len(self.buf) - self._at - HEAD - _CRC
+        return len(self.buf) - self._at - HEAD - CRC
 
     def close(self, kind, end, new=False):
         """Seal the record whose payload ends at ``end``; what follows writes it. new: it belongs
@@ -289,7 +185,7 @@ class Log:
         put16(b, i + 4, mark)
         put16(b, i + 6, index)
         put16(b, end, crc16(memoryview(b)[i:end], end - i))
-        self._at = end + _CRC
+        self._at = end + CRC
 
     def _take(self):
         """The sealed records, as a view."""
@@ -300,8 +196,8 @@ class Log:
     def drop(self):
         """Forget the records that were not written."""
         self._at = 0
-        if len(self.buf) > _BUFFER:
-            self.buf = bytearray(_BUFFER)
+        if len(self.buf) > BUFFER:
+            self.buf = bytearray(BUFFER)
 
     def append(self):
         """Write the sealed records behind the segment."""

@@ -5,7 +5,7 @@ for certain to be untold counts as told (docs/durability.md).
 """
 
 from .fixed import LvsError
-from .journal_log import CHECK
+from .journal_reader import CHECK
 from .journal_state import FORMAT, read
 from .ledger import Session
 from .placement import hold
@@ -178,3 +178,24 @@ class Restorer:
                 s.known[c] = s.total[c]  # whoever heard it may have told anybody
 
 
+def describe(path, log, restorer):
+    """What was wrong with what was found, one line; "" if nothing was."""
+    where = "journal: %s" % path
+    if restorer.refused:
+        return "%s: %s; it is not used and is replaced" % (where, restorer.refused)
+    if not log.number:
+        if log.highest or log.damaged:
+            return "%s: nothing in it can be read; starting without it" % where
+        return ""
+    if log.fallback:
+        text = "%s: the newest segment is damaged; restored from segment %d" % (where, log.number)
+        if restorer.lost:
+            text += "; %d raw that waited may be lost" % restorer.lost
+        return text
+    if log.damaged:
+        return "%s: segment %d is damaged in %d places; the rest is restored" % (
+            where,
+            log.number,
+            log.damaged,
+        )
+    return ""

@@ -5,7 +5,7 @@ Little-endian, fields of 8, 16 or 30 bits. The ``put_`` functions write records 
 `lvs journal`.
 """
 
-from . import journal_log as log_
+from . import journal_reader as kinds
 from .fixed import MAX_RAW
 from .wire import get16, get30, put16, put30
 
@@ -28,12 +28,12 @@ def put_check(log, node):
     put16(b, i + 5, len(node.config.channels))
     put30(b, i + 7, node.clock.cycle)
     put30(b, i + 11, log.highest)  # or a new file whose blocks were an old one's would be believed
-    log.close(log_.CHECK, i + 15, True)
+    log.close(kinds.CHECK, i + 15, True)
 
 
 def put_end(log):
     """The checkpoint is complete."""
-    log.close(log_.END, log.open(), True)
+    log.close(kinds.END, log.open(), True)
 
 
 def _amounts(b, i, amounts):
@@ -84,7 +84,7 @@ def put_ledger(log, node, lead, new=False):
     for s in sessions:
         at = _session(b, at, s, lead)
     at = _amounts(b, at, ledger.waiting)
-    log.close(log_.LEDGER, _amounts(b, at, ledger.exile), new)
+    log.close(kinds.LEDGER, _amounts(b, at, ledger.exile), new)
 
 
 def put_latest(log, node, lead, turn):
@@ -96,8 +96,8 @@ def put_latest(log, node, lead, turn):
     put30(b, i + 2, node.clock.cycle)
     at = _session(b, i + 6, ledger.session, lead)
     end = _amounts(b, at, ledger.waiting)
-    log.close(log_.LATEST, end)
-    return end - i + log_.HEAD + 2
+    log.close(kinds.LATEST, end)
+    return end - i + kinds.HEAD + 2
 
 
 def put_settled(log, r, cycle, new=False):
@@ -113,7 +113,7 @@ def put_settled(log, r, cycle, new=False):
     b[i + 11] = shard.slots
     for s in range(shard.slots):
         put30(b, i + 12 + 4 * s, shard.settled[s])
-    log.close(log_.SETTLED, i + 12 + 4 * shard.slots, new)
+    log.close(kinds.SETTLED, i + 12 + 4 * shard.slots, new)
 
 
 def put_rows(log, r, k):
@@ -137,7 +137,7 @@ def put_rows(log, r, k):
         at += ROW
         said += 1
     b[i + 1] = said
-    log.close(log_.ROWS, at, True)
+    log.close(kinds.ROWS, at, True)
     return k
 
 
@@ -157,7 +157,7 @@ def put_routes(log, node):
             b[at] = len(text)
             b[at + 1 : at + 1 + len(text)] = text
             at += 1 + len(text)
-    log.close(log_.ROUTES, at, True)
+    log.close(kinds.ROUTES, at, True)
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -171,23 +171,23 @@ def read(kind, b, at, end, into):
     settled(shard, cycle, horizon, confidence, established, vector), row(shard, start, nonce, slot,
     claimed, credited), route(text).
     """
-    if kind == log_.CHECK:
+    if kind == kinds.CHECK:
         into.check(b[at], get30(b, at + 1), get16(b, at + 5), get30(b, at + 7))
-    elif kind == log_.LEDGER:
+    elif kind == kinds.LEDGER:
         into.ledger(get30(b, at), True)
         i = at + 6
         for _ in range(get16(b, at + 4)):
             i = _read_session(b, i, into)
         _read_amounts(b, _read_amounts(b, i, into.waits), into.owed)
-    elif kind == log_.LATEST:
+    elif kind == kinds.LATEST:
         into.ledger(get30(b, at + 2), False)
         _read_amounts(b, _read_session(b, at + 6, into), into.waits)
-    elif kind == log_.SETTLED:
+    elif kind == kinds.SETTLED:
         vector = [get30(b, at + 12 + 4 * s) for s in range(b[at + 11])]
         into.settled(
             b[at], get30(b, at + 3), get30(b, at + 7), b[at + 2], bool(b[at + 1]), vector
         )
-    elif kind == log_.ROWS:
+    elif kind == kinds.ROWS:
         i = at + 2
         for _ in range(b[at + 1]):
             slot = b[i + 3] >> 6 | b[i + 7] >> 6 << 2
@@ -195,7 +195,7 @@ def read(kind, b, at, end, into):
                 b[at], get16(b, i + 8), get30(b, i), slot, get30(b, i + 4), get30(b, i + 10)
             )
             i += ROW
-    elif kind == log_.ROUTES:
+    elif kind == kinds.ROUTES:
         while at < end:
             into.route(bytes(b[at + 1 : at + 1 + b[at]]).decode())
             at += 1 + b[at]

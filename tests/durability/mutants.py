@@ -3,7 +3,7 @@
 Each mutant is a function that breaks something through pytest's ``monkeypatch``.
 """
 
-from lvs import journal, journal_log, journal_restore, ledger
+from lvs import journal, journal_log, journal_reader, journal_restore, ledger
 from lvs.fixed import MAX_RAW
 
 
@@ -14,7 +14,8 @@ def acknowledge_before_write(patch):
 
 def no_checksum(patch):
     """Records are believed whatever has become of them."""
-    patch.setattr(journal_log, "crc16", lambda data, n: 0)
+    for module in (journal_log, journal_reader):
+        patch.setattr(module, "crc16", lambda data, n: 0)
 
 
 def no_order_of_tails(patch):
@@ -24,14 +25,14 @@ def no_order_of_tails(patch):
 
 def no_sequence(patch):
     """Records are believed whatever segment they belong to, and in whatever order they come."""
-    sound = journal_log.Reader._sound
+    sound = journal_reader.Reader._sound
 
     def believing(self):
         self.mark = None
         self._next = 0
         return sound(self)
 
-    patch.setattr(journal_log.Reader, "_sound", believing)
+    patch.setattr(journal_reader.Reader, "_sound", believing)
 
 
 def replay_twice(patch):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from host_sim.world.memory_files import MemoryFiles
-from lvs.journal_log import CHECK, HEAD, Reader
+from lvs.journal_reader import CHECK, HEAD, Reader
 from lvs.wire import crc16, put16
 from tests.durability.bench import Bench, judge
 
