@@ -1,13 +1,13 @@
 # Every target that needs the environment depends on `setup`, which takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure attack fuzz flood clean
+.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure attack fuzz flood powercut durability clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make or update .venv with everything that is needed (PYTHON=python3.12 to choose)
 	@command -v $(PYTHON) >/dev/null || { \
@@ -56,6 +56,12 @@ fuzz: setup ## Fuzz the node: MINUTES=10 (guided where Atheris is installed)
 
 flood: setup ## Run the tests under attack for minutes: 60 s of flood, 100,000 sessions
 	@LVS_LONG=1 $(BIN)/pytest tests/security $(ARGS)
+
+powercut: setup ## Cut the power at every flash operation, and at pairs of them (some minutes)
+	@$(BIN)/python -m tests.durability.campaign $(ARGS)
+
+durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 seeds each (an hour)
+	@$(BIN)/python -m tests.durability.seeds $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf .venv .setup.lock typings host_sim/wasm/node_modules .pytest_cache .hypothesis build dist out

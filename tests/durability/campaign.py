@@ -3,16 +3,24 @@
     python -m tests.durability.campaign            all of it, some minutes on two cores
     python -m tests.durability.campaign --stride 9 a ninth of the pairs
 
-Exit code 1 if anything acknowledged was lost or anything counted twice.
+Then it breaks the journal on purpose and looks whether that is noticed. Exit code 1 if anything
+acknowledged was lost, anything counted twice or a broken journal passed; 2 if it cannot run.
 """
 
 import argparse
 import json
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 
-from tests.durability import flash, plain
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from host_sim import interpreters
+from host_sim.interpreters import LIB, ROOT
+from tests.durability import flash, mutants, plain
 from tests.durability.bench import Bench, Books, judge, judge_late
 
 BLOCKS = 24
@@ -202,18 +210,74 @@ def _part(job):
     return n, found
 
 
-def pairs(medium, stride=1, first=0, jobs=1):
+def pairs(medium, stride=1):
     """Cut at every pair of operations; stride: only so many of the first cuts. (pairs, wrong)."""
-    parts = [(medium, first + stride * i, stride * jobs) for i in range(jobs)]
-    if jobs == 1:
-        results = [_part(parts[0])]
-    else:
-        with ProcessPoolExecutor(jobs) as pool:
-            results = list(pool.map(_part, parts))
-    return sum(r[0] for r in results), [why for r in results for why in r[1]]
+    return _part((medium, 0, stride))
 
 
 WORKLOADS = (busy, large, sessions)
+
+
+def caught(mutate):
+    """The first finding that a small campaign has against a mutant, or None."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutate(patch)
+        for medium in (Lfs(), Plain()):
+            for work in (busy, large):
+                _, wrong = single(medium, work, first_only=True)
+                if wrong:
+                    return wrong[0]
+        _, wrong = pairs(Lfs(), 10)
+        return wrong[0] if wrong else None
+
+
+def vfs():
+    """Cuts and failures under MicroPython's own littlefs: (cut points and failures, wrong)."""
+    said = interpreters.run("micropython", Path(__file__).parent / "vfs_cuts.py",
+                            path=(LIB, ROOT), heap=16 << 20)
+    result = json.loads(said.splitlines()[-1])
+    return result["cuts"] + result["failures"], [("", why) for why in result["wrong"]]
+
+
+def _mutant(k):
+    """A mutant as a part of the campaign: it is wrong if nothing is found."""
+    mutate = mutants.ALL[k]
+    return 1, [] if caught(mutate) else [(mutate.__name__, "was not caught")]
+
+
+_PARTS = 40  # of the pairs of cuts on one medium, so that progress shows
+
+
+def plan(stride):
+    """The parts of the campaign: [(what, function, arguments), ...]."""
+    parts = [("MicroPython's VfsLfs2", vfs, ())]
+    for medium in (Lfs(), Lfs(flash.RP2), Plain()):
+        name = medium.name
+        if isinstance(medium, Lfs):
+            name += ", programs of %d bytes" % medium.how["prog_size"]
+        parts += [("%s: %s" % (name, work.__name__), single, (medium, work))
+                  for work in WORKLOADS]
+        parts += [(name + ": pairs", _part, ((medium, stride * k, stride * _PARTS),))
+                  for k in range(_PARTS)]
+    return parts + [("mutants", _mutant, (k,)) for k in range(len(mutants.ALL))]
+
+
+def run(parts, jobs, advance):
+    """Do all parts in so many processes; returns {what: [cut points, findings]}."""
+    results = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(function, *args): name for name, function, args in parts}
+        try:
+            for done in as_completed(waiting):
+                n, found = done.result()
+                sums = results.setdefault(waiting[done], [0, []])
+                sums[0] += n
+                sums[1] += found
+                advance(waiting[done], sums)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return results
 
 
 def main(argv=None):
@@ -223,34 +287,51 @@ def main(argv=None):
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     options = parser.parse_args(argv)
-    counts = {}
-    failed = 0
+    console = Console(stderr=True)
+    parts = plan(options.stride)
     began = time.monotonic()
-
-    def tell(name, n, found):
-        nonlocal failed
-        counts[name] = {"cuts": n, "wrong": len(found)}
-        failed += len(found)
-        if not options.json:
-            print("%-34s %8d cuts, %d wrong  %6.0f s" % (
-                name, n, len(found), time.monotonic() - began), flush=True)
-            for k, why in found[:5]:
-                print("    at operation %d: %s" % (k, why), flush=True)
-
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeElapsedColumn())
     try:
-        for medium in (Lfs(), Lfs(flash.RP2), Plain()):
-            name = medium.name
-            if isinstance(medium, Lfs):
-                name += ", programs of %d bytes" % medium.how["prog_size"]
-            for work in WORKLOADS:
-                tell("%s: %s" % (name, work.__name__), *single(medium, work))
-            tell(name + ": pairs", *pairs(medium, options.stride, 0, options.jobs))
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task("power cuts", total=len(parts))
+
+            def advance(name, sums):
+                bar.update(task, advance=1, description=name)
+
+            results = run(parts, options.jobs, advance)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    if options.json:
-        print(json.dumps(counts, indent=1))
-    return 1 if failed else 0
+    except (interpreters.InterpreterMissing, interpreters.ScriptFailed) as error:
+        print("powercut: %s" % error, file=sys.stderr)
+        return 2
+    return tell(results, time.monotonic() - began, options.json)
+
+
+def tell(results, seconds, as_json):
+    """Print the counts; returns the exit code."""
+    names = list(dict.fromkeys(name for name, _, _ in plan(1)))
+    mutant = results.pop("mutants")
+    names.remove("mutants")
+    cuts = sum(n for n, _ in results.values())
+    wrong = sum(len(found) for _, found in results.values())
+    if as_json:
+        print(json.dumps({
+            "cuts": {name: {"cuts": results[name][0], "wrong": len(results[name][1])}
+                     for name in names},
+            "mutants": mutant[0], "missed": [name for name, _ in mutant[1]]}, indent=1))
+    else:
+        for name in names:
+            n, found = results[name]
+            print("%-38s %9d cut points, %d wrong" % (name, n, len(found)))
+            for at, why in found[:5]:
+                print("    at operation %s: %s" % (at, why))
+        print("%d of %d broken journals are caught%s" % (
+            mutant[0] - len(mutant[1]), mutant[0], "".join(", not " + n for n, _ in mutant[1])))
+        print("%d cut points: %s (%.0f s)" % (
+            cuts, "%d wrong" % wrong if wrong else "nothing lost, nothing doubled", seconds))
+    return 1 if wrong or mutant[1] else 0
 
 
 if __name__ == "__main__":

@@ -46,21 +46,9 @@ def test_workloads_do_what_they_are_for(work):
     assert bench.journal.error == "" and len(chip.trace) > 15
 
 
-def caught(mutate, monkeypatch):
-    """The first finding that a campaign has against a mutant, or None."""
-    mutate(monkeypatch)
-    for medium in (ESP32, PLAIN):
-        for work in (campaign.busy, campaign.large):
-            _, wrong = campaign.single(medium, work, first_only=True)
-            if wrong:
-                return wrong[0]
-    _, wrong = campaign.pairs(ESP32, 10)
-    return wrong[0] if wrong else None
-
-
 @pytest.mark.parametrize("mutate", mutants.ALL, ids=lambda mutate: mutate.__name__)
-def test_a_broken_journal_is_caught(mutate, monkeypatch):
-    assert caught(mutate, monkeypatch), mutate.__doc__
+def test_a_broken_journal_is_caught(mutate):
+    assert campaign.caught(mutate), mutate.__doc__
 
 
 @pytest.mark.parametrize("code", [-84, -5], ids=["corrupt", "io-error"])

@@ -1,0 +1,83 @@
+"""The scenarios in which nodes die, forget or start anew, each from many seeds.
+
+    python -m tests.durability.seeds                             all of them, 50 seeds each
+    python -m tests.durability.seeds --seeds 5 --only blackout
+
+Exit code 1 if a run did not end exactly, or lost anything that a run of it may not lose.
+"""
+
+import argparse
+import json
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from host_sim import scenario
+from host_sim.world import runner
+
+NAMES = ("blackout", "corruption", "replacement", "g9_survivor")
+
+
+def once(name, seed):
+    """What is wrong with a run: a text, "" if nothing is."""
+    result = runner.run(scenario.plan(scenario.load(name, ["seed=%d" % seed])))
+    if not result["exact"]:
+        return "; ".join(result["why"])
+    if result["lost_raw"] or not result["contributed_raw"]:
+        return "%d raw of %d are lost" % (result["lost_raw"], result["contributed_raw"])
+    return ""
+
+
+def tell(results, seconds, as_json):
+    """Print what was found: {name: {seed: what is wrong}}; returns the exit code."""
+    bad = {name: {seed: why for seed, why in runs.items() if why} for name, runs in results.items()}
+    if as_json:
+        print(json.dumps({name: {"runs": len(runs), "wrong": bad[name]}
+                          for name, runs in results.items()}, indent=1))
+    else:
+        for name, runs in results.items():
+            print("%-12s %3d of %d seeds exact, nothing lost" % (
+                name, len(runs) - len(bad[name]), len(runs)))
+            for seed, why in sorted(bad[name].items()):
+                print("    seed %d: %s" % (seed, why))
+        print("%.0f s" % seconds)
+    return int(any(bad.values()))
+
+
+def main(argv=None):
+    """Run the scenarios; returns the exit code. Ctrl-C ends it with what is known by then."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=50, help="runs of each scenario, from seed 1")
+    parser.add_argument("--only", action="append", choices=NAMES, help="this scenario")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    options = parser.parse_args(argv)
+    names = options.only or NAMES
+    results = {name: {} for name in names}
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())
+    began = time.monotonic()
+    code = 0
+    with ProcessPoolExecutor(options.jobs) as pool, \
+            Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks = {name: bar.add_task(name, total=options.seeds) for name in names}
+        waiting = {pool.submit(once, name, seed): (name, seed)
+                   for name in names for seed in range(1, options.seeds + 1)}
+        try:
+            for done in as_completed(waiting):
+                name, seed = waiting[done]
+                results[name][seed] = done.result()
+                bar.advance(tasks[name])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("interrupted", file=sys.stderr)
+            code = 130
+    return tell(results, time.monotonic() - began, options.json) or code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
