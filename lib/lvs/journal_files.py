@@ -75,12 +75,19 @@ class Files:
 
     def _make_folder(self):
         path = ""
+        why = None
         for part in self.path.split("/"):
             path += part + "/"
             try:
                 os.mkdir(path[:-1] or "/")
-            except OSError:
-                pass  # it is there, or the next one fails, too
+                why = None
+            except OSError as e:
+                if e.args and e.args[0] == 17:  # EEXIST
+                    why = None
+                elif why is None:
+                    why = e  # of the first that is missing: what follows only says ENOENT
+        if why is not None:
+            raise why
 
 
 def _sync(f):

@@ -3,7 +3,7 @@
     python -m tests.durability.seeds                             all of them, 50 seeds each
     python -m tests.durability.seeds --seeds 5 --only blackout
 
-Exit code 1 if a run did not end exactly, or lost anything that a run of it may not lose.
+Exit code 1 if a run did not end with exactly what was contributed, to the bit.
 """
 
 import argparse
@@ -33,7 +33,8 @@ def once(name, seed):
 
 def tell(results, seconds, as_json):
     """Print what was found: {name: {seed: what is wrong}}; returns the exit code."""
-    bad = {name: {seed: why for seed, why in runs.items() if why} for name, runs in results.items()}
+    bad = {name: {seed: why for seed, why in runs.items() if why}
+           for name, runs in results.items()}
     if as_json:
         print(json.dumps({name: {"runs": len(runs), "wrong": bad[name]}
                           for name, runs in results.items()}, indent=1))

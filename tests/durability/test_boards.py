@@ -18,6 +18,18 @@ def test_cuts_and_failures_under_vfslfs2(micropython):
     assert result["wrong"] == []
 
 
+def test_damage_under_vfslfs2(micropython):
+    """Full, read-only, garbled, of another format: said in one line, and the node works on."""
+    said = interpreters.run(micropython, HERE / "vfs_damage.py", path=(LIB, ROOT), heap=16 << 20)
+    result = json.loads(said.splitlines()[-1])
+    words = {"full": "full: delete something", "read_only": "read-only: mount it writable",
+             "garbage": "nothing in it can be read", "older": "format 0 is not this version's"}
+    assert set(result) == set(words)
+    for case, (warning, *wrong) in result.items():
+        assert words[case] in warning and "\n" not in warning, (case, warning)
+        assert wrong == [], case
+
+
 def test_the_same_bytes_on_every_interpreter(interpreter, tmp_path):
     """A journal written by one interpreter is the same as another's, to the byte."""
     script = tmp_path / "write.py"
