@@ -116,6 +116,13 @@ def make_journal(board):
     return Journal(JOURNAL)
 
 
+def tell_new(text, said):
+    """Print what a journal says unless that was said already; returns it."""
+    if text and text != said:
+        print("LVS:", text)
+    return text
+
+
 async def run(config, led):
     """Run everything; ends only with an exception."""
     global node
@@ -158,12 +165,14 @@ async def run(config, led):
         start_page(page, config, wifi, load, start)
     print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
     start("watchdog", dog.run(), 0)
+    said = tell_new(node.journal.notice, "")
     try:
         while True:  # a task that ends has failed: let its exception out
             for task in tasks:
                 if task.done():
                     await task
                     raise RuntimeError("a task ended")
+            said = tell_new(node.journal.error, said)
             await asyncio.sleep_ms(500)
     finally:
         for task in tasks:

@@ -53,6 +53,25 @@ def test_a_mistake_is_one_line_and_no_crash(app, bench, capsys):
     assert "reset hard" not in bench.told
 
 
+def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tmp_path):
+    (tmp_path / "journal").write_text("no folder")
+    live(app.run(app.test_config, app.Led(None)), 60_000)
+    out = [line for line in capsys.readouterr().out.splitlines() if "journal" in line]
+    assert [line.count("cannot be " + what) for line in out for what in ("read", "written")] == [
+        1, 0, 0, 1]
+    assert all(line.startswith("LVS: journal: ") and "not a folder" in line for line in out)
+    assert app.node.status()["state"] == "ACTIVE"
+
+
+def test_a_garbled_journal_is_one_line(app, bench, live, capsys, tmp_path):
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "seg-000003").write_bytes(b"\x5a" * 300)
+    live(app.run(app.test_config, app.Led(None)), 60_000)
+    out = [line for line in capsys.readouterr().out.splitlines() if "journal" in line]
+    assert len(out) == 1 and "nothing in it can be read; starting without it" in out[0]
+    assert app.node.status()["state"] == "ACTIVE"
+
+
 def test_a_port_in_use_is_one_line(app, bench, live, capsys):
     import socket
 
