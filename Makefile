@@ -1,6 +1,6 @@
 # Every target that needs the environment depends on `setup`, which takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure attack fuzz flood powercut durability clean
+.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure attack swarm fuzz flood powercut durability clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -50,6 +50,9 @@ measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
 
 attack: setup ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
 	@$(BIN)/lvs attack $(ARGS)
+
+swarm: setup ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
+	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)
 
 fuzz: setup ## Fuzz the node: MINUTES=10 (guided where Atheris is installed)
 	@$(BIN)/python -m host_sim.fuzz $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
