@@ -283,7 +283,7 @@ def middle_mean(values, weights, mine):
 
 def coefficient(confidence, trust, scatter):
     """DC in Q8."""
-    dc = (32 if confidence >= 16 else 160) * (192 + trust // 4) // 256
+    dc = (32 if confidence >= 16 else 192) * (192 + trust // 4) // 256
     return dc - dc // 4 if scatter else dc
 
 

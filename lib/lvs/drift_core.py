@@ -77,10 +77,10 @@ def middle_mean(values, weights, order, n, mine):
 def coefficient(confidence, trust, scatter):
     """Drift coefficient DC in Q8: weight(VU, TC, entropy_variation), specification 5.3.
 
-    Five eighths for the unconfident, an eighth for the confident; scaled by the samples' trust
+    Three quarters for the unconfident, an eighth for the confident; scaled by the samples' trust
     (0..255) to between 3/4 and 1; a quarter less while they scatter beyond what a step can mend.
     """
-    base = 32 if confidence >= CONFIDENT else 160
+    base = 32 if confidence >= CONFIDENT else 192
     dc = base * (192 + (trust >> 2)) >> 8
     return dc - (dc >> 2) if scatter else dc
 

@@ -30,10 +30,10 @@ def test_middle_mean(values, weights, mine, mean):
 
 def test_coefficient():
     """Large for the unconfident, small for the confident, less without trust or with scatter."""
-    assert d.coefficient(0, 255, False) == 160 * 255 // 256 == 159
+    assert d.coefficient(0, 255, False) == 192 * 255 // 256 == 191
     assert d.coefficient(d.CONFIDENT, 255, False) == 31
-    assert d.coefficient(0, 0, False) == 120
-    assert d.coefficient(0, 0, True) == 90
+    assert d.coefficient(0, 0, False) == 144
+    assert d.coefficient(0, 0, True) == 108
     for confidence in (0, 64):
         found = [d.coefficient(confidence, t, False) for t in range(256)]
         assert found == sorted(found)
@@ -42,12 +42,12 @@ def test_coefficient():
 
 
 @pytest.mark.parametrize("distance, confidence, dither, limit, step", [
-    (0, 0, 255, 1023, 0), (1, 0, 95, 1023, 0), (1, 0, 96, 1023, 1),  # 160 / 256, by chance
-    (-1, 0, 96, 1023, -1), (1, 64, 0, 1023, 1),  # the confident round up
-    (1000, 0, 0, 1023, 625), (10**9, 0, 0, 1023, 1023), (-10**9, 0, 0, 1023, -1023),
+    (0, 0, 255, 1023, 0), (1, 0, 63, 1023, 0), (1, 0, 64, 1023, 1),  # 192 / 256, by chance
+    (-1, 0, 64, 1023, -1), (1, 64, 0, 1023, 1),  # the confident round up
+    (1000, 0, 0, 1023, 750), (10**9, 0, 0, 1023, 1023), (-10**9, 0, 0, 1023, -1023),
     (2, 0, 255, 1, 1)])
 def test_correction(distance, confidence, dither, limit, step):
-    assert d.correction(distance, confidence, 160 if confidence == 0 else 20, dither,
+    assert d.correction(distance, confidence, 192 if confidence == 0 else 20, dither,
                         limit) == step
 
 
