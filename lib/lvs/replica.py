@@ -290,7 +290,9 @@ class Replica:
             return False
         limit = 1 if split else self.config.max_allowed_shift - 1
         level = 32 if diverged or split else 0
-        error = drift.run(window, self.shard.settled, self.confidence, limit, level)
+        # Until it is established, ten newcomers who all say something else outvote it.
+        firm = self.confidence if self.established else min(self.confidence, CONFIDENT)
+        error = drift.run(window, self.shard.settled, firm, limit, level)
         self.dc = drift.dc
         moved = self._take(drift.steps)
         # A unit of difference is agreement for the confident; the others still have to settle.
