@@ -116,9 +116,12 @@ def picture(result, history, checked, path):
     traffic.set_ylim(bottom=0)
     traffic.set_ylabel("KB/min a node")
     traffic.set_xlabel("cycles (s)")
+    traffic.set_xlim(0, checked["cycles"])
     seen = set()
     for event in checked["event"]:
         action = event["action"]
+        if event["at_cycle"] > checked["cycles"]:
+            continue
         for axes in (values, spread, traffic):
             axes.axvline(event["at_cycle"], color=_SHADES[action], linestyle="--", linewidth=0.9,
                          label=action if axes is values and action not in seen else None)

@@ -9,7 +9,7 @@ from tests.simulation.test_sim_mutants import fold_forgets
 CHUNK = 6
 
 
-@pytest.mark.parametrize("first", range(1, 25, CHUNK))
+@pytest.mark.parametrize("first", range(1, 19, CHUNK))
 def test_promises_hold_in_random_worlds(first):
     for seed in range(first, first + CHUNK):
         wrong, _ = swarm.judge(random_world.draw(seed, 10))
@@ -82,7 +82,7 @@ def test_a_failed_seed_is_shrunk_and_can_be_replayed(monkeypatch, tmp_path):
     fold_forgets(monkeypatch)
     data = random_world.draw(1, 6)
     assert data["config"]["session_epochs"] == 2  # something is folded in this world
-    report = swarm.run_seed((1, 6, 20))
+    report = swarm.run_seed((1, 6, 3))
     assert report["wrong"]
     path = tmp_path / "small.toml"
     path.write_text(random_world.to_toml(report["shrunk"]), encoding="utf-8")
