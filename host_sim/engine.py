@@ -29,30 +29,31 @@ def run(checked, progress=None):
     """
     plan = scenario.plan(checked)
     began = time.perf_counter()
-    if checked["engine"] == "micropython":
-        result = _micropython(plan, progress)
-    else:
+    if checked["engine"] == "cpython":
         result = runner.run(plan, progress)
+    else:
+        result = _elsewhere(checked["engine"], plan, progress)
     result["wall_s"] = round(time.perf_counter() - began, 3)
     result["memory_mb"] = round(peak_mb(checked["engine"]), 1)
     return result
 
 
 def peak_mb(engine):
-    """The most memory (10**6 bytes) that this process ever had, or a MicroPython of its."""
+    """The most memory (10**6 bytes) that this process ever had, or an interpreter of its."""
     who = resource.RUSAGE_SELF if engine == "cpython" else resource.RUSAGE_CHILDREN
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(who).ru_maxrss * unit / 1e6
 
 
-def _micropython(plan, progress):
+def _elsewhere(name, plan, progress):
+    """Run a plan in another interpreter, a process of its own."""
     heap = _HEAP[0] + _HEAP[1] * plan["nodes"]
     try:
-        start = interpreters.command("micropython", heap)
+        start = interpreters.command(name, heap)
     except interpreters.InterpreterMissing as error:
         raise EngineError(str(error)) from None
     if start is None:
-        raise EngineError(interpreters.mend("micropython"))
+        raise EngineError(interpreters.mend(name))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
         path.write_text(json.dumps(plan), encoding="utf-8")
@@ -66,8 +67,8 @@ def _micropython(plan, progress):
                 process.kill()
                 raise
         if process.returncode or result is None:
-            raise EngineError("MicroPython ended with %s:\n%s" % (
-                process.returncode, "".join(said[-20:])))
+            raise EngineError("%s ended with %s:\n%s" % (
+                name, process.returncode, "".join(said[-20:])))
     return result
 
 

@@ -4,6 +4,7 @@
     micropython  MicroPython for Linux or macOS, 64-bit objects
     wasm         MicroPython for WebAssembly in Node.js, 32-bit objects as on boards; it has no
                  sockets, no environment variables and no asyncio.run
+    pypy         PyPy, which runs long simulations several times as fast; nothing else needs it
 
 `python -m host_sim.interpreters` says which of them are here.
 """
@@ -24,6 +25,7 @@ _MEND = {
                    "MicroPython's unix port and set MICROPYTHON=/path/to/micropython, or put it "
                    "on the PATH",
     "wasm": "no MicroPython for WebAssembly here: run `make setup`",
+    "pypy": "no PyPy here: install it (Debian: apt install pypy3), or set PYPY=/path/to/pypy3",
 }
 
 
@@ -39,15 +41,20 @@ class ScriptFailed(Exception):
         self.status, self.stdout, self.stderr = status, stdout, stderr
 
 
+def _named(variable):
+    named = os.environ.get(variable)
+    if not named:
+        return None
+    found = shutil.which(named)
+    if found is None:
+        raise InterpreterMissing(f"{variable}={named} is no program; correct or unset it")
+    return found
+
+
 def micropython():
     """The path of MicroPython: $MICROPYTHON, else this environment's, else the PATH's; or None."""
-    named = os.environ.get("MICROPYTHON")
-    if named:
-        found = shutil.which(named)
-        if found is None:
-            raise InterpreterMissing(f"MICROPYTHON={named} is no program; correct or unset it")
-        return found
-    return shutil.which("micropython", path=str(Path(sys.executable).parent)) \
+    return _named("MICROPYTHON") \
+        or shutil.which("micropython", path=str(Path(sys.executable).parent)) \
         or shutil.which("micropython")
 
 
@@ -72,7 +79,7 @@ def command(name, heap=None):
     """The command, a list, to put before a script for interpreter `name`; or None if missing.
 
     `heap` is a limit in bytes for micropython, the first size for wasm (see `environment`), and
-    nothing to cpython.
+    nothing to the others.
     """
     if name == "cpython":
         return [sys.executable]
@@ -81,7 +88,10 @@ def command(name, heap=None):
     if name == "micropython":
         path = micropython()
         return path and [path, *(["-X", f"heapsize={heap}"] if heap else [])]
-    raise ValueError(f"no interpreter {name!r}; there are {', '.join(NAMES)}")
+    if name == "pypy":
+        path = _named("PYPY") or shutil.which("pypy3")
+        return path and [path]
+    raise ValueError(f"no interpreter {name!r}; there are {', '.join(NAMES)}, pypy")
 
 
 def mend(name):

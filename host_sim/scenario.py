@@ -27,7 +27,7 @@ CERTAIN = 1 << 30  # a probability of 1 in the world's integers
 _RAW_MAX = (1 << 30) - 1
 
 KINDS = ("lan", "geometric", "ring", "islands")
-ENGINES = ("cpython", "micropython")
+ENGINES = ("cpython", "micropython", "pypy")
 ACTIONS = (
     "partition",
     "heal",

@@ -1,7 +1,7 @@
-"""Fuzz the node: python -m host_sim.fuzz [--minutes N] [--target decode|node]
+"""Fuzz the node: python -m host_sim.fuzz [--minutes N] [--target decode|node] [--seed N]
 
-With Atheris (pip install atheris, Python 3.11 or newer) coverage guides it; without, chance alone
-does. What breaks a guarantee is kept in build/fuzz and named; exit code 1 then.
+With Atheris (`pip install .[fuzz]`, Python 3.11 or newer) coverage guides it; without, chance
+alone does. What breaks a guarantee is kept in build/fuzz and named; exit code 1 then.
 """
 
 import os
@@ -35,20 +35,22 @@ def atheris_here():
     return importlib.util.find_spec("atheris") is not None
 
 
-def _guided(target, seconds):
+def _guided(target, seconds, seed):
     folder = OUT / target
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", _INSIDE, target, str(folder), str(CORPUS / target),
          "-max_total_time=%d" % seconds, "-max_len=4096", "-timeout=60", "-verbosity=0",
-         "-artifact_prefix=%s/crash-" % folder, "-print_final_stats=1"],
+         "-artifact_prefix=%s/crash-%s-" % (OUT, target), "-print_final_stats=1",
+         "-seed=%d" % seed],
         stdin=subprocess.DEVNULL, env=dict(os.environ))
     return done.returncode == 0
 
 
-def _by_chance(target, seconds):
+def _by_chance(target, seconds, first):
     end = time.monotonic() + seconds
-    seed = runs = 0
+    seed = first << 32  # a stretch of seeds of its own
+    runs = 0
     kept = [path.read_bytes() for path in sorted((CORPUS / target).glob("*"))]
     while time.monotonic() < end:
         seed += 1
@@ -71,18 +73,20 @@ def _by_chance(target, seconds):
 @click.option("--minutes", type=click.FloatRange(0.01), default=2, show_default=True,
               help="In all, shared by the targets.")
 @click.option("--target", type=click.Choice(sorted(TARGETS)), help="Only this one.")
-def command(minutes, target):
+@click.option("--seed", type=click.IntRange(1, 1 << 31), default=1, show_default=True,
+              help="Another seed tries other things.")
+def command(minutes, target, seed):
     """Fuzz frame decoding and a whole node, guided by coverage where Atheris is installed."""
     targets = [target] if target else sorted(TARGETS)
     seconds = int(minutes * 60 / len(targets)) or 1
     guided = atheris_here()
     if not guided:
-        print("no Atheris here (pip install atheris): by chance alone, not guided by coverage")
+        print("no Atheris here (pip install .[fuzz]): by chance alone, not guided by coverage")
     try:
         for name in targets:
             if not guided:
-                _by_chance(name, seconds)
-            elif not _guided(name, seconds):
+                _by_chance(name, seconds, seed)
+            elif not _guided(name, seconds, seed):
                 sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from host_sim import attack, baselines, scenario
+from host_sim import attack, attack_cases, attack_page, baselines, scenario
 
 FEW = ("--nodes", "9", "--cycles", "64", "--workers", "1", "--shares", "0.33",
        "--strategies", "drain,splitter")
@@ -27,14 +27,55 @@ def test_a_small_attack_is_run_once_and_then_remembered(tmp_path):
     assert "drain" in attacked(tmp_path)
 
 
+def row(share, shift, **more):
+    return {"strategy": "drain", "share": share, "topology": "lan", "seed": 1, "cold": False,
+            "nodes": 9, "cycles": 1536, "settled_shift_mean": shift, "settled_shift_max": 9,
+            "spread": 3, "budget_violations": 0, "negative_values": 0, **more}
+
+
 def test_the_document_names_the_command_and_the_figures():
-    row = {"strategy": "drain", "share": 0.33, "topology": "lan", "seed": 1, "cold": False,
-           "settled_shift_mean": -7.5, "settled_shift_max": 9, "spread": 3,
-           "budget_violations": 0, "negative_values": 0}
-    text = attack.document(attack.summarise([row]), {"nodes": 9, "cycles": 64}, [0.33], "lvs x")
+    text = attack_page.document(attack_page.summarise(
+        [row(0.33, -7.5), row(0.33, 2, seed=2), row(0.45, 1)]), "lvs x", missing=4, stale=1)
     assert "    lvs x\n" in text
-    assert "| drain | -7.5 |" in text and "| drain | 3 |" in text
-    assert "| mean: drain | -100000 |" in text or "| mean: drain | -9" in text
+    assert "| drain | -7.5 | 1 |" in text and "| drain | 3 | 3 |" in text
+    assert "2 seeds a cell (33 %; 1 cells); 1 seed a cell (45 %; 1 cells)." in text
+    assert "3 runs; 4 runs of that command were not made" in text and "1 of them" in text
+    assert "All cells below keep it" in text
+    assert "| mean: drain | -" in text
+
+
+@pytest.mark.parametrize(("share", "shift", "kept"), [
+    (0.33, -19.9, True), (0.33, -20, False), (0.45, 99, True), (0.45, 100, False),
+    (0.6, -2000, True), (0.6, -2400, False)])
+def test_the_document_says_what_breaks_the_promise(share, shift, kept):
+    text = "\n".join(attack_page.judgement(attack_page.summarise([row(share, shift)])))
+    assert ("All cells below keep it" in text) == kept
+    assert ("drain at %g %%: %.4g raw" % (100 * share, shift) in text) != kept
+
+
+def test_results_of_other_sources_count_only_if_asked_for(tmp_path, monkeypatch):
+    path = tmp_path / "results.jsonl"
+    monkeypatch.setattr(attack, "sources", lambda: "before")
+    attack.Results(path).add({"seed": 1}, {"found": 1})
+    monkeypatch.setattr(attack, "sources", lambda: "after")
+    assert attack.Results(path).get({"seed": 1}) is None
+    assert attack.Results(path, stale=True).get({"seed": 1})["found"] == 1
+    attack.Results(path).add({"seed": 1}, {"found": 2})
+    assert attack.Results(path).get({"seed": 1})["found"] == 2
+    assert attack.Results(path, stale=True).get({"seed": 1})["found"] == 2
+
+
+def test_no_run_is_begun_when_the_minutes_are_over(tmp_path):
+    assert json.loads(attacked(tmp_path, "--json", "-", "--minutes", "0")) == []
+    assert not (tmp_path / "results.jsonl").exists()
+
+
+def test_the_campaign_has_each_run_once_and_the_guarantee_first():
+    cases = attack_cases.campaign(20)
+    assert len({json.dumps(case) for case in cases}) == len(cases)
+    core = [c for c in cases if c["cycles"] == 1536 and c["share"] < 0.5]
+    assert len(core) == 20 * 2 * len(attack_cases.PROMISED)
+    assert all(case["cycles"] == 1536 for case in cases[:24])
 
 
 @pytest.mark.parametrize("options", [["--shares", "1.5"], ["--strategies", "dance"],
@@ -45,9 +86,9 @@ def test_what_it_does_not_know_it_says(options):
     assert options[1] in done.output
 
 
-@pytest.mark.parametrize("name", attack.STRATEGIES)
+@pytest.mark.parametrize("name", attack_cases.STRATEGIES)
 def test_every_strategy_makes_a_scenario(name):
-    checked = attack.scenario_of(name, 0.2, "islands", 1, 30, 64)
+    checked = attack_cases.scenario_of(name, 0.2, "islands", 1, 30, 64)
     assert sum(liar["count"] for liar in scenario.plan(checked)["adversaries"]) == 6
 
 

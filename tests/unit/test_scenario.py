@@ -33,7 +33,7 @@ def test_every_scenario_that_comes_along_is_valid():
     ("nodes = 0", "line 1: nodes", "a whole number from 1 to"),
     ("nodes = 2.5", "line 1: nodes", "a whole number"),
     ("nodes = true", "line 1: nodes", "a whole number"),
-    ("engine = 'pypy'", "line 1: engine", "one of cpython, micropython"),
+    ("engine = 'jython'", "line 1: engine", "one of cpython, micropython, pypy"),
     ("[link]\nloss = 1.5", "line 2: link.loss", "a number from 0 to 1"),
     ("[link]\nloss = nan", "line 2: link.loss", "a number from 0 to 1"),
     ("[link]\n\nlatency = 4", "line 3: link.latency", "did you mean 'latency_ms'?"),
