@@ -77,17 +77,23 @@ def campaign(seeds):
         return cells(PROMISED, (0.45, 0.33), seeds=range(first, min(seeds, last) + 1))
 
     short = {"cycles": 512}
-    worst = ("drain", "below_threshold", "split_view", "one_victim", "splitter", "mixed")
+    others = [s for s in STRATEGIES if s not in PROMISED]
+    worst = ("drain", "inflate", "below_threshold", "split_view", "one_victim", "splitter")
     return [
         *promised(1, 1),
-        *cells(shares=(0.45, 0.33, 0.60), **short),
-        *promised(2, 3),
+        *cells(others, (0.45, 0.33), **short),
         *cells(COLD, (0.10, 0.33, 0.60), cold=True, **short),
-        *cells(worst, (0.33, 0.45), ("geometric", "islands"), **short),
-        *cells(worst[1:5], (0.33, 0.45), nodes=300, **short),
-        *promised(4, 5),
+        *promised(2, 2),
+        *cells(shares=(0.60,), **short),
+        *cells(worst, (0.33,), ("geometric", "islands"), **short),
+        *promised(3, 3),
+        *cells(("inflate",), (0.33,), nodes=300, **short),
+        *cells(worst, (0.45,), ("geometric", "islands"), **short),
+        *promised(4, 20),
+        *cells(worst, (0.45,), nodes=300, **short),
+        *cells([s for s in worst if s != "inflate"], (0.33,), nodes=300, **short),
         *cells(shares=(0.20, 0.80, 0.10, 0.05), **short),
-        *promised(6, 20),
+        *cells(PROMISED, (0.45, 0.33), **short),
         *cells(COLD, (0.05, 0.20, 0.45, 0.80), cold=True, **short),
         *cells([s for s in STRATEGIES if s not in worst], (0.33, 0.45),
                ("geometric", "islands"), **short),

@@ -21,6 +21,7 @@ from lvs import Node
 from lvs.config import CYCLE_MS, Config
 from lvs.fixed import LvsError, parse_amount
 from lvs.peers import TC_MAX
+from lvs.voices import EXACT
 from lvs.wire import Frame
 
 _TICK_MS = 100  # Node.run lets a frame wait so long, at most, for the tick that answers it
@@ -121,7 +122,8 @@ class World:
             watch.begin()
 
     def _trust(self, machine, first, prng):
-        """Let a node trust as many sessions as its table holds, liars with a session included."""
+        """Let a node have heard everybody agree, and trust as many sessions as its table holds;
+        liars with a session included."""
         node = machine.node
         known = []
         for m in first:
@@ -134,9 +136,13 @@ class World:
             if session:
                 known.append((epoch, session[1], m.addr))
         prng.shuffle(known)
-        for start, nonce, addr in known[:node.config.sessions]:
+        for k, (start, nonce, addr) in enumerate(known):
             route = node.routes.admit(addr, addr, epoch)
             node.routes.heard[route] = 255
+            for replica in node.replicas:
+                replica.voices.hear(route, EXACT, epoch)
+            if k >= node.config.sessions:
+                continue
             i = node.peers.admit(nonce, start, addr, node.clock.cycle)
             if i >= 0:
                 node.peers.tc[i] = TC_MAX

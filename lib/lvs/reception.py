@@ -7,6 +7,7 @@ from .fixed import const
 from .peers import NONE, TC_START, TRUSTED
 from .state_shard import GREW, NEW, OLD
 from .vaultguard import note_correction
+from .voices import DIVERGED
 from .wire import EP, JOINING, RECOVERING, VALUE, WANT
 
 _LOUD = const(192)  # frames an epoch beyond which a route's are not counted as everybody's traffic
@@ -40,7 +41,11 @@ def hear(node, data, addr):
     node.received += 1
     node.received_bytes += size + 28
     # What liars and shouters send must not silence the others.
-    if node.routes.frames[route] < _LOUD and node.peers.tc_of(f.nonce) >= TC_START:
+    if (
+        node.routes.frames[route] < _LOUD
+        and node.peers.tc_of(f.nonce) >= TC_START
+        and not _contradicts(node, route)
+    ):
         node.governor.spend(size)
     node.met(f.cycle >> 6)
     if node.silence() > cfg.horizon_epochs * 64:
@@ -50,6 +55,15 @@ def hear(node, data, addr):
         _hear_ep(node, f, addr, key, route)
     else:
         _hear_sdm(node, f, key, route)
+
+
+def _contradicts(node, route):
+    """Does a route say what is far from a state that I have to defend? Sessions cost nothing, so
+    that the trust in them alone cannot tell whose traffic is a lie."""
+    for r in node.replicas:
+        if r.established and r.verdict != DIVERGED and r.voices.off(route):
+            return True
+    return False
 
 
 def _hear_ep(node, f, addr, key, route):

@@ -33,6 +33,10 @@ class Voices:
             self._voice[route] = voice
             self._epoch[route] = epoch
 
+    def off(self, route):
+        """True when the newest that a route said is far from what I hold."""
+        return self._voice[route] == OFF
+
     def tally(self, epoch):
         """(exact, near, off) among the voices of the last four epochs, without my own."""
         exact = near = off = 0

@@ -103,6 +103,24 @@ def test_invented_rows_leave_room_for_honest_ones(addresses, known):
         assert node.status()["pending_raw"] == 0
 
 
+def test_liars_under_ever_new_sessions_do_not_use_up_the_traffic():
+    """What contradicts an established node is not booked, whatever session says it: else liars
+    would hush the honest, who then look like the fewer (inflate, at 45 of 100)."""
+    cell = mesh(4)
+    node = cell.nodes[1]
+
+    def booked(address, vector):
+        before = node.governor.tokens
+        for nonce in range(40):
+            Voice(node, address, 70000 + 100 * address + nonce).ep(vector)
+        return before - node.governor.tokens
+
+    first = booked(LIAR, [2 * VALUE]) - booked(LIAR, [2 * VALUE])
+    assert 0 < first < 100, "only what came before its first lie is booked"
+    assert booked(LIAR, [0]) == 0
+    assert booked(LIAR + 1, None) > 39 * 60, "what agrees is everybody's traffic"
+
+
 def test_a_forged_claim_does_not_use_up_an_honest_route():
     """Told to one node alone, which passes it on: that node's own contributions still count."""
     cell = mesh(6)
