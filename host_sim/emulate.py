@@ -4,7 +4,6 @@ The emulator is rp2040py (optional; slow: about 40 s for a second of the board's
 firmware a UF2 file of the user's own. Without either there is one line and nothing else.
 """
 
-import contextlib
 import shutil
 import socket
 import subprocess
@@ -32,17 +31,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for_port(port, process, seconds):
-    """Wait until the emulator listens. Raises BoardError."""
+def connect(port, process, seconds):
+    """A SerialBoard at the emulator's TCP port, as soon as it answers. Raises BoardError."""
+    url = f"socket://127.0.0.1:{port}"
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise BoardError(f"the emulator ended with status {process.returncode}: "
-                             f"{process.stdout.read()[-300:].strip()}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.5)
-    raise BoardError(f"the emulator did not start within {seconds} s")
+    while True:
+        try:
+            return SerialBoard(url, patience=max(1, end - time.monotonic()))
+        except BoardError:
+            # It does not listen yet, or it ended the connection.
+            if process.poll() is not None:
+                raise BoardError(f"the emulator ended with status {process.returncode}: "
+                                 f"{process.stdout.read()[-300:].strip()}") from None
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def emulate(path, board, seconds, show):
@@ -55,10 +58,9 @@ def emulate(path, board, seconds, show):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                stdin=subprocess.DEVNULL, text=True)
     try:
-        wait_for_port(port, process, seconds)
-        show("booted; deploying (an emulated second takes about forty)")
-        with SerialBoard(f"socket://127.0.0.1:{port}", patience=seconds) as emulated:
-            show(f"MicroPython {'.'.join(map(str, emulated.version))} on {emulated.machine}")
+        with connect(port, process, seconds) as emulated:
+            show(f"MicroPython {'.'.join(map(str, emulated.version))} on {emulated.machine}; "
+                 "deploying (an emulated second takes about forty)")
             return deploy.deploy(emulated, profile["name"], {}, status_page=False)
     finally:
         process.terminate()

@@ -34,11 +34,13 @@ class Standin:
 
     folder: where it lives; ``flash.bin`` in it survives, so a board can be started again.
     address: its own of 127.0.0.0/8. air: {Wi-Fi name: password} in reach. flash_kb: size of the
-    filesystem when it is new. heap: bytes that MicroPython may use (64-bit objects). wires: more
-    names of shims/bench.py (levels, analog, waves, port, ...).
+    filesystem when it is new. heap: bytes that MicroPython may use (64-bit objects). window_ms:
+    how long boot.py waits for Ctrl-C, if not as long as it says. wires: more names of
+    shims/bench.py (levels, analog, waves, port, ...).
     """
 
-    def __init__(self, folder, address="127.0.0.1", air=None, flash_kb=1024, heap=None, **wires):
+    def __init__(self, folder, address="127.0.0.1", air=None, flash_kb=1024, heap=None,
+                 window_ms=None, **wires):
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.image = self.folder / "flash.bin"
@@ -49,6 +51,7 @@ class Standin:
         self.restarts = []  # "soft", "hard" or "watchdog", in order
         self._bench = {"address": address, "air": air or {}, "reset_cause": 1, **wires}
         self._heap = heap
+        self._window = str(window_ms or "")
         self._pipe = self.folder / "pipe"
         self._thread = None
         self._wake_read, self._wake_write = os.pipe()
@@ -122,7 +125,8 @@ class Standin:
         bench.write_text(json.dumps(self._bench))
         self._inner, slave = pty.openpty()
         _make_raw(slave, signals=True)
-        script = [str(_INSIDE), shims.PATH, str(self.image), str(bench), str(self._pipe), mode]
+        script = [str(_INSIDE), shims.PATH, str(self.image), str(bench), str(self._pipe), mode,
+                  self._window]
         self._process = subprocess.Popen(
             [*program, "-i", *script], stdin=slave, stdout=slave, stderr=slave,
             start_new_session=True, close_fds=True,

@@ -1,8 +1,9 @@
 """The inside of the stand-in board (MicroPython on Linux): see host_sim/standin.py.
 
-    micropython -i standin_boot.py SHIMS IMAGE BENCH PIPE main|nomain
+    micropython -i standin_boot.py SHIMS IMAGE BENCH PIPE main|nomain WINDOW
 
 Mounts a file as littlefs at /, as boards have it, and runs boot.py and main.py; the REPL follows.
+WINDOW: milliseconds that boot.py waits for Ctrl-C; "" for as long as it says.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 
 import vfs
 
-_shims, _image, _bench, _pipe, _mode = sys.argv[1:6]
+_shims, _image, _bench, _pipe, _mode, _window = sys.argv[1:7]
 
 
 class _Flash:
@@ -66,7 +67,10 @@ def _run(name):
     except OSError:
         return True
     try:
-        exec(source.read(), globals())  # noqa: S102 - what a board does with its start-up files
+        text = source.read()
+        if _window:
+            text = text.replace("_WINDOW_MS = 2000", "_WINDOW_MS = " + _window)
+        exec(text, globals())  # noqa: S102 - what a board does with its start-up files
         return True
     except KeyboardInterrupt:
         print("KeyboardInterrupt")

@@ -3,11 +3,22 @@
 import itertools
 import json
 import os
+import subprocess
+import sys
 import zlib
 
 from host_sim.standin import Standin
 
 WIFI = {"home": "secret123"}
+# mpremote's own command line, but for its rests of 10 ms whenever nothing has come.
+_MPREMOTE = """
+import time
+from types import SimpleNamespace
+from mpremote import main, transport_serial
+transport_serial.time = SimpleNamespace(
+    monotonic=time.monotonic, sleep=lambda seconds: time.sleep(seconds / 20))
+raise SystemExit(main.main())
+"""
 _numbers = itertools.count(1)
 
 
@@ -42,5 +53,13 @@ def own_files(folder, data):
 
 
 def board(folder, ip=None, **wires):
-    """A stand-in that is in reach of the Wi-Fi "home"."""
-    return Standin(folder, ip or address(), WIFI, **wires)
+    """A stand-in in reach of the Wi-Fi "home", which does not wait long for Ctrl-C."""
+    return Standin(folder, ip or address(), WIFI, **{"window_ms": 100, **wires})
+
+
+def mpremote(standin, *arguments):
+    """Run mpremote's command line on a stand-in; returns what it printed."""
+    done = subprocess.run([sys.executable, "-c", _MPREMOTE, "connect", standin.port, *arguments],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

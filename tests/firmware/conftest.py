@@ -2,13 +2,25 @@
 
 import asyncio
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
+from mpremote import transport_serial
 
 import lvs.world  # bound to the real clock before the stand-ins come
 from host_sim import boards, shims
 
 FIRMWARE = boards.ROOT / "firmware"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_serial_port_without_rests():
+    """mpremote rests for 10 ms whenever nothing has come: most of a deployment to a stand-in."""
+    transport_serial.time = SimpleNamespace(
+        monotonic=time.monotonic, sleep=lambda seconds: time.sleep(seconds / 20))
+    yield
+    transport_serial.time = time
 
 
 @pytest.fixture
