@@ -104,7 +104,8 @@ class Standin:
         end = time.monotonic() + timeout
         while text.encode() not in self.output[since:]:
             if time.monotonic() > end:
-                raise TimeoutError(f"no {text!r} in:\n{self.output[since:].decode()}")
+                raise TimeoutError(f"no {text!r} in:\n"
+                                   f"{self.output[since:].decode(errors='replace')}")
             time.sleep(0.02)
         return self.output.decode(errors="replace")
 

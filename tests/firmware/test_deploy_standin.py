@@ -71,6 +71,7 @@ def deployed(deployed_image, tmp_path):
                     board.write(name, text)
                 standin.output.clear()
                 board.reset()
+            standin.wait_for_restart("hard")  # what is typed before that is lost
             yield standin
 
     return make
@@ -85,12 +86,12 @@ def test_deploys_runs_and_counts_exactly_in_a_mesh(tmp_path):
     ip, port = board_standin.address(), board_standin.udp_port()
     own = board_standin.own_files(tmp_path, board_standin.config(ip, port, board={
         "sources": [{"kind": "pulse", "pin": 27, "channel": "water", "pulses": 10,
-                     "debounce_ms": 10},
+                     "debounce_ms": 0},
                     {"kind": "callback", "channel": "people", "module": "tell", "every_s": 1}]}))
     others = [Node({"mesh": "test", "channels": ["water", "people"], "port": port, "address": a,
                     "broadcast": "127.255.255.255"})
               for a in (board_standin.address(), board_standin.address())]
-    with board_standin.board(tmp_path / "b", ip, waves={27: [60, 43]}) as standin:
+    with board_standin.board(tmp_path / "b", ip, waves={27: [100, 43]}) as standin:
         with SerialBoard(standin.port) as board:
             board.write("/tell.py", b"def read():\n import app\n n=app.node\n print('values',"
                         b"n.value('water',raw=True),n.value('people',raw=True),"
