@@ -11,13 +11,23 @@ import watchdog
 from led import CODES, Led
 from lvs import Config, ConfigError, Node
 
-OLDEST = (1, 26)  # MicroPython before it lets the RP2 receive one datagram at a time
-JOURNAL = "/journal"
 _WIFI_WAIT_MS = 15000  # the node starts without a network after this
 _RESTART_S = 10  # after a crash; long enough for Ctrl-C
 _POLL_MS = 20  # receive queues hold 4 datagrams on the RP2
 
 node = None  # the running node, for the REPL
+
+
+def once(name):
+    """A module that is needed once: its memory comes back when the caller is done with it."""
+    module = __import__(name)
+    del sys.modules[name]
+    return module
+
+
+def load_settings():
+    """The settings, checked; raises ConfigError."""
+    return once("settings").load()
 
 
 class Load:
@@ -36,29 +46,6 @@ class Load:
             self.percent = min(100, 100 * self._busy // passed)
             self._busy = 0
             self._since = time.ticks_ms()
-
-
-def check_version(version=None):
-    """One line of advice if MicroPython is too old, else ""."""
-    version = version or sys.implementation.version
-    if tuple(version[:2]) >= OLDEST:
-        return ""
-    return "MicroPython %d.%d is too old; %d.%d or newer is needed: 'make flash'" % (
-        version[0],
-        version[1],
-        OLDEST[0],
-        OLDEST[1],
-    )
-
-
-def load_settings():
-    """The settings, and the memory of the module that checks them back."""
-    import settings
-
-    try:
-        return settings.load()
-    finally:
-        del sys.modules["settings"]
 
 
 async def run_node(running, load, check_in):
@@ -81,39 +68,11 @@ async def run_led(led, wifi, running, check_in):
             if wifi and wifi.state != "up" and not wifi.paused:
                 led.code = wifi.state if wifi.state in CODES else "no connection"
             else:
-                active = running and running.status()["state"] not in ("INIT", "JOINING")
+                active = running and running.state not in ("INIT", "JOINING")
                 led.code = "active" if active else "joining"
             await asyncio.sleep_ms(1000)
     finally:
         blinking.cancel()
-
-
-def make_transport(config, board):
-    """UDP, or UDP and ESP-NOW; raises ConfigError if the board cannot do that."""
-    from lvs.transport_layer import UdpTransport
-    from lvs.world import clock
-
-    udp = UdpTransport(config.address, config.broadcast, config.port, clock)
-    if udp.error:  # it tries again by itself
-        print("LVS:", udp.error)
-    if not board.get("espnow"):
-        return udp
-    try:
-        from espnow_link import EspNowLink
-    except ImportError:
-        raise ConfigError("board.espnow: this board has no ESP-NOW; set it to false") from None
-    from both_links import BothLinks
-
-    return BothLinks(udp, EspNowLink())
-
-
-def make_journal(board):
-    """The journal on the board's filesystem, or None if it is switched off."""
-    if not board.get("journal", True):
-        return None
-    from lvs.journal import Journal
-
-    return Journal(JOURNAL)
 
 
 def tell_new(text, said):
@@ -146,9 +105,10 @@ async def run(config, led):
             if wifi.state == "up":
                 break
             await asyncio.sleep_ms(100)
-    found = sources.make_all(board.get("sources", []), config["channels"])
+    found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
     checked = Config(config)
-    node = Node(checked, make_transport(checked, board), journal=make_journal(board))
+    parts = once("parts")
+    node = Node(checked, parts.transport(checked, board), journal=parts.journal(board))
     gc.collect()
     load = Load()
     start("node", run_node(node, load, dog.check_in), 5000)
@@ -162,7 +122,8 @@ async def run(config, led):
         start("power", power.run(), 30000)
     page = board.get("status_page")
     if page:
-        start_page(page, config, wifi, load, start)
+        parts.start_page(page, node, config["channels"], wifi, load, start)
+    del parts
     print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
     start("watchdog", dog.run(), 0)
     said = tell_new(node.journal.notice, "")
@@ -181,33 +142,11 @@ async def run(config, led):
         node.transport.close()
 
 
-def start_page(page, config, wifi, load, start):
-    """Serve the status page, if microdot is there."""
-    try:
-        import status_page
-    except ImportError:
-        print("LVS: status page: microdot is missing; 'make deploy' copies it")
-        return
-
-    def extra():
-        more = {"load_percent": load.percent, "uptime_s": crashlog.uptime()}
-        if wifi:
-            more.update(wifi=wifi.state, rssi=wifi.rssi(), wifi_drops=wifi.drops)
-        return more
-
-    async def serve():
-        await status_page.run(page if page is not True else {}, node, config["channels"], extra)
-        while True:  # without its page the node goes on
-            await asyncio.sleep_ms(60000)
-
-    start("status_page", serve(), 0)
-
-
 def main():
     """Run until Ctrl-C; on a crash keep a record and restart the board."""
     import machine
 
-    old = check_version()
+    old = once("parts").check_version()
     if old:
         print("LVS:", old)
         return

@@ -1,8 +1,6 @@
 """One JSON file configures a node. What its keys mean, and how they are checked: config_check."""
 
-import sys
-
-from .fixed import LvsError
+from .fixed import LvsError, unload
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets and of folding
 CYCLE_MS = 1000
@@ -50,6 +48,4 @@ class Config:
         try:
             check(self, source.data if isinstance(source, Config) else source)
         finally:
-            if sys.implementation.name == "micropython":  # it is needed once: give its memory back
-                del sys.modules["lvs.config_check"]
-                del sys.modules["lvs"].config_check  # pyright: ignore
+            unload("config_check")

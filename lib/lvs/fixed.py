@@ -6,6 +6,8 @@ intermediate result of the protocol stays in ``-2**30 .. 2**30 - 1``, the small-
 (docs/protocol.md, section 2).
 """
 
+import sys
+
 try:
     from micropython import const
 except ImportError:
@@ -23,6 +25,13 @@ class LvsError(ValueError):
 
 class NotDurable(LvsError):
     """It counts, but the journal could not be written: a power cut could lose it."""
+
+
+def unload(name):
+    """Give the memory of a module of this package back on a board: it is not needed for long."""
+    if sys.implementation.name == "micropython" and "lvs." + name in sys.modules:
+        del sys.modules["lvs." + name]
+        delattr(sys.modules["lvs"], name)
 
 
 def add(a, b):

@@ -5,10 +5,9 @@ something at once where that matters. docs/durability.md says what a power cut c
 writing costs the flash.
 """
 
-from .fixed import ticks_diff
+from .fixed import ticks_diff, unload
 from .journal_files import Files
 from .journal_log import Log
-from .journal_restore import Restorer, describe
 from .journal_state import (
     put_check,
     put_end,
@@ -76,6 +75,14 @@ class Journal:
 
     def restore(self, node):
         """Give a starting node back what was kept; returns True if there was anything."""
+        from .journal_restore import Restorer, describe
+
+        try:
+            return self._restore(node, Restorer, describe)
+        finally:
+            unload("journal_restore")
+
+    def _restore(self, node, Restorer, describe):
         self._node = node
         self._forget()
         self.error = self.notice = ""
@@ -104,6 +111,8 @@ class Journal:
 
     def repair(self, node, replica):
         """Give a shard, of which no peer has any, what was kept of it."""
+        from .journal_restore import Restorer
+
         restorer = Restorer(node, False, replica)
         try:
             if self.log.find():
@@ -111,6 +120,8 @@ class Journal:
                 restorer.finish()
         except OSError as e:
             self._failed(e, "read")
+        finally:
+            unload("journal_restore")
 
     # --- keeping ------------------------------------------------------------------------------
 

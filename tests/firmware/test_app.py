@@ -10,6 +10,7 @@ import pytest
 def app(bench, monkeypatch, tmp_path):
     import app
     import crashlog
+    import parts
 
     # On the board these are absolute paths.
     monkeypatch.setattr(app, "load_settings", lambda: json.loads(json.dumps(app.test_config)))
@@ -17,7 +18,11 @@ def app(bench, monkeypatch, tmp_path):
                                                          str(tmp_path / "old")))
     app.test_config = {"mesh": "m", "channels": ["water"], "address": "127.0.0.77", "port": 4999,
                        "broadcast": "127.255.255.255", "board": {"wifi": False}}
-    monkeypatch.setattr(app, "JOURNAL", str(tmp_path / "journal"))
+    # The board imports it anew; here it stays, with a folder of this test's.
+    monkeypatch.setattr(parts, "JOURNAL", str(tmp_path / "journal"))
+    once = app.once
+    monkeypatch.setattr(app, "once", lambda name: parts if name == "parts" else once(name))
+    app.parts = parts
     app.log = lambda: (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
     yield app
     if app.node:
@@ -28,13 +33,13 @@ def app(bench, monkeypatch, tmp_path):
     ((1, 25, 0, ""), True), ((1, 9, 4, ""), True), ((1, 26, 0, ""), False),
     ((1, 29, 0, "preview"), False), ((2, 0, 0, ""), False)])
 def test_old_micropython_is_one_line(app, version, old):
-    line = app.check_version(version)
+    line = app.parts.check_version(version)
     assert bool(line) == old
     assert not old or ("too old; 1.26 or newer" in line and "\n" not in line)
 
 
 def test_main_refuses_an_old_one(app, monkeypatch, capsys):
-    monkeypatch.setattr(app, "check_version", lambda: "MicroPython 1.20 is too old")
+    monkeypatch.setattr(app.parts, "check_version", lambda: "MicroPython 1.20 is too old")
     app.main()
     assert capsys.readouterr().out == "LVS: MicroPython 1.20 is too old\n"
 
@@ -152,4 +157,4 @@ def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):
     app.test_config["board"]["espnow"] = True
     monkeypatch.setitem(sys.modules, "espnow", None)
     with pytest.raises(ConfigError, match="this board has no ESP-NOW"):
-        app.make_transport(Config(app.test_config), app.test_config["board"])
+        app.parts.transport(Config(app.test_config), app.test_config["board"])

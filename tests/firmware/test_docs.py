@@ -21,7 +21,7 @@ def blocks(language):
 @pytest.mark.parametrize("text", blocks("json"))
 def test_every_example_is_accepted_by_the_firmware(bench, tmp_path, text):
     import settings
-    import sources
+    import source_kinds
 
     example = json.loads(text)
     if "wifi_password" in example:
@@ -33,7 +33,7 @@ def test_every_example_is_accepted_by_the_firmware(bench, tmp_path, text):
     (tmp_path / "lvs.json").write_text(json.dumps(config))
     data = settings.load(f"{tmp_path}/")
     given = [s for s in data["board"].get("sources", []) if s["kind"] != "callback"]
-    assert len(sources.make_all(given, data["channels"])) == len(given)
+    assert len(source_kinds.make_all(given, data["channels"])) == len(given)
 
 
 @pytest.mark.parametrize("text", blocks("sh"))

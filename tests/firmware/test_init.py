@@ -36,7 +36,7 @@ def test_the_dialogue(tmp_path):
 @pytest.mark.parametrize("name", boards.names())
 def test_what_it_writes_is_accepted(bench, tmp_path, name):
     import settings
-    import sources
+    import source_kinds
 
     answers = "pulse\n\n450\nadc\n\n\nbutton\n\nnone\n"
     result = run(tmp_path, "--board", name, "--mesh", "m", "--channels", "water", "--ssid", "home",
@@ -46,7 +46,7 @@ def test_what_it_writes_is_accepted(bench, tmp_path, name):
         boards.files(boards.load(name), compiled=False)["/profile.json"])
     bench.power_on(port=boards.load(name)["port"])
     data = settings.load(f"{tmp_path}/")
-    assert len(sources.make_all(data["board"]["sources"], data["channels"])) == 3
+    assert len(source_kinds.make_all(data["board"]["sources"], data["channels"])) == 3
 
     class Nothing:
         error = ""

@@ -21,13 +21,14 @@ class FakeNode:
 
 
 def test_each_kind_contributes(bench, live):
+    import source_kinds
     import sources
 
     module = types.ModuleType("my_source")
     module.read = lambda: "0.25"
     sys.modules["my_source"] = module
     try:
-        found = sources.make_all([
+        found = source_kinds.make_all([
             {"kind": "pulse", "pin": 4, "channel": "water", "pulses": 2},
             {"kind": "button", "pin": 5, "channel": "water"},
             {"kind": "adc", "pin": 34, "channel": "energy", "per_hour": 3600},
@@ -98,10 +99,10 @@ def test_a_failing_callback_is_reported_once_and_counts_nothing(bench, capsys):
     ({"kind": "callback", "module": "nowhere", "channel": "water"}, "module 'nowhere'"),
 ])
 def test_a_mistake_is_one_clear_line(bench, entry, text):
-    import sources
+    import source_kinds
 
     with pytest.raises(ConfigError, match=text) as caught:
-        sources.make_all([entry], CHANNELS)
+        source_kinds.make_all([entry], CHANNELS)
     assert "\n" not in str(caught.value)
 
 
