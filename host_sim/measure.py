@@ -43,8 +43,11 @@ def settings(profile):
             "board": {"journal": profile["board"].get("journal", True)}}
 
 
-def _run(profile, cycles, heap, *more, timeout=600):
-    """Run the inside in a heap that begins with so many bytes: (its result, its output, sizes)."""
+def measure(profile, cycles=1000, timeout=600):
+    """Measure a profile; returns a dict with KEYS and what the run looked like.
+
+    Raises BoardError, InterpreterMissing or ScriptFailed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         sizes = {}
@@ -57,41 +60,11 @@ def _run(profile, cycles, heap, *more, timeout=600):
         given = root / "settings.json"
         given.write_text(json.dumps(settings(profile)))
         output = interpreters.run(
-            "wasm", _INSIDE, [given, str(cycles), *more],
-            path=[root, root / "lib", Path(shims.PATH)], heap=heap, timeout=timeout)
-    return json.loads(re.search(r"^RESULT (.*)$", output, re.MULTILINE).group(1)), output, sizes
-
-
-def survives(profile, cycles, heap):
-    """Bytes that a node had for itself, in a heap of so many, over its start, full tables and
-    the busy cycles; None if that was too little (here the heap then grows; a board gives up).
-    """
-    result, output, _ = _run(profile, cycles, heap, "tight")
-    first, last = (int(total) for total in re.findall(r"GC: total: (\d+)", output))
-    return first - result["other"] if first == last else None
-
-
-def smallest_heap(profile, cycles=1000, step=1024):
-    """The least heap, in bytes and to ``step``, in which a node with this profile lives."""
-    low, high, found = 0, profile["heap_kb"] * 1024, None
-    while high - low > step:
-        middle = (low + high) // 2
-        own = survives(profile, cycles, middle)
-        if own is None:
-            low = middle
-        else:
-            high, found = middle, own
-    return found
-
-
-def measure(profile, cycles=1000):
-    """Measure a profile; returns a dict with KEYS and what the run looked like.
-
-    Raises BoardError, InterpreterMissing or ScriptFailed.
-    """
-    result, output, sizes = _run(profile, cycles, profile["heap_kb"] * 1024)
+            "wasm", _INSIDE, [given, str(cycles)], path=[root, root / "lib", Path(shims.PATH)],
+            heap=profile["heap_kb"] * 1024, timeout=timeout)
+    result = json.loads(re.search(r"^RESULT (.*)$", output, re.MULTILINE).group(1))
     # MicroPython counts blocks of four words.
-    result["largest_free"] = int(re.findall(r"max free sz: (\d+)", output)[-1]) * 16
+    result["largest_free"] = int(re.search(r"max free sz: (\d+)", output).group(1)) * 16
     result["mpy_bytes"] = sizes
     result["board"] = profile["name"]
     result["cycles"] = cycles
@@ -132,9 +105,13 @@ def command(accepting, name, cycles, path):
                 click.echo(f"{key:24} {value:8,}")
             return
         profile = boards.load(name)
+        if path:  # before the minutes of work
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
         with Console(stderr=True).status(f"{name}: {cycles} cycles with 64 peers"):
             result = measure(profile, cycles)
-    except (BoardError, interpreters.InterpreterMissing, interpreters.ScriptFailed) as error:
+    except (BoardError, OSError, interpreters.InterpreterMissing,
+            interpreters.ScriptFailed) as error:
         click.echo(f"measure: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -1,9 +1,8 @@
 """The inside of `lvs measure`: runs in MicroPython with 32-bit objects, prints JSON.
 
-    measure_inside.py SETTINGS.json CYCLES [tight]
+    measure_inside.py SETTINGS.json CYCLES
 
-SETTINGS.json is a node's configuration. tight: garbage is collected after every packet, since a
-board does that whenever its heap is full. The node gets 64 peers at 64 addresses, every ring full,
+SETTINGS.json is a node's configuration. The node gets 64 peers at 64 addresses, every ring full,
 in virtual time. WebAssembly collects garbage between calls from JavaScript only, so the run is a
 generator: each ``yield`` is a collection, and what is measured after it is what lives.
 """
@@ -139,12 +138,11 @@ def cost(node, peers, kind):
     return gc.mem_alloc() - before
 
 
-def scenario(settings, cycles, tight):
+def scenario(settings, cycles):
     """The whole measurement; every yield is a collection."""
     result = {}
     yield
     base = gc.mem_alloc()
-    micropython.mem_info()
 
     from lvs import Node, wire
 
@@ -170,10 +168,7 @@ def scenario(settings, cycles, tight):
     result["heap_start"] = gc.mem_alloc() - base
 
     before = gc.mem_alloc()
-    for _ in range(12):  # alone for 8 cycles: it becomes active
-        pass_time(node, 1000)
-        if tight:
-            yield
+    pass_time(node, 12000)  # alone for 8 cycles: it becomes active
     yield
     grown = gc.mem_alloc() - before
     before = gc.mem_alloc()
@@ -191,12 +186,8 @@ def scenario(settings, cycles, tight):
                 slots = [(i + j) % wire.SLOTS for j in range(min(each, wire.SLOTS))]
                 node.handle(peers.ep(i, k), 1000 + i)
                 node.handle(peers.sdm(i, k, slots, 0), 1000 + i)
-            if tight:
-                yield
             if i & 7 == 7:
                 pass_time(node, 2000)
-                if tight:
-                    yield
         for i in range(node.peers.n):  # the trust that they would earn within hours
             node.peers.tc[i] = 255
         yield
@@ -224,17 +215,12 @@ def scenario(settings, cycles, tight):
                 node.handle(peers.sdm(i, c % held, [i % wire.SLOTS], 8), 1000 + i)
             else:
                 node.handle(peers.ep(i, c % held), 1000 + i)
-            if tight:
-                yield
             pass_time(node, 250)
-            if tight:
-                yield
         if c % 10 == 0:
             node.contribute(settings["channels"][c // 10 % len(settings["channels"])], "0.5")
         high = max(high, gc.mem_alloc())
         yield
     result["heap_high_water"] = high - base
-    result["other"] = base  # bytes that are not the node's
     for key, kinds in (
         ("alloc_per_cycle", ("cycle",)),
         ("alloc_per_packet", ("ep", "sdm")),
@@ -264,4 +250,4 @@ def step():
 
 
 with open(sys.argv[1]) as _file:
-    _run = scenario(json.load(_file), int(sys.argv[2]), len(sys.argv) > 3)
+    _run = scenario(json.load(_file), int(sys.argv[2]))
