@@ -10,6 +10,11 @@ from host_sim.world.prng import Prng
 EPOCH = 64  # cycles
 _STREAM = 7001
 _CALM = 320  # cycles: five of Trickle's longest intervals
+_PER_MINUTE = 300  # contributions in the whole mesh: what 300 nodes of one a minute make (G6)
+_FOLDED = 128  # rows a shard and session, where they fold within minutes
+_NEAR = 12  # nodes in one cell whose contributions are everywhere within two epochs
+_FAR_HORIZON = 10  # epochs, for larger and sparser worlds
+_ROWS = 256  # rows a shard and session beyond which those who were off take longer to catch up
 
 CLASSES = ("loss", "duplicate", "reorder", "delay", "bandwidth", "one_way", "queue", "partition",
            "crash", "leave", "join", "skew", "freeze", "low_power", "burst", "folding", "shards",
@@ -107,18 +112,41 @@ def _work(draft):
         work["amount"] = prng.choice(("9", "40.5"))
         work["contributions_per_minute"] = 1
     work["channels"] = prng.choice((17, 40)) if has["shards"] else prng.choice((1, 3, 16))
+
+
+def _promised(draft):
+    """Take back what is drawn beyond what the protocol promises.
+
+    Only in one cell do all hear all: elsewhere neighbours that settle on different values may stay
+    so.  What is contributed must fit the traffic budget, and reach everybody before it is folded.
+    """
+    data, work = draft.data, draft.data["workload"]
+    if data["topology"]:
+        data["start"].pop("spread", None)
+    work["contributions_per_minute"] = min(work["contributions_per_minute"],
+                                           max(1, _PER_MINUTE // draft.nodes))
+    if draft.has["folding"]:
+        if draft.nodes * min(16, work["channels"]) > _FOLDED:
+            work["channels"] = max(1, _FOLDED // draft.nodes)
+        if data["topology"] or draft.nodes > _NEAR:
+            # The slowest of many hops and many losses takes longer than two or three epochs.
+            draft.horizon = data["config"]["horizon_epochs"] = _FAR_HORIZON
+            draft.calm += (_FAR_HORIZON - 2) * EPOCH
+    rows = draft.nodes * min(16, work["channels"])
+    draft.calm += max(0, rows - _ROWS)
     # Room for all: a full ring makes rows wait for longer than the calm phase lasts.
-    draft.data["config"]["rows"] = max(512, 4 * draft.nodes * min(16, work["channels"]))
+    data["config"]["rows"] = max(512, 4 * rows)
 
 
 def _befall(draft):
     prng, has = draft.prng, draft.has
     if has["budget"] and not has["folding"]:
         # Twice what one node contributes in an epoch: what others relay waits now and then, and is
-        # credited in the following epochs.
+        # credited in the following epochs.  Where there are few neighbours, each relays for all.
         work = draft.data["workload"]
+        relayed = draft.nodes if draft.data["topology"] else 1
         raw = float(work["amount"]) * 256 * work["contributions_per_minute"] * EPOCH / 60
-        draft.data["config"]["route_budget"] = max(512, int(2 * raw))
+        draft.data["config"]["route_budget"] = max(512, int(2 * raw * relayed))
         draft.calm += 8 * EPOCH
     if has["liars"] and draft.nodes >= 6:
         # Few, or the majority: even that may move an established mesh no faster than the budget.
@@ -173,6 +201,7 @@ def draw(seed, most_nodes=60):
     draft = _Draft(seed, most_nodes)
     _shape(draft)
     _work(draft)
+    _promised(draft)
     _network(draft)
     _befall(draft)
     data = draft.data
