@@ -10,6 +10,7 @@ import time
 
 _LOOK_MS = 10000  # between two measurements while awake
 _SLICE_MS = 2000  # of light sleep; a watchdog is fed in between
+_JOIN_MS = 10000  # that joining may take before awake_s begin to count
 _PATIENCE = 3  # measurements in a row, so that one bad moment changes nothing
 
 
@@ -121,6 +122,14 @@ class Power:
         if self.wifi:
             self.wifi.paused = False
 
+    async def _joined(self):
+        """Wait for the Wi-Fi, but not for long."""
+        for _ in range(_JOIN_MS // 200):
+            if not self.wifi or self.wifi.state == "up":
+                return
+            self.dog.check_in("power")
+            await asyncio.sleep_ms(200)
+
     async def run(self):
         """Measure, and sleep when it is time to, for ever."""
         told = False
@@ -135,5 +144,7 @@ class Power:
             if low:
                 await self._stay(self._awake_ms)
                 await self._sleep(self._asleep_ms)
+                await self._joined()
+                self.node.low_power(True)  # speak now: it is awake for a short time only
             else:
                 await self._stay(_LOOK_MS)

@@ -172,7 +172,12 @@ class Node:
         return self.life.state
 
     def low_power(self, on):
-        """Enter or leave low power: intervals four times as long, contributions kept."""
+        """Enter or leave low power: intervals four times as long, contributions kept.
+
+        Said again whenever the radio is back on, it makes the node speak within a second.
+        """
+        self.trickle.least = I_MIN
+        self.trickle.restart(self.now())
         self.trickle.least = 4 * I_MIN if on else I_MIN
         self.life.low_power(bool(on))
 

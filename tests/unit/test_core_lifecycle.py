@@ -151,6 +151,18 @@ def test_low_power_speaks_seldom_and_loses_nothing():
     assert node.state == "ACTIVE" and node.trickle.least == 1000
 
 
+def test_low_power_said_again_makes_it_speak_within_a_second():
+    cell = Cell(3)
+    cell.active()
+    node = cell.nodes[3]
+    node.low_power(True)
+    cell.run(300)
+    at = len(said(node, wire.EP))
+    node.low_power(True)
+    cell.run(1)
+    assert len(said(node, wire.EP)) == at + 1 and node.trickle.least == 4000
+
+
 def test_low_power_is_entered_once_state_is_found():
     cell = Cell(1)
     node = cell.nodes[1]
