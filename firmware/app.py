@@ -108,7 +108,12 @@ async def run(config, led):
     found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
     checked = Config(config)
     parts = once("parts")
-    node = Node(checked, parts.transport(checked, board), journal=parts.journal(board))
+    if node and node.config.data != config:  # edited at the REPL
+        node.journal.close()
+        node.transport.close()
+        node = None
+    if not node:  # else it goes on, with what was contributed at the REPL
+        node = Node(checked, parts.transport(checked, board), journal=parts.journal(board))
     gc.collect()
     load = Load()
     start("node", run_node(node, load, dog.check_in), 5000)
@@ -175,4 +180,5 @@ def main():
             print("LVS: not restarted")
     finally:
         asyncio.new_event_loop()
+        gc.collect()  # closes what the tasks had open
         watchdog.keep_fed_if_running()

@@ -5,7 +5,7 @@
     node.contribute("water", "2.5")
     asyncio.run(node.run())
 
-A node that must remember over a power cut is given a journal, which costs a board 24 KB of heap:
+A node that must remember over a power cut is given a journal, which costs a board 16 KB of heap:
 
     from lvs.journal import Journal
     node = Node("config.json", journal=Journal("/journal"))

@@ -158,3 +158,14 @@ def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):
     monkeypatch.setitem(sys.modules, "espnow", None)
     with pytest.raises(ConfigError, match="this board has no ESP-NOW"):
         app.parts.transport(Config(app.test_config), app.test_config["board"])
+
+
+def test_what_is_contributed_at_the_repl_counts_after_going_on(app, bench, live):
+    """docs/boards: Ctrl-C, app.node.contribute, app.main()."""
+    live(app.run(app.test_config, app.Led(None)), 15_000)
+    stopped = app.node
+    stopped.contribute("water", "2.5")
+    live(app.run(json.loads(json.dumps(app.test_config)), app.Led(None)), 15_000)
+    assert app.node is stopped and app.node.value("water") == 2.5
+    live(app.run({**app.test_config, "mesh": "other"}, app.Led(None)), 1000)
+    assert app.node is not stopped and app.node.status()["mesh"] == "other"
