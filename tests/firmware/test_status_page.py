@@ -57,6 +57,8 @@ def test_page_and_json(bench, free_port):
     data = json.loads(text)
     assert data["values"] == {NASTY: 3.5, "water": 3.5} and data["values_raw"]["water"] == 896
     assert data["status"]["peers"] == 3 and data["wifi"] == NASTY
+    assert "<meta name=viewport content='width=device-width'>" in page  # a phone's width
+    assert "http://" not in page and "src=" not in page  # nothing from elsewhere
     assert "<script" not in page and html.unescape(page).count(NASTY) >= 4
     assert "water" in page and "3.500" in page and "ACTIVE" in page
     # small, for a phone, and nothing from elsewhere
