@@ -345,6 +345,9 @@ class Node:
                 if r.gossip.cycle(now, self.peers.n):
                     self.trickle.news(now, 2 * self.soon())
         if self.clock.cycle & 3 == 0:
+            # Four cycles of half the length gain two, of twice the length lose four.
+            slew = self.clock.slew
+            self.peers.gained(2 if slew > 0 else -4 if slew < 0 else 0)
             self.clock.steer(self.peers.clock_offset(TC_START, self.clock.cycle, 128))
         self.journal.note(self)
 

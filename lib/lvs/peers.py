@@ -171,6 +171,12 @@ class Peers:
                 n += 1
         return n
 
+    def gained(self, cycles):
+        """My clock was slewed: it gained so many cycles on what the peers' were when heard."""
+        if cycles:
+            for i in range(self.n):
+                self.offset[i] = max(-1000, min(1000, self.offset[i] - cycles))
+
     def clock_offset(self, own_weight, cycle, within):
         """Weighted median of the peers' clocks against mine (cycles); mine has ``own_weight``.
 

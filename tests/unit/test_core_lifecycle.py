@@ -380,6 +380,20 @@ def test_a_fresh_node_adopts_the_clock_of_its_peers():
     assert late.clock.cycle == pytest.approx(cell.nodes[1].clock.cycle, abs=1)
 
 
+@pytest.mark.parametrize("offset", [-3, 3])
+def test_a_clock_is_slewed_by_what_it_differs_and_no_further(offset):
+    """Peers that were heard once: their clocks go on while mine comes nearer."""
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    begin, cycle = cell.now, node.clock.cycle
+    for i in range(4):
+        Voice(node, 60 + i, 7000 + i).ep(cycle=cycle + offset)
+    cell.run(100)
+    gained = node.clock.cycle - cycle - (cell.now - begin) // 1000
+    assert 1 <= gained * (1 if offset > 0 else -1) <= 4
+
+
 def test_clocks_are_slewed_and_never_go_back_nor_twice_as_fast():
     cell = Cell(4)
     cell.active()
