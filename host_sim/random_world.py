@@ -6,13 +6,15 @@ and nothing new is contributed: in that calm phase the mesh must become exact.
 """
 
 from host_sim.world.prng import Prng
+from lvs.config import CLOSING
+from lvs.config import EPOCH_CYCLES as EPOCH
 
-EPOCH = 64  # cycles
 _STREAM = 7001
 _CALM = 320  # cycles: five of Trickle's longest intervals
 _PER_MINUTE = 300  # contributions in the whole mesh: what 300 nodes of one a minute make (G6)
 _FOLDED = 128  # rows a shard and session, where they fold within minutes
 _NEAR = 12  # nodes in one cell whose contributions are everywhere within two epochs
+_SESSION = 2  # epochs
 _FAR_HORIZON = 10  # epochs, for larger and sparser worlds
 _ROWS = 256  # rows a shard and session beyond which those who were off take longer to catch up
 
@@ -69,7 +71,7 @@ def _network(draft):
     if has["loss"]:
         link["loss"] = prng.randint(5, 50) / 100
         if prng.below(2):
-            draft.event(draft.span(100)[0], "loss", value=prng.randint(0, 60) / 100)
+            draft.event(draft.span(100)[0], "loss", value=prng.randint(0, 50) / 100)
         draft.event(draft.faulty, "loss", value=prng.choice((0, 0.05, 0.2)))
     if has["duplicate"]:
         link["duplicate"] = prng.randint(1, 50) / 100
@@ -100,7 +102,7 @@ def _shape(draft):
             data["start"]["spread"] = prng.choice((40, 3000))
     if has["folding"]:
         draft.horizon = prng.randint(2, 3)
-        data["config"] = {"session_epochs": 2, "horizon_epochs": draft.horizon}
+        data["config"] = {"session_epochs": _SESSION, "horizon_epochs": draft.horizon}
         draft.faulty += prng.randint(2, 5) * EPOCH
 
 
@@ -134,8 +136,12 @@ def _promised(draft):
             draft.calm += (_FAR_HORIZON - 2) * EPOCH
     rows = draft.nodes * min(16, work["channels"])
     draft.calm += max(0, rows - _ROWS)
-    # Room for all: a full ring makes rows wait for longer than the calm phase lasts.
-    data["config"]["rows"] = max(512, 4 * rows)
+    # Room for the rows of all sessions that are not folded yet: a full ring makes rows wait for
+    # longer than the calm phase lasts.
+    sessions = 4
+    if draft.has["folding"]:
+        sessions = (_SESSION + draft.horizon + CLOSING) // _SESSION + 2
+    data["config"]["rows"] = max(512, sessions * rows)
 
 
 def _befall(draft):
