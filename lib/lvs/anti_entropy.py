@@ -227,15 +227,21 @@ class Sender:
                     self._own_due[c // SLOTS] = self._own_due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
 
     def retire(self, r):
-        """My session ends: its news that is not said yet goes on as rumours."""
-        node = self.node
-        session = node.ledger.session
+        """My session ends: its news that is not said yet stays news."""
+        session = self.node.ledger.session
         for slot in range(r.shard.slots):
             if r.gossip.news >> slot & 1:
-                p = r.shard.find(session.start, session.nonce, slot)
-                if p >= 0:
-                    self.learned(r, p, node.now())
+                self.late(r, session, slot)
         r.gossip.news = 0
+
+    def late(self, r, session, slot):
+        """My total in an earlier session grew, or was not said before its end."""
+        now = self.node.now()
+        key = (session.start, session.nonce, slot)
+        r.gossip.own_late(key, now, self.node.noise, self._stretch())
+        p = r.shard.find(*key)
+        if p >= 0:
+            self.learned(r, p, now)
 
     def learned(self, r, p, now, key=None):
         """A row is new to me. key: the route it came by, if it came from somebody else."""
@@ -316,15 +322,16 @@ class Sender:
         node = self.node
         g = r.gossip
         patient = g.waited(now) < _PATIENCE_MS
-        if g.steps and not g.news and not g.n:
+        own = g.news or g.late
+        if g.steps and not own and not g.n:
             if self.corrections >= _CORRECTIONS or node.governor.stretch() > 1:
                 g.steps = 0
                 g.rest(now, node.noise, 1, 0)
                 return
-        elif not g.news and not g.may_speak(now, node.noise, self._neighbours()):
+        elif not own and not g.may_speak(now, node.noise, self._neighbours()):
             return
         # Rumours leave room for news, on which they ride.
-        reserve = 0 if g.news else node.governor.full // 2
+        reserve = 0 if own else node.governor.full // 2
         if node.state == "INIT" or patient and not node.governor.ready(MAX_FRAME // 2, reserve):
             g.due = (now + 250 + node.noise.below(1000)) & MAX_RAW
             return
@@ -338,6 +345,7 @@ class Sender:
                 if p >= 0 and r.shard.heard[p] < 100:
                     r.shard.heard[p] += 1
         g.news = 0
+        g.fill_late(w)
         # Where traffic is dense, fewer repeats do: digests mend the rest.
         g.fill_rumours(w, g.k if node.governor.stretch() == 1 else max(1, g.k - 1))
         for slot in range(r.shard.slots):

@@ -24,6 +24,7 @@ class Gossip:
         self.shard = shard
         self.k = k
         self.news = 0  # bit map of slots with own news
+        self.late = []  # (start, nonce, slot) of own news that belong to earlier sessions
         self.steps = 0  # bit map of slots with corrections to report
         self.rumours = zeros("H", RUMOURS)
         self.n = 0
@@ -48,6 +49,12 @@ class Gossip:
         """My total in a slot grew."""
         self._learned = now
         self.news |= 1 << slot
+        self._schedule(now, noise.below(_NEWS_MS) * stretch)
+
+    def own_late(self, key, now, noise, stretch):
+        """My total in an earlier session (start, nonce, slot) is news: nobody else can say it."""
+        if key not in self.late:
+            self.late.append(key)
         self._schedule(now, noise.below(_NEWS_MS) * stretch)
 
     def corrected(self, now, noise):
@@ -202,6 +209,14 @@ class Gossip:
                     # Its own mark, lifted below, so that a row is not said twice in a frame.
                     shard.heard[p] = level | 0x80
 
+    def fill_late(self, writer):
+        """Add own news of earlier sessions to a frame; what finds no room stays."""
+        while self.late:
+            p = self.shard.find(*self.late[0])
+            if p >= 0 and not self._relay(writer, p):
+                return
+            self.late.pop(0)
+
     def settle_marks(self):
         """Count what fill_rumours said."""
         shard = self.shard
@@ -250,7 +265,7 @@ class Gossip:
         self.due = self.since = None
         self._held = 0
         self.urgent = False
-        if self.news:
+        if self.news or self.late:
             self._schedule(now, 500 + noise.below(_NEWS_MS) * stretch)
         elif self.n:
             self._schedule(now, 500 + noise.below(min(500 + 60 * peers, 16000)) * stretch)

@@ -241,7 +241,7 @@ class Node:
             if session is self.ledger.session:
                 self.sender.own(c, self.now())
             elif p >= 0:
-                self.sender.learned(r, p, self.now())
+                self.sender.late(r, session, c % SLOTS)
 
     def _issue_all(self):
         ledger = self.ledger

@@ -84,6 +84,29 @@ def test_rumours_ride_on_news(cell, node):
     assert len(with_news) == 1 and len(with_news[0]["relayed"]) == 5
 
 
+def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
+    """Nobody else can say it: among rumours it would be dropped where others speak all the time."""
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    others = [Voice(node, 5 + i, 50 + i) for i in range(12)]
+
+    def busy(seconds):
+        for i in range(seconds):
+            for voice in others:
+                voice.sdm(own=[(0, 10 * i + 10 + cell.now // 1000)])
+            cell.run(1)
+
+    busy(30)
+    session = node.ledger.session
+    node.transport.sent.clear()
+    cell.contribute(1, 10)
+    node.rotate()
+    busy(10)
+    said = [row for f in sdms(node) for row in f["relayed"]]
+    assert [session.start, session.nonce, 0, 10] in said
+
+
 def test_who_says_an_older_total_is_told_the_newer(cell, node):
     epoch = node.clock.epoch()
     for k in range(9):
