@@ -85,7 +85,7 @@ def test_rumours_ride_on_news(cell, node):
 
 
 def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
-    """Nobody else can say it: among rumours it would be dropped where others speak all the time."""
+    """Nobody else can say it: as a rumour it would be dropped where others speak all the time."""
     cell = Cell(1)
     cell.active()
     node = cell.nodes[1]
