@@ -11,7 +11,7 @@ AGREEING = 4  # EPs heard that agree: say nothing (Trickle's k)
 ANY = 8  # EPs heard of any kind: enough for a window, say nothing
 
 _HEADERS = 28  # bytes of IPv4 and UDP around a frame
-_RESERVE = const(8000)  # bytes of burst in the governor's bucket
+_RESERVE = const(6000)  # bytes of burst in the governor's bucket
 
 
 class Noise:

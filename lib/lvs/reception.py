@@ -41,11 +41,7 @@ def hear(node, data, addr):
     node.received += 1
     node.received_bytes += size + 28
     # What liars and shouters send must not silence the others.
-    if (
-        node.routes.frames[route] < _LOUD
-        and node.peers.tc_of(f.nonce) >= TC_START
-        and not _contradicts(node, route)
-    ):
+    if node.routes.frames[route] < _LOUD and not _disbelieved(node, f.nonce, route):
         node.governor.spend(size)
     node.met(f.cycle >> 6)
     if node.silence() > cfg.horizon_epochs * 64:
@@ -57,11 +53,13 @@ def hear(node, data, addr):
         _hear_sdm(node, f, key, route)
 
 
-def _contradicts(node, route):
-    """Does a route say what is far from a state that I have to defend? Sessions cost nothing, so
-    that the trust in them alone cannot tell whose traffic is a lie."""
+def _disbelieved(node, nonce, route):
+    """Is there a state to defend against somebody who lost its trust, or says what is far from it?
+    Sessions cost nothing, so that trust alone cannot tell whose traffic is a lie; and where nobody
+    is established yet all disagree, and all their traffic counts."""
+    low = node.peers.tc_of(nonce) < TC_START
     for r in node.replicas:
-        if r.established and r.verdict != DIVERGED and r.voices.off(route):
+        if r.established and r.verdict != DIVERGED and (low or r.voices.off(route)):
             return True
     return False
 

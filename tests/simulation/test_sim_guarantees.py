@@ -41,6 +41,7 @@ def test_g5_a_disagreeing_mesh_of_300_agrees():
     result = measure("g5_agreement", "cycles=61")
     assert result["cycles_to_within_2"] is not None and result["cycles_to_within_2"] <= 17
     assert result["cycles_to_exact"] is not None and result["cycles_to_exact"] <= 60
+    assert result["bytes_per_node_per_min"]["max"] < 50000  # G6, where all contradict each other
 
 
 def test_g5_and_g6_contributions_reach_300_nodes_within_the_traffic():
