@@ -198,7 +198,7 @@ def scenario(settings, cycles):
     result["heap_full_tables"] = gc.mem_alloc() - base
     status = node.status()
     # A node keeps some rows back for itself: others cannot fill the ring to the last.
-    full = all(r.shard.crowded(0, True) for r in node.replicas)
+    full = all(r.shard.crowded() for r in node.replicas)
     full = full and node.routes.n == node.routes.size
     full = full and node.peers.n == node.peers.size
     result["tables_full"] = full

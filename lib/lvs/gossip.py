@@ -38,6 +38,7 @@ class Gossip:
         self.bridge_due = None
         self.urgent = False  # rumours that came from beyond: nobody else here can say them
         self.whole = False
+        self.asked = 0  # when
         self._learned = None  # when a row was last new to me
         self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
         self._held = 0
@@ -120,6 +121,7 @@ class Gossip:
             self.reply_to = None
         if whole and not self.whole:
             self.whole = True
+            self.asked = now
             self._left = self.shard.count
             buckets = 0xFF
         self.buckets |= buckets

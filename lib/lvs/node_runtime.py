@@ -353,7 +353,7 @@ class Node:
 
     def _next_epoch(self, epoch):
         self.epoch = epoch
-        self.routes.new_epoch()
+        self.routes.new_epoch(epoch)
         cfg = self.config
         self.ledger.new_epoch(cfg.route_budget)
         alone = self.silence() > cfg.horizon_epochs * 64

@@ -41,7 +41,8 @@ def hear(node, data, addr):
     node.received += 1
     node.received_bytes += size + 28
     # What liars and shouters send must not silence the others.
-    if node.routes.frames[route] < _LOUD and not _disbelieved(node, f.nonce, route):
+    loud = _LOUD if route else 8 * _LOUD  # all who have no entry share the first
+    if node.routes.frames[route] < loud and not _disbelieved(node, f.nonce, route):
         node.governor.spend(size)
     node.met(f.cycle >> 6)
     if node.silence() > cfg.horizon_epochs * 64:
@@ -155,7 +156,7 @@ def _hear_row(node, r, start, nonce, slot, total, route, key):
         node.overstated(mine)
     own = nonce == node.frame.nonce
     did, p = r.row(
-        start, nonce, slot, total, node.routes, route, node.clock.cycle, own, node.peers
+        start, nonce, slot, total, node.routes, route, node.clock.cycle, own
     )
     if did == NEW or did == GREW:
         node.sender.learned(r, p, node.now(), key)

@@ -8,7 +8,7 @@ from . import vaultguard
 from .drift_core import CONFIDENT, FULL, Window, apply_step, order_by_value, weighted_median
 from .fixed import MAX_RAW, serial_diff
 from .gossip import Gossip
-from .peers import EXACT, FAR, GROSS, NEAR, TRUSTED
+from .peers import EXACT, FAR, GROSS, NEAR
 from .routes import OTHERS
 from .state_shard import EXPIRED, GREW, NEW, SAME, Shard, zeros
 from .state_shard import FULL as RING_FULL
@@ -217,14 +217,15 @@ class Replica:
             self.synced = self.equal = True
         return bits
 
-    def row(self, start, nonce, slot, total, routes, route, cycle, own=False, peers=None):
+    def row(self, start, nonce, slot, total, routes, route, cycle, own=False):
         """Learn a row; returns what Shard.merge did, and its ring position or -1.
 
-        own: its session says it itself; peers: whose trust counts when the ring is crowded.
+        own: its session says it itself, and so may use the last places of a crowded ring.
         """
         shard = self.shard
-        trusted = peers is not None and peers.tc_of(nonce) >= TRUSTED
-        if shard.crowded(route, trusted) and shard.find(start, nonce, slot) < 0:
+        if shard.crowded() and shard.find(start, nonce, slot) < 0 and not (
+            own and not shard.closed() and routes.place(route, len(self.config.channels))
+        ):
             self.refused += 1  # it comes back by digest when there is room
             return RING_FULL, -1
         did = shard.merge(start, nonce, slot, total, route)

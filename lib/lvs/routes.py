@@ -30,6 +30,7 @@ class Routes:
         self.credit = zeros("i", size)  # raw credited in this epoch
         self.own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
         self.late = zeros("i", size)  # of that, for rows that are about to be folded
+        self.places = bytearray(size)  # last places of rings that it took of late
         self.fresh = False  # the last admit() gave an entry to another route
         self.allowance = zeros("H", size)  # bytes of reply
         self.below = bytearray(size)  # drain evidence, 0..255 (vaultguard)
@@ -60,7 +61,7 @@ class Routes:
             self._index[key] = i
             self.key[i] = key
             self.heard[i] = self.below[i] = 0
-            self.frames[i] = self.allowance[i] = 0
+            self.frames[i] = self.allowance[i] = self.places[i] = 0
             self.credit[i] = self.own[i] = self.late[i] = 0
             self.last[i] = -1
             self.fresh = True
@@ -102,9 +103,18 @@ class Routes:
             self.allowance[i] = total if total < ALLOWANCE else ALLOWANCE
         return True
 
-    def new_epoch(self):
+    def place(self, i, most):
+        """Book one of the last places of a ring: ``most`` a route in as long as a row stays."""
+        if self.places[i] >= min(most, 255):
+            return False
+        self.places[i] += 1
+        return True
+
+    def new_epoch(self, epoch):
         """Renew the budgets."""
         for i in range(self.n):
+            if epoch & 63 == 0:
+                self.places[i] = 0
             self.frames[i] = 0
             self.credit[i] = self.own[i] = self.late[i] = 0
             self.below[i] -= self.below[i] >> 2

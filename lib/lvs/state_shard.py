@@ -65,7 +65,6 @@ class Shard:
         self.heard = bytearray(capacity)  # times the present total was heard or said
         self.via = bytearray(capacity)  # route that is charged for the row's increase
         self.check = zeros("H", capacity)  # checksum of each row
-        self.by_route = zeros("H", 256)  # rows that came by each route
         self.waiting = 0  # rows with credited < claimed
         size = 32
         while size < 2 * capacity:
@@ -156,15 +155,13 @@ class Shard:
         self._sweep(False)
         self._redigest()
 
-    def crowded(self, route, trusted):
-        """True when a route may add no more rows: it holds a quarter of a ring that is three
-        quarters full and the row's session is not trusted, or only the places are left that are
-        kept for this node's own rows."""
-        if self.count * 4 < self.capacity * 3:
-            return False
-        if self.count >= self.capacity - min(3 * self.slots, self.capacity // 4):
-            return True
-        return not trusted and self.by_route[route] * 4 >= self.capacity
+    def crowded(self):
+        """True when a quarter is left, which is for what sessions say of themselves."""
+        return self.count * 4 >= self.capacity * 3
+
+    def closed(self):
+        """True when only the places are left that are kept for this node's own rows."""
+        return self.count >= self.capacity - min(3 * self.slots, self.capacity // 4)
 
     # --- rows ---------------------------------------------------------------------------------
 
@@ -210,8 +207,6 @@ class Shard:
             self.claimed[p] = total
             self.check[p] = self._row_check(p)
             self.heard[p] = 0
-            self.by_route[self.via[p]] -= 1
-            self.by_route[via] += 1
             self.via[p] = via
             return GREW
         if serial_diff(start, self.horizon) <= 0:
@@ -234,7 +229,6 @@ class Shard:
         self.check[p] = self._row_check(p)
         self._table[i] = p + 1
         self.waiting += 1
-        self.by_route[via] += 1
         return NEW
 
     def credit(self, p, amount):
@@ -323,8 +317,6 @@ class Shard:
         for slot in range(self.slots):
             self.inflow[slot] = 0
         self.waiting = 0
-        for i in range(256):
-            self.by_route[i] = 0
         for _ in range(self.count):
             p = self.head
             self.head = self.position(1)
@@ -344,7 +336,6 @@ class Shard:
     def _append_copy(self, p):
         q = self.position(self.count)
         self.count += 1
-        self.by_route[self.via[p]] += 1
         if q != p:
             self.nonce[q] = self.nonce[p]
             self.start[q] = self.start[p]

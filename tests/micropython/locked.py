@@ -111,7 +111,7 @@ def guard_epoch(guard):
 
 
 def credit(shard, guard, routes):
-    routes.new_epoch()
+    routes.new_epoch(1)
     guard.new_epoch()
     vaultguard.credit_waiting(shard, guard, routes, 1 << 28, 1 << 29)
 

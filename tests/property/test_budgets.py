@@ -56,7 +56,7 @@ def test_credit_waits_and_is_not_lost(epochs, route_budget, shard_budget):
         assert total() - before <= shard_budget
         assert guard.credit <= shard_budget
         assert max(routes.credit) <= route_budget
-        routes.new_epoch()
+        routes.new_epoch(1)
         guard.new_epoch()
 
     for claims in epochs:

@@ -79,21 +79,48 @@ def test_what_waits_for_a_budget_is_folded_alike_by_all():
     assert max(settled(cell)) - min(settled(cell)) <= BUDGET
 
 
-@pytest.mark.parametrize("addresses, known", [(1, False), (2, False), (8, True)])
+@pytest.mark.parametrize("addresses", [1, 4, 16, 64])
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 def test_invented_rows_leave_room_for_honest_ones(addresses, known):
-    """Of new sessions against a few addresses; of sessions that have their row, whatever comes."""
+    """However many addresses fill the ring: rows of sessions that have one grow, new ones fit."""
     cell = mesh(4)
-    cell.run(6000, lambda: all(n.status()["trusted"] == 3 for n in cell.nodes.values()))
     if known:
         for address in cell.nodes:
             cell.contribute(address, 64)
         cell.run(60)
-    for i in range(120):
+    fill(cell, addresses)
+    shard = cell.nodes[1].replicas[0].shard
+    assert shard.count * 4 >= shard.capacity * 3 and cell.nodes[1].replicas[0].refused, "not full"
+    count_everywhere(cell)
+
+
+@pytest.mark.parametrize("addresses", [1, 4, 16])
+def test_new_sessions_find_room_in_a_ring_full_of_invented_rows(addresses):
+    """A node that begins a session then, which nobody trusts yet, is heard all the same."""
+    cell = mesh(4)
+    fill(cell, addresses)
+    for address in list(cell.nodes):
+        cell.add(address)
+        cell.run(200, lambda a=address: cell.nodes[a].state == "ACTIVE")
+        fill(cell, addresses, 30)
+    assert cell.nodes[1].replicas[0].refused, "not full"
+    count_everywhere(cell)
+
+
+def fill(cell, addresses, times=120):
+    """Many rows of invented sessions, to all nodes, from so many addresses."""
+    for i in range(times):
         for node in cell.nodes.values():
-            Voice(node, LIAR + i % addresses, LIAR).sdm(
-                relayed=[(node.clock.epoch(), 5000 + 25 * i + k, 0, 1) for k in range(25)])
+            rows = [(node.clock.epoch(), cell.rng.getrandbits(30), 0, 1) for _ in range(25)]
+            Voice(node, LIAR + i % addresses, LIAR).sdm(relayed=rows)
+            for _ in range(5):
+                Voice(node, LIAR + i % addresses, cell.rng.getrandbits(30)).sdm(own=[(0, 1)])
         if i % 20 == 0:
             cell.run(64)
+
+
+def count_everywhere(cell):
+    """What each node contributes now is with all others within a minute."""
     before = [cell.values(n)[0] for n in cell.nodes.values()]
     for address in cell.nodes:
         cell.contribute(address, 512)

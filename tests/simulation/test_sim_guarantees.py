@@ -51,6 +51,13 @@ def test_g5_and_g6_contributions_reach_300_nodes_within_the_traffic():
     assert result["exact"], result["why"]
 
 
+def test_g6_three_hundred_that_all_start_at_once_keep_to_the_traffic():
+    """More than the table of routes holds: what the others say is booked, too."""
+    result = measure("g5_reach", "cycles=130", "link.loss=0", "start.established=false",
+                     "start.value=0")
+    assert result["bytes_per_node_per_min"]["max"] < 50000
+
+
 def test_g6_an_idle_mesh_is_nearly_silent():
     assert measure("g6_idle", "cycles=900")["bytes_per_node_per_min"]["max"] < 2000
 

@@ -139,7 +139,7 @@ def test_frames_per_epoch_are_limited():
     assert sum(routes.receive(i, 100) for _ in range(5000)) == FRAMES_PER_EPOCH
     assert routes.receive(routes.admit(6, "six", 0), 100)
     assert routes.receive(OTHERS, 100)
-    routes.new_epoch()
+    routes.new_epoch(1)
     assert routes.receive(i, 100)
     assert sum(routes.receive(OTHERS, 1) for _ in range(99999)) <= 8 * FRAMES_PER_EPOCH
 
@@ -181,7 +181,7 @@ def test_the_index_of_routes_stays_true():
         i = routes.admit(key, key, step // 40)
         assert i == OTHERS or routes.key[i] == key and routes.addr[i] == key
         if step % 40 == 0:
-            routes.new_epoch()
+            routes.new_epoch(1)
         for k in range(1, routes.n):
             assert routes.known(routes.key[k]) == k
 
@@ -205,7 +205,7 @@ def test_drain_evidence_gathers_and_fades():
         vaultguard.note_correction(routes, i, -1)
     assert routes.below[i] == 255
     for _ in range(40):  # never banned for ever
-        routes.new_epoch()
+        routes.new_epoch(1)
     assert routes.below[i] < 8
 
 

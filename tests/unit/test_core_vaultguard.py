@@ -56,12 +56,12 @@ def test_credit_is_limited_by_route_and_by_shard():
         found.append(shard.credited[p])
     assert found == [375, 375, 150]  # a sixteenth of each route's is kept for its own word
     assert shard.value(0) == 900 and shard.waiting == 3
-    routes.new_epoch()
+    routes.new_epoch(1)
     guard.new_epoch()
     vaultguard.credit_waiting(shard, guard, routes, 400, 900)
     assert shard.value(0) == 1800
     for _ in range(5):
-        routes.new_epoch()
+        routes.new_epoch(1)
         guard.new_epoch()
         vaultguard.credit_waiting(shard, guard, routes, 400, 900)
     assert shard.value(0) == 3000 and shard.waiting == 0
@@ -127,7 +127,7 @@ def test_sixteen_times_as_many_rows_as_fit_are_refused_and_counted():
     for nonce in range(256):
         Voice(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
     status = node.status()
-    # One route stops at a quarter of a ring that is three quarters full.
+    # A quarter is for what sessions say of themselves.
     assert status["rows"] == 12 and status["refused"] == 256 - 11
     assert "rows: shard 0 had no room for a row 245 times; raise 'rows'" in status["warnings"]
     session = node.ledger.session
@@ -143,9 +143,12 @@ def test_own_contributions_find_room_in_a_ring_that_others_fill():
     cell.active()
     node = cell.nodes[1]
     epoch = node.clock.epoch()
+    shard = node.replicas[0].shard
     for nonce in range(64):
         Voice(node, 60 + nonce % 8, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
-    shard = node.replicas[0].shard
+    assert shard.count == 12  # a quarter is for what sessions say of themselves
+    for nonce in range(64):
+        Voice(node, 60 + nonce % 8, 9000 + nonce).sdm(own=[(0, 1)])
     assert shard.count == 13  # the last three places are my own rows'
     cell.contribute(1, 50)
     cell.run(2)
