@@ -1,5 +1,6 @@
 """Runs a scenario on the interpreter that it names, with progress: what `lvs sim` calls."""
 
+import contextlib
 import json
 import os
 import resource
@@ -22,19 +23,31 @@ class EngineError(Exception):
     """The interpreter is missing or the run broke down; the text says which and what to do."""
 
 
-def run(checked, progress=None):
+def run(checked, progress=None, *, stay=False):
     """Run a scenario as `scenario.load` returned it; the result with `wall_s` and `memory_mb`.
 
-    progress: called with the number of cycles done.  Raises EngineError.
+    progress: called with the number of cycles done; stay: let PyPy go on after the run and take
+    the next of this process, too, for its compiler is warm then (no `memory_mb`).  Raises
+    EngineError.
     """
     plan = scenario.plan(checked)
+    name = checked["engine"]
     began = time.perf_counter()
-    if checked["engine"] == "cpython":
+    if name == "cpython":
         result = runner.run(plan, progress)
+    elif name == "pypy" and stay:
+        if name not in _staying:
+            _staying[name] = _Interpreter(name, plan)
+        result = _staying[name].run(plan, progress)
     else:
-        result = _elsewhere(checked["engine"], plan, progress)
+        other = _Interpreter(name, plan)
+        try:
+            result = other.run(plan, progress)
+        finally:
+            other.close()
     result["wall_s"] = round(time.perf_counter() - began, 3)
-    result["memory_mb"] = round(peak_mb(checked["engine"]), 1)
+    if not stay:
+        result["memory_mb"] = round(peak_mb(name), 1)
     return result
 
 
@@ -45,36 +58,55 @@ def peak_mb(engine):
     return resource.getrusage(who).ru_maxrss * unit / 1e6
 
 
-def _elsewhere(name, plan, progress):
-    """Run a plan in another interpreter, a process of its own."""
-    heap = _HEAP[0] + _HEAP[1] * plan["nodes"]
-    try:
-        start = interpreters.command(name, heap)
-    except interpreters.InterpreterMissing as error:
-        raise EngineError(str(error)) from None
-    if start is None:
-        raise EngineError(interpreters.mend(name))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "plan.json"
-        path.write_text(json.dumps(plan), encoding="utf-8")
-        arguments = [*start, str(_RUNNER), str(path), str(_LIB)]
-        with subprocess.Popen(arguments, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", env=dict(os.environ)) as process:
+_staying = {}  # name: _Interpreter
+
+
+class _Interpreter:
+    """Another interpreter, a process of its own that runs one plan after the other.
+
+    plan: the first of them, for its size.
+    """
+
+    def __init__(self, name, plan):
+        try:
+            start = interpreters.command(name, _HEAP[0] + _HEAP[1] * plan["nodes"])
+        except interpreters.InterpreterMissing as error:
+            raise EngineError(str(error)) from None
+        if start is None:
+            raise EngineError(interpreters.mend(name))
+        self._name = name
+        self._process = subprocess.Popen(
+            [*start, str(_RUNNER), str(_LIB)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", env=dict(os.environ))
+
+    def run(self, plan, progress):
+        """The result of a plan."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "plan.json"
+            path.write_text(json.dumps(plan), encoding="utf-8")
             try:
-                result, said = _follow(process.stdout, progress)
+                with contextlib.suppress(BrokenPipeError):
+                    print(path, file=self._process.stdin, flush=True)
+                result, said = _follow(self._process.stdout, progress)
             except BaseException:
-                process.kill()
+                self._process.kill()
                 raise
-        if process.returncode or result is None:
+        if result is None:
             raise EngineError("%s ended with %s:\n%s" % (
-                name, process.returncode, "".join(said[-20:])))
-    return result
+                self._name, self._process.wait(), "".join(said[-20:])))
+        return result
+
+    def close(self):
+        """It ends."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
 
 
 def _follow(stream, progress):
     """Read the runner's lines; returns (result or None, lines that are not its own)."""
-    result, said = None, []
+    said = []
     for line in stream:
         try:
             message = json.loads(line)
@@ -82,10 +114,10 @@ def _follow(stream, progress):
             said.append(line)
             continue
         if "result" in message:
-            result = message["result"]
-        elif progress and "cycle" in message:
+            return message["result"], said
+        if progress and "cycle" in message:
             progress(message["cycle"])
-    return result, said
+    return None, said
 
 
 def twice(checked, progress=None):

@@ -1,9 +1,9 @@
-"""Runs a plan in a world to its end; also the script that runs one under MicroPython.
+"""Runs a plan in a world to its end; also the script that runs plans under MicroPython or PyPy.
 
-    micropython runner.py PLAN.json LIB
+    micropython runner.py LIB
 
-with LIB the folder that holds lvs.  It prints one JSON object a line: {"cycle": n} now and
-then, {"result": {...}} at the end.
+with LIB the folder that holds lvs.  It reads the names of files with a plan, one a line, and
+prints one JSON object a line: {"cycle": n} now and then, {"result": {...}} at each plan's end.
 """
 
 import json
@@ -28,17 +28,23 @@ def run(plan, progress=None, make_journal=None):
     return world.result()
 
 
-def main(path):
-    """Run the plan in a JSON file and print what comes of it."""
-    with open(path) as f:
-        plan = json.load(f)
-    result = run(plan, lambda cycle: print(json.dumps({"cycle": cycle})))
-    print(json.dumps({"result": result}))
+def main(names):
+    """Run the plan in each of the JSON files named and print what comes of it."""
+    for name in names:
+        with open(name.strip()) as f:
+            plan = json.load(f)
+        _tell("result", run(plan, lambda cycle: _tell("cycle", cycle)))
+
+
+def _tell(key, value):
+    print(json.dumps({key: value}))
+    if hasattr(sys.stdout, "flush"):
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
     # In place of this folder, whose file names could hide modules: the project and its library.
     _root = (__file__.rpartition("/")[0] or ".") + "/../.."
     sys.path[0] = _root
-    sys.path.insert(1, sys.argv[2])
-    main(sys.argv[1])
+    sys.path.insert(1, sys.argv[1])
+    main(sys.stdin)

@@ -22,7 +22,7 @@ NAMES = ("blackout", "corruption", "replacement", "g9_survivor")
 
 def once(name, seed, on):
     """What is wrong with a run: a text, "" if nothing is. on: the engine, a word."""
-    result = engine.run(scenario.load(name, ["seed=%d" % seed, "engine=%s" % on]))
+    result = engine.run(scenario.load(name, ["seed=%d" % seed, "engine=%s" % on]), stay=True)
     if not result["exact"]:
         return "; ".join(result["why"])
     if result["lost_raw"] or not result["contributed_raw"]:
