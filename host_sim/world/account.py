@@ -3,9 +3,11 @@
 from lvs.fixed import serial_diff
 from lvs.wire import SLOTS
 
+_LATE_MS = 60000  # what a node said in its last minute may have been told to nobody yet
+
 
 class Account:
-    """Contributions of all honest nodes per channel, in raw.
+    """Contributions of all honest nodes per channel, in raw. Owners are machines' numbers.
 
     A contribution is lost when its owner stops before any node that lives knows it.  That cannot
     be said at once: frames are under way, and who learned it may die, too.  So the rows of the
@@ -15,34 +17,46 @@ class Account:
     def __init__(self, channels):
         self.channels = channels
         self.given = [0] * channels
-        self._waited = [0] * channels  # in no session yet, in a node that stopped
-        self._dead = []  # [start, nonce, channel, total, known]
+        self._waited = {}  # (owner, channel): in no session yet, in a node that stopped
+        self._dead = []  # [start, nonce, channel, total, known, owner]
+        self._newest = {}  # owner: [(ms, channel, raw)] of its last minute
+        self._late = {}  # (owner, channel): contributed in the minute before a stop
 
-    def contribute(self, channel, raw):
-        """An honest node accepted a contribution."""
+    def contribute(self, owner, channel, raw, now):
+        """An honest node accepted a contribution. now: virtual ms."""
         self.given[channel] += raw
+        newest = [said for said in self._newest.get(owner, ()) if now - said[0] <= _LATE_MS]
+        newest.append((now, channel, raw))
+        self._newest[owner] = newest
 
-    def death(self, node):
+    def death(self, owner, node, now):
         """A node stops: take down what it alone may know."""
+        for at, c, raw in self._newest.pop(owner, ()):
+            if now - at <= _LATE_MS:
+                self._late[(owner, c)] = self._late.get((owner, c), 0) + raw
         ledger = node.ledger
         for c in range(self.channels):
-            self._waited[c] += ledger.waiting[c] + ledger.exile[c]
+            self._wait(owner, c, ledger.waiting[c] + ledger.exile[c])
             for session in ledger.sessions:
                 if session.target[c]:
-                    self._bury(session.start, session.nonce, c, session.target[c])
+                    self._bury(session.start, session.nonce, c, session.target[c], owner)
 
-    def _bury(self, start, nonce, channel, total):
+    def _wait(self, owner, channel, raw):
+        if raw:
+            self._waited[(owner, channel)] = self._waited.get((owner, channel), 0) + raw
+
+    def _bury(self, start, nonce, channel, total, owner):
         for row in self._dead:
             if row[0] == start and row[1] == nonce and row[2] == channel:
                 row[3] = max(row[3], total)
                 return
-        self._dead.append([start, nonce, channel, total, 0])
+        self._dead.append([start, nonce, channel, total, 0, owner])
 
-    def rebirth(self, node):
+    def rebirth(self, owner, node):
         """A node has started from its journal: what waited there is not lost."""
         ledger = node.ledger
         for c in range(self.channels):
-            self._waited[c] -= ledger.waiting[c] + ledger.exile[c]
+            self._wait(owner, c, -ledger.waiting[c] - ledger.exile[c])
 
     def survey(self, nodes):
         """Look up what the living `nodes` know of the dead."""
@@ -61,13 +75,24 @@ class Account:
                 row[4] = known
             # Otherwise it has been folded everywhere: what was known before is in the values.
 
-    def lost(self, channel):
-        """Raw that no living node ever learned, as of the last survey."""
-        lost = self._waited[channel]
+    def _lost(self):
+        """{(owner, channel): raw that no living node ever learned}, as of the last survey."""
+        lost = dict(self._waited)
         for row in self._dead:
-            if row[2] == channel and row[4] < row[3]:
-                lost += row[3] - row[4]
+            if row[4] < row[3]:
+                key = (row[5], row[2])
+                lost[key] = lost.get(key, 0) + row[3] - row[4]
         return lost
+
+    def lost(self, channel):
+        """Raw of a channel that no living node ever learned, as of the last survey."""
+        lost = self._lost()
+        return sum([lost[key] for key in lost if key[1] == channel])
+
+    def lost_old(self):
+        """Of that, in all channels, what was contributed over a minute before its owner's end."""
+        lost = self._lost()
+        return sum([max(0, lost[key] - self._late.get(key, 0)) for key in lost])
 
 
 def _claimed(node, start, nonce, channel):

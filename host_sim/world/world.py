@@ -165,7 +165,7 @@ class World:
         )
         self._observe(machine)
         if not first:
-            self.account.rebirth(node)
+            self.account.rebirth(machine.index, node)
         if machine.low_power:
             node.low_power(True)
         self.trace.add(machine.index << 8 | UP)
@@ -198,7 +198,7 @@ class World:
         status = node.status()
         for key in self.totals:
             self.totals[key] += status[key]
-        self.account.death(node)
+        self.account.death(machine.index, node, self.timeline.now)
         machine.node = None
         machine.inbox = []
         machine.due = -1
@@ -300,7 +300,7 @@ class World:
         except LvsError:  # the counter is at its end, for instance after liars were at it
             self.rejected += 1
             return
-        self.account.contribute(c, self._raw)
+        self.account.contribute(machine.index, c, self._raw, now)
         self.trace.add(machine.index << 10 | c)
         self._due(machine, now + _TICK_MS)
         self.reach.follow(machine, c, now, self.honest)
@@ -356,6 +356,7 @@ class World:
             "simulated_s": self.timeline.now // 1000,
             "alive": len(living),
             "contributed_raw": sum(self.account.given),
+            "lost_old_raw": self.account.lost_old(),
             "faults": self._faults(),
             "history": self.history.result(),
         }

@@ -37,5 +37,5 @@ def test_a_blackout_at_any_moment():
 def test_nodes_are_replaced_until_none_of_the_first_is_left():
     """Two of ten generations here; the scenario has all."""
     result = run("replacement", 1, "cycles=700", "workload.until_cycle=500")
-    assert result["exact"], result["why"]
+    assert result["exact"] and result["lost_old_raw"] == 0, result["why"]
     assert result["faults"]["leave"] >= 24

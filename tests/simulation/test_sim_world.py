@@ -152,6 +152,21 @@ def test_what_nobody_learned_is_lost_and_nothing_else():
                         {"at_cycle": 121, "action": "heal"}])
     assert result["exact"], result["why"]
     assert 20 * 256 <= result["lost_raw"] <= 45 * 256
+    assert result["lost_old_raw"] == 0  # it was said in the last minute
+
+
+def test_what_was_said_long_before_its_owner_died_is_told_apart():
+    result = run(nodes=3, cycles=300,
+                 workload={"contributions_per_minute": 30, "until_cycle": 90},
+                 event=[{"at_cycle": 60, "action": "partition", "nodes": [2]},
+                        {"at_cycle": 120, "action": "crash", "nodes": [2]},
+                        {"at_cycle": 121, "action": "heal"}])
+    early = run(nodes=3, cycles=300,
+                workload={"contributions_per_minute": 30, "until_cycle": 90},
+                event=[{"at_cycle": 60, "action": "partition", "nodes": [2]},
+                       {"at_cycle": 160, "action": "crash", "nodes": [2]},
+                       {"at_cycle": 161, "action": "heal"}])
+    assert result["lost_old_raw"] == 0 < early["lost_old_raw"] == early["lost_raw"]
 
 
 def test_what_the_others_learned_is_not_lost():
