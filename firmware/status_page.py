@@ -14,6 +14,7 @@ _STYLE = (
     "td{padding:.3em 0;border-bottom:1px solid #ccc}td+td{text-align:right}"
     ".w{color:#b00}"
 )
+_LOOPBACK = "127.0.0.1"
 _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))
 
 
@@ -89,10 +90,13 @@ def make(node, channels, extra):
 
 
 async def run(settings, node, channels, extra):
-    """Serve until the end. settings: {"port": 80, "address": "0.0.0.0"}."""
+    """Serve until the end. settings: {"port": 80, "address": "127.0.0.1"}."""
     app = make(node, channels, extra)
-    host = settings.get("address", "0.0.0.0")  # noqa: S104
+    host = settings.get("address", _LOOPBACK)
     port = settings.get("port", 80)
+    if "address" not in settings:
+        print("LVS: status page: for this board alone; "
+              "set board.status_page.address to \"0.0.0.0\" to see it from others")
     try:
         await app.start_server(host=host, port=port)
     except OSError as e:

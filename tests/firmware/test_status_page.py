@@ -66,6 +66,24 @@ def test_page_and_json(bench, free_port):
     assert not re.search(r"(src|href)\s*=|@import|url\(", page)
 
 
+def test_without_an_address_it_listens_on_loopback_and_says_so(bench, free_port, capsys):
+    import status_page
+
+    async def story():
+        task = asyncio.create_task(status_page.run({"port": free_port}, FakeNode(), [], dict))
+        await asyncio.sleep(0.2)
+        try:
+            await asyncio.to_thread(get, free_port, "/")
+            # All of 127.0.0.0/8 are this host: what listens everywhere answers here, too.
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.2", free_port), timeout=5)
+        finally:
+            task.cancel()
+
+    asyncio.run(story())
+    assert "board.status_page.address" in capsys.readouterr().out
+
+
 def test_a_port_in_use_is_one_line(bench, free_port, capsys):
     import status_page
 

@@ -148,7 +148,7 @@ def test_what_nobody_learned_is_lost_and_nothing_else():
     # Cut off from all others, node 2 contributes for 60 cycles and dies with it.
     result = run(nodes=3, cycles=300, workload={"contributions_per_minute": 30},
                  event=[{"at_cycle": 60, "action": "partition", "nodes": [2]},
-                        {"at_cycle": 120, "action": "crash", "nodes": [2]},
+                        {"at_cycle": 115, "action": "crash", "nodes": [2]},
                         {"at_cycle": 121, "action": "heal"}])
     assert result["exact"], result["why"]
     assert 20 * 256 <= result["lost_raw"] <= 45 * 256
@@ -159,8 +159,8 @@ def test_what_was_said_long_before_its_owner_died_is_told_apart():
     result = run(nodes=3, cycles=300,
                  workload={"contributions_per_minute": 30, "until_cycle": 90},
                  event=[{"at_cycle": 60, "action": "partition", "nodes": [2]},
-                        {"at_cycle": 120, "action": "crash", "nodes": [2]},
-                        {"at_cycle": 121, "action": "heal"}])
+                        {"at_cycle": 115, "action": "crash", "nodes": [2]},
+                        {"at_cycle": 116, "action": "heal"}])
     early = run(nodes=3, cycles=300,
                 workload={"contributions_per_minute": 30, "until_cycle": 90},
                 event=[{"at_cycle": 60, "action": "partition", "nodes": [2]},
