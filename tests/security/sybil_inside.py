@@ -1,9 +1,9 @@
 """Floods one established node with invented sessions and prints what became of it, as JSON.
 
-    python sybil_inside.py SESSIONS ADDRESSES EACH_S    (any interpreter that runs lvs)
+    python sybil_inside.py SESSIONS ADDRESSES EACH_S HONEST    (any interpreter that runs lvs)
 
 A frame for each session: a draining EP, an invented row, or a question for everything; EACH_S
-frames a second of virtual time. Sixteen honest peers, each with a row, talk meanwhile.
+frames a second of virtual time. HONEST peers, each with a row, talk meanwhile.
 """
 
 import gc
@@ -16,7 +16,6 @@ from lvs.peers import TC_MAX, TRUSTED
 from lvs.wire import MAX_FRAME, WANT, SdmWriter, encode_ep
 
 VALUE = 100000
-PEERS = 16
 ROW = 1000  # raw, of each honest peer before the flood
 WARM = 600  # sessions until tables and their indices have their full size
 PATIENCE_S = 10  # seconds of flood in which a contribution must be credited
@@ -46,11 +45,12 @@ class Silent:
 class Flood:
     """The node and all who talk to it."""
 
-    def __init__(self, addresses, each_s):
+    def __init__(self, addresses, each_s, honest):
         self.ms = 0
         self.noise = 1
         self.addresses = addresses
         self.each_s = each_s
+        self.honest = honest
         self.said = 0
         self.buf = bytearray(MAX_FRAME)
         self.writer = SdmWriter()
@@ -73,12 +73,14 @@ class Flood:
         self.replica.go_live(node.clock.cycle)
         self.replica.establish()
         epoch = node.clock.epoch()
-        for i in range(PEERS):
+        for i in range(self.honest):
             node.routes.heard[node.routes.admit(1 + i, 1 + i, epoch)] = 255
-            node.peers.tc[node.peers.admit(1 + i, epoch, 1 + i, node.clock.cycle)] = TC_MAX
+            peer = node.peers.admit(1 + i, epoch, 1 + i, node.clock.cycle)
+            if peer >= 0:  # as many as the table holds
+                node.peers.tc[peer] = TC_MAX
         self.epoch = epoch
-        self.totals = [ROW] * PEERS
-        for i in range(PEERS):
+        self.totals = [ROW] * self.honest
+        for i in range(self.honest):
             self.honest_row(i)
 
     def head(self, nonce):
@@ -119,13 +121,13 @@ class Flood:
             self.node.tick()
         i = self.ms // 1000
         if i % SPEAK_S == 0:
-            self.ep(1 + i // SPEAK_S % PEERS, 1 + i // SPEAK_S % PEERS,
-                    self.replica.shard.settled[0])
+            who = 1 + i // SPEAK_S % self.honest
+            self.ep(who, who, self.replica.shard.settled[0])
 
     def trusted(self):
         """Honest peers that are trusted still."""
         peers = self.node.peers
-        return len([i for i in range(PEERS)
+        return len([i for i in range(self.honest)
                     if peers.find(1 + i) >= 0 and peers.tc[peers.find(1 + i)] >= TRUSTED])
 
     def credited(self, i):
@@ -143,10 +145,11 @@ class Flood:
         return limit_s if done() else None
 
 
-def run(sessions, addresses, each_s):
+def run(sessions, addresses, each_s, honest):
     """The whole story; a collection of garbage takes place at each yield."""
-    flood = Flood(addresses, each_s)
+    flood = Flood(addresses, each_s, honest)
     node = flood.node
+    trusted = flood.trusted()
     flood.flood(WARM)
     yield
     before = heap()
@@ -173,8 +176,9 @@ def run(sessions, addresses, each_s):
         "said": flood.said,
         "heap_growth": growth,
         "received": node.received,
+        "trusted_before": trusted,
         "trusted": flood.trusted(),
-        "honest_rows": len([i for i in range(PEERS) if flood.credited(i) >= ROW]),
+        "honest_rows": len([i for i in range(honest) if flood.credited(i) >= ROW]),
         "rows": flood.replica.shard.count,
         "peer_credited_s": peer_s,
         "own_credited_s": own_s,
@@ -203,7 +207,7 @@ def step():
     return True
 
 
-story = run(*[int(a) for a in sys.argv[1:4]])
+story = run(*[int(a) for a in sys.argv[1:5]])
 if sys.platform != "webassembly":
     while step():
         pass
