@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from host_sim import random_world, scenario
+from host_sim import engine, random_world, scenario
 from host_sim.shrink import shrink
 from host_sim.world import runner
 
@@ -39,14 +39,15 @@ def faults_of(result, max_allowed_shift):
     return wrong
 
 
-def judge(data):
-    """Run one scenario dict; returns (list of what is wrong, result or None).
+def judge(data, on="cpython"):
+    """Run one scenario dict; returns (list of what is wrong, result or None). on: the engine.
 
     Raises ScenarioError for one that cannot be run.
     """
-    plan = scenario.plan(scenario.check(data))
+    checked = scenario.check({**data, "engine": on})
+    plan = scenario.plan(checked)
     try:
-        result = runner.run(plan)
+        result = runner.run(plan) if on == "cpython" else engine.run(checked, stay=True)
     except Exception:
         return [traceback.format_exc(limit=-6)], None
     del result["history"]
@@ -55,9 +56,9 @@ def judge(data):
 
 def run_seed(task):
     """Draw and run the world of one seed; a dict that a worker process can send."""
-    seed, most_nodes, shrink_seconds = task
+    seed, most_nodes, shrink_seconds, on = task
     data = random_world.draw(seed, most_nodes)
-    wrong, result = judge(data)
+    wrong, result = judge(data, on)
     report = {"seed": seed, "wrong": wrong, "nodes": data["nodes"], "cycles": data["cycles"],
               "faults": result["faults"] if result else {},
               "trace_hash": result["trace_hash"] if result else None}
@@ -132,10 +133,10 @@ def _tell(report, most_nodes, folder):
             markup=False, highlight=False)
 
 
-def _run(seeds, minutes, most_nodes, shrink_seconds, workers, folder, total):
-    """Run the seeds on worker processes until done or out of time."""
+def _run(seeds, minutes, most_nodes, shrink_seconds, on, workers, folder, total):
+    """Run the seeds on worker processes until done or out of time. on: the engine."""
     end = time.monotonic() + minutes * 60 if minutes else None
-    tasks = ((seed, most_nodes, shrink_seconds) for seed in seeds
+    tasks = ((seed, most_nodes, shrink_seconds, on) for seed in seeds
              if end is None or time.monotonic() < end)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
     with Progress(*columns, console=_ERRORS, transient=True,
@@ -174,11 +175,14 @@ def _few_at_a_time(pool, tasks, workers):
               help="Look for a smaller world that fails as well.")
 @click.option("--shrink-seconds", type=click.FloatRange(min=0), default=60, show_default=True,
               help="How long to look, for each failing seed.")
+@click.option("--engine", "on", type=click.Choice(scenario.ENGINES), default="cpython",
+              show_default=True, help="pypy is the fastest; the results are the same.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/swarm"), show_default=True, help="Where shrunk worlds go.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, allow_dash=True),
               help="Write the figures to this file (- for standard output).")
-def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, out, json_path):
+def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, out,
+            json_path):
     """Run random worlds, each with faults of its own, and check what the protocol promises.
 
     Each ends with a calm phase in which the mesh must become exact; budgets, bounds and signs
@@ -189,7 +193,7 @@ def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, out,
     began = time.perf_counter()
     stopped = False
     try:
-        _run(chosen, minutes, most_nodes, shrink_seconds if shrinking else 0,
+        _run(chosen, minutes, most_nodes, shrink_seconds if shrinking else 0, on,
              min(workers, len(chosen)), out, total)
     except KeyboardInterrupt:
         stopped = True
