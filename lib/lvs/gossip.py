@@ -5,7 +5,7 @@ k times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's
 lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sections 8 and 11.
 """
 
-from .fixed import ticks_diff
+from .fixed import const, ticks_diff
 from .state_shard import zeros
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
@@ -13,6 +13,7 @@ _NEWS_MS = 400  # own news waits so long at most: contributions of one moment go
 _FLIGHT_MS = 8000  # a row has reached nearly everybody after that
 _BUSY = 24  # sixteenths of an SDM a cycle: others carry my rumours
 _HOLDS = 3  # times that rumours are held back before they rest
+_FEW = const(6)  # neighbours that all answer; of more about so many do
 _NEWEST = 12  # rows of an answer that are the newest
 _REPLY_MS = 900  # answers wait up to this, so that one of them is heard by the others
 
@@ -107,12 +108,14 @@ class Gossip:
         explain the difference, are still going round.
         """
         if not whole and addr is None:
-            odds = 6 * 256 // peers if peers > 6 else 256
+            odds = _FEW * 256 // peers if peers > _FEW else 256
             if self.in_flight(now, peers):
                 odds >>= 3
             if noise.below(256) >= odds:
                 return
         if self.reply_due is None:
+            if peers > _FEW:  # many that answer once each would say the same rows
+                self._cursor = noise.below(self.shard.count + 1)
             self.buckets = 0
             self.whole = False
             self.reply_due = (now + 50 + noise.below(_REPLY_MS) * stretch) & 0x3FFFFFFF

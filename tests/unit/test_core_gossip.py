@@ -171,6 +171,24 @@ def test_repeated_answers_go_round_through_all_rows(cell, node):
     assert said >= everything
 
 
+def test_many_that_answer_once_each_say_all_rows(cell, node):
+    """In a crowd few answer at a time: they do not all begin with the same row."""
+    everything = fill(cell, node, 150)
+    gossip = node.replicas[0].gossip
+    said = set()
+    for _ in range(120):
+        gossip._cursor = 0  # another node, which has not answered yet
+        while gossip.reply_due is None:
+            gossip.lacking(0xFF, None, False, cell.now, node.noise, 1, 64)
+        writer = wire.SdmWriter()
+        writer.begin(node.config.tag, 1, 2, 3, 0, 0)
+        gossip.fill_reply(writer)
+        frame = bytes(writer.buf[:writer.end()])
+        said |= {r[1] for r in decoded(node, [frame])[0]["relayed"]}
+        gossip.answered(0xFF)
+    assert said >= everything
+
+
 def test_who_wants_all_gets_all_at_once(cell, node):
     everything = fill(cell, node, 150)
     Voice(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
