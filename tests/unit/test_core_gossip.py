@@ -181,7 +181,7 @@ def test_many_that_answer_once_each_say_all_rows(cell, node):
         while gossip.reply_due is None:
             gossip.lacking(0xFF, None, False, cell.now, node.noise, 1, 64)
         writer = wire.SdmWriter()
-        writer.begin(node.config.tag, node.clock.epoch(), 2, 3, 0, 0)
+        writer.begin(node.config.tag, node.clock.epoch(), 2, node.clock.cycle, 0, 0)
         gossip.fill_reply(writer)
         frame = bytes(writer.buf[:writer.end()])
         said |= {r[1] for r in decoded(node, [frame])[0]["relayed"]}
