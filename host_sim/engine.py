@@ -19,6 +19,10 @@ _LIB = Path(lvs.__file__).parent.parent  # the same core for every engine
 _HEAP = (256 << 20, 1 << 20)  # bytes for MicroPython: for the world, and for each node
 
 
+# A nursery that holds a simulated second or two makes PyPy half as fast again.
+_TUNING = {"PYPY_GC_NURSERY": "48M"}
+
+
 class EngineError(Exception):
     """The interpreter is missing or the run broke down; the text says which and what to do."""
 
@@ -77,7 +81,7 @@ class _Interpreter:
         self._name = name
         self._process = subprocess.Popen(
             [*start, str(_RUNNER), str(_LIB)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", env=dict(os.environ))
+            stderr=subprocess.STDOUT, text=True, errors="replace", env={**_TUNING, **os.environ})
 
     def run(self, plan, progress):
         """The result of a plan."""
