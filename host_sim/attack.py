@@ -3,9 +3,7 @@
 import hashlib
 import json
 import os
-import signal
 import sys
-import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -25,21 +23,10 @@ from host_sim.attack_cases import (
     cells,
     run_one,
 )
+from host_sim.workers import end_with
 
 _OUT = Console()
 _ERRORS = Console(stderr=True)
-
-
-def _worker(parent):
-    """A worker ends at once on Ctrl-C, and soon after whoever started it, however that ended."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def sources():
@@ -94,7 +81,7 @@ def _run(cases, results, workers, engine_name, minutes):
                TimeRemainingColumn())
     with Progress(*columns, console=_ERRORS, disable=not _ERRORS.is_terminal) as bar:
         shown = bar.add_task("attack", total=len(cases), completed=len(cases) - len(missing))
-        pool = ProcessPoolExecutor(workers, initializer=_worker, initargs=(os.getpid(),))
+        pool = ProcessPoolExecutor(workers, initializer=end_with, initargs=(os.getpid(),))
         running = {}
         try:
             while missing or running:

@@ -10,6 +10,7 @@ in its last minute may die with it.
 
 import argparse
 import json
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from host_sim import engine, scenario
+from host_sim.workers import end_with
 
 NAMES = ("blackout", "corruption", "replacement", "g9_survivor")
 
@@ -66,7 +68,8 @@ def main(argv=None):
                TimeRemainingColumn())
     began = time.monotonic()
     code = 0
-    with ProcessPoolExecutor(options.jobs) as pool, \
+    workers = {"initializer": end_with, "initargs": (os.getpid(),)}
+    with ProcessPoolExecutor(options.jobs, **workers) as pool, \
             Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks = {name: bar.add_task(name, total=options.seeds) for name in names}
         waiting = {pool.submit(once, name, seed, options.engine): (name, seed)
