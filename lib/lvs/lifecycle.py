@@ -163,6 +163,7 @@ class Lifecycle:
         if n and not recovering:
             offsets = sorted([o[1] for o in self._offers])
             node.clock.adopt(node.clock.cycle + offsets[len(offsets) // 2], now)
+            node.heard_at = node.clock.cycle  # or the jump would look like an absence
         epoch = node.clock.epoch()
         moved = epoch != node.epoch
         node.epoch = epoch

@@ -345,10 +345,13 @@ class Replica:
         if shard.advance(epoch):
             self.gossip.forget()
         self.gossip.steps = 0  # self.steps served as scratch
-        # Whoever was heard folds the same rows: the samples stay comparable.
-        self.window.fold(horizon, shard.horizon, before, shard.settled)
+        if self.live and not self.suspect:
+            # Whoever was heard folds the same rows: the samples stay comparable.
+            self.window.fold(horizon, shard.horizon, before, shard.settled)
+            self.window.expire(cycle - _MEMORY)
+        else:
+            self.window.expire(MAX_RAW)  # I lack those rows: what was offered is of the past
         self._quiet = False
-        self.window.expire(cycle - _MEMORY)
         self.guard.new_epoch()
         cfg = self.config
         vaultguard.credit_waiting(shard, self.guard, routes, cfg.route_budget, cfg.shard_budget)

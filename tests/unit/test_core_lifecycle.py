@@ -48,6 +48,28 @@ def test_a_newcomer_takes_over_values_and_rows():
     cell.settle()
 
 
+def test_a_newcomer_to_an_old_mesh_joins_once():
+    """Its clock jumps ahead by more than a horizon: that is no absence."""
+    cell = Cell(3, **SHORT)
+    cell.active()
+    cell.run(200)
+    late = cell.add()
+    cell.run(40)
+    assert late.clock.cycle > 2 * 64 and late.state == "ACTIVE"
+    assert late.status()["rejoins"] == 0
+
+
+def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
+    """The rows that were folded were never here: the offers are not comparable any more."""
+    node = Cell(1, **SHORT).nodes[1]
+    replica = node.replicas[0]
+    shard = replica.shard
+    replica.window.put(7, 7, 1, 1, shard.horizon & 0xFFFF, 32, shard.settled)
+    assert replica.window.n == 1 and not replica.live
+    replica.next_epoch(shard.epoch + 1, 2, node.routes, node.peers)
+    assert replica.window.n == 0
+
+
 def test_a_newcomer_among_one_waits_for_more_offers_but_not_for_ever():
     cell = Cell(1)
     cell.active()
