@@ -10,7 +10,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from host_sim import sim, swarm, sweep
+from host_sim import engine, scenario, sim, swarm, sweep
 from host_sim.world import runner
 
 KEYS = {
@@ -112,6 +112,16 @@ def test_the_engine_can_be_chosen(small, micropython):
     here = json.loads(call(sim.command, small, "--json", "-").stdout)
     there = json.loads(call(sim.command, small, "--json", "-", "--engine", micropython).stdout)
     assert here["trace_hash"] == there["trace_hash"]
+
+
+def test_an_interpreter_runs_one_plan_after_the_other(small, micropython):
+    plan = scenario.plan(scenario.load(str(small), []))
+    other = engine._Interpreter(micropython, plan)
+    hashes = [other.run(plan, None)["trace_hash"] for _ in range(2)]
+    other.close()
+    assert hashes == [runner.run(plan)["trace_hash"]] * 2
+    with pytest.raises(engine.EngineError, match="micropython ended with"):
+        engine._Interpreter(micropython, plan).run({"nodes": "many"}, None)
 
 
 def test_a_swarm_reports_years_and_faults(tmp_path):
