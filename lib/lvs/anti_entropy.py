@@ -14,7 +14,6 @@ _ENOUGH = 3  # and is not given once so many were heard
 _CONFIGURED = 3  # configured peers that a broadcast also goes to
 _PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks ...
 _EP_MS = 64000  # ... and so is an EP that Trickle lets through
-_ASKED_MS = 8000  # who still wants all rows after that has asked again
 _CORRECTIONS = 3  # corrections heard in a cycle: enough
 
 
@@ -388,9 +387,6 @@ class Sender:
         node = self.node
         g = r.gossip
         to = g.reply_to
-        if g.whole and ticks_diff(now, g.asked) > _ASKED_MS:
-            g.answered(0xFF)
-            return
         if not node.governor.ready(MAX_FRAME, 0 if g.whole else node.governor.full // 4):
             g.reply_due = (now + 500 + node.noise.below(1000)) & MAX_RAW
             return

@@ -13,7 +13,7 @@ _NEWS_MS = 400  # own news waits so long at most: contributions of one moment go
 _FLIGHT_MS = 8000  # a row has reached nearly everybody after that
 _BUSY = 24  # sixteenths of an SDM a cycle: others carry my rumours
 _HOLDS = 3  # times that rumours are held back before they rest
-_FEW = const(6)  # neighbours that all answer; of more about so many do
+_CROWD = const(48)  # sessions heard from which each answers seldom
 _NEWEST = 12  # rows of an answer that are the newest
 _REPLY_MS = 900  # answers wait up to this, so that one of them is heard by the others
 
@@ -39,7 +39,6 @@ class Gossip:
         self.bridge_due = None
         self.urgent = False  # rumours that came from beyond: nobody else here can say them
         self.whole = False
-        self.asked = 0  # when
         self._learned = None  # when a row was last new to me
         self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
         self._held = 0
@@ -108,13 +107,13 @@ class Gossip:
         explain the difference, are still going round.
         """
         if not whole and addr is None:
-            odds = _FEW * 256 // peers if peers > _FEW else 256
+            odds = 6 * 256 // peers if peers > 6 else 256
             if self.in_flight(now, peers):
                 odds >>= 3
             if noise.below(256) >= odds:
                 return
         if self.reply_due is None:
-            if peers > _FEW:  # many that answer once each would say the same rows
+            if peers >= _CROWD:  # many that answer once each would say the same rows
                 self._cursor = noise.below(self.shard.count + 1)
             self.buckets = 0
             self.whole = False
@@ -124,7 +123,6 @@ class Gossip:
             self.reply_to = None
         if whole and not self.whole:
             self.whole = True
-            self.asked = now
             self._left = self.shard.count
             buckets = 0xFF
         self.buckets |= buckets
