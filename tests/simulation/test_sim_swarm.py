@@ -82,7 +82,7 @@ def test_a_failed_seed_is_shrunk_and_can_be_replayed(monkeypatch, tmp_path):
     fold_forgets(monkeypatch)
     data = random_world.draw(1, 6)
     assert data["config"]["session_epochs"] == 2  # something is folded in this world
-    report = swarm.run_seed((1, 6, 3))
+    report = swarm.run_seed((1, 6, 3, "cpython"))
     assert report["wrong"]
     path = tmp_path / "small.toml"
     path.write_text(random_world.to_toml(report["shrunk"]), encoding="utf-8")
