@@ -63,7 +63,7 @@ flood: setup ## Run the tests under attack for minutes: 60 s of flood, 100,000 s
 powercut: setup ## Cut the power at every flash operation, and at pairs of them (some minutes)
 	@$(BIN)/python -m tests.durability.campaign $(ARGS)
 
-durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 seeds each (an hour)
+durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 seeds each (half an hour with PyPy)
 	@$(BIN)/python -m tests.durability.seeds $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
