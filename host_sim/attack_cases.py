@@ -52,7 +52,7 @@ def scenario_of(strategy, share, topology, seed, nodes, cycles, cold=False, engi
 
 
 def run_one(case, engine_name="cpython"):
-    """One run, alone in its process; returns the case with its figures."""
+    """One run; returns the case with its figures."""
     result = engine.run(scenario_of(**case, engine=engine_name), stay=True)
     spread = [s for s in result["history"]["spread_raw"] if s is not None]
     return {**case, **{key: result[key] for key in _KEPT}, "spread": max(spread[-8:], default=0)}

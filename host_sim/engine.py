@@ -19,7 +19,7 @@ _LIB = Path(lvs.__file__).parent.parent  # the same core for every engine
 _HEAP = (256 << 20, 1 << 20)  # bytes for MicroPython: for the world, and for each node
 
 
-# A nursery that holds a simulated second or two makes PyPy half as fast again.
+# A large nursery: a simulated attack took 12.7 s in place of 21.2, steady traffic as long.
 _TUNING = {"PYPY_GC_NURSERY": "48M"}
 
 
@@ -40,9 +40,9 @@ def run(checked, progress=None, *, stay=False):
     if name == "cpython":
         result = runner.run(plan, progress)
     elif name == "pypy" and stay:
-        if name not in _staying:
-            _staying[name] = _Interpreter(name, plan)
-        result = _staying[name].run(plan, progress)
+        other = _staying.pop(name, None) or _Interpreter(name, plan)
+        result = other.run(plan, progress)
+        _staying[name] = other  # unless the run failed: then the next one begins anew
     else:
         other = _Interpreter(name, plan)
         try:

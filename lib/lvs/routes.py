@@ -104,7 +104,7 @@ class Routes:
         return True
 
     def place(self, i, most):
-        """Book one of the last places of a ring: ``most`` a route in as long as a row stays."""
+        """Book one of the last places of a ring: ``most`` a route in 64 epochs."""
         if self.places[i] >= min(most, 255):
             return False
         self.places[i] += 1

@@ -79,7 +79,7 @@ def test_what_waits_for_a_budget_is_folded_alike_by_all():
     assert max(settled(cell)) - min(settled(cell)) <= BUDGET
 
 
-@pytest.mark.parametrize("addresses", [1, 4, 64])
+@pytest.mark.parametrize("addresses", [1, 4, 16, 64])
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 def test_invented_rows_leave_room_for_honest_ones(addresses, known):
     """However many addresses fill the ring: rows of sessions that have one grow, new ones fit."""
@@ -94,7 +94,7 @@ def test_invented_rows_leave_room_for_honest_ones(addresses, known):
     count_everywhere(cell)
 
 
-@pytest.mark.parametrize("addresses", [4, 16])
+@pytest.mark.parametrize("addresses", [1, 4, 16])
 def test_new_sessions_find_room_in_a_ring_full_of_invented_rows(addresses):
     """A node that begins a session then, which nobody trusts yet, is heard all the same."""
     cell = mesh(4)

@@ -124,6 +124,20 @@ def test_an_interpreter_runs_one_plan_after_the_other(small, micropython):
         engine._Interpreter(micropython, plan).run({"nodes": "many"}, None)
 
 
+def test_an_interpreter_that_stays_is_started_anew_after_a_run_that_failed(
+        small, micropython, monkeypatch):
+    start = engine.interpreters.command
+    monkeypatch.setattr(engine.interpreters, "command", lambda _, heap: start(micropython, heap))
+    checked = scenario.load(str(small), ["engine=pypy"])
+    first = engine.run(checked, stay=True)
+    process = engine._staying["pypy"]._process
+    with pytest.raises(ZeroDivisionError):
+        engine.run(checked, progress=lambda _: 1 // 0, stay=True)
+    assert process.wait() != 0
+    assert engine.run(checked, stay=True)["trace_hash"] == first["trace_hash"]
+    engine._staying.pop("pypy").close()
+
+
 def test_a_swarm_reports_years_and_faults(tmp_path):
     out = tmp_path / "s.json"
     done = call(swarm.command, "--seeds", "2..3", "--most-nodes", 6, "--workers", 2,
