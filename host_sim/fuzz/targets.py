@@ -78,9 +78,10 @@ def _check(frame, reason, channels):
 def node(data):
     """A sequence of frames, waits, stalls and contributions against an established node."""
     chance = Chance(data)
-    victim = Victim(chance.getrandbits(8), chance.choice((100000, 0, 1, MAX_RAW)),
+    seed = chance.getrandbits(8)
+    victim = Victim(seed, chance.choice((100000, 0, 1, MAX_RAW)),
                     chance.choice((8, 0, 3)), chance.choice((0, MAX_RAW - 60000)),
-                    rows=chance.choice((512, 16)), sessions=16, routes=16)
+                    hasty=seed % 2 == 1, rows=chance.choice((512, 16)), sessions=16, routes=16)
     scribe = Scribe(victim, chance.choice((1, 4, 40)))
     for _ in range(_MOST):
         if chance.over():

@@ -73,14 +73,28 @@ def establish(node, value, peers):
         node.peers.tc[node.peers.admit(nonce, start, key, node.clock.cycle)] = TC_MAX
 
 
+def _doubt_at_once(voices):
+    verdict = voices.verdict
+
+    def hasty(epoch, heard):
+        verdict(epoch, heard)
+        verdict(epoch, heard)
+        verdict(epoch, heard)
+        return verdict(epoch, heard)
+
+    voices.verdict = hasty
+
+
 class Victim:
     """An established node among ``peers`` trusted ones, which agree with it and are heard.
 
     value: raw, of every channel; start: its ticks; peers: how many are trusted, at the addresses
-    1, 2, ...; made: called with the node before it is used. Other keys go to the configuration.
+    1, 2, ...; made: called with the node before it is used; hasty: it doubts itself in the first
+    epoch in which a majority is off, so that short attacks move it. Other keys go to the
+    configuration.
     """
 
-    def __init__(self, seed=1, value=VALUE, peers=8, start=0, made=None, **config):
+    def __init__(self, seed=1, value=VALUE, peers=8, start=0, made=None, hasty=False, **config):
         self.rng = random.Random(seed)
         self.ms = start
         self.begin_ms = start
@@ -90,6 +104,9 @@ class Victim:
         self.sessions = [(self.node.clock.epoch(), 1000 + i) for i in range(peers)]
         establish(self.node, value, [(*session, self.address(i))
                                      for i, session in enumerate(self.sessions)])
+        if hasty:
+            for r in self.node.replicas:
+                _doubt_at_once(r.voices)
         self._heartbeat = start
         self._buf = bytearray(MAX_FRAME)
         self._writer = SdmWriter()

@@ -10,6 +10,7 @@ from .state_shard import zeros
 from .wire import DIRECT, JOINING, MAX_FRAME, SLOTS, VALUE, WANT, SdmWriter, encode_ep
 
 _WANT_MS = 600  # an answer to WANT waits up to this long
+_VOTE_MS = 32000  # a vote, too
 _ENOUGH = 3  # and is not given once so many were heard
 _CONFIGURED = 3  # configured peers that a broadcast also goes to
 _PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks ...
@@ -165,6 +166,13 @@ class Sender:
         elif f.shard not in self._want:
             delay = 50 + node.noise.below(_WANT_MS) * node.governor.stretch()
             self._want[f.shard] = [(now + delay) & MAX_RAW, 0]
+
+    def vote(self, index, now):
+        """A shard is disputed: say what I hold, however many said the same. Of more than 128
+        nodes only some, by chance."""
+        noise = self.node.noise
+        if index not in self._want and noise.below(self.node.peers.n + 1) < 128:
+            self._want[index] = [(now + noise.below(_VOTE_MS)) & MAX_RAW, -255]
 
     def heard_state(self, index):
         """Somebody said an EP of a shard: one answer less to give."""

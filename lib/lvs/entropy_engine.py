@@ -4,11 +4,14 @@ The source of randomness is handed in; from its 30-bit seed everything here is d
 """
 
 from .fixed import const, mix, ticks_diff
+from .routes import OTHERS
 
 I_MIN = 1000  # ms, Trickle's shortest interval
 I_MAX = 64000  # ms, its longest
 AGREEING = 4  # EPs heard that agree: say nothing (Trickle's k)
 ANY = 8  # EPs heard of any kind: enough for a window, say nothing
+
+_HUSHED = const(2000000)  # ms that a node may be hushed, up to half as long again
 
 _HEADERS = 28  # bytes of IPv4 and UDP around a frame
 _RESERVE = const(6000)  # bytes of burst in the governor's bucket
@@ -41,7 +44,12 @@ class Trickle:
         self.least = I_MIN  # longer in low power
         self.reset_at = now
         self._next = 0  # ms of the next interval, 0: twice this one
+        self._speak(now)
         self._begin(now, I_MIN)
+
+    def _speak(self, now):
+        self._said = now
+        self._patience = _HUSHED + 32 * self._noise.below(0x7FFF)
 
     def restart(self, now):
         """My own state is new: speak soon."""
@@ -58,10 +66,10 @@ class Trickle:
 
     def hear(self, agrees, route):
         """Count an EP of somebody else: one a route and interval, so that no one voice silences
-        the others. route: its index (0..255)."""
+        the others. route: its index (0..255); the shared one's are many."""
         byte = route >> 3
         bit = 1 << (route & 7)
-        if self._heard[byte] & bit:
+        if self._heard[byte] & bit and route != OTHERS:
             return
         self._heard[byte] |= bit
         if agrees:
@@ -92,6 +100,10 @@ class Trickle:
         if not self._fired and age >= self._fire:
             self._fired = True
             due = self.agreeing < AGREEING and self.agreeing + self.others < ANY
+            # Whoever is never heard is forgotten, and only the loud are left.
+            due = due or ticks_diff(now, self._said) >= self._patience
+            if due:
+                self._speak(now)
         if age >= self.interval:
             self._begin(now, self._next or min(self.interval * 2, I_MAX))
             self._next = 0

@@ -368,6 +368,8 @@ class Node:
             r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
             if r.again:
                 self.sender.reset(self.now())
+            if r.voices.disputed and r.live:
+                self.sender.vote(r.index, self.now())
         if self.shards > 1 and self.state == ACTIVE:
             rebalance(self)
             self.sender.new_epoch()

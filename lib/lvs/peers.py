@@ -12,7 +12,7 @@ TC_MAX = 255
 TRUSTED = 64  # from here on a session is no newcomer
 
 _UNHEARD = const(256)  # cycles after which a session may be replaced ...
-_FORGOTTEN = const(2048)  # ... and a trusted one: Trickle hushes a settled mesh for long
+_FORGOTTEN = const(4096)  # ... and a trusted one: Trickle hushes a settled mesh for long
 _EARN = const(8)  # cycles between two steps of trust
 NONE = -1
 

@@ -189,7 +189,9 @@ class Replica:
             if peer >= 0:
                 peers.judge(peer, verdict, cycle)
         weight = peers.weight(peer)
-        if routes.below[route] >= vaultguard.SUSPECT:
+        if self.established and voice == VOICE_OFF and self.verdict != DIVERGED:
+            weight = 0  # a majority is near: whoever is not has no say in where the middle is
+        elif routes.below[route] >= vaultguard.SUSPECT:
             weight >>= 1
         if self.window.put(
             frame.nonce, key, cycle, frame.noise, frame.horizon, weight, frame.vector

@@ -5,7 +5,7 @@ may be sent in reply (docs/protocol.md, section 6).
 Entry 0 stands for all addresses that have no entry of their own; they share its quotas.
 """
 
-from .fixed import mix
+from .fixed import const, mix
 from .state_shard import zeros
 
 OTHERS = 0  # the shared entry
@@ -13,7 +13,7 @@ FRAMES_PER_EPOCH = 1280  # twenty a cycle; honest nodes stay below one
 ALLOWANCE = 1000  # bytes of reply that a route can save up
 
 _KNOWN = 2  # epochs heard from which an entry is no longer a newcomer's
-_STALE = 8  # unheard epochs after which any entry may be taken over
+_STALE = const(64)  # unheard epochs after which any entry may be taken over: Trickle hushes long
 
 
 class Routes:

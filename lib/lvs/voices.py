@@ -1,13 +1,14 @@
-"""Voices: who, of all routes heard in four epochs, holds what I hold (divergence).
+"""Voices: who, of all routes heard in eight epochs, holds what I hold (divergence).
 
 Trust makes an established mesh deaf to a camp that disagrees, so healing must not depend on trust:
 one voice a route, my own included (specification 10; docs/protocol.md, section 6).
 """
 
+from .fixed import const
 from .routes import OTHERS
-from .state_shard import zeros
 
-EPOCHS = 4  # a voice counts this long
+EPOCHS = 8  # a voice counts this long
+_DOUBTS = const(4)  # epochs in a row: until then whoever was hushed has said what it holds
 
 SILENT = 0
 EXACT = 1  # within one unit of mine in every slot
@@ -19,31 +20,34 @@ SPLIT = 1  # most are near, but too few agree: a unit now and then
 DIVERGED = 2  # most are off: drift towards the middle of all voices
 
 
-
 class Voices:
     """One voice a route for one shard. size: entries of the route table."""
 
     def __init__(self, size):
-        self._voice = bytearray(size)
-        self._epoch = zeros("i", size)
+        self._voice = bytearray(size)  # two bits, and above them the epoch modulo 64
+        self._doubts = 0
+        self.disputed = False  # a quarter is off: nobody is to be hushed now
 
     def hear(self, route, voice, epoch):
         """Keep what a route's newest sample says; the shared entry has no voice."""
         if route != OTHERS:
-            self._voice[route] = voice
-            self._epoch[route] = epoch
+            self._voice[route] = voice | (epoch & 63) << 2
 
     def off(self, route):
         """True when the newest that a route said is far from what I hold."""
-        return self._voice[route] == OFF
+        return self._voice[route] & 3 == OFF
 
     def tally(self, epoch):
-        """(exact, near, off) among the voices of the last four epochs, without my own."""
+        """(exact, near, off) among the voices that count, without my own; forgets the others."""
         exact = near = off = 0
         for i in range(len(self._voice)):
             v = self._voice[i]
-            if v == SILENT or epoch - self._epoch[i] >= EPOCHS:
+            if v & 3 == SILENT:
                 continue
+            if (epoch - (v >> 2)) & 63 >= EPOCHS:
+                self._voice[i] = SILENT
+                continue
+            v &= 3
             if v == EXACT:
                 exact += 1
             elif v == NEAR:
@@ -57,20 +61,25 @@ class Voices:
         self._voice[route] = SILENT
 
     def verdict(self, epoch, heard):
-        """AGREED, SPLIT or DIVERGED. heard: routes heard of late; nobody moves for the few voices
-        that come through while most are hushed."""
+        """AGREED, SPLIT or DIVERGED, once an epoch. heard: routes heard of late; nobody moves for
+        the few voices that come through while most are hushed."""
         exact, near, off = self.tally(epoch)
-        if (exact + near + off) * 2 < heard:
-            return AGREED
         total = exact + near + off + 1
+        self.disputed = off * 4 >= total
+        doubts = self._doubts
+        self._doubts = 0
+        if (total - 1) * 2 < heard:
+            return AGREED
         # At half and half everybody doubts, or two nodes that disagree never heal.
-        if (exact + near + 1) * 2 <= total:
-            return DIVERGED
+        if off * 2 >= total:
+            self._doubts = min(doubts + 1, _DOUBTS)
+            return DIVERGED if self._doubts == _DOUBTS else AGREED
         if (exact + 1) * 2 <= total:
             return SPLIT
         return AGREED
 
     def forget(self):
         """Nobody has said anything yet."""
+        self._doubts = 0
         for i in range(len(self._voice)):
             self._voice[i] = SILENT

@@ -29,7 +29,7 @@ class Attacked(RuleBasedStateMachine):
                 addresses=st.sampled_from([1, 4, 200]), peers=st.sampled_from([0, 3, 8]),
                 rows=st.sampled_from([16, 512]))
     def begin(self, seed, value, start, addresses, peers, rows):
-        self.victim = Victim(seed, value, peers, start, rows=rows)
+        self.victim = Victim(seed, value, peers, start, hasty=seed % 2 == 1, rows=rows)
         self.scribe = Scribe(self.victim, addresses)
 
     @rule(chance=st.randoms(use_true_random=False))
@@ -80,7 +80,8 @@ def rampage(seed, steps, tight=False):
     # Buffers that are handed to the network, and noise from outside, stay what they are.
     made = (lambda node: small_int.tighten(node, ("_buf", "buf", "_frame"))) if tight else None
     victim = Victim(seed, chance.choice((100000, MAX_RAW - 5, 7)), made=made,
-                    start=chance.choice((0, MAX_RAW - 100000)), rows=chance.choice((32, 512)))
+                    start=chance.choice((0, MAX_RAW - 100000)), hasty=seed % 2 == 1,
+                    rows=chance.choice((32, 512)))
     scribe = Scribe(victim, chance.choice((1, 4, 64, 200)))
     for _ in range(steps):
         for _ in range(chance.choice((1, 10, 100))):

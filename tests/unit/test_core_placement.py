@@ -51,12 +51,13 @@ def test_values_of_all_shards_are_known_to_all():
 
 
 def test_a_channel_of_a_shard_held_elsewhere_is_asked_for():
-    cell = Cell(5, channels=CHANNELS, held=1, seed=4)
+    cell = Cell(5, channels=CHANNELS, held=1, seed=8)
     cell.active()
     cell.run(20)
+    held = {s for n in cell.nodes.values() for s in n.status()["held"]}
+    assert len(held) >= 2, "all nodes hold one shard: take another seed"
     reader = cell.nodes[1]
-    elsewhere = next(s for s in range(3) if s not in reader.status()["held"] and any(
-        s in n.status()["held"] for n in cell.nodes.values()))
+    elsewhere = min(held - set(reader.status()["held"]))
     holder = next(a for a, n in cell.nodes.items() if elsewhere in n.status()["held"])
     name = f"c{16 * elsewhere + 3}"
     cell.contribute(holder, 700, name)
@@ -85,10 +86,11 @@ def test_when_all_holders_of_a_shard_are_gone_others_take_it_up():
     cell = Cell(14, channels=CHANNELS[:20], held=1, replicas=1, seed=3)
     cell.active(60)
     cell.run(20)
-    cell.contribute(1, 50, "c17")
-    for address in [a for a, n in cell.nodes.items() if n.replica(1) and a != 1]:
+    one = next(a for a, n in cell.nodes.items() if not n.replica(1))
+    cell.contribute(one, 50, "c17")
+    for address in [a for a, n in cell.nodes.items() if n.replica(1)]:
         del cell.nodes[address]
-    assert len(cell.nodes) >= 4 and cell.nodes[1].replica(0)
+    assert len(cell.nodes) >= 4 and cell.nodes[one].replica(0)
     cell.run(64 * 40, lambda: any(n.replica(1) for n in cell.nodes.values()))
     cell.run(200)
     holders = [n for n in cell.nodes.values() if n.replica(1)]
