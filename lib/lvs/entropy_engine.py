@@ -4,7 +4,6 @@ The source of randomness is handed in; from its 30-bit seed everything here is d
 """
 
 from .fixed import const, mix, ticks_diff
-from .routes import OTHERS
 
 I_MIN = 1000  # ms, Trickle's shortest interval
 I_MAX = 64000  # ms, its longest
@@ -66,10 +65,10 @@ class Trickle:
 
     def hear(self, agrees, route):
         """Count an EP of somebody else: one a route and interval, so that no one voice silences
-        the others. route: its index (0..255); the shared one's are many."""
+        the others. route: its index (0..255)."""
         byte = route >> 3
         bit = 1 << (route & 7)
-        if self._heard[byte] & bit and route != OTHERS:
+        if self._heard[byte] & bit:
             return
         self._heard[byte] |= bit
         if agrees:
