@@ -32,7 +32,7 @@ class Sender:
         self._digests = zeros("H", 8)
         self._values = zeros("i", SLOTS)
         self._ep_at = node.now()  # when the last EP was said
-        self._eps = 0  # EPs heard since then
+        self._heard = 0  # EPs heard since then
         self._said = 0  # EPs said, for one in eight to a far address
         self._want = {}  # shard: [due, answers heard]
         self._reads = {}  # shard not held: [values, cycle of the answer or None]
@@ -139,11 +139,11 @@ class Sender:
         if r and not flags & WANT and not r.shard.intact():
             return  # nobody else may hear of it
         n = self._encode(index, flags)
-        waited = ticks_diff(now, self._ep_at) >= _EP_MS and self._eps < _EPS
+        waited = ticks_diff(now, self._ep_at) >= _EP_MS and self._heard < _EPS
         if not waited and not node.governor.ready(n, node.governor.full // 4):
             return
         self._ep_at = now
-        self._eps = 0
+        self._heard = 0
         self._send(self._buf, n, None)
         for addr in self._some_peers():
             self._send(self._buf, self._encode(index, flags | DIRECT), addr)
@@ -179,7 +179,7 @@ class Sender:
 
     def heard_state(self, index):
         """Somebody said an EP of a shard: one answer less to give."""
-        self._eps += 1
+        self._heard += 1
         w = self._want.get(index)
         if w:
             w[1] += 1

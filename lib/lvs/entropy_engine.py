@@ -48,7 +48,7 @@ class Trickle:
 
     def _speak(self, now):
         self._said = now
-        self._patience = _HUSHED + 32 * self._noise.below(0x7FFF)
+        self._pause = _HUSHED + 32 * self._noise.below(0x7FFF)
 
     def restart(self, now):
         """My own state is new: speak soon."""
@@ -100,7 +100,7 @@ class Trickle:
             self._fired = True
             due = self.agreeing < AGREEING and self.agreeing + self.others < ANY
             # Whoever is never heard is forgotten, and only the loud are left.
-            due = due or ticks_diff(now, self._said) >= self._patience
+            due = due or ticks_diff(now, self._said) >= self._pause
             if due:
                 self._speak(now)
         if age >= self.interval:
