@@ -175,7 +175,7 @@ class Sender:
         nodes only some, by chance."""
         noise = self.node.noise
         if index not in self._want and noise.below(self.node.peers.n + 1) < 128:
-            self._want[index] = [(now + noise.below(_VOTE_MS)) & MAX_RAW, -255]
+            self._want[index] = [(now + noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
     def heard_state(self, index):
         """Somebody said an EP of a shard: one answer less to give."""

@@ -130,6 +130,15 @@ def test_a_fifth_of_liars_moves_an_established_mesh_less_than_promised(name):
         assert result["settled_shift_max"] <= VALUE // 5000
 
 
+def test_liars_that_were_trusted_and_loud_do_not_make_an_established_mesh_doubt_itself():
+    """The honest, hushed by the liars' agreement, vote before anybody doubts what it holds."""
+    result = run(nodes=60, cycles=430, seed=2, link={"loss": 0.2},
+                 workload={"contributions_per_minute": 0},
+                 start={"value": VALUE, "established": True},
+                 adversary=[{"class": "Sleeper", "count": 27}])
+    assert result["settled_shift_max"] == 0
+
+
 def test_liars_keep_silent_before_their_cycle():
     def traffic(begin):
         return run(nodes=6, cycles=200, workload={"contributions_per_minute": 0},

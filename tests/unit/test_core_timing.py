@@ -177,6 +177,26 @@ def test_a_late_call_loses_no_cycle_and_a_very_late_one_does_not_race():
     assert cycles(clock, 200000, 0) == 4
 
 
+def test_nobody_is_hushed_for_ever():
+    """However many agree: an EP after 2000 to 3049 s at the latest, and not all nodes at once."""
+    def silences(seed):
+        trickle = Trickle(noise(seed), 0)
+        said, last = [], 0
+        for now in range(0, 10000 * 1000, 500):
+            for k in range(AGREEING):
+                trickle.hear(True, k + 1)
+            if trickle.poll(now):
+                said.append(now - last)
+                last = now
+        return said
+
+    waits = [silences(seed) for seed in range(1, 5)]
+    for said in waits:
+        assert 3 <= len(said) <= 5
+        assert all(2000000 <= w <= 3049000 + 64000 + 500 for w in said[1:])
+    assert len({said[1] // 8000 for said in waits}) > 1
+
+
 def test_suppression_by_agreement():
     """A node keeps quiet once enough others said the same in this interval."""
     def speaks(agreeing, others):

@@ -358,6 +358,90 @@ def test_a_small_difference_heals_a_unit_at_a_time():
     assert max(history[-1]) - min(history[-1]) <= 1
 
 
+def loud(node, crowd, vector=None):
+    for voice in crowd:
+        voice.ep(vector)
+
+
+def test_a_quarter_that_is_off_makes_a_dispute_and_everybody_votes():
+    cell = Cell(1)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    crowd = [Voice(node, 10 + k, 100 + k) for k in range(10)]
+    votes = []
+    node.sender.vote = lambda index, now: votes.append(index)
+
+    def voted(epochs, liars):
+        votes.clear()
+        for _ in range(64 * epochs):
+            loud(node, crowd[liars:])
+            loud(node, crowd[:liars], [0])
+            cell.run(1)
+        return len(votes)
+
+    assert voted(2, 0) == voted(2, 2) == 0
+    voted(1, 3)
+    assert voted(3, 3) == 3  # once an epoch
+    assert cell.values(node) == [100000]
+
+
+def test_a_vote_is_said_however_many_said_the_same():
+    cell = Cell(1)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    crowd = [Voice(node, 10 + k, 100 + k) for k in range(10)]
+    said = []
+    for second in range(2 * 64):
+        if second == 90:
+            said.append(node.sender._said)
+            node.sender.vote(0, cell.now)
+        loud(node, crowd)
+        cell.run(1)
+        if second == 50:
+            said.append(node.sender._said)
+    assert said[0] == said[1] and node.sender._said == said[1] + 1
+
+
+def test_of_a_crowd_only_some_vote():
+    cell = Cell(1, sessions=255)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    assert sum(_votes(node, 1) for _ in range(50)) == 50
+    for k in range(254):
+        node.peers.tc[node.peers.admit(1000 + k, 0, 1000 + k, 0)] = TRUSTED
+    assert node.peers.n >= 254
+    assert 300 < sum(_votes(node, 1) for _ in range(1000)) < 700
+
+
+def _votes(node, now):
+    node.sender._want.clear()
+    node.sender.vote(0, now)
+    return len(node.sender._want)
+
+
+def test_what_is_off_has_no_weight_where_a_majority_is_near():
+    """Not even with all the trust there is and twice as many samples; a diverged node weighs it."""
+    cell = Cell(1)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    r = node.replicas[0]
+    r.confidence = 1  # it follows everybody
+    near = [Voice(node, 10 + k, 100 + k) for k in range(4)]
+    off = [Voice(node, 50 + k, 500 + k) for k in range(8)]
+    for _ in range(12):
+        loud(node, off, [90000])
+        loud(node, near)
+        for i in range(node.peers.n):
+            node.peers.tc[i] = 255
+        cell.run(1)
+    assert cell.values(node) == [100000]
+    r.verdict = DIVERGED
+    for _ in range(12):
+        loud(node, off, [90000])
+        cell.run(1)
+    assert cell.values(node)[0] < 100000
+
+
 def test_a_diverged_node_listens_to_everybody_alike():
     cell = Cell(1)
     cell.prime(100000)
