@@ -14,6 +14,7 @@ _CALM = 320  # cycles: five of Trickle's longest intervals
 _PER_MINUTE = 300  # contributions in the whole mesh: what 300 nodes of one a minute make (G6)
 _FOLDED = 128  # rows a shard and session, where they fold within minutes
 _NEAR = 12  # nodes in one cell whose contributions are everywhere within two epochs
+_BOTH_WAYS = 8  # nodes in one cell of which each hears some that hear it
 _SESSION = 2  # epochs
 _FAR_HORIZON = 10  # epochs, for larger and sparser worlds
 _ROWS = 256  # rows a shard and session beyond which those who were off take longer to catch up
@@ -94,7 +95,6 @@ def _shape(draft):
         data["topology"] = {"kind": kind, "degree": prng.randint(4, 8)}
         if kind == "islands":
             data["topology"] = {"kind": kind, "degree": 2, "islands": prng.randint(2, 3)}
-        data["link"].pop("one_way", None)  # sparse links that carry nothing cut a mesh for good
     if has["start"]:
         data["start"]["value"] = prng.choice((1, 5000, 1000000, 500000000))
         data["start"]["established"] = bool(prng.below(2))
@@ -211,8 +211,8 @@ def draw(seed, most_nodes=60):
     _network(draft)
     _befall(draft)
     data = draft.data
-    if data["topology"]:
-        data["link"].pop("one_way", None)
+    if data["topology"] or draft.nodes < _BOTH_WAYS:
+        data["link"].pop("one_way", None)  # links that carry nothing are for good
     data["workload"]["until_cycle"] = draft.faulty
     data["cycles"] = draft.faulty + draft.calm
     data["event"] = sorted(draft.events, key=lambda event: event["at_cycle"])

@@ -33,6 +33,7 @@ class Sender:
         self._values = zeros("i", SLOTS)
         self._ep_at = node.now()  # when the last EP was said
         self._heard = 0  # EPs heard since then
+        self._told = 0  # bit map of the shards that were told of in this round
         self._said = 0  # EPs said, for one in eight to a far address
         self._want = {}  # shard: [due, answers heard]
         self._reads = {}  # shard not held: [values, cycle of the answer or None]
@@ -115,7 +116,8 @@ class Sender:
         return min(255, max(busy, self.node.load))
 
     def _pick(self):
-        """A random shard to speak of: one that is sought, or asked for, or held."""
+        """A random shard to speak of: one that is sought, or asked for, or held, and not told
+        since all others were."""
         node = self.node
         if self._asking:
             return self._asking.pop(), WANT
@@ -127,19 +129,26 @@ class Sender:
             if some:
                 flags |= JOINING | WANT
         some = some or node.replicas
-        return some[node.noise.below(len(some))].index, flags
+        left = [r for r in some if not self._told >> r.index & 1]
+        if not left:
+            left = some
+            self._told = 0
+        index = left[node.noise.below(len(left))].index
+        self._told |= 1 << index
+        return index, flags
 
     def say_ep(self, now, index=None):
         """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
         node = self.node
         flags = node.life.flags()
-        if index is None:
+        wanted = index is not None
+        if not wanted:
             index, flags = self._pick()
         r = node.replica(index)
         if r and not flags & WANT and not r.shard.intact():
             return  # nobody else may hear of it
         n = self._encode(index, flags)
-        waited = ticks_diff(now, self._ep_at) >= _EP_MS and self._heard < _EPS
+        waited = ticks_diff(now, self._ep_at) >= _EP_MS and (wanted or self._heard < _EPS)
         if not waited and not node.governor.ready(n, node.governor.full // 4):
             return
         self._ep_at = now

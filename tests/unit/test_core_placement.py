@@ -97,3 +97,15 @@ def test_when_all_holders_of_a_shard_are_gone_others_take_it_up():
     assert holders and all(r.live for n in holders for r in n.replicas)
     assert all(n.value("c17", raw=True) == 50 for n in holders)
     assert any(n.replica(0) for n in cell.nodes.values())
+
+
+def test_every_shard_held_is_told_of_before_any_is_again():
+    """In a sparse mesh two neighbours that mend a shard may be the only ones who can."""
+    cell = Cell(1, channels=CHANNELS)
+    cell.active()
+    node = cell.nodes[1]
+    shards = len(node.replicas)
+    assert shards == 3
+    for _ in range(20):
+        told = [node.sender._pick()[0] for _ in range(shards)]
+        assert sorted(told) == [0, 1, 2]

@@ -420,7 +420,7 @@ def _votes(node, now):
 
 
 def test_what_is_off_has_no_weight_where_a_majority_is_near():
-    """Not even with all the trust there is and twice as many samples; a diverged node weighs it."""
+    """Not even with all trust there is and twice as many samples; a diverged node weighs it."""
     cell = Cell(1)
     cell.prime(100000)
     node = cell.nodes[1]
