@@ -285,6 +285,8 @@ class Replica:
             return False
         diverged = self.verdict == DIVERGED
         split = self.verdict == SPLIT and cycle & 15 == 0
+        if not self.established and self.confidence >= CONFIDENT and not diverged:
+            split = cycle & 3 == 0  # a unit at a time, before medians lock it in
         moving = self.confidence < CONFIDENT and not diverged
         since = cycle - (_FRESH if moving else _MEMORY)
         window = self.window
