@@ -442,6 +442,26 @@ def test_what_is_off_has_no_weight_where_a_majority_is_near():
     assert cell.values(node)[0] < 100000
 
 
+def test_who_is_not_established_yet_does_not_stay_a_unit_off():
+    """Its own weight outvotes ten of fifteen; once established it waits for the verdict."""
+    def after(established):
+        cell = Cell(1)
+        cell.prime(100000)
+        node = cell.nodes[1]
+        r = node.replicas[0]
+        r.established = established
+        r.confidence = 20
+        crowd = [Voice(node, 10 + k, 100 + k) for k in range(15)]
+        for _ in range(24):
+            loud(node, crowd[:5], [100000])
+            loud(node, crowd[5:], [100001])
+            cell.run(1)
+        return cell.values(node)[0]
+
+    assert after(False) == 100001
+    assert after(True) == 100000
+
+
 def test_a_diverged_node_listens_to_everybody_alike():
     cell = Cell(1)
     cell.prime(100000)
