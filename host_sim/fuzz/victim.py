@@ -77,9 +77,8 @@ def _doubt_at_once(voices):
     verdict = voices.verdict
 
     def hasty(epoch, heard):
-        verdict(epoch, heard)
-        verdict(epoch, heard)
-        verdict(epoch, heard)
+        for _ in range(3):
+            verdict(epoch, heard)
         return verdict(epoch, heard)
 
     voices.verdict = hasty

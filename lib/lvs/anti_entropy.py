@@ -180,8 +180,8 @@ class Sender:
             self._want[f.shard] = [(now + delay) & MAX_RAW, 0]
 
     def vote(self, index, now):
-        """A shard is disputed: say what I hold, however many said the same. Of more than 128
-        nodes only some, by chance."""
+        """A shard is disputed: say what I hold, however many said the same. With more than 128
+        sessions in the table only by chance."""
         noise = self.node.noise
         if index not in self._want and noise.below(self.node.peers.n + 1) < 128:
             self._want[index] = [(now + noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]

@@ -358,24 +358,29 @@ def test_a_small_difference_heals_a_unit_at_a_time():
     assert max(history[-1]) - min(history[-1]) <= 1
 
 
-def loud(node, crowd, vector=None):
+def among(count):
+    """(cell, its only node, the voices around it): established at 100000 raw."""
+    cell = Cell(1)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    return cell, node, [Voice(node, 10 + k, 100 + k) for k in range(count)]
+
+
+def loud(crowd, vector=None):
     for voice in crowd:
         voice.ep(vector)
 
 
 def test_a_quarter_that_is_off_makes_a_dispute_and_everybody_votes():
-    cell = Cell(1)
-    cell.prime(100000)
-    node = cell.nodes[1]
-    crowd = [Voice(node, 10 + k, 100 + k) for k in range(10)]
+    cell, node, crowd = among(10)
     votes = []
     node.sender.vote = lambda index, now: votes.append(index)
 
     def voted(epochs, liars):
         votes.clear()
         for _ in range(64 * epochs):
-            loud(node, crowd[liars:])
-            loud(node, crowd[:liars], [0])
+            loud(crowd[liars:])
+            loud(crowd[:liars], [0])
             cell.run(1)
         return len(votes)
 
@@ -386,20 +391,45 @@ def test_a_quarter_that_is_off_makes_a_dispute_and_everybody_votes():
 
 
 def test_a_vote_is_said_however_many_said_the_same():
-    cell = Cell(1)
-    cell.prime(100000)
-    node = cell.nodes[1]
-    crowd = [Voice(node, 10 + k, 100 + k) for k in range(10)]
+    cell, node, crowd = among(10)
     said = []
     for second in range(2 * 64):
         if second == 90:
             said.append(node.sender._said)
             node.sender.vote(0, cell.now)
-        loud(node, crowd)
+        loud(crowd)
         cell.run(1)
         if second == 50:
             said.append(node.sender._said)
     assert said[0] == said[1] and node.sender._said == said[1] + 1
+
+
+def test_without_traffic_left_an_ep_waits_64_s_and_in_a_crowd_for_the_governor():
+    """Whoever heard 320 EPs since its own has no need to add one, unless it is asked or votes."""
+    _, node, _ = among(0)
+
+    def says(waited, heard, index=None):
+        sender = node.sender
+        node.governor.tokens = -node.governor.full
+        sender._ep_at = node.now() - waited
+        sender._heard = heard
+        before = sender._said
+        sender.say_ep(node.now(), index)
+        return sender._said - before
+
+    assert says(64000, 319) == 1 and says(63999, 319) == 0
+    assert says(64000, 320) == 0
+    assert says(64000, 320, 0) == 1 and says(63999, 320, 0) == 0
+
+
+def test_a_route_keeps_its_place_for_longer_than_anybody_is_hushed():
+    routes = Routes(8, 1)
+    for first, keys in ((10, (1, 2, 3, 4)), (12, (5, 6)), (14, (7,))):
+        for epoch in (first, first + 1):
+            for key in keys:
+                assert routes.admit(key, key, epoch) != OTHERS
+    assert routes.admit(50, 50, 11 + 64) == OTHERS
+    assert routes.admit(50, 50, 11 + 65) != OTHERS
 
 
 def test_of_a_crowd_only_some_vote():
@@ -421,23 +451,20 @@ def _votes(node, now):
 
 def test_what_is_off_has_no_weight_where_a_majority_is_near():
     """Not even with all trust there is and twice as many samples; a diverged node weighs it."""
-    cell = Cell(1)
-    cell.prime(100000)
-    node = cell.nodes[1]
+    cell, node, near = among(4)
     r = node.replicas[0]
     r.confidence = 1  # it follows everybody
-    near = [Voice(node, 10 + k, 100 + k) for k in range(4)]
     off = [Voice(node, 50 + k, 500 + k) for k in range(8)]
     for _ in range(12):
-        loud(node, off, [90000])
-        loud(node, near)
+        loud(off, [90000])
+        loud(near)
         for i in range(node.peers.n):
             node.peers.tc[i] = 255
         cell.run(1)
     assert cell.values(node) == [100000]
     r.verdict = DIVERGED
     for _ in range(12):
-        loud(node, off, [90000])
+        loud(off, [90000])
         cell.run(1)
     assert cell.values(node)[0] < 100000
 
@@ -445,16 +472,13 @@ def test_what_is_off_has_no_weight_where_a_majority_is_near():
 def test_who_is_not_established_yet_does_not_stay_a_unit_off():
     """Its own weight outvotes ten of fifteen; once established it waits for the verdict."""
     def after(established):
-        cell = Cell(1)
-        cell.prime(100000)
-        node = cell.nodes[1]
+        cell, node, crowd = among(15)
         r = node.replicas[0]
         r.established = established
         r.confidence = 20
-        crowd = [Voice(node, 10 + k, 100 + k) for k in range(15)]
         for _ in range(24):
-            loud(node, crowd[:5], [100000])
-            loud(node, crowd[5:], [100001])
+            loud(crowd[:5], [100000])
+            loud(crowd[5:], [100001])
             cell.run(1)
         return cell.values(node)[0]
 
@@ -463,14 +487,10 @@ def test_who_is_not_established_yet_does_not_stay_a_unit_off():
 
 
 def test_a_diverged_node_listens_to_everybody_alike():
-    cell = Cell(1)
-    cell.prime(100000)
-    node = cell.nodes[1]
+    cell, node, crowd = among(3)
     r = node.replicas[0]
-    crowd = [Voice(node, 10 + k, 100 + k) for k in range(3)]
     for _ in range(4 * 64):
-        for voice in crowd:
-            voice.ep([100500])
+        loud(crowd, [100500])
         cell.run(1)
     assert r.verdict == DIVERGED and node.status()["diverged"]
     assert "most peers hold other values" in node.status()["warnings"][-1]
