@@ -22,7 +22,8 @@ ASKING = (wire.WANT | wire.DIRECT, wire.WANT | wire.DIRECT | wire.JOINING, wire.
           wire.WANT | wire.DIRECT | wire.RECOVERING)
 READY_S = 60.0  # until three nodes are active and agree, at most
 ANSWER_S = 2.0  # an answer on standard input may take so long, on a busy machine
-JITTER_CYCLES = 2.0  # by which the drift cycle may be off against real time
+# One correction of the clock loses four cycles; and one to read it.
+JITTER_CYCLES = 5.0  # by which the drift cycle may be off against real time
 RECOVER_S = 20.0  # after the flood: until a contribution made elsewhere is counted
 
 
