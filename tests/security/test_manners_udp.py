@@ -22,8 +22,7 @@ ASKING = (wire.WANT | wire.DIRECT, wire.WANT | wire.DIRECT | wire.JOINING, wire.
           wire.WANT | wire.DIRECT | wire.RECOVERING)
 READY_S = 60.0  # until three nodes are active and agree, at most
 ANSWER_S = 2.0  # an answer on standard input may take so long, on a busy machine
-# One correction of the clock loses four cycles; and one to read it.
-JITTER_CYCLES = 5.0  # by which the drift cycle may be off against real time
+JITTER_CYCLES = 2.0  # by which the drift cycle may be off against real time
 RECOVER_S = 20.0  # after the flood: until a contribution made elsewhere is counted
 
 
@@ -194,7 +193,8 @@ async def siege(tmp_path, engine):
             await asyncio.sleep(0.2)
         cycle = (await victim.ask("status"))["status"]["cycle"]
         mesh = Config(config)
-        flood.frames = [flood_frames(mesh, cycle + s) for s in range(int(FLOOD_S) + 12)]
+        # A cycle ahead: in the victim's full queue frames wait for about as long.
+        flood.frames = [flood_frames(mesh, cycle + 1 + s) for s in range(int(FLOOD_S) + 12)]
         gone = (await victim.ask("status"))["status"]["cycle"] - cycle
         del flood.frames[:gone]  # the mesh went on meanwhile
         flood.start()
