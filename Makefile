@@ -13,7 +13,7 @@ setup: ## Make or update .venv with everything that is needed (PYTHON=python3.12
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "setup: $(PYTHON) not found; install Python 3.10 or newer, or name one: make setup PYTHON=..." >&2; \
 	  exit 1; }
-	@$(PYTHON) host_sim/setup_env.py
+	@$(PYTHON) tools/setup_env.py
 
 run: setup ## Run a real mesh of twelve nodes on this machine (ARGS="--nodes 30": lvs mesh --help)
 	@$(BIN)/lvs mesh $(ARGS)
@@ -22,7 +22,7 @@ test: lint ## Run all checks and tests, on two cores (ARGS="-k wire": any argume
 	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 lint: setup ## Check style, types for both board families, and that MicroPython compiles it all
-	@$(BIN)/python -m host_sim.lint
+	@$(BIN)/python -m tools.lint
 
 flash: setup ## Put MicroPython on a board: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 [IMAGE=file]
 	@$(BIN)/lvs flash --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
@@ -55,7 +55,7 @@ swarm: setup ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": l
 	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)
 
 fuzz: setup ## Fuzz the node: MINUTES=10 (guided where Atheris is installed)
-	@$(BIN)/python -m host_sim.fuzz $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
+	@$(BIN)/python -m lvs_tools.fuzz $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
 
 flood: setup ## Run the tests under attack for minutes: 60 s of flood, 100,000 sessions
 	@LVS_LONG=1 $(BIN)/pytest tests/security $(ARGS)
@@ -67,5 +67,5 @@ durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 s
 	@$(BIN)/python -m tests.durability.seeds $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
-	rm -rf .venv .setup.lock typings host_sim/wasm/node_modules .pytest_cache .hypothesis build dist out
+	rm -rf .venv .setup.lock typings host_sim/lvs_tools/wasm/node_modules .pytest_cache .hypothesis build dist out
 	find . \( -name __pycache__ -o -name .ruff_cache \) -type d -prune -exec rm -rf {} +

@@ -37,10 +37,7 @@ class Pulse:
     def _edge(self, pin):
         # Runs in an interrupt: it must not allocate.
         now = time.ticks_ms()
-        if (
-            time.ticks_diff(now, self._last) >= self._debounce
-            and pin.value() == self._active
-        ):
+        if time.ticks_diff(now, self._last) >= self._debounce and pin.value() == self._active:
             self.count += 1
         self._last = now
 

@@ -43,9 +43,7 @@ def snapshot(node, channels, extra):
 
 
 def _rows(pairs):
-    return "".join(
-        ["<tr><td>%s</td><td>%s</td></tr>" % (escape(k), escape(v)) for k, v in pairs]
-    )
+    return "".join(["<tr><td>%s</td><td>%s</td></tr>" % (escape(k), escape(v)) for k, v in pairs])
 
 
 def page(data):
@@ -95,8 +93,10 @@ async def run(settings, node, channels, extra):
     host = settings.get("address", _LOOPBACK)
     port = settings.get("port", 80)
     if "address" not in settings:
-        print("LVS: status page: for this board alone; "
-              "set board.status_page.address to \"0.0.0.0\" to see it from others")
+        print(
+            "LVS: status page: for this board alone; "
+            'set board.status_page.address to "0.0.0.0" to see it from others'
+        )
     try:
         await app.start_server(host=host, port=port)
     except OSError as e:

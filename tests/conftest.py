@@ -5,13 +5,16 @@ import signal
 import hypothesis
 import pytest
 
-from host_sim import interpreters
-from tests.interpreters import in_ci, require
+from lvs_tools import interpreters
+from tests.support.interpreters import in_ci, require
+
+pytest_plugins = ["tests.support.firmware_bench"]
 
 # CI draws the same examples every time; a laptop new ones, and remembers those that failed.
 hypothesis.settings.register_profile("laptop", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True,
-                                     database=None)
+hypothesis.settings.register_profile(
+    "ci", max_examples=50, deadline=None, derandomize=True, database=None
+)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("ci" if in_ci() else "laptop")
 
@@ -43,7 +46,7 @@ def port(request):
 
 @pytest.fixture(params=interpreters.NAMES)
 def interpreter(request):
-    """Each interpreter's name in turn, for host_sim.interpreters.run and command."""
+    """Each interpreter's name in turn, for lvs_tools.interpreters.run and command."""
     return require(request.param)
 
 

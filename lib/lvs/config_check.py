@@ -88,9 +88,7 @@ def _load(path):
         with open(path) as f:
             return json.load(f)
     except OSError as e:
-        raise ConfigError(
-            "%s: cannot be read (%s); 'lvs init' writes a configuration" % (path, e)
-        )
+        raise ConfigError("%s: cannot be read (%s); 'lvs init' writes a configuration" % (path, e))
     except ValueError as e:
         raise ConfigError("%s: is not JSON (%s)" % (path, e))
 

@@ -1,9 +1,9 @@
 """The drift function f(EP, DC, local_weights): centre, drift coefficient, correction.
 
 Pure integer functions of the samples that a node heard; docs/protocol.md, section 5, is their
-specification and tests/reference.py a slow second implementation. Median: a node that trusts its
-state moves only when trusted voices that outweigh it agree. Interquartile mean: before that, since
-medians lock in clusters (IQM; the middle half by weight).
+specification and tests/support/reference.py a slow second implementation. Median: a node that
+trusts its state moves only when trusted voices that outweigh it agree. Interquartile mean: before
+that, since medians lock in clusters (IQM; the middle half by weight).
 """
 
 from array import array

@@ -184,16 +184,12 @@ def read(kind, b, at, end, into):
         _read_amounts(b, _read_session(b, at + 6, into), into.waits)
     elif kind == kinds.SETTLED:
         vector = [get30(b, at + 12 + 4 * s) for s in range(b[at + 11])]
-        into.settled(
-            b[at], get30(b, at + 3), get30(b, at + 7), b[at + 2], bool(b[at + 1]), vector
-        )
+        into.settled(b[at], get30(b, at + 3), get30(b, at + 7), b[at + 2], bool(b[at + 1]), vector)
     elif kind == kinds.ROWS:
         i = at + 2
         for _ in range(b[at + 1]):
             slot = b[i + 3] >> 6 | b[i + 7] >> 6 << 2
-            into.row(
-                b[at], get16(b, i + 8), get30(b, i), slot, get30(b, i + 4), get30(b, i + 10)
-            )
+            into.row(b[at], get16(b, i + 8), get30(b, i), slot, get30(b, i + 4), get30(b, i + 10))
             i += ROW
     elif kind == kinds.ROUTES:
         while at < end:

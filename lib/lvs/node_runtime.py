@@ -34,9 +34,7 @@ class Node:
     wire.Frame to decode into, which nodes of one simulation may share. Raises ConfigError.
     """
 
-    def __init__(
-        self, config, transport=None, clock=None, entropy=None, journal=None, frame=None
-    ):
+    def __init__(self, config, transport=None, clock=None, entropy=None, journal=None, frame=None):
         self.config = cfg = config if isinstance(config, Config) else Config(config)
         if clock is None or entropy is None:
             from . import world
@@ -222,8 +220,8 @@ class Node:
         session.alone = session.parted = self.silence() > _SILENCE
         cfg = self.config
         # Not all nodes at once: a session ends up to a quarter early.
-        self._session_end = self.clock.epoch() + cfg.session_epochs - self.noise.below(
-            1 + cfg.session_epochs // 4
+        self._session_end = (
+            self.clock.epoch() + cfg.session_epochs - self.noise.below(1 + cfg.session_epochs // 4)
         )
 
     def _part(self):
@@ -282,10 +280,7 @@ class Node:
 
     def overstated(self, session):
         """Somebody tells more of my session than I do: contribute under another from now on."""
-        if (
-            session is self.ledger.session
-            and self.clock.cycle - self._overstated_at >= _FORGERY
-        ):
+        if session is self.ledger.session and self.clock.cycle - self._overstated_at >= _FORGERY:
             self._overstated_at = self.clock.cycle
             self.rotate()
 

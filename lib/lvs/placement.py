@@ -45,9 +45,7 @@ def rebalance(node):
     cycle = node.clock.cycle
     order = ranked(node.ledger.session.nonce, node.shards)
     missing = [
-        i
-        for i in order
-        if node.replica(i) is None and node.peers.holders(i, cycle, _RECENT) < few
+        i for i in order if node.replica(i) is None and node.peers.holders(i, cycle, _RECENT) < few
     ]
     if not missing or node.noise.below(4):
         return

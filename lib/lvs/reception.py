@@ -139,9 +139,7 @@ def _hear_sdm(node, f, key, route):
         _hear_row(node, r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, key)
     for i in range(f.relays):
         start = f.relay_start[i]
-        _hear_row(
-            node, r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key
-        )
+        _hear_row(node, r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key)
     if f.corrections and f.weight:
         for i in range(f.corrections):
             note_correction(node.routes, route, f.correction_step[i])
@@ -155,9 +153,7 @@ def _hear_row(node, r, start, nonce, slot, total, route, key):
     if mine and not node.ledger.heard(mine, r.first_channel() + slot, total):
         node.overstated(mine)
     own = nonce == node.frame.nonce
-    did, p = r.row(
-        start, nonce, slot, total, node.routes, route, node.clock.cycle, own
-    )
+    did, p = r.row(start, nonce, slot, total, node.routes, route, node.clock.cycle, own)
     if did == NEW or did == GREW:
         node.sender.learned(r, p, node.now(), key)
         if own:

@@ -149,9 +149,7 @@ class Replica:
 
     def offer(self, frame, key, cycle):
         """Keep a sample while there is no state to compare it with."""
-        self.window.put(
-            frame.nonce, key, cycle, frame.noise, frame.horizon, 32, frame.vector
-        )
+        self.window.put(frame.nonce, key, cycle, frame.noise, frame.horizon, 32, frame.vector)
 
     def _measure(self, vector):
         """How far a sample is from mine: (voice, judgement), the worst slot decides."""
@@ -225,8 +223,10 @@ class Replica:
         own: its session says it itself, and so may use the last places of a crowded ring.
         """
         shard = self.shard
-        if shard.crowded() and shard.find(start, nonce, slot) < 0 and not (
-            own and not shard.closed() and routes.place(route, len(self.config.channels))
+        if (
+            shard.crowded()
+            and shard.find(start, nonce, slot) < 0
+            and not (own and not shard.closed() and routes.place(route, len(self.config.channels)))
         ):
             self.refused += 1  # it comes back by digest when there is room
             return RING_FULL, -1
@@ -239,8 +239,15 @@ class Replica:
                     shard.heard[p] += 1
                 if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
                     vaultguard.credit_row(
-                        shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget, own,
-                        route, total,
+                        shard,
+                        self.guard,
+                        routes,
+                        p,
+                        cfg.route_budget,
+                        cfg.shard_budget,
+                        own,
+                        route,
+                        total,
                     )
             return did, p
         if did == GREW or did == NEW:

@@ -59,9 +59,7 @@ class ShardGuard:
         return False
 
 
-def credit_row(
-    shard, guard, routes, p, route_budget, shard_budget, own=False, via=-1, total=0
-):
+def credit_row(shard, guard, routes, p, route_budget, shard_budget, own=False, via=-1, total=0):
     """Credit what a row claims, as far as its route's and the shard's budgets go this epoch.
 
     A sixteenth of a route's budget is kept for what sessions say of themselves (``own``): nobody

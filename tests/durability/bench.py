@@ -11,8 +11,14 @@ from lvs.wire import SDM, Frame, SdmWriter
 CHANNELS = ["a", "b"]
 STEP = 1024
 OTHERS = 1000  # nonces below this are other nodes' sessions
-CONFIG = {"mesh": "bench", "channels": CHANNELS, "rows": 16, "sessions": 8, "routes": 8,
-          "max_allowed_shift": STEP}
+CONFIG = {
+    "mesh": "bench",
+    "channels": CHANNELS,
+    "rows": 16,
+    "sessions": 8,
+    "routes": 8,
+    "max_allowed_shift": STEP,
+}
 
 
 class Books:
@@ -39,8 +45,17 @@ class Books:
 class Bench:
     """One life of a node, from switching on. flash may be None: files decides what is kept."""
 
-    def __init__(self, files, books=None, now=0, seed=1, journal=Journal, flush_s=3,
-                 checkpoint_s=12, **config):
+    def __init__(
+        self,
+        files,
+        books=None,
+        now=0,
+        seed=1,
+        journal=Journal,
+        flush_s=3,
+        checkpoint_s=12,
+        **config,
+    ):
         self.now = now
         self.books = books or Books()
         self.books.open = [0] * len(CHANNELS)
@@ -48,8 +63,14 @@ class Bench:
         self._frame = Frame()
         self._writer = SdmWriter()
         self.journal = journal("bench", flush_s=flush_s, checkpoint_s=checkpoint_s, files=files)
-        self.node = Node(dict(CONFIG, **config), self, lambda: self.now & 0x3FFFFFFF, self._bits,
-                         self.journal, self._frame)
+        self.node = Node(
+            dict(CONFIG, **config),
+            self,
+            lambda: self.now & 0x3FFFFFFF,
+            self._bits,
+            self.journal,
+            self._frame,
+        )
 
     def _bits(self):
         self._seed = (self._seed * 1103515245 + 12345) & 0x7FFFFFFF
@@ -97,8 +118,14 @@ class Bench:
     def hear_row(self, nonce, c, total, echo=False):
         """Another node says what it contributed. nonce: below OTHERS; echo: and what it knows of
         this one."""
-        self._writer.begin(self.node.config.tag, self.node.clock.epoch() & 0xFFFF, nonce,
-                           self.node.clock.cycle, 0, 0)
+        self._writer.begin(
+            self.node.config.tag,
+            self.node.clock.epoch() & 0xFFFF,
+            nonce,
+            self.node.clock.cycle,
+            0,
+            0,
+        )
         self._writer.own(c, total)
         for s in self.node.ledger.sessions[-2:]:  # and what he heard of this one
             for slot in range(len(CHANNELS)):
@@ -156,8 +183,10 @@ def judge(node, books):
             total = sum(known.values()) + node.ledger.waiting[c] + node.ledger.exile[c]
             why = digits_wrong(total, books.durable[c], books.accepted[c])
             if why:
-                wrong.append("%s: %s (%s)" % (
-                    CHANNELS[c], why, "nothing told" if told is old else "all told"))
+                wrong.append(
+                    "%s: %s (%s)"
+                    % (CHANNELS[c], why, "nothing told" if told is old else "all told")
+                )
     return wrong
 
 
@@ -182,11 +211,15 @@ def judge_late(node, books):
     for c in range(len(CHANNELS)):
         total = told[c] + ledger.waiting[c] + ledger.exile[c]
         if total > books.accepted[c]:
-            wrong.append("%s: counts %d raw too much when it was away for long" % (
-                CHANNELS[c], total - books.accepted[c]))
+            wrong.append(
+                "%s: counts %d raw too much when it was away for long"
+                % (CHANNELS[c], total - books.accepted[c])
+            )
         if total + unsure[c] < books.durable[c]:
-            wrong.append("%s: %d raw are missing when it was away for long" % (
-                CHANNELS[c], books.durable[c] - total - unsure[c]))
+            wrong.append(
+                "%s: %d raw are missing when it was away for long"
+                % (CHANNELS[c], books.durable[c] - total - unsure[c])
+            )
         if unsure[c] >= 2 * STEP:
             wrong.append("%s: %d raw may be lost" % (CHANNELS[c], unsure[c]))
     return wrong

@@ -18,8 +18,8 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from host_sim import interpreters
-from host_sim.interpreters import LIB, ROOT
+from lvs_tools import interpreters
+from lvs_tools.places import HOST, LIB, ROOT
 from tests.durability import flash, mutants, plain
 from tests.durability.bench import Bench, Books, judge, judge_late
 
@@ -233,8 +233,9 @@ def caught(mutate):
 
 def vfs():
     """Cuts and failures under MicroPython's own littlefs: (cut points and failures, wrong)."""
-    said = interpreters.run("micropython", Path(__file__).parent / "vfs_cuts.py",
-                            path=(LIB, ROOT), heap=16 << 20)
+    said = interpreters.run(
+        "micropython", Path(__file__).parent / "vfs_cuts.py", path=(LIB, HOST, ROOT), heap=16 << 20
+    )
     result = json.loads(said.splitlines()[-1])
     return result["cuts"] + result["failures"], [("", why) for why in result["wrong"]]
 
@@ -255,10 +256,11 @@ def plan(stride):
         name = medium.name
         if isinstance(medium, Lfs):
             name += ", programs of %d bytes" % medium.how["prog_size"]
-        parts += [("%s: %s" % (name, work.__name__), single, (medium, work))
-                  for work in WORKLOADS]
-        parts += [(name + ": pairs", _part, ((medium, stride * k, stride * _PARTS),))
-                  for k in range(_PARTS)]
+        parts += [("%s: %s" % (name, work.__name__), single, (medium, work)) for work in WORKLOADS]
+        parts += [
+            (name + ": pairs", _part, ((medium, stride * k, stride * _PARTS),))
+            for k in range(_PARTS)
+        ]
     return parts + [("mutants", _mutant, (k,)) for k in range(len(mutants.ALL))]
 
 
@@ -290,8 +292,12 @@ def main(argv=None):
     console = Console(stderr=True)
     parts = plan(options.stride)
     began = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task("power cuts", total=len(parts))
@@ -317,20 +323,33 @@ def tell(results, seconds, as_json):
     cuts = sum(n for n, _ in results.values())
     wrong = sum(len(found) for _, found in results.values())
     if as_json:
-        print(json.dumps({
-            "cuts": {name: {"cuts": results[name][0], "wrong": len(results[name][1])}
-                     for name in names},
-            "mutants": mutant[0], "missed": [name for name, _ in mutant[1]]}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "cuts": {
+                        name: {"cuts": results[name][0], "wrong": len(results[name][1])}
+                        for name in names
+                    },
+                    "mutants": mutant[0],
+                    "missed": [name for name, _ in mutant[1]],
+                },
+                indent=1,
+            )
+        )
     else:
         for name in names:
             n, found = results[name]
             print("%-38s %9d cut points, %d wrong" % (name, n, len(found)))
             for at, why in found[:5]:
                 print("    at operation %s: %s" % (at, why))
-        print("%d of %d broken journals are caught%s" % (
-            mutant[0] - len(mutant[1]), mutant[0], "".join(", not " + n for n, _ in mutant[1])))
-        print("%d cut points: %s (%.0f s)" % (
-            cuts, "%d wrong" % wrong if wrong else "nothing lost, nothing doubled", seconds))
+        print(
+            "%d of %d broken journals are caught%s"
+            % (mutant[0] - len(mutant[1]), mutant[0], "".join(", not " + n for n, _ in mutant[1]))
+        )
+        print(
+            "%d cut points: %s (%.0f s)"
+            % (cuts, "%d wrong" % wrong if wrong else "nothing lost, nothing doubled", seconds)
+        )
     return 1 if wrong or mutant[1] else 0
 
 

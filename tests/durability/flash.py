@@ -7,10 +7,22 @@ FOLDER = "j"
 BAD_BLOCK = -84  # what a bad block answers: LFS_ERR_CORRUPT; -5 is LFS_ERR_IO
 
 # How MicroPython 1.29 sets littlefs up (extmod/vfs_lfsx.c and ports/*/modules/inisetup.py).
-ESP32 = {"block_size": 4096, "read_size": 32, "prog_size": 32, "cache_size": 128,
-         "lookahead_size": 32, "block_cycles": 100}
-RP2 = {"block_size": 4096, "read_size": 32, "prog_size": 256, "cache_size": 1024,
-       "lookahead_size": 32, "block_cycles": 100}
+ESP32 = {
+    "block_size": 4096,
+    "read_size": 32,
+    "prog_size": 32,
+    "cache_size": 128,
+    "lookahead_size": 32,
+    "block_cycles": 100,
+}
+RP2 = {
+    "block_size": 4096,
+    "read_size": 32,
+    "prog_size": 256,
+    "cache_size": 1024,
+    "lookahead_size": 32,
+    "block_cycles": 100,
+}
 
 
 class Flash(UserContext):
@@ -30,7 +42,7 @@ class Flash(UserContext):
 
     def read(self, cfg, block, off, size):
         start = block * self.block_size + off
-        return self.buffer[start:start + size]
+        return self.buffer[start : start + size]
 
     def prog(self, cfg, block, off, data):
         if block in self.bad:
@@ -38,7 +50,7 @@ class Flash(UserContext):
         start = block * self.block_size + off
         self.trace.append((start, bytes(data)))
         self.programmed += len(data)
-        self.buffer[start:start + len(data)] = data
+        self.buffer[start : start + len(data)] = data
         return 0
 
     def erase(self, cfg, block):
@@ -47,7 +59,7 @@ class Flash(UserContext):
         start = block * self.block_size
         self.trace.append((start, None))
         self.erases[block] = self.erases.get(block, 0) + 1
-        self.buffer[start:start + self.block_size] = b"\xff" * self.block_size
+        self.buffer[start : start + self.block_size] = b"\xff" * self.block_size
         return 0
 
 
@@ -60,17 +72,17 @@ def cuts(image, trace, block_size, torn=True):
         size = block_size if data is None else len(data)
         after = b"\xff" * block_size if data is None else data
         if torn:
-            before = bytes(buffer[start:start + size])
+            before = bytes(buffer[start : start + size])
             for part in sorted({1, size // 2, size - 1}):
-                buffer[start:start + part] = after[:part]
+                buffer[start : start + part] = after[:part]
                 yield k, buffer
             # The cells of the last bytes may have got half of their charge.
-            buffer[start:start + size] = after
+            buffer[start : start + size] = after
             for i in range(start + size - 4, start + size):
                 buffer[i] = buffer[i] & 0x55 if data is None else buffer[i] | 0xAA
             yield k, buffer
-            buffer[start:start + size] = before
-        buffer[start:start + size] = after
+            buffer[start : start + size] = before
+        buffer[start : start + size] = after
     yield len(trace), buffer
 
 
@@ -87,7 +99,7 @@ class _File:
 
     def readinto(self, buffer):
         data = lfs.file_read(self.fs, self.handle, len(buffer))
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def write(self, data):
@@ -112,7 +124,8 @@ class LfsFiles:
         how = how or ESP32
         self.flash = flash
         self.volume = LittleFS(
-            context=flash, mount=False, block_count=len(flash.buffer) // how["block_size"], **how)
+            context=flash, mount=False, block_count=len(flash.buffer) // how["block_size"], **how
+        )
         if make:
             self.volume.format()
         self.volume.mount()

@@ -25,8 +25,8 @@ class _Reader:
         self.at = 0
 
     def readinto(self, buffer):
-        part = self.data[self.at:self.at + len(buffer)]
-        buffer[:len(part)] = part
+        part = self.data[self.at : self.at + len(buffer)]
+        buffer[: len(part)] = part
         self.at += len(part)
         return len(part)
 
@@ -92,15 +92,20 @@ def cuts(files, trace):
             kept = old if old is not None and new.startswith(old) else b""
             size = len(new) - len(kept)
             garbage = bytes(rng.randrange(256) for _ in range(size))
-            torn = [kept + new[len(kept):len(kept) + n]
-                    for n in sorted({1, 5, 9, size // 2, size - 2, size - 1})]
+            torn = [
+                kept + new[len(kept) : len(kept) + n]
+                for n in sorted({1, 5, 9, size // 2, size - 2, size - 1})
+            ]
             torn += [kept + (old * (size // len(old) + 1))[:size] for old in stale[-5:]]
-            torn += [kept + bytes(size), kept + garbage,
-                     kept + new[len(kept):len(kept) + size // 2] + bytes(size - size // 2),
-                     kept + bytes(size // 2) + new[len(kept) + size // 2:],
-                     kept + bytes([new[len(kept)]]) + garbage[1:]]
+            torn += [
+                kept + bytes(size),
+                kept + garbage,
+                kept + new[len(kept) : len(kept) + size // 2] + bytes(size - size // 2),
+                kept + bytes(size // 2) + new[len(kept) + size // 2 :],
+                kept + bytes([new[len(kept)]]) + garbage[1:],
+            ]
             for i in range(len(kept), len(new)):  # a bit of what is being written did not take
-                torn.append(new[:i] + bytes([new[i] ^ 1 << i % 8]) + new[i + 1:])
+                torn.append(new[:i] + bytes([new[i] ^ 1 << i % 8]) + new[i + 1 :])
             for content in torn:
                 if content != new:
                     yield k, {**state, name: content}

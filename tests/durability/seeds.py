@@ -18,8 +18,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from host_sim import engine, scenario
-from host_sim.workers import end_with
+from lvs_tools.sim import engine, scenario
+from lvs_tools.sim.workers import end_with
 
 NAMES = ("blackout", "corruption", "replacement", "g9_survivor")
 
@@ -37,15 +37,19 @@ def once(name, seed, on):
 
 def tell(results, seconds, as_json):
     """Print what was found: {name: {seed: what is wrong}}; returns the exit code."""
-    bad = {name: {seed: why for seed, why in runs.items() if why}
-           for name, runs in results.items()}
+    bad = {
+        name: {seed: why for seed, why in runs.items() if why} for name, runs in results.items()
+    }
     if as_json:
-        print(json.dumps({name: {"runs": len(runs), "wrong": bad[name]}
-                          for name, runs in results.items()}, indent=1))
+        print(
+            json.dumps(
+                {name: {"runs": len(runs), "wrong": bad[name]} for name, runs in results.items()},
+                indent=1,
+            )
+        )
     else:
         for name, runs in results.items():
-            print("%-12s %3d of %d seeds exact" % (
-                name, len(runs) - len(bad[name]), len(runs)))
+            print("%-12s %3d of %d seeds exact" % (name, len(runs) - len(bad[name]), len(runs)))
             for seed, why in sorted(bad[name].items()):
                 print("    seed %d: %s" % (seed, why))
         print("%.0f s" % seconds)
@@ -64,16 +68,25 @@ def main(argv=None):
     names = options.only or NAMES
     results = {name: {} for name in names}
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     began = time.monotonic()
     code = 0
     workers = {"initializer": end_with, "initargs": (os.getpid(),)}
-    with ProcessPoolExecutor(options.jobs, **workers) as pool, \
-            Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with (
+        ProcessPoolExecutor(options.jobs, **workers) as pool,
+        Progress(*columns, console=console, disable=not console.is_terminal) as bar,
+    ):
         tasks = {name: bar.add_task(name, total=options.seeds) for name in names}
-        waiting = {pool.submit(once, name, seed, options.engine): (name, seed)
-                   for name in names for seed in range(1, options.seeds + 1)}
+        waiting = {
+            pool.submit(once, name, seed, options.engine): (name, seed)
+            for name in names
+            for seed in range(1, options.seeds + 1)
+        }
         try:
             for done in as_completed(waiting):
                 name, seed = waiting[done]

@@ -2,8 +2,8 @@
 
 import json
 
-from host_sim import interpreters
-from host_sim.interpreters import LIB, ROOT
+from lvs_tools import interpreters
+from lvs_tools.places import HOST, LIB, ROOT
 from tests.durability import wear
 
 HERE = ROOT / "tests" / "durability"
@@ -11,7 +11,9 @@ HERE = ROOT / "tests" / "durability"
 
 def test_cuts_and_failures_under_vfslfs2(micropython):
     """Every prefix of what MicroPython's own littlefs writes, and a failure of each operation."""
-    said = interpreters.run(micropython, HERE / "vfs_cuts.py", path=(LIB, ROOT), heap=16 << 20)
+    said = interpreters.run(
+        micropython, HERE / "vfs_cuts.py", path=(LIB, HOST, ROOT), heap=16 << 20
+    )
     result = json.loads(said.splitlines()[-1])
     print(result)
     assert result["cuts"] > 50 and result["failures"] > 25 and result["noticed"] > 3
@@ -20,10 +22,16 @@ def test_cuts_and_failures_under_vfslfs2(micropython):
 
 def test_damage_under_vfslfs2(micropython):
     """Full, read-only, garbled, of another format: said in one line, and the node works on."""
-    said = interpreters.run(micropython, HERE / "vfs_damage.py", path=(LIB, ROOT), heap=16 << 20)
+    said = interpreters.run(
+        micropython, HERE / "vfs_damage.py", path=(LIB, HOST, ROOT), heap=16 << 20
+    )
     result = json.loads(said.splitlines()[-1])
-    words = {"full": "full: delete something", "read_only": "read-only: mount it writable",
-             "garbage": "nothing in it can be read", "older": "format 0 is not this version's"}
+    words = {
+        "full": "full: delete something",
+        "read_only": "read-only: mount it writable",
+        "garbage": "nothing in it can be read",
+        "older": "format 0 is not this version's",
+    }
     assert set(result) == set(words)
     for case, (warning, *wrong) in result.items():
         assert words[case] in warning and "\n" not in warning, (case, warning)
@@ -34,7 +42,7 @@ def test_the_same_bytes_on_every_interpreter(interpreter, tmp_path):
     """A journal written by one interpreter is the same as another's, to the byte."""
     script = tmp_path / "write.py"
     script.write_text(
-        "from host_sim.world.memory_files import MemoryFiles\n"
+        "from lvs_tools.world.memory_files import MemoryFiles\n"
         "from tests.durability.bench import Bench\n"
         "files = MemoryFiles()\n"
         "bench = Bench(files)\n"
@@ -43,9 +51,10 @@ def test_the_same_bytes_on_every_interpreter(interpreter, tmp_path):
         "    bench.hear_row(100 + k, k % 2, 900 + k, True)\n"
         "    bench.run(5)\n"
         "for name in sorted(files.files):\n"
-        "    print(name, ''.join(['%02x' % b for b in files.files[name]]))\n")
-    said = interpreters.run(interpreter, script, path=(LIB, ROOT))
-    expected = interpreters.run("cpython", script, path=(LIB, ROOT))
+        "    print(name, ''.join(['%02x' % b for b in files.files[name]]))\n"
+    )
+    said = interpreters.run(interpreter, script, path=(LIB, HOST, ROOT))
+    expected = interpreters.run("cpython", script, path=(LIB, HOST, ROOT))
     assert len(said) > 500 and said == expected
 
 

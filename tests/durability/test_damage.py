@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from host_sim.world.memory_files import MemoryFiles
 from lvs.journal_reader import CHECK, HEAD, Reader
 from lvs.wire import crc16, put16
+from lvs_tools.world.memory_files import MemoryFiles
 from tests.durability.bench import Bench, judge
 
 AWAY = 9_000_000
@@ -164,8 +164,10 @@ def test_what_waited_in_an_old_segment_is_named_as_lost():
     node = Bench(files, bench.books.copy(), AWAY, 5).node
     if node.journal.log.fallback:
         waited = sum(bench.books.accepted)
-        assert "%d raw that waited may be lost" % waited in node.journal.notice \
+        assert (
+            "%d raw that waited may be lost" % waited in node.journal.notice
             or sum(s.target[0] for s in node.ledger.sessions) == waited
+        )
 
 
 def test_a_restart_after_damage_does_not_repeat_what_was_told_late():

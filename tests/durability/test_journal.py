@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from host_sim.world.memory_files import MemoryFiles
 from lvs import LvsError, Node, NotDurable
 from lvs.journal import Journal
 from lvs.journal_files import Files
 from lvs.journal_log import segment_name
+from lvs_tools.world.memory_files import MemoryFiles
 from tests.durability.bench import CHANNELS, CONFIG, STEP, Bench, Books, judge, judge_late
 
 AWAY = 9_000_000
@@ -165,7 +165,8 @@ def test_a_restart_restores_all_but_the_session():
     assert restored.shard.horizon == shard.horizon
     assert sorted(after.rows()) == sorted(node.rows())
     assert [after.value(c, raw=True) for c in CHANNELS] == [
-        node.value(c, raw=True) for c in CHANNELS]
+        node.value(c, raw=True) for c in CHANNELS
+    ]
     assert restored.established and restored.confidence == node.replicas[0].confidence
     assert abs(after.clock.cycle - node.clock.cycle) <= 64
     assert after.status()["session"] != node.status()["session"]
@@ -249,8 +250,10 @@ def test_it_is_written_in_small_portions():
 # --- when the medium fails -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("errno", "word"), [(28, "full"), (30, "read-only"), (5, "fails"),
-                                             (13, "permission"), (77, "77")])
+@pytest.mark.parametrize(
+    ("errno", "word"),
+    [(28, "full"), (30, "read-only"), (5, "fails"), (13, "permission"), (77, "77")],
+)
 def test_a_medium_that_fails_is_named_and_the_node_works_on(errno, word):
     files = Failing(errno)
     bench = Bench(files)

@@ -6,7 +6,7 @@ import pytest
 
 from lvs import wire
 from lvs.state_shard import DAMAGED, Shard
-from tests.unit.core_mesh import Cell, Voice
+from tests.support.cell import Cell, Voice
 
 EPOCH = 64  # cycles
 
@@ -58,8 +58,12 @@ def test_many_flips_in_many_nodes():
         for address in rng.sample(sorted(cell.nodes), 2):
             shard = cell.nodes[address].replicas[0].shard
             for _ in range(rng.randrange(1, 5)):
-                flip(shard, rng.choice(["settled", "claimed", "credited", "nonce"]),
-                     rng.randrange(30), rng.randrange(shard.count))
+                flip(
+                    shard,
+                    rng.choice(["settled", "claimed", "credited", "nonce"]),
+                    rng.randrange(30),
+                    rng.randrange(shard.count),
+                )
         cell.run(EPOCH + 30)
         cell.contribute(1 + round_ % 5, 11)
         cell.settle(200)
@@ -79,8 +83,8 @@ def test_a_flipped_row_of_a_node_alone_comes_back_from_its_ledger():
 
 
 def test_without_peers_settled_values_come_from_the_journal():
-    from host_sim.world.memory_files import MemoryFiles
     from lvs.journal import Journal
+    from lvs_tools.world.memory_files import MemoryFiles
 
     cell = Cell()
     node = cell.add(journal=Journal("j", files=MemoryFiles()))
@@ -226,7 +230,8 @@ def test_purging_leaves_the_sound_rows(shard):
     shard.purge()
     assert shard.verify() == 0 and shard.count == 7
     assert [shard.inflow[s] for s in range(3)] == [
-        sum(20 + k for k in range(9) if k % 3 == s and k not in (2, 5)) for s in range(3)]
+        sum(20 + k for k in range(9) if k % 3 == s and k not in (2, 5)) for s in range(3)
+    ]
 
 
 def test_a_damaged_row_is_not_folded(shard):

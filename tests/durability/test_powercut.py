@@ -21,8 +21,9 @@ def test_every_single_cut(medium, work):
     assert n > 200 and not wrong, wrong[:3]
 
 
-@pytest.mark.parametrize(("medium", "stride"), [(ESP32, 4), (RP2, 4), (PLAIN, 60)],
-                         ids=["esp32", "rp2", "plain"])
+@pytest.mark.parametrize(
+    ("medium", "stride"), [(ESP32, 4), (RP2, 4), (PLAIN, 60)], ids=["esp32", "rp2", "plain"]
+)
 def test_pairs_of_cuts(medium, stride):
     """The second cut hits the recovery from the first. `make powercut` runs all pairs."""
     n, wrong = campaign.pairs(medium, stride)
@@ -30,8 +31,11 @@ def test_pairs_of_cuts(medium, stride):
     assert n > 1000 and not wrong, wrong[:3]
 
 
-@pytest.mark.parametrize("work", [*campaign.WORKLOADS, campaign.brief, campaign.recovery],
-                         ids=lambda work: work.__name__)
+@pytest.mark.parametrize(
+    "work",
+    [*campaign.WORKLOADS, campaign.brief, campaign.recovery],
+    ids=lambda work: work.__name__,
+)
 def test_workloads_do_what_they_are_for(work):
     """They append, rotate, checkpoint and delete, or a campaign over them would prove nothing."""
     files, chip = ESP32.open(ESP32.blank())

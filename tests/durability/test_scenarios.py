@@ -2,8 +2,8 @@
 
 import pytest
 
-from host_sim import scenario
-from host_sim.world import runner
+from lvs_tools.sim import scenario
+from lvs_tools.world import runner
 
 
 def run(name, seed, *overrides):
@@ -27,8 +27,13 @@ def test_flipped_bits_are_mended(seed):
 def test_a_blackout_at_any_moment():
     """Contributions go on until the lights go out: what is lost is what was not durable yet."""
     for at in (97, 191):
-        result = run("blackout", at, "workload.until_cycle=500", f"event.0.at_cycle={at}",
-                     f"event.1.at_cycle={at + 20}")
+        result = run(
+            "blackout",
+            at,
+            "workload.until_cycle=500",
+            f"event.0.at_cycle={at}",
+            f"event.1.at_cycle={at + 20}",
+        )
         assert result["exact"], (at, result["why"])
         # 12 nodes, 6 a minute each, a batch of 10 s at the most.
         assert result["lost_raw"] <= 12 * 2 * 256

@@ -146,8 +146,11 @@ def main():
     start = blank()
     cuts, operations, wrong = cut_everywhere(start)
     told, failed = fail_everywhere(start, operations)
-    print(json.dumps({"cuts": cuts, "failures": operations, "noticed": told,
-                      "wrong": (wrong + failed)[:10]}))
+    print(
+        json.dumps(
+            {"cuts": cuts, "failures": operations, "noticed": told, "wrong": (wrong + failed)[:10]}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -181,12 +181,20 @@ def main(argv=None):
             figures = measure(size, how, options.hours, rate, options.days)
             result["%s, %g a minute" % (name, rate)] = figures
             if not options.json:
-                print("%-36s %4g/min: %6d erases a day, %6.1f years (spread evenly %6.1f), "
-                      "%d KB programmed a day, %d B of journal" % (
-                          name, rate, figures["erases_per_day"],
-                          figures["years_of_the_most_worn_block"],
-                          figures["years_if_spread_evenly"], figures["programmed_kb_per_day"],
-                          figures["journal_bytes"]), flush=True)
+                print(
+                    "%-36s %4g/min: %6d erases a day, %6.1f years (spread evenly %6.1f), "
+                    "%d KB programmed a day, %d B of journal"
+                    % (
+                        name,
+                        rate,
+                        figures["erases_per_day"],
+                        figures["years_of_the_most_worn_block"],
+                        figures["years_if_spread_evenly"],
+                        figures["programmed_kb_per_day"],
+                        figures["journal_bytes"],
+                    ),
+                    flush=True,
+                )
     if options.json:
         print(json.dumps(result, indent=1))
 

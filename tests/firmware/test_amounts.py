@@ -29,8 +29,9 @@ def test_text_is_read_back_as_the_same_raw_amount(bench, raw):
     assert parse_amount(text(raw)) == raw
 
 
-@pytest.mark.parametrize(("given_", "expected"), [
-    ("0.5", (5, 10)), (0.25, (25, 100)), (3, (3, 1))])
+@pytest.mark.parametrize(
+    ("given_", "expected"), [("0.5", (5, 10)), (0.25, (25, 100)), (3, (3, 1))]
+)
 def test_ratio(bench, given_, expected):
     from amounts import ratio
 

@@ -14,10 +14,17 @@ def app(bench, monkeypatch, tmp_path):
 
     # On the board these are absolute paths.
     monkeypatch.setattr(app, "load_settings", lambda: json.loads(json.dumps(app.test_config)))
-    monkeypatch.setattr(crashlog.write, "__defaults__", (None, str(tmp_path / "log"),
-                                                         str(tmp_path / "old")))
-    app.test_config = {"mesh": "m", "channels": ["water"], "address": "127.0.0.77", "port": 4999,
-                       "broadcast": "127.255.255.255", "board": {"wifi": False}}
+    monkeypatch.setattr(
+        crashlog.write, "__defaults__", (None, str(tmp_path / "log"), str(tmp_path / "old"))
+    )
+    app.test_config = {
+        "mesh": "m",
+        "channels": ["water"],
+        "address": "127.0.0.77",
+        "port": 4999,
+        "broadcast": "127.255.255.255",
+        "board": {"wifi": False},
+    }
     # The board imports it anew; here it stays, with a folder of this test's.
     monkeypatch.setattr(parts, "JOURNAL", str(tmp_path / "journal"))
     once = app.once
@@ -29,9 +36,16 @@ def app(bench, monkeypatch, tmp_path):
         app.node.transport.close()
 
 
-@pytest.mark.parametrize(("version", "old"), [
-    ((1, 25, 0, ""), True), ((1, 9, 4, ""), True), ((1, 26, 0, ""), False),
-    ((1, 29, 0, "preview"), False), ((2, 0, 0, ""), False)])
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [
+        ((1, 25, 0, ""), True),
+        ((1, 9, 4, ""), True),
+        ((1, 26, 0, ""), False),
+        ((1, 29, 0, "preview"), False),
+        ((2, 0, 0, ""), False),
+    ],
+)
 def test_old_micropython_is_one_line(app, version, old):
     line = app.parts.check_version(version)
     assert bool(line) == old
@@ -63,7 +77,11 @@ def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tm
     live(app.run(app.test_config, app.Led(None)), 60_000)
     out = [line for line in capsys.readouterr().out.splitlines() if "journal" in line]
     assert [line.count("cannot be " + what) for line in out for what in ("read", "written")] == [
-        1, 0, 0, 1]
+        1,
+        0,
+        0,
+        1,
+    ]
     assert all(line.startswith("LVS: journal: ") and "not a folder" in line for line in out)
     assert app.node.status()["state"] == "ACTIVE"
 

@@ -112,8 +112,10 @@ def test_two_nodes_share_a_value_over_espnow_only(bench, link):
 
     config = {"mesh": "m", "channels": ["water"]}
     seeds = [random.Random(i) for i in range(2)]
-    nodes = [Node(config, link(mac), bench.ticks_ms, lambda r=rng: r.getrandbits(30))
-             for rng, mac in zip(seeds, (A, B), strict=True)]
+    nodes = [
+        Node(config, link(mac), bench.ticks_ms, lambda r=rng: r.getrandbits(30))
+        for rng, mac in zip(seeds, (A, B), strict=True)
+    ]
     for second in range(60):
         if second == 20:
             nodes[0].contribute("water", "2.5")

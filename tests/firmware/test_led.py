@@ -27,8 +27,18 @@ def groups(bench, live, led, ms):
     return found
 
 
-@pytest.mark.parametrize("code", ["active", "joining", "no network", "wrong password",
-                                  "no connection", "configuration", "crashed"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "active",
+        "joining",
+        "no network",
+        "wrong password",
+        "no connection",
+        "configuration",
+        "crashed",
+    ],
+)
 def test_every_code_can_be_counted(bench, live, code):
     from led import CODES, Led
 

@@ -5,11 +5,14 @@ import asyncio
 import pytest
 
 
-@pytest.mark.parametrize(("low", "high", "reason"), [
-    ((3300, -60, 5), (3650, -60, 5), "battery"),
-    ((4000, -90, 5), (4000, -70, 5), "signal"),
-    ((4000, -60, 95), (4000, -60, 30), "load"),
-])
+@pytest.mark.parametrize(
+    ("low", "high", "reason"),
+    [
+        ((3300, -60, 5), (3650, -60, 5), "battery"),
+        ((4000, -90, 5), (4000, -70, 5), "signal"),
+        ((4000, -60, 95), (4000, -60, 30), "load"),
+    ],
+)
 def test_each_reason_with_hysteresis(bench, low, high, reason):
     from power import Judge
 
@@ -64,8 +67,9 @@ def test_the_radio_sleeps_and_wakes(bench, live, deep):
     wifi = Wifi({"ssid": "home", "password": "secret123"}, lambda text: None)
     node = FakeNode()
     node.up = wifi.up
-    power = Power({"battery_pin": 34, "awake_s": 10, "asleep_s": 50}, wifi, dog, node,
-                  lambda: 0, deep)
+    power = Power(
+        {"battery_pin": 34, "awake_s": 10, "asleep_s": 50}, wifi, dog, node, lambda: 0, deep
+    )
     radio = []
 
     async def watch():
@@ -100,5 +104,3 @@ def test_the_radio_sleeps_and_wakes(bench, live, deep):
     assert (0.05 < share < 0.25) if not deep else share > 0
     slept = [line for line in bench.told if line.startswith("lightsleep")]
     assert bool(slept) == deep
-
-

@@ -29,39 +29,45 @@ def load(bench, tmp_path):
 
 def test_the_user_wins_over_the_profile(load):
     profile = {"config": {"rows": 256, "held": 1}, "board": {"led": {"pin": 2}, "watchdog_s": 5}}
-    data = load({**GOOD, "rows": 100, "board": {"wifi": {"ssid": "home"}, "led": False}},
-                {"wifi_password": "12345678"}, profile)
+    data = load(
+        {**GOOD, "rows": 100, "board": {"wifi": {"ssid": "home"}, "led": False}},
+        {"wifi_password": "12345678"},
+        profile,
+    )
     assert (data["rows"], data["held"]) == (100, 1)
     assert data["board"]["led"] is False and data["board"]["watchdog_s"] == 5
     assert data["board"]["wifi"] == {"ssid": "home", "password": "12345678"}
 
 
 def test_every_profile_is_accepted_by_node_and_firmware(load):
-    from host_sim import boards
     from lvs.config import Config
+    from lvs_tools.board import profiles
 
-    for name in boards.names():
-        profile = boards.load(name)
+    for name in profiles.names():
+        profile = profiles.load(name)
         data = load(GOOD, {}, {"config": profile["config"], "board": profile["board"]})
         Config(data)
 
 
-@pytest.mark.parametrize(("config", "text"), [
-    (None, "lvs.json is missing: 'lvs init' writes it"),
-    ({"channels": ["a"]}, "mesh is missing in lvs.json"),
-    ({"mesh": "m"}, "channels is missing in lvs.json"),
-    ({"mesh": "m", "channels": ["a"]}, "board.wifi is missing in lvs.json"),
-    ({**GOOD, "board": {"wifi": {}}}, None),
-    ({**GOOD, "board": {"wifi": {"sid": "x"}}}, "board.wifi.ssid is missing"),
-    ({**GOOD, "board": {"wifi": {"ssid": "x", "pasword": "y"}}}, "pasword: unknown key"),
-    ({**GOOD, "board": {"wifi": True}}, "board.wifi: true"),
-    ({**GOOD, "board": {"wifi": {"ssid": ""}}}, "1 to 32 characters"),
-    ({**GOOD, "board": {"wifi": {"ssid": "x", "password": "short"}}}, "fewer than 8"),
-    ({**GOOD, "board": {"wifi": False, "watchdog_s": 20}}, "must be 0 .none. or 2 to 8"),
-    ({**GOOD, "board": {"wifi": False, "watchdog_s": True}}, "must be of type int"),
-    ({**GOOD, "board": {"wifi": False, "led": 2}}, "board.led: 2; must be of type"),
-    ({**GOOD, "board": {"wifi": False, "low_power": {"awake": 3}}}, "awake: unknown key"),
-])
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (None, "lvs.json is missing: 'lvs init' writes it"),
+        ({"channels": ["a"]}, "mesh is missing in lvs.json"),
+        ({"mesh": "m"}, "channels is missing in lvs.json"),
+        ({"mesh": "m", "channels": ["a"]}, "board.wifi is missing in lvs.json"),
+        ({**GOOD, "board": {"wifi": {}}}, None),
+        ({**GOOD, "board": {"wifi": {"sid": "x"}}}, "board.wifi.ssid is missing"),
+        ({**GOOD, "board": {"wifi": {"ssid": "x", "pasword": "y"}}}, "pasword: unknown key"),
+        ({**GOOD, "board": {"wifi": True}}, "board.wifi: true"),
+        ({**GOOD, "board": {"wifi": {"ssid": ""}}}, "1 to 32 characters"),
+        ({**GOOD, "board": {"wifi": {"ssid": "x", "password": "short"}}}, "fewer than 8"),
+        ({**GOOD, "board": {"wifi": False, "watchdog_s": 20}}, "must be 0 .none. or 2 to 8"),
+        ({**GOOD, "board": {"wifi": False, "watchdog_s": True}}, "must be of type int"),
+        ({**GOOD, "board": {"wifi": False, "led": 2}}, "board.led: 2; must be of type"),
+        ({**GOOD, "board": {"wifi": False, "low_power": {"awake": 3}}}, "awake: unknown key"),
+    ],
+)
 def test_a_mistake_is_one_clear_line(load, config, text):
     if text is None:  # an empty object is "no Wi-Fi", like false
         assert load(config)["board"]["wifi"] == {}

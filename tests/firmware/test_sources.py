@@ -28,12 +28,15 @@ def test_each_kind_contributes(bench, live):
     module.read = lambda: "0.25"
     sys.modules["my_source"] = module
     try:
-        found = source_kinds.make_all([
-            {"kind": "pulse", "pin": 4, "channel": "water", "pulses": 2},
-            {"kind": "button", "pin": 5, "channel": "water"},
-            {"kind": "adc", "pin": 34, "channel": "energy", "per_hour": 3600},
-            {"kind": "callback", "module": "my_source", "channel": "energy", "every_s": 1},
-        ], CHANNELS)
+        found = source_kinds.make_all(
+            [
+                {"kind": "pulse", "pin": 4, "channel": "water", "pulses": 2},
+                {"kind": "button", "pin": 5, "channel": "water"},
+                {"kind": "adc", "pin": 34, "channel": "energy", "per_hour": 3600},
+                {"kind": "callback", "module": "my_source", "channel": "energy", "every_s": 1},
+            ],
+            CHANNELS,
+        )
     finally:
         del sys.modules["my_source"]
     node = FakeNode()
@@ -86,18 +89,21 @@ def test_a_failing_callback_is_reported_once_and_counts_nothing(bench, capsys):
     assert capsys.readouterr().out.count("ZeroDivisionError") == 1
 
 
-@pytest.mark.parametrize(("entry", "text"), [
-    ({"kind": "puls", "pin": 4, "channel": "water"}, "kind must be one of"),
-    ("pulse", "kind must be one of"),
-    ({"kind": "pulse", "channel": "water"}, r"sources\[0\].pin is missing"),
-    ({"kind": "pulse", "pin": 4}, r"sources\[0\].channel is missing"),
-    ({"kind": "pulse", "pin": 4, "channel": "wine"}, "'wine' is not in channels"),
-    ({"kind": "pulse", "pin": 4, "channel": "water", "pulse": 3}, "pulse: unknown key"),
-    ({"kind": "pulse", "pin": 4, "channel": "water", "pulses": 0}, "must be above 0"),
-    ({"kind": "pulse", "pin": 4, "channel": "water", "pull": "sideways"}, "sideways"),
-    ({"kind": "adc", "pin": 4, "channel": "water", "per_hour": 1, "zero": 70000}, "zero"),
-    ({"kind": "callback", "module": "nowhere", "channel": "water"}, "module 'nowhere'"),
-])
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"kind": "puls", "pin": 4, "channel": "water"}, "kind must be one of"),
+        ("pulse", "kind must be one of"),
+        ({"kind": "pulse", "channel": "water"}, r"sources\[0\].pin is missing"),
+        ({"kind": "pulse", "pin": 4}, r"sources\[0\].channel is missing"),
+        ({"kind": "pulse", "pin": 4, "channel": "wine"}, "'wine' is not in channels"),
+        ({"kind": "pulse", "pin": 4, "channel": "water", "pulse": 3}, "pulse: unknown key"),
+        ({"kind": "pulse", "pin": 4, "channel": "water", "pulses": 0}, "must be above 0"),
+        ({"kind": "pulse", "pin": 4, "channel": "water", "pull": "sideways"}, "sideways"),
+        ({"kind": "adc", "pin": 4, "channel": "water", "per_hour": 1, "zero": 70000}, "zero"),
+        ({"kind": "callback", "module": "nowhere", "channel": "water"}, "module 'nowhere'"),
+    ],
+)
 def test_a_mistake_is_one_clear_line(bench, entry, text):
     import source_kinds
 

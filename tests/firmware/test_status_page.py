@@ -14,9 +14,17 @@ NASTY = '<script>alert("x")</script>&\''
 
 class FakeNode:
     def status(self):
-        return {"mesh": NASTY, "state": "ACTIVE", "peers": 3, "trusted": 2, "trust_mean": 99,
-                "confidence": 64, "pending_raw": 0, "session": "0001-00000001",
-                "warnings": [NASTY]}
+        return {
+            "mesh": NASTY,
+            "state": "ACTIVE",
+            "peers": 3,
+            "trusted": 2,
+            "trust_mean": 99,
+            "confidence": 64,
+            "pending_raw": 0,
+            "session": "0001-00000001",
+            "warnings": [NASTY],
+        }
 
     def value(self, channel, raw=False):
         return 896 if raw else 3.5
@@ -40,8 +48,9 @@ def serve(port, paths):
 
     async def story():
         settings = {"address": "127.0.0.1", "port": port}
-        task = asyncio.create_task(status_page.run(
-            settings, FakeNode(), [NASTY, "water"], lambda: {"wifi": NASTY}))
+        task = asyncio.create_task(
+            status_page.run(settings, FakeNode(), [NASTY, "water"], lambda: {"wifi": NASTY})
+        )
         await asyncio.sleep(0.2)
         try:
             return [await asyncio.to_thread(get, port, path) for path in paths]

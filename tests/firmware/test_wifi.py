@@ -35,7 +35,8 @@ def test_wrong_name_is_one_line_that_names_what_is_there(bench, live, wifi):
     live(wifi.run(), 200_000)
     assert wifi.state == "no network"
     assert wifi.said == [
-        "wifi: no network named 'home'; in reach: cafe, hom; check board.wifi.ssid"]
+        "wifi: no network named 'home'; in reach: cafe, hom; check board.wifi.ssid"
+    ]
 
 
 def test_wrong_password_is_one_line(bench, live, wifi):

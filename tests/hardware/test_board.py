@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from host_sim import boards, deploy, logs
-from host_sim.serial_board import SerialBoard
+from lvs_tools.board import deploy, logs, profiles
+from lvs_tools.board.serial_board import SerialBoard
 
 pytestmark = pytest.mark.hardware
 SOAK_S = int(os.environ.get("LVS_SOAK_S", "600"))
-VECTORS = boards.ROOT / "tests" / "vectors"
+VECTORS = profiles.ROOT / "tests" / "vectors"
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,10 @@ def test_a_second_deployment_copies_nothing(updated):
 
 def test_the_same_bits_as_everywhere(updated):
     """The vectors of the wire format and the arithmetic, on the board's own processor."""
-    files = {"/vectors/run.py": (VECTORS / "run.py").read_bytes(),
-             "/vectors/cases.jsonl": (VECTORS / "cases.jsonl").read_bytes()}
+    files = {
+        "/vectors/run.py": (VECTORS / "run.py").read_bytes(),
+        "/vectors/cases.jsonl": (VECTORS / "cases.jsonl").read_bytes(),
+    }
     with SerialBoard(updated) as board:
         if board.platform != "linux":  # so that all memory is free; the window keeps the REPL
             board.reset()
@@ -51,11 +53,16 @@ def test_the_same_bits_as_everywhere(updated):
             said = board.run(
                 "import sys\nsys.argv[:]=['run.py','/vectors/cases.jsonl']\n"
                 "try: exec(open('/vectors/run.py').read(),{'__name__':'__main__'})\n"
-                "except SystemExit as e: print('exit',e.args)\n", "running the vectors")
+                "except SystemExit as e: print('exit',e.args)\n",
+                "running the vectors",
+            )
         finally:
-            board.run("import os\nfor n in ('run.py','cases.jsonl'):\n"
-                      " try: os.remove('/vectors/'+n)\n except OSError: pass\n"
-                      "os.rmdir('/vectors')", "cleaning up")
+            board.run(
+                "import os\nfor n in ('run.py','cases.jsonl'):\n"
+                " try: os.remove('/vectors/'+n)\n except OSError: pass\n"
+                "os.rmdir('/vectors')",
+                "cleaning up",
+            )
             board.close()
     result = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
     assert not result.get("failed"), result
@@ -77,7 +84,8 @@ def test_soak(updated):
         said = board.run(
             "import app,gc,json\ngc.collect()\n"
             "print(json.dumps([app.node.status(),gc.mem_free()]))",
-            "asking the node")
+            "asking the node",
+        )
         assert logs.crash_log(board) == before
         board.reset()
     status, free = json.loads(said.strip().splitlines()[-1])

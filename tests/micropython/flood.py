@@ -67,8 +67,22 @@ def frames(node, writer, buf, session, address):
     cycle = node.clock.cycle
     epoch = node.clock.epoch()
     shard = node.replicas[0].shard
-    n = wire.encode_ep(buf, node.config.tag, epoch, session, cycle, 0, mix(session, 1),
-                       shard.horizon, 0, 0, 1, shard.digests, shard.settled, 2)
+    n = wire.encode_ep(
+        buf,
+        node.config.tag,
+        epoch,
+        session,
+        cycle,
+        0,
+        mix(session, 1),
+        shard.horizon,
+        0,
+        0,
+        1,
+        shard.digests,
+        shard.settled,
+        2,
+    )
     node.handle(bytes(buf[:n]), address)
     writer.begin(node.config.tag, epoch, session, cycle, 0, 0)
     writer.own(session & 1, 100)

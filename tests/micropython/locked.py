@@ -44,8 +44,9 @@ _vector = array("i", [MOST] * 16)
 
 
 def encode_ep(buf):
-    return wire.encode_ep(buf, TAG, 65535, MOST, MOST, 0, MOST, 65535, 63, 255, MOST, _digests,
-                          _vector, 16)
+    return wire.encode_ep(
+        buf, TAG, 65535, MOST, MOST, 0, MOST, 65535, 63, 255, MOST, _digests, _vector, 16
+    )
 
 
 _writer = wire.SdmWriter()

@@ -13,8 +13,12 @@ from lvs.fixed import mix
 STEP = 50
 COUNT = 4
 START = 2**30 - 60000  # ticks wrap on the way
-CONFIG = {"channels": ["water", "power", "heat"], "session_epochs": 2, "horizon_epochs": 2,
-          "rows": 64}
+CONFIG = {
+    "channels": ["water", "power", "heat"],
+    "session_epochs": 2,
+    "horizon_epochs": 2,
+    "rows": 64,
+}
 
 
 class Random:
@@ -104,8 +108,10 @@ class Cell:
         self.now += STEP
         if n % 60 == 0:
             k = self.random.below(COUNT)
-            self.nodes[k].contribute(CONFIG["channels"][self.random.below(3)],
-                                     "%d.%03d" % (self.random.below(9), self.random.below(1000)))
+            self.nodes[k].contribute(
+                CONFIG["channels"][self.random.below(3)],
+                "%d.%03d" % (self.random.below(9), self.random.below(1000)),
+            )
             self.lie()
         if n == 1500:
             self.nodes[0] = self.make(0)
@@ -121,9 +127,17 @@ class Cell:
         for node in self.nodes:
             values = [node.value(c, raw=True) for c in CONFIG["channels"]]
             shard = node.replicas[0].shard
-            out.append("%s %d %s %d %d %s" % (
-                node.state, node.clock.cycle, values, shard.count, node.sender.sent,
-                sum(shard.digests)))
+            out.append(
+                "%s %d %s %d %d %s"
+                % (
+                    node.state,
+                    node.clock.cycle,
+                    values,
+                    shard.count,
+                    node.sender.sent,
+                    sum(shard.digests),
+                )
+            )
         return "; ".join(out)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from host_sim import interpreters
+from lvs_tools import interpreters
 from tests.vectors import make
 
 HERE = Path(__file__).parent
@@ -44,8 +44,10 @@ def test_a_wrong_bit_is_found(tmp_path):
 @pytest.mark.parametrize("seconds", [200])
 def test_a_mesh_runs_to_the_same_bits(seconds, micropython, wasm):
     """G10: nodes with loss, a restart, noise and a flipped bit, through a wrap of the ticks."""
-    printed = {name: interpreters.run(name, HERE / "same_bits.py", [seconds])
-               for name in ("cpython", micropython, wasm)}
+    printed = {
+        name: interpreters.run(name, HERE / "same_bits.py", [seconds])
+        for name in ("cpython", micropython, wasm)
+    }
     assert len(printed["cpython"].splitlines()) == seconds // 10
     assert "ACTIVE" in printed["cpython"]
     assert printed[micropython] == printed["cpython"]
@@ -64,8 +66,10 @@ def test_hot_paths_allocate_nothing(name, request):
 def test_a_flood_of_sessions_changes_neither_heap_nor_rows(wasm):
     """G7, with the object sizes of a board: 2,000 invented sessions from 500 addresses."""
     lines = interpreters.run(wasm, HERE / "flood.py").splitlines()
-    found = {key: list(map(int, rest.split(" of "))) for key, rest in
-             (line.split(" ", 1) for line in lines)}
+    found = {
+        key: list(map(int, rest.split(" of ")))
+        for key, rest in (line.split(" ", 1) for line in lines)
+    }
     assert found["node"][0] < 30_000  # two channels, 128 rows
     assert found["grown"][0] < 1024
     left, honest = found["honest_rows_left"]

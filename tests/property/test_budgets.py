@@ -6,14 +6,16 @@ from hypothesis import strategies as st
 from lvs import drift_core, vaultguard
 from lvs.routes import Routes
 from lvs.state_shard import Shard
-from tests import reference as ref
-from tests.property import draw
+from tests.support import draw
+from tests.support import reference as ref
 
 step = st.one_of(st.integers(-ref.MAX_RAW, ref.MAX_RAW), st.integers(-5, 5))
 
 
-@given(st.lists(draw.raw, min_size=2, max_size=2),
-       st.lists(st.lists(st.tuples(st.integers(0, 1), step), max_size=20), max_size=4))
+@given(
+    st.lists(draw.raw, min_size=2, max_size=2),
+    st.lists(st.lists(st.tuples(st.integers(0, 1), step), max_size=20), max_size=4),
+)
 def test_a_settled_value_moves_no_further_than_its_budget(settled, epochs):
     shard = Shard(0, 2, 4, 6, 1000)
     shard.settled[:] = shard.settled[:0]
@@ -39,8 +41,11 @@ def test_a_settled_value_moves_no_further_than_its_budget(settled, epochs):
 claim = st.tuples(st.integers(0, 5), st.integers(0, 2), draw.raw, st.integers(0, 5))
 
 
-@given(st.lists(st.lists(claim, max_size=8), min_size=1, max_size=4),
-       st.integers(256, 2**28), st.integers(256, 2**29))
+@given(
+    st.lists(st.lists(claim, max_size=8), min_size=1, max_size=4),
+    st.integers(256, 2**28),
+    st.integers(256, 2**29),
+)
 def test_credit_waits_and_is_not_lost(epochs, route_budget, shard_budget):
     """Per epoch no route is credited more than its budget, nor the shard; the rest comes later."""
     routes = Routes(8, 1)

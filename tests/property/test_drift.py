@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs import drift_core
-from tests import reference as ref
-from tests.property import draw
+from tests.support import draw
+from tests.support import reference as ref
 from tests.vectors import run
 
 
@@ -30,7 +30,9 @@ def test_agreement_moves_nothing(settled, case):
     samples, _, confidence, max_step, level = case
     same = [(noise, weight, settled) for noise, weight, _ in samples]
     assert run.KINDS["drift"](same, settled, confidence, max_step, level) == [
-        [0] * len(settled), 0]
+        [0] * len(settled),
+        0,
+    ]
 
 
 @given(draw.drift_case, st.randoms())
@@ -45,8 +47,9 @@ def test_order_of_samples_does_not_matter(case, rng):
 def test_a_confident_node_moves_only_when_outweighed(case):
     """G4: samples that together weigh less than its own value cannot move it."""
     samples, settled, _, max_step, _ = case
-    light = [(noise, min(weight, 1056 // len(samples)), vector)
-             for noise, weight, vector in samples]
+    light = [
+        (noise, min(weight, 1056 // len(samples)), vector) for noise, weight, vector in samples
+    ]
     steps, error = run.KINDS["drift"](light, settled, drift_core.FULL, max_step, 0)
     others = sum(weight for _, weight, _ in light)
     if others < ref.own_weight(drift_core.FULL):
@@ -62,21 +65,24 @@ def test_a_confident_node_arrives(mine, theirs):
         assert 0 < abs(steps[0]) <= way and (steps[0] > 0) == (theirs > mine)
 
 
-@given(draw.raw, st.integers(-2**31, 2**31))
+@given(draw.raw, st.integers(-(2**31), 2**31))
 def test_settled_values_stay_in_their_field(value, step):
     settled = [value]
     drift_core.apply_step(settled, 0, max(-ref.MAX_RAW, min(ref.MAX_RAW, step)))
-    assert settled == [max(0, min(ref.MAX_RAW, value + max(-ref.MAX_RAW,
-                                                           min(ref.MAX_RAW, step))))]
+    assert settled == [max(0, min(ref.MAX_RAW, value + max(-ref.MAX_RAW, min(ref.MAX_RAW, step))))]
 
 
-@given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 9), st.integers(0, 99),
-                          st.integers(1, 300)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 20), st.integers(1, 9), st.integers(0, 99), st.integers(1, 300)),
+        max_size=60,
+    )
+)
 def test_window_keeps_one_sample_a_session(puts):
     window = drift_core.Window(1)
     for nonce, route, cycle, weight in puts:
         kept = window.put(nonce, route, cycle, 0, 0, weight, [nonce])
-        held = list(window.nonce[:window.n])
+        held = list(window.nonce[: window.n])
         assert len(set(held)) == len(held) <= drift_core.WINDOW
         assert all(window.vector[i] == n for i, n in enumerate(held))
         if kept:
@@ -85,16 +91,15 @@ def test_window_keeps_one_sample_a_session(puts):
             assert window.n == drift_core.WINDOW and min(window.weight[:15]) > weight
 
 
-@given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 9)), max_size=20),
-       st.integers(0, 10))
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 9)), max_size=20), st.integers(0, 10))
 def test_window_expires_the_old(puts, oldest):
     window = drift_core.Window(1)
     newest = {}
     for nonce, cycle in puts:
         if window.put(nonce, nonce, cycle, 0, 0, 100, [cycle]):
             newest[nonce] = cycle
-    held = {n: window.cycle[i] for i, n in enumerate(window.nonce[:window.n])}
+    held = {n: window.cycle[i] for i, n in enumerate(window.nonce[: window.n])}
     window.expire(oldest)
-    after = {n: window.cycle[i] for i, n in enumerate(window.nonce[:window.n])}
+    after = {n: window.cycle[i] for i, n in enumerate(window.nonce[: window.n])}
     assert after == {n: c for n, c in held.items() if c >= oldest}
     assert all(window.vector[i] == window.cycle[i] for i in range(window.n))

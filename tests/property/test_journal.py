@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from host_sim.world.memory_files import MemoryFiles
+from lvs_tools.world.memory_files import MemoryFiles
 from tests.durability.bench import CHANNELS, Bench, judge, judge_late
 
 MOST = 14  # contributions to a channel: the n-th is 4**n raw
@@ -21,8 +21,11 @@ def copy(files):
 
 def amounts(ledger):
     """What a ledger holds: targets of its sessions, what waits, what it owes."""
-    return ({(s.start, s.nonce): list(s.target) for s in ledger.sessions if max(s.target)},
-            list(ledger.waiting), list(ledger.exile))
+    return (
+        {(s.start, s.nonce): list(s.target) for s in ledger.sessions if max(s.target)},
+        list(ledger.waiting),
+        list(ledger.exile),
+    )
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -37,8 +40,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     def again(self, files, away=1000):
         """The next life, from these files."""
-        return Bench(files, self.bench.books.copy(), self.bench.now + away, self.lives + 7,
-                     **CONFIG)
+        return Bench(
+            files, self.bench.books.copy(), self.bench.now + away, self.lives + 7, **CONFIG
+        )
 
     @rule(c=channel, durable=st.booleans())
     def contribute(self, c, durable):

@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lvs import LvsError
 from lvs.ledger import Ledger
-from tests import reference as ref
+from tests.support import reference as ref
 
 CHANNELS = 2
 STEP = 1023
@@ -64,8 +64,12 @@ class LedgerMachine(RuleBasedStateMachine):
                 rest = s.target[c] - s.total[c]
                 assert s.limit[c] == (ref.MAX_RAW if rest <= lead else s.total[c] + lead)
         assert list(self.ledger.remembered) == list(self.ledger.waiting)
-        assert self.ledger.barred() == (lead == 0 and any(
-            s.total[c] < s.target[c] for s in self.ledger.sessions for c in range(CHANNELS)))
+        assert self.ledger.barred() == (
+            lead == 0
+            and any(
+                s.total[c] < s.target[c] for s in self.ledger.sessions for c in range(CHANNELS)
+            )
+        )
 
     @rule(c=channel, which=st.integers(0, 9))
     def issue(self, c, which):

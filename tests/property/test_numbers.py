@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvs import LvsError, fixed
-from tests import reference as ref
-from tests.property import draw
+from tests.support import draw
+from tests.support import reference as ref
 
 MOST = 4194303  # VU
 ODD = "019.+-eE_ ,x\0\n\u00e9\u00b2\u0661\u06f7\uff11\u6c34\U0001f4a7"  # other digits, too
@@ -56,23 +56,31 @@ def test_a_float_is_rounded_half_up(amount):
     assert abs(fixed.parse_amount(amount) - exact) <= Fraction(1, 2) + Fraction(1, 2**20)
 
 
-@given(st.one_of(st.integers(max_value=-1), st.integers(MOST + 1), st.floats(max_value=-1e-9),
-                 st.floats(MOST + 1), st.floats(0, 0.0019, exclude_min=True),
-                 st.sampled_from([float("nan"), float("inf"), -float("inf"), True, False, None,
-                                  b"1", [1], 1j])))
+@given(
+    st.one_of(
+        st.integers(max_value=-1),
+        st.integers(MOST + 1),
+        st.floats(max_value=-1e-9),
+        st.floats(MOST + 1),
+        st.floats(0, 0.0019, exclude_min=True),
+        st.sampled_from(
+            [float("nan"), float("inf"), -float("inf"), True, False, None, b"1", [1], 1j]
+        ),
+    )
+)
 def test_what_is_no_amount_is_an_error(amount):
     with pytest.raises(LvsError, match="^amount .*"):
         fixed.parse_amount(amount)
 
 
-@given(draw.raw, st.integers(-2**29, 2**29 - 1))
+@given(draw.raw, st.integers(-(2**29), 2**29 - 1))
 def test_ticks_differ_by_what_passed(start, passed):
     """Across the wrap at 2**30 as anywhere else."""
     end = (start + passed) % 2**30
     assert fixed.ticks_diff(end, start) == passed == ref.ticks_diff(end, start)
 
 
-@given(draw.word, st.integers(-2**15, 2**15 - 1))
+@given(draw.word, st.integers(-(2**15), 2**15 - 1))
 def test_serial_numbers_differ_by_what_passed(start, passed):
     assert fixed.serial_diff((start + passed) % 2**16, start) == passed
     assert ref.serial_diff(start + passed, start) == passed

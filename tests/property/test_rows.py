@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs.state_shard import EXPIRED, FULL, FUTURE, GREW, NEW, Shard
-from tests import reference as ref
-from tests.property import draw
+from tests.support import draw
+from tests.support import reference as ref
 from tests.vectors import run
 
 EPOCH, LIFETIME, SLOTS = 1000, 6, 3
@@ -22,8 +22,7 @@ def shard(rows=(), capacity=64):
 def contents(s):
     """The rows of a shard: {(start, nonce, slot): (claimed, credited)}."""
     positions = [s.position(k) for k in range(s.count)]
-    found = {(s.start[p], s.nonce[p], s.slot[p]): (s.claimed[p], s.credited[p])
-             for p in positions}
+    found = {(s.start[p], s.nonce[p], s.slot[p]): (s.claimed[p], s.credited[p]) for p in positions}
     assert len(found) == s.count
     return found
 
@@ -83,8 +82,9 @@ def test_monotone(rows):
         s.merge(*row, 1)
         credit(s, 0.5)
         after = contents(s)
-        assert all(after[key][0] >= before[key][0] and after[key][1] >= before[key][1]
-                   for key in before)
+        assert all(
+            after[key][0] >= before[key][0] and after[key][1] >= before[key][1] for key in before
+        )
         assert all(s.value(i) >= v for i, v in enumerate(values))
         check_inside(s)
 
@@ -107,8 +107,11 @@ def test_only_grew_and_new_change_anything(rows):
             assert age > LIFETIME if did == EXPIRED else age < -1
 
 
-@given(rows_strategy, st.lists(st.floats(0, 1), min_size=1, max_size=3),
-       st.lists(st.integers(1, 4), max_size=6))
+@given(
+    rows_strategy,
+    st.lists(st.floats(0, 1), min_size=1, max_size=3),
+    st.lists(st.integers(1, 4), max_size=6),
+)
 def test_folding_keeps_values(rows, shares, hops):
     s = shard(rows)
     for share in shares:
@@ -117,8 +120,11 @@ def test_folding_keeps_values(rows, shares, hops):
     epoch = EPOCH
     for hop in hops:
         epoch += hop
-        kept = {key: row for key, row in contents(s).items()
-                if ref.serial_diff(epoch, key[0]) <= LIFETIME}
+        kept = {
+            key: row
+            for key, row in contents(s).items()
+            if ref.serial_diff(epoch, key[0]) <= LIFETIME
+        }
         folded = s.count - len(kept)
         assert s.advance(epoch) == folded
         assert contents(s) == kept
@@ -171,11 +177,17 @@ def test_agrees_with_the_reference(history):
     said = []
     for name, *arguments in steps:
         got = {"merge": rows.merge, "credit": rows.credit_all, "advance": rows.advance}[name](
-            *arguments)
+            *arguments
+        )
         said += [] if name == "credit" else [got]
     held = sorted([*key, *row] for key, row in rows.rows.items())
     assert run.KINDS["shard"](*history) == [
-        said, rows.settled, [rows.value(s) for s in range(slots)], rows.digests(), held]
+        said,
+        rows.settled,
+        [rows.value(s) for s in range(slots)],
+        rows.digests(),
+        held,
+    ]
 
 
 @given(rows_strategy, st.lists(draw.raw, min_size=SLOTS, max_size=SLOTS), st.integers(-3, 8))

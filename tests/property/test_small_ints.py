@@ -8,15 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
-from tests import reference as ref
-from tests.property import draw
-from tests.property.small_int import Cells, LeftTheRange, Small, small, tighten
+from tests.support import draw
+from tests.support import reference as ref
+from tests.support.small_int import Cells, LeftTheRange, Small, small, tighten
 
 
-@pytest.mark.parametrize("leave", [
-    lambda a: a + 1, lambda a: 1 + a, lambda a: a * 2, lambda a: 2 * a, lambda a: a << 1,
-    lambda a: -a - 2, lambda a: ~a - 1, lambda a: 1 << a // 2**25, lambda a: a / 2,
-    lambda a: a**2, lambda a: (a - 1 + 2) & 255])
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda a: a + 1,
+        lambda a: 1 + a,
+        lambda a: a * 2,
+        lambda a: 2 * a,
+        lambda a: a << 1,
+        lambda a: -a - 2,
+        lambda a: ~a - 1,
+        lambda a: 1 << a // 2**25,
+        lambda a: a / 2,
+        lambda a: a**2,
+        lambda a: (a - 1 + 2) & 255,
+    ],
+)
 def test_the_check_itself_finds_what_leaves(leave):
     with pytest.raises(LeftTheRange):
         leave(Small(2**30 - 1))
@@ -51,9 +63,21 @@ def test_wire(case):
         if "vector" in g:
             buf = Cells(bytes(250), "B")
             n = wire.encode_ep(
-                buf, g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"], g["noise"],
-                g["horizon"], g["flags"], g["load"], g["held"], Cells(g["digests"], "H"),
-                Cells(g["vector"], "i"), len(g["vector"]))
+                buf,
+                g["tag"],
+                g["start"],
+                g["nonce"],
+                g["cycle"],
+                g["shard"],
+                g["noise"],
+                g["horizon"],
+                g["flags"],
+                g["load"],
+                g["held"],
+                Cells(g["digests"], "H"),
+                Cells(g["vector"], "i"),
+                len(g["vector"]),
+            )
             expected = ref.encode_ep(given_frame)
         else:
             w = tighten(wire.SdmWriter())
@@ -90,8 +114,7 @@ def test_drift(case):
     window.fold(small(7), small(8), Cells(settled, "i"), Cells([ref.MAX_RAW] * 16, "i"))
 
 
-@given(st.lists(draw.row_of(epoch=1000, lifetime=6, slots=3), max_size=30),
-       st.integers(1, 12))
+@given(st.lists(draw.row_of(epoch=1000, lifetime=6, slots=3), max_size=30), st.integers(1, 12))
 def test_shard(rows, epochs):
     shard = tighten(state_shard.Shard(0, 3, 16, 6, 1000))
     guard = tighten(vaultguard.ShardGuard(shard))
@@ -108,8 +131,11 @@ def test_shard(rows, epochs):
             guard.allow(slot, small(-ref.MAX_RAW))
 
 
-@given(st.integers(5, 60000), st.lists(st.integers(0, 2**29), min_size=1, max_size=20),
-       st.lists(st.integers(0, 250), min_size=1))
+@given(
+    st.integers(5, 60000),
+    st.lists(st.integers(0, 2**29), min_size=1, max_size=20),
+    st.lists(st.integers(0, 250), min_size=1),
+)
 def test_governor(kb_per_min, waits, sizes):
     now = small(2**30 - 5)
     governor = tighten(entropy_engine.Governor(small(kb_per_min), now))

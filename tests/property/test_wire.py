@@ -4,8 +4,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lvs import wire
-from tests import reference as ref
-from tests.property import draw
+from tests.support import draw
+from tests.support import reference as ref
 from tests.vectors import run
 
 
@@ -78,7 +78,7 @@ def test_changed_bytes_are_refused(case, data):
 @given(draw.good_frame, st.data())
 def test_truncated_frames_are_refused(case, data):
     frame, tag, channels = case
-    short = frame[:data.draw(st.integers(0, len(frame) - 1))]
+    short = frame[: data.draw(st.integers(0, len(frame) - 1))]
     reason = agree(short, tag, channels)
     assert reason == "short" if len(short) < 24 else reason in ("checksum", "malformed")
 
@@ -104,8 +104,11 @@ def test_random_bodies_under_a_good_head_and_checksum(case, body, kind, data):
         relays = data.draw(st.integers(0, rest // 9))
         owns = data.draw(st.integers(0, (rest - 9 * relays) // 5))
         steps = (rest - 9 * relays - 5 * owns) // 3
-        body = body[:1] + bytes([owns, relays, steps]) + body[4:5 + 9 * relays + 5 * owns
-                                                              + 3 * steps]
+        body = (
+            body[:1]
+            + bytes([owns, relays, steps])
+            + body[4 : 5 + 9 * relays + 5 * owns + 3 * steps]
+        )
         sealed = sealed[:17] + body
     agree(sealed + ref.crc16(sealed).to_bytes(2, "little"), tag, channels)
 

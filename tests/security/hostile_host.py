@@ -1,6 +1,6 @@
 """A hostile machine: python hostile_host.py CONFIG.json BROADCAST SECONDS [PATH:CLASS ...]
 
-Binds the mesh's port and lets adversaries of host_sim/adversaries loose on it. Prints how many
+Binds the mesh's port and lets adversaries of lvs_tools/adversaries loose on it. Prints how many
 frames it said.
 """
 
@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from host_sim.scenario import find_adversary
-from host_sim.world.liars import MeshView, load_class
 from lvs import Config
+from lvs_tools.sim.scenario import find_adversary
+from lvs_tools.world.liars import MeshView, load_class
 
 STEP_S = 0.2
 

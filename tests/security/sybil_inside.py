@@ -88,15 +88,25 @@ class Flood:
 
     def ep(self, nonce, source, value, flags=0):
         shard = self.replica.shard
-        n = encode_ep(self.buf, *self.head(nonce), self.bits(), shard.horizon & 0xFFFF, flags, 0,
-                      1, shard.digests, (value,), 1)
+        n = encode_ep(
+            self.buf,
+            *self.head(nonce),
+            self.bits(),
+            shard.horizon & 0xFFFF,
+            flags,
+            0,
+            1,
+            shard.digests,
+            (value,),
+            1,
+        )
         self.node.handle(memoryview(self.buf)[:n], source)
 
     def row(self, nonce, source, total):
         w = self.writer
         w.begin(*self.head(nonce), 32)
         w.own(0, total)
-        self.node.handle(memoryview(w.buf)[:w.end()], source)
+        self.node.handle(memoryview(w.buf)[: w.end()], source)
 
     def honest_row(self, i):
         self.row(1 + i, 1 + i, self.totals[i])
@@ -127,8 +137,13 @@ class Flood:
     def trusted(self):
         """Honest peers that are trusted still."""
         peers = self.node.peers
-        return len([i for i in range(self.honest)
-                    if peers.find(1 + i) >= 0 and peers.tc[peers.find(1 + i)] >= TRUSTED])
+        return len(
+            [
+                i
+                for i in range(self.honest)
+                if peers.find(1 + i) >= 0 and peers.tc[peers.find(1 + i)] >= TRUSTED
+            ]
+        )
 
     def credited(self, i):
         """Raw credited to an honest peer's row."""
@@ -172,23 +187,27 @@ def run(sessions, addresses, each_s, honest):
         return p >= 0 and flood.replica.shard.credited[p] == 512
 
     own_s = yield from flood.until(own, PATIENCE_S)
-    print(json.dumps({
-        "said": flood.said,
-        "heap_growth": growth,
-        "received": node.received,
-        "trusted_before": trusted,
-        "trusted": flood.trusted(),
-        "honest_rows": len([i for i in range(honest) if flood.credited(i) >= ROW]),
-        "rows": flood.replica.shard.count,
-        "peer_credited_s": peer_s,
-        "own_credited_s": own_s,
-        "settled": flood.replica.shard.settled[0],
-        "established": flood.replica.established,
-        "diverged": node.status()["diverged"],
-        "routes": node.routes.n,
-        "peers": node.peers.n,
-        "seconds": flood.ms // 1000,
-    }))
+    print(
+        json.dumps(
+            {
+                "said": flood.said,
+                "heap_growth": growth,
+                "received": node.received,
+                "trusted_before": trusted,
+                "trusted": flood.trusted(),
+                "honest_rows": len([i for i in range(honest) if flood.credited(i) >= ROW]),
+                "rows": flood.replica.shard.count,
+                "peer_credited_s": peer_s,
+                "own_credited_s": own_s,
+                "settled": flood.replica.shard.settled[0],
+                "established": flood.replica.established,
+                "diverged": node.status()["diverged"],
+                "routes": node.routes.n,
+                "peers": node.peers.n,
+                "seconds": flood.ms // 1000,
+            }
+        )
+    )
 
 
 def heap():

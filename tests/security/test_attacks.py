@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from host_sim.fuzz.victim import Victim
 from lvs import wire
 from lvs.fixed import MAX_RAW
 from lvs.peers import TRUSTED
-from tests.unit.core_mesh import Cell, Voice, encode_ep
+from lvs_tools.fuzz.victim import Victim
+from tests.support.cell import Cell, Voice, encode_ep
 
 VALUE = 1000000
 BUDGET = VALUE >> 10
@@ -55,7 +55,8 @@ def test_rows_said_in_the_last_moment_do_not_split_the_mesh():
         for node in cell.nodes.values():
             if rng.random() < 0.5:
                 Voice(node, LIAR, LIAR).sdm(
-                    relayed=[(node.replicas[0].shard.horizon + 1, 31337 + turn, 0, 100000)])
+                    relayed=[(node.replicas[0].shard.horizon + 1, 31337 + turn, 0, 100000)]
+                )
         cell.run(30)
         assert max(settled(cell)) - min(settled(cell)) <= 16
         assert not any(n.status()["diverged"] for n in cell.nodes.values())
@@ -191,7 +192,8 @@ def test_overstating_a_session_does_not_make_it_multiply():
         cell.run(1)
         session = node.ledger.session
         Voice(node, LIAR, LIAR).sdm(
-            relayed=[(session.start, session.nonce, 0, session.total[0] + 1)])
+            relayed=[(session.start, session.nonce, 0, session.total[0] + 1)]
+        )
         cell.run(63)
     assert len(node.ledger.sessions) <= 5
     assert node.status()["rows"] <= 5
@@ -349,11 +351,25 @@ def test_a_read_cannot_be_forged_by_anyone_unasked():
     assert node.status()["trusted"], "whoever trusts nobody believes anybody"
     assert node.value(channel, raw=True) == 512
     for i in range(5):
-        node.handle(encode_ep({
-            "tag": node.config.tag, "start": node.clock.epoch(), "nonce": LIAR + i,
-            "cycle": node.clock.cycle, "shard": index, "noise": 1, "horizon": 0,
-            "flags": wire.VALUE, "load": 0, "held": 3, "digests": [0] * 8,
-            "vector": [MAX_RAW] * (4 if index else 16)}), LIAR)
+        node.handle(
+            encode_ep(
+                {
+                    "tag": node.config.tag,
+                    "start": node.clock.epoch(),
+                    "nonce": LIAR + i,
+                    "cycle": node.clock.cycle,
+                    "shard": index,
+                    "noise": 1,
+                    "horizon": 0,
+                    "flags": wire.VALUE,
+                    "load": 0,
+                    "held": 3,
+                    "digests": [0] * 8,
+                    "vector": [MAX_RAW] * (4 if index else 16),
+                }
+            ),
+            LIAR,
+        )
     assert node.value(channel, raw=True) == 512
     node.contribute(channel, 1)  # nor does a forged value make the counter look full
 

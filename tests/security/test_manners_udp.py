@@ -7,19 +7,24 @@ import socket
 import threading
 import time
 
-from host_sim import interpreters, mesh_plan
-from host_sim.fuzz.victim import establish
-from host_sim.mesh_process import Instance
 from lvs import Config, Node, wire
-from tests.interpreters import require
+from lvs_tools import interpreters
+from lvs_tools.fuzz.victim import establish
+from lvs_tools.mesh import plan
+from lvs_tools.mesh.process import Instance
 from tests.security.long import LONG
-from tests.unit.core_mesh import Voice, encode_ep
+from tests.support.cell import Voice, encode_ep
+from tests.support.interpreters import require
 
 FLOOD_S = 60.0 if LONG else 3.0
 RATE = 10000  # packets a second
 SOURCES = 4
-ASKING = (wire.WANT | wire.DIRECT, wire.WANT | wire.DIRECT | wire.JOINING, wire.DIRECT,
-          wire.WANT | wire.DIRECT | wire.RECOVERING)
+ASKING = (
+    wire.WANT | wire.DIRECT,
+    wire.WANT | wire.DIRECT | wire.JOINING,
+    wire.DIRECT,
+    wire.WANT | wire.DIRECT | wire.RECOVERING,
+)
 READY_S = 60.0  # until three nodes are active and agree, at most
 ANSWER_S = 2.0  # an answer on standard input may take so long, on a busy machine
 JITTER_CYCLES = 2.0  # by which the drift cycle may be off against real time
@@ -54,18 +59,37 @@ class Fast:
 
 
 def question(node, nonce, flags, digests):
-    return encode_ep({
-        "tag": node.config.tag, "start": node.clock.epoch(), "nonce": nonce,
-        "cycle": node.clock.cycle, "shard": 0, "noise": nonce,
-        "horizon": node.replicas[0].shard.horizon & 0xFFFF, "flags": flags, "load": 0, "held": 1,
-        "digests": digests, "vector": list(node.replicas[0].shard.settled)})
+    return encode_ep(
+        {
+            "tag": node.config.tag,
+            "start": node.clock.epoch(),
+            "nonce": nonce,
+            "cycle": node.clock.cycle,
+            "shard": 0,
+            "noise": nonce,
+            "horizon": node.replicas[0].shard.horizon & 0xFFFF,
+            "flags": flags,
+            "load": 0,
+            "held": 1,
+            "digests": digests,
+            "vector": list(node.replicas[0].shard.settled),
+        }
+    )
 
 
 def test_no_address_gets_more_than_it_sent():
     """A reply to a question is never larger than the question's sender has paid for in bytes."""
-    port = mesh_plan.free_port()
-    node = Node({"channels": ["a"], "port": port, "address": "127.0.0.2", "kb_per_min": 60000,
-                 "broadcast": mesh_plan.BROADCAST}, clock=Fast(20))
+    port = plan.free_port()
+    node = Node(
+        {
+            "channels": ["a"],
+            "port": port,
+            "address": "127.0.0.2",
+            "kb_per_min": 60000,
+            "broadcast": plan.BROADCAST,
+        },
+        clock=Fast(20),
+    )
     establish(node, 100000, [])
     liar = Voice(node, ("127.0.0.40", port))
     for i in range(12):  # rows to be asked for
@@ -113,12 +137,26 @@ def flood_frames(config, cycle):
         elif kind == 1:
             writer.begin(config.tag, 82, nonce, cycle, 0, 1)
             writer.own(0, rng.randrange(1, 1000))
-            frames.append(bytes(writer.buf[:writer.end()]))
+            frames.append(bytes(writer.buf[: writer.end()]))
         else:
-            frames.append(encode_ep({
-                "tag": config.tag, "start": 82, "nonce": nonce, "cycle": cycle,
-                "shard": 0, "noise": nonce, "horizon": 1, "flags": rng.choice((0, 8, 40)),
-                "load": 0, "held": 1, "digests": [rng.getrandbits(16)] * 8, "vector": [0]}))
+            frames.append(
+                encode_ep(
+                    {
+                        "tag": config.tag,
+                        "start": 82,
+                        "nonce": nonce,
+                        "cycle": cycle,
+                        "shard": 0,
+                        "noise": nonce,
+                        "horizon": 1,
+                        "flags": rng.choice((0, 8, 40)),
+                        "load": 0,
+                        "held": 1,
+                        "digests": [rng.getrandbits(16)] * 8,
+                        "vector": [0],
+                    }
+                )
+            )
     return frames
 
 
@@ -174,12 +212,17 @@ async def raw(node, channel="a"):
 
 async def siege(tmp_path, engine):
     """Three nodes; one is flooded; a fourth address contributes through another node."""
-    port = mesh_plan.free_port()
+    port = plan.free_port()
     nodes = []
     for i in range(3):
         path = tmp_path / f"{i}.json"
-        config = {"mesh": f"flood-{port}", "channels": ["a"], "port": port,
-                  "address": f"127.0.0.{2 + i}", "broadcast": mesh_plan.BROADCAST}
+        config = {
+            "mesh": f"flood-{port}",
+            "channels": ["a"],
+            "port": port,
+            "address": f"127.0.0.{2 + i}",
+            "broadcast": plan.BROADCAST,
+        }
         path.write_text(json.dumps(config))
         nodes.append(Instance(i, True, time.monotonic))
         await nodes[-1].start(engine, path, 0, i + 1, 0)
@@ -229,9 +272,11 @@ def test_a_flood_of_ten_thousand_packets_a_second(tmp_path, capsys):
     handled = seen[-1][3]["received"] - seen[0][3]["received"]
     dropped = sum(seen[-1][3]["dropped"].values()) - sum(seen[0][3]["dropped"].values())
     with capsys.disabled():
-        print(f"\n  flood: {rate:.0f} packets/s for {flood.seconds:.0f} s, {handled} heard, "
-              f"{dropped} dropped; cycle jitter {max(jitter):.2f}, slowest answer "
-              f"{slowest * 1000:.0f} ms, recovered in {took:.1f} s")
+        print(
+            f"\n  flood: {rate:.0f} packets/s for {flood.seconds:.0f} s, {handled} heard, "
+            f"{dropped} dropped; cycle jitter {max(jitter):.2f}, slowest answer "
+            f"{slowest * 1000:.0f} ms, recovered in {took:.1f} s"
+        )
     assert rate > RATE / 2, "this machine could not even send that much: no flood, no test"
     assert max(jitter) <= JITTER_CYCLES
     assert slowest <= ANSWER_S

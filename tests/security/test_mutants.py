@@ -9,12 +9,12 @@ from unittest import mock
 
 import pytest
 
-from host_sim.fuzz.victim import VALUE, Victim
 from lvs import drift_core, mesh_clock, node_runtime, reception, state_shard, vaultguard
 from lvs.fixed import MAX_RAW
 from lvs.peers import Peers
 from lvs.routes import FRAMES_PER_EPOCH, Routes
 from lvs.wire import DIRECT, WANT
+from lvs_tools.fuzz.victim import VALUE, Victim
 
 LIAR = 500  # first address of those who lie
 EPOCH_MS = 64000
@@ -81,6 +81,7 @@ def inventions(addresses):
                 for i in range(addresses):
                     victim.say(victim.sdm((epoch, 7000 + 4 * i), own=[(0, total + 1)]), LIAR + i)
         assert victim.referee.credited > 0
+
     return check
 
 
@@ -130,8 +131,13 @@ def no_amplification():
     epoch = victim.node.clock.epoch()
     for i in range(8):
         for peer in range(2):
-            victim.say(victim.sdm(victim.sessions[peer], relays=[
-                (epoch, 9000 + 16 * i + k, 0, 5) for k in range(8)]), victim.address(peer))
+            victim.say(
+                victim.sdm(
+                    victim.sessions[peer],
+                    relays=[(epoch, 9000 + 16 * i + k, 0, 5) for k in range(8)],
+                ),
+                victim.address(peer),
+            )
     for turn in range(30):
         victim.say(victim.ep((epoch, 7000), flags=WANT | DIRECT, digests=[turn] * 8), LIAR)
         victim.wait(4000)
@@ -267,12 +273,14 @@ def clock_jumps():
 
 
 def no_allowance():
-    return mock.patch.object(Routes, "receive", lambda self, i, size: bool(
-        self.allowance.__setitem__(i, 1000) or True))
+    return mock.patch.object(
+        Routes, "receive", lambda self, i, size: bool(self.allowance.__setitem__(i, 1000) or True)
+    )
 
 
 def sessions_of_any_address():
     """An EP is believed to come from where its session was heard before."""
+
     def moved(args):
         node, frame, _, key = args[:4]
         peer = node.peers.find(frame.nonce)
@@ -312,7 +320,10 @@ def test_a_mutant_is_caught(pair):
     assert "checks nothing" not in str(caught.value)
 
 
-@pytest.mark.parametrize("check", {check.__qualname__ + str(i): check for i, (_, check) in
-                                   enumerate(MUTANTS)}.values(), ids=lambda c: c.__qualname__)
+@pytest.mark.parametrize(
+    "check",
+    {check.__qualname__ + str(i): check for i, (_, check) in enumerate(MUTANTS)}.values(),
+    ids=lambda c: c.__qualname__,
+)
 def test_without_it_the_check_passes(check):
     check()

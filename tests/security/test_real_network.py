@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from host_sim import interpreters
-from host_sim.mesh_process import Instance
-from tests.interpreters import require
+from lvs_tools import interpreters, places
+from lvs_tools.mesh.process import Instance
 from tests.security import netns
+from tests.support.interpreters import require
 
 NODES = 5
 PORT = 4785
@@ -28,9 +28,17 @@ class InNamespace(Instance):
         super().__init__(node, True, time.monotonic)
         self.hub = hub
         self.config = folder / f"{node}.json"
-        self.config.write_text(json.dumps({
-            "mesh": "real", "channels": ["a", "b"], "port": PORT, "rows": 256,
-            "broadcast": "10.77.0.255"}))
+        self.config.write_text(
+            json.dumps(
+                {
+                    "mesh": "real",
+                    "channels": ["a", "b"],
+                    "port": PORT,
+                    "rows": 256,
+                    "broadcast": "10.77.0.255",
+                }
+            )
+        )
         self.wrapper = folder / f"run-{node}.sh"
         words = " ".join(hub.command(node, [interpreters.command("micropython")[0]]))
         self.wrapper.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
@@ -59,10 +67,14 @@ async def story(hub, folder):
             give(i, "a", 100 + i)
         await asyncio.sleep(14)
         hostile = subprocess.Popen(
-            hub.command(NODES, [sys.executable, str(HOSTILE), str(nodes[0].config),
-                                "10.77.0.255", "12", *LIARS]),
-            stdout=subprocess.PIPE, env=interpreters.environment(
-                (interpreters.ROOT, interpreters.LIB)), text=True)
+            hub.command(
+                NODES,
+                [sys.executable, str(HOSTILE), str(nodes[0].config), "10.77.0.255", "12", *LIARS],
+            ),
+            stdout=subprocess.PIPE,
+            env=interpreters.environment((places.ROOT, places.HOST, interpreters.LIB)),
+            text=True,
+        )
         hub.cut = {1, 2}
         for i in range(NODES):
             give(i, "b", 50 * i + 7)
@@ -98,8 +110,10 @@ def test_real_nodes_on_an_unkind_network(tmp_path, capsys):
     finally:
         hub.close()
     with capsys.disabled():
-        print(f"\n  real network: {hub.carried} frames carried, {hub.lost} lost, {said} hostile; "
-              f"exact {took:.1f} s after the last fault")
+        print(
+            f"\n  real network: {hub.carried} frames carried, {hub.lost} lost, {said} hostile; "
+            f"exact {took:.1f} s after the last fault"
+        )
     assert said > 20, "the hostile host said nothing: this tests nothing"
     assert hub.lost > 50
     assert found == [expected] * NODES, states

@@ -1,6 +1,6 @@
 """What was said an hour ago, or in another mesh, changes nothing."""
 
-from tests.unit.core_mesh import Cell
+from tests.support.cell import Cell
 
 HOUR = 3600  # seconds of virtual time
 LIAR = 99
@@ -9,11 +9,17 @@ LIAR = 99
 def picture(cell):
     """All that frames could change: values, rows, trust, clock, lifecycle."""
     return [
-        (cell.values(node), list(node.rows()),
-         [list(r.shard.settled) for r in node.replicas],
-         [(r.confidence, r.established, r.verdict) for r in node.replicas],
-         node.state, node.clock.cycle, node.life.recoveries, node.life.rejoins,
-         node.ledger.session.nonce)
+        (
+            cell.values(node),
+            list(node.rows()),
+            [list(r.shard.settled) for r in node.replicas],
+            [(r.confidence, r.established, r.verdict) for r in node.replicas],
+            node.state,
+            node.clock.cycle,
+            node.life.recoveries,
+            node.life.rejoins,
+            node.ledger.session.nonce,
+        )
         for node in cell.nodes.values()
     ]
 
@@ -21,8 +27,11 @@ def picture(cell):
 def trust(cell):
     """The sessions each node trusts, and how much."""
     return [
-        {node.peers.nonce[i]: node.peers.tc[i] for i in range(node.peers.n)
-         if node.peers.tc[i] >= 64}
+        {
+            node.peers.nonce[i]: node.peers.tc[i]
+            for i in range(node.peers.n)
+            if node.peers.tc[i] >= 64
+        }
         for node in cell.nodes.values()
     ]
 
@@ -32,8 +41,11 @@ def recorded(cell, seconds):
     for node in cell.nodes.values():
         node.transport.sent.clear()
     cell.run(seconds)
-    return [(frame, address) for address, node in cell.nodes.items()
-            for frame, _ in node.transport.sent]
+    return [
+        (frame, address)
+        for address, node in cell.nodes.items()
+        for frame, _ in node.transport.sent
+    ]
 
 
 def lively(seed=1, **config):

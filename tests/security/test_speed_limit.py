@@ -1,6 +1,6 @@
 """No sequence of frames, sources and waits breaks a guarantee (G2, G3, G7).
 
-What is checked after every single event is in host_sim/fuzz/victim.py.
+What is checked after every single event is in host_sim/lvs_tools/fuzz/victim.py.
 """
 
 import random
@@ -11,11 +11,11 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from host_sim.fuzz.scribe import Scribe
-from host_sim.fuzz.victim import Broken, Victim
 from lvs import state_shard
 from lvs.fixed import MAX_RAW
-from tests.property import small_int
+from lvs_tools.fuzz.scribe import Scribe
+from lvs_tools.fuzz.victim import Broken, Victim
+from tests.support import small_int
 
 _SECONDS = st.sampled_from([100, 1000, 5000, 64000])
 _STALLS = st.sampled_from([1, 999, 4000, 100000, 1000000])
@@ -24,10 +24,14 @@ _STALLS = st.sampled_from([1, 999, 4000, 100000, 1000000])
 class Attacked(RuleBasedStateMachine):
     """An established node to which anything may happen, in any order."""
 
-    @initialize(seed=st.integers(0, 2**16), value=st.sampled_from([0, 1, 1023, 100000, MAX_RAW]),
-                start=st.sampled_from([0, MAX_RAW - 50000]),
-                addresses=st.sampled_from([1, 4, 200]), peers=st.sampled_from([0, 3, 8]),
-                rows=st.sampled_from([16, 512]))
+    @initialize(
+        seed=st.integers(0, 2**16),
+        value=st.sampled_from([0, 1, 1023, 100000, MAX_RAW]),
+        start=st.sampled_from([0, MAX_RAW - 50000]),
+        addresses=st.sampled_from([1, 4, 200]),
+        peers=st.sampled_from([0, 3, 8]),
+        rows=st.sampled_from([16, 512]),
+    )
     def begin(self, seed, value, start, addresses, peers, rows):
         self.victim = Victim(seed, value, peers, start, hasty=seed % 2 == 1, rows=rows)
         self.scribe = Scribe(self.victim, addresses)
@@ -69,9 +73,11 @@ class Attacked(RuleBasedStateMachine):
 TestAttacked = Attacked.TestCase
 # Without shrinking, which would take minutes: the seeds of the storms shrink to nothing useful.
 TestAttacked.settings = settings(
-    max_examples=settings.default.max_examples // 3, stateful_step_count=25, deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate])
-
+    max_examples=settings.default.max_examples // 3,
+    stateful_step_count=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 
 
 def rampage(seed, steps, tight=False):
@@ -79,9 +85,14 @@ def rampage(seed, steps, tight=False):
     chance = random.Random(seed)
     # Buffers that are handed to the network, and noise from outside, stay what they are.
     made = (lambda node: small_int.tighten(node, ("_buf", "buf", "_frame"))) if tight else None
-    victim = Victim(seed, chance.choice((100000, MAX_RAW - 5, 7)), made=made,
-                    start=chance.choice((0, MAX_RAW - 100000)), hasty=seed % 2 == 1,
-                    rows=chance.choice((32, 512)))
+    victim = Victim(
+        seed,
+        chance.choice((100000, MAX_RAW - 5, 7)),
+        made=made,
+        start=chance.choice((0, MAX_RAW - 100000)),
+        hasty=seed % 2 == 1,
+        rows=chance.choice((32, 512)),
+    )
     scribe = Scribe(victim, chance.choice((1, 4, 64, 200)))
     for _ in range(steps):
         for _ in range(chance.choice((1, 10, 100))):
@@ -106,13 +117,13 @@ def test_a_long_attack(seed):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_no_arithmetic_leaves_31_bits(seed):
-    with mock.patch.object(state_shard, "zeros",
-                           lambda kind, n: small_int.Cells([0] * n, kind)):
+    with mock.patch.object(state_shard, "zeros", lambda kind, n: small_int.Cells([0] * n, kind)):
         rampage(seed, 12, tight=True)
 
 
 def test_the_referee_sees_what_it_is_for():
     """Each check can fail: the state is tampered with behind the node's back."""
+
     def tampered(how):
         victim = Victim()
         how(victim)
@@ -124,6 +135,7 @@ def test_the_referee_sees_what_it_is_for():
         def how(victim):
             shard = victim.node.replicas[0].shard
             shard.settled[0] += raw
+
         return how
 
     tampered(settle(98))
@@ -133,6 +145,7 @@ def test_the_referee_sees_what_it_is_for():
     tampered(lambda v: setattr(v.node.clock, "cycle", v.node.clock.cycle - 1))
     tampered(lambda v: v.node.life.recover("test"))
     tampered(lambda v: v.node.dropped.update({str(i): i for i in range(9000)}))
+
     def invented(victim):
         victim.referee.heard[1] = 1
         victim.node.replicas[0].shard.inflow[0] += victim.node.config.route_budget + 1

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from host_sim import interpreters
-from tests.interpreters import require
+from lvs_tools import interpreters
 from tests.security.long import only_long
+from tests.support.interpreters import require
 
 INSIDE = Path(__file__).with_name("sybil_inside.py")
 FLAT = 256  # bytes by which the heap may differ: the present garbage of a generator, a dict entry
@@ -20,8 +20,15 @@ HEAP = 400000  # bytes that MicroPython is given, with its 64-bit objects and th
 def flood(name, sessions, addresses, each_s=1000, honest=HONEST, timeout=120):
     """Flood a node on an interpreter; returns its account, checked."""
     heap = HEAP if name == "micropython" else None
-    account = json.loads(interpreters.run(
-        require(name), INSIDE, (sessions, addresses, each_s, honest), heap=heap, timeout=timeout))
+    account = json.loads(
+        interpreters.run(
+            require(name),
+            INSIDE,
+            (sessions, addresses, each_s, honest),
+            heap=heap,
+            timeout=timeout,
+        )
+    )
     assert account["said"] >= sessions
     assert account["received"] > min(sessions, 1280) // 2, "the flood was not heard"
     if name == "cpython":

@@ -1,4 +1,4 @@
-"""Writes cases.jsonl from tests/reference.py: `python -m tests.vectors.make`.
+"""Writes cases.jsonl from tests/support/reference.py: `python -m tests.vectors.make`.
 
 Chosen cases for the edges, and drawn ones (from a fixed seed) for the rest. lib/lvs has no part
 in it.
@@ -9,7 +9,7 @@ import random
 import sys
 from pathlib import Path
 
-from tests import reference as ref
+from tests.support import reference as ref
 
 CASES = Path(__file__).with_name("cases.jsonl")
 
@@ -36,25 +36,70 @@ def _numbers(rng):
     starts = (0, 1, 0x7FFF, 0x8000, 0xFFFF)
     for a, b in [(a, b) for a in starts for b in starts]:
         yield "serial_diff", [a, b], ref.serial_diff(a, b)
-    for text in ("0", "0.0", "1", "2.5", "+2.5", "0.004", "0.001953", "0.00195", "3.999999999",
-                 "0.005859", "4194303", "4194304", "99999999", "007", "5.", ".5", "", ".", "-1",
-                 "-0.5", "1e3", "nan", "inf", "1 000", "1,5", "0x10", "+", "++1", "1.2.3", " 7 ",
-                 "1000.00390625", "0.001953125", "0.001953124999", "4194303.5", "4194303.001",
-                 "-0", "\t0", "+-1", "\u0663", "2.501953125"):
+    for text in (
+        "0",
+        "0.0",
+        "1",
+        "2.5",
+        "+2.5",
+        "0.004",
+        "0.001953",
+        "0.00195",
+        "3.999999999",
+        "0.005859",
+        "4194303",
+        "4194304",
+        "99999999",
+        "007",
+        "5.",
+        ".5",
+        "",
+        ".",
+        "-1",
+        "-0.5",
+        "1e3",
+        "nan",
+        "inf",
+        "1 000",
+        "1,5",
+        "0x10",
+        "+",
+        "++1",
+        "1.2.3",
+        " 7 ",
+        "1000.00390625",
+        "0.001953125",
+        "0.001953124999",
+        "4194303.5",
+        "4194303.001",
+        "-0",
+        "\t0",
+        "+-1",
+        "\u0663",
+        "2.501953125",
+    ):
         yield "amount", [text], ref.amount(text)
     numbers = [1024, 262144, 4194304, 48, 32]
     for mesh, channels, changed in (
-            ("lvs", ["water"], numbers), ("lvs", ["water", "power"], numbers),
-            ("lvs", ["power", "water"], numbers), ("lvs\nwater", ["power"], numbers),
-            ("h\u00f6f", ["\u6c34", "k Wh"], numbers), ("lvs", ["water"], [1023, *numbers[1:]]),
-            ("lvs", ["water"], [*numbers[:4], 33])):
+        ("lvs", ["water"], numbers),
+        ("lvs", ["water", "power"], numbers),
+        ("lvs", ["power", "water"], numbers),
+        ("lvs\nwater", ["power"], numbers),
+        ("h\u00f6f", ["\u6c34", "k Wh"], numbers),
+        ("lvs", ["water"], [1023, *numbers[1:]]),
+        ("lvs", ["water"], [*numbers[:4], 33]),
+    ):
         yield "tag", [mesh, channels, changed], ref.mesh_tag(mesh, channels, changed)
 
 
 def _head(rng, channels):
-    return {"tag": rng.randrange(2**30), "start": rng.randrange(2**16), "nonce": _raw(rng),
-            "cycle": rng.choice([*CYCLES, rng.randrange(2**30)]),
-            "shard": rng.randrange((channels + 15) // 16)}
+    return {
+        "tag": rng.randrange(2**30),
+        "start": rng.randrange(2**16),
+        "nonce": _raw(rng),
+        "cycle": rng.choice([*CYCLES, rng.randrange(2**30)]),
+        "shard": rng.randrange((channels + 15) // 16),
+    }
 
 
 def _slots(head, channels):
@@ -64,10 +109,16 @@ def _slots(head, channels):
 def draw_ep(rng, channels):
     """A random entropy packet."""
     head = _head(rng, channels)
-    return {**head, "noise": _raw(rng), "horizon": rng.randrange(2**16),
-            "flags": rng.randrange(64), "load": rng.randrange(256), "held": _raw(rng),
-            "digests": [rng.randrange(2**16) for _ in range(8)],
-            "vector": [_raw(rng) for _ in range(_slots(head, channels))]}
+    return {
+        **head,
+        "noise": _raw(rng),
+        "horizon": rng.randrange(2**16),
+        "flags": rng.randrange(64),
+        "load": rng.randrange(256),
+        "held": _raw(rng),
+        "digests": [rng.randrange(2**16) for _ in range(8)],
+        "vector": [_raw(rng) for _ in range(_slots(head, channels))],
+    }
 
 
 def draw_sdm(rng, channels, full=False):
@@ -76,14 +127,28 @@ def draw_sdm(rng, channels, full=False):
     slots = _slots(head, channels)
     epoch = head["cycle"] // 64
     own = [[s, _raw(rng)] for s in rng.sample(range(slots), rng.randrange(min(slots, 5) + 1))]
-    steps = [[s, rng.choice((-32768, -1, 1, 32767, rng.randrange(-9999, 9999)))]
-             for s in rng.sample(range(slots), rng.randrange(min(slots, 3) + 1))]
+    steps = [
+        [s, rng.choice((-32768, -1, 1, 32767, rng.randrange(-9999, 9999)))]
+        for s in rng.sample(range(slots), rng.randrange(min(slots, 3) + 1))
+    ]
     room = (250 - 24 - 5 * len(own) - 3 * len(steps)) // 9
-    relayed = [[(epoch + 1 - rng.choice((0, 1, 255, rng.randrange(256)))) % 2**16, _raw(rng),
-                rng.randrange(slots), _raw(rng)]
-               for _ in range(room if full else rng.randrange(min(room, 6) + 1))]
-    return {**head, "weight": rng.randrange(256), "buckets": rng.randrange(256), "own": own,
-            "relayed": relayed, "corrections": steps}
+    relayed = [
+        [
+            (epoch + 1 - rng.choice((0, 1, 255, rng.randrange(256)))) % 2**16,
+            _raw(rng),
+            rng.randrange(slots),
+            _raw(rng),
+        ]
+        for _ in range(room if full else rng.randrange(min(room, 6) + 1))
+    ]
+    return {
+        **head,
+        "weight": rng.randrange(256),
+        "buckets": rng.randrange(256),
+        "own": own,
+        "relayed": relayed,
+        "corrections": steps,
+    }
 
 
 def _frames(rng):
@@ -94,8 +159,13 @@ def _frames(rng):
         for full in (False, False, False, True):
             f = draw_sdm(rng, channels, full)
             yield "sdm", [f, channels], ref.encode_sdm(f).hex()
-    longest = {**draw_sdm(rng, 16), "own": [], "corrections": [],
-               "cycle": 64 * 300, "relayed": [[300 - i, i, i % 16, 2**30 - 1] for i in range(25)]}
+    longest = {
+        **draw_sdm(rng, 16),
+        "own": [],
+        "corrections": [],
+        "cycle": 64 * 300,
+        "relayed": [[300 - i, i, i % 16, 2**30 - 1] for i in range(25)],
+    }
     yield "sdm", [longest, 16], ref.encode_sdm(longest).hex()
 
 
@@ -106,8 +176,14 @@ def _sealed(body):
 def _broken(rng):
     """Good frames with one thing wrong, and what the reference makes of them."""
     ep = {**draw_ep(rng, 3), "tag": 77}
-    sdm = {**draw_sdm(rng, 3), "tag": 77, "own": [[0, 5], [2, 6]], "corrections": [[1, -7]],
-           "relayed": [[9, 8, 2, 7]], "cycle": 64 * 20}
+    sdm = {
+        **draw_sdm(rng, 3),
+        "tag": 77,
+        "own": [[0, 5], [2, 6]],
+        "corrections": [[1, -7]],
+        "relayed": [[9, 8, 2, 7]],
+        "cycle": 64 * 20,
+    }
     for good in (ref.encode_ep(ep), ref.encode_sdm(sdm)):
         yield good, 3
         yield good, 1  # slots beyond the mesh's
@@ -116,16 +192,26 @@ def _broken(rng):
             yield good[:n], 3
         yield good + b"\0", 3
         yield good + bytes(251 - len(good)), 3
-        for at, value in [(0, 0x4D), (1, 0x21), (1, 0x13), (1, 0x10), (2, good[2] ^ 1),
-                          (5, good[5] | 0x40), (11, 0xFF), (15, 0x40), (16, 1), (16, 255)]:
-            yield _sealed(good[:at] + bytes([value]) + good[at + 1:-2]), 3
-            yield good[:at] + bytes([value]) + good[at + 1:], 3
+        for at, value in [
+            (0, 0x4D),
+            (1, 0x21),
+            (1, 0x13),
+            (1, 0x10),
+            (2, good[2] ^ 1),
+            (5, good[5] | 0x40),
+            (11, 0xFF),
+            (15, 0x40),
+            (16, 1),
+            (16, 255),
+        ]:
+            yield _sealed(good[:at] + bytes([value]) + good[at + 1 : -2]), 3
+            yield good[:at] + bytes([value]) + good[at + 1 :], 3
         for at in range(17, len(good) - 2):
             for value in (0, 3, 0x7F, 0xFF):
-                yield _sealed(good[:at] + bytes([value]) + good[at + 1:-2]), 3
+                yield _sealed(good[:at] + bytes([value]) + good[at + 1 : -2]), 3
         for _ in range(10):
             at = rng.randrange(len(good))
-            yield good[:at] + bytes([good[at] ^ 1 << rng.randrange(8)]) + good[at + 1:], 3
+            yield good[:at] + bytes([good[at] ^ 1 << rng.randrange(8)]) + good[at + 1 :], 3
     for _ in range(10):
         yield rng.randbytes(rng.randrange(251)), 3
 
@@ -141,8 +227,10 @@ def _shards(rng):
         lifetime = rng.choice((4, 5, 80))
         begin = epoch = rng.choice((lifetime + 2, 1000, 65535, 65536 + lifetime, 2**24 - 100))
         rows = ref.Rows(slots, lifetime, epoch)
-        sessions = [((epoch + rng.randrange(-lifetime - 3, 4)) % 2**16, rng.randrange(2**30))
-                    for _ in range(8)]
+        sessions = [
+            ((epoch + rng.randrange(-lifetime - 3, 4)) % 2**16, rng.randrange(2**30))
+            for _ in range(8)
+        ]
         steps, said = [], []
         for _ in range(rng.randrange(4, 30)):
             draw = rng.random()
@@ -160,21 +248,30 @@ def _shards(rng):
                 steps.append(["advance", epoch])
                 said.append(rows.advance(epoch))
         held = sorted([*key, *row] for key, row in rows.rows.items())
-        yield "shard", [slots, lifetime, begin, steps], [
-            said, rows.settled, [rows.value(s) for s in range(slots)], rows.digests(), held]
+        yield (
+            "shard",
+            [slots, lifetime, begin, steps],
+            [said, rows.settled, [rows.value(s) for s in range(slots)], rows.digests(), held],
+        )
 
 
 def _drifts(rng):
     for confidence in (0, 15, 16, 64):
         for trust in (0, 1, 32, 128, 255):
             for scatter in (False, True):
-                yield ("coefficient", [confidence, trust, scatter],
-                       ref.coefficient(confidence, trust, scatter))
+                yield (
+                    "coefficient",
+                    [confidence, trust, scatter],
+                    ref.coefficient(confidence, trust, scatter),
+                )
     for distance in (0, 1, -1, 2, -3, 7, 255, 1023, -9999, 2**20, -(2**30 - 1), 2**30 - 1):
         for confidence, dc in ((0, 127), (0, 72), (64, 24), (64, 31)):
             for dither, limit in ((0, 1023), (255, 1023), (77, 1), (128, 29999)):
-                yield ("correction", [distance, confidence, dc, dither, limit],
-                       ref.correction(distance, confidence, dc, dither, limit))
+                yield (
+                    "correction",
+                    [distance, confidence, dc, dither, limit],
+                    ref.correction(distance, confidence, dc, dither, limit),
+                )
     for case in range(70):
         slots = rng.choice((1, 2, 3, 16))
         n = 1 + case % 15
@@ -184,12 +281,23 @@ def _drifts(rng):
         def near(centre=centre, spread=spread):
             return max(0, min(2**30 - 1, centre + rng.randrange(-spread, spread + 1)))
 
-        samples = [[_raw(rng), rng.choice((1, 8, 16, 32, 64, 255, rng.randrange(1, 510))),
-                    [near() for _ in range(slots)]] for _ in range(n)]
+        samples = [
+            [
+                _raw(rng),
+                rng.choice((1, 8, 16, 32, 64, 255, rng.randrange(1, 510))),
+                [near() for _ in range(slots)],
+            ]
+            for _ in range(n)
+        ]
         settled = [rng.choice((near(), samples[0][2][s])) for s in range(slots)]
         confidence = rng.choice((0, 1, 15, 16, 17, 40, 64))
-        given = [samples, settled, confidence, rng.choice((1, 15, 1023, 29999)),
-                 rng.choice((0, 0, 0, 32))]
+        given = [
+            samples,
+            settled,
+            confidence,
+            rng.choice((1, 15, 1023, 29999)),
+            rng.choice((0, 0, 0, 32)),
+        ]
         yield "drift", given, list(ref.drift(*given))
 
 

@@ -34,20 +34,29 @@ def decode(frame, data, tag, channels):
     reason = f.decode(data, tag, channels)
     if reason:
         return reason
-    head = {"kind": f.kind, "start": f.start, "nonce": f.nonce, "cycle": f.cycle,
-            "shard": f.shard}
+    head = {"kind": f.kind, "start": f.start, "nonce": f.nonce, "cycle": f.cycle, "shard": f.shard}
     if f.kind == wire.EP:
-        body = {"noise": f.noise, "horizon": f.horizon, "flags": f.flags, "load": f.load,
-                "held": f.held, "digests": list(f.digests), "vector": list(f.vector)[: f.count]}
+        body = {
+            "noise": f.noise,
+            "horizon": f.horizon,
+            "flags": f.flags,
+            "load": f.load,
+            "held": f.held,
+            "digests": list(f.digests),
+            "vector": list(f.vector)[: f.count],
+        }
     else:
         body = {
             "weight": f.weight,
             "buckets": f.buckets,
             "own": [[f.own_slot[i], f.own_total[i]] for i in range(f.owns)],
-            "relayed": [[f.relay_start[i], f.relay_nonce[i], f.relay_slot[i], f.relay_total[i]]
-                        for i in range(f.relays)],
-            "corrections": [[f.correction_slot[i], f.correction_step[i]]
-                            for i in range(f.corrections)],
+            "relayed": [
+                [f.relay_start[i], f.relay_nonce[i], f.relay_slot[i], f.relay_total[i]]
+                for i in range(f.relays)
+            ],
+            "corrections": [
+                [f.correction_slot[i], f.correction_step[i]] for i in range(f.corrections)
+            ],
         }
     head.update(body)
     return head
@@ -67,9 +76,21 @@ def _back(data, given, channels):
 def _ep(given, channels):
     g = given
     n = wire.encode_ep(
-        _buf, g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"], g["noise"], g["horizon"],
-        g["flags"], g["load"], g["held"], array("H", g["digests"]), array("i", g["vector"]),
-        len(g["vector"]))
+        _buf,
+        g["tag"],
+        g["start"],
+        g["nonce"],
+        g["cycle"],
+        g["shard"],
+        g["noise"],
+        g["horizon"],
+        g["flags"],
+        g["load"],
+        g["held"],
+        array("H", g["digests"]),
+        array("i", g["vector"]),
+        len(g["vector"]),
+    )
     return _back(bytes(_buf[:n]), given, channels)
 
 
@@ -102,8 +123,13 @@ def _amount(text):
 
 
 def _tag(mesh, channels, numbers):
-    names = ("max_allowed_shift", "route_budget", "shard_budget", "session_epochs",
-             "horizon_epochs")
+    names = (
+        "max_allowed_shift",
+        "route_budget",
+        "shard_budget",
+        "session_epochs",
+        "horizon_epochs",
+    )
     data = {"mesh": mesh, "channels": channels}
     for i, name in enumerate(names):
         data[name] = numbers[i]

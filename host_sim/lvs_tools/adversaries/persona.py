@@ -1,0 +1,154 @@
+"""What most liars share: a session, an ear for what honest nodes say, and a mouth for frames."""
+
+from lvs.wire import EP, MAX_FRAME, SDM, SLOTS, WANT, Frame, SdmWriter, encode_ep
+
+_DECODED = 4  # frames of a step that are read; honest nodes all say the same
+_MEMORY = 64  # sessions and rows remembered
+_RECOVERING_OR_JOINING = 6
+
+
+class Persona:
+    """A session of its own and the newest view of the mesh.
+
+    cycle: of the mesh, or None before anything was heard; vectors, digests: by shard, as the
+    newest honest EP had them; sessions: (start, nonce) heard of late; rows: (start, nonce, slot,
+    total, shard) heard of late.
+    """
+
+    def __init__(self, rng, mesh):
+        self.rng = rng
+        self.mesh = mesh
+        self.session = (0, rng.getrandbits(30))
+        self.cycle = None
+        self.horizon = 0
+        self.vectors = {}
+        self.digests = {}
+        self.sessions = []
+        self.rows = []
+        self.shards = (len(mesh.channels) + SLOTS - 1) // SLOTS
+        self._heard_at = 0
+        self._next = 0
+        self._frame = Frame()
+        self._buf = bytearray(MAX_FRAME)
+        self._writer = SdmWriter()
+
+    # --- ears -----------------------------------------------------------------------------------
+
+    def listen(self, now_ms, heard):
+        """Read the newest frames of `heard`; liars of one's own kind are believed, too."""
+        frame = self._frame
+        if self.cycle is not None:
+            passed = (now_ms - self._heard_at) // 1000
+            self.cycle += passed
+            self._heard_at += passed * 1000
+        for data, _ in heard[-_DECODED:]:
+            if frame.decode(data, self.mesh.tag, len(self.mesh.channels)):
+                continue
+            if self.cycle is None:
+                self.session = (frame.cycle >> 6 & 0xFFFF, self.session[1])
+                self._heard_at = now_ms
+                self.cycle = frame.cycle
+            elif self.cycle < frame.cycle <= self.cycle + 2:
+                self.cycle = frame.cycle
+            self._keep(self.sessions, (frame.start, frame.nonce))
+            if frame.kind == EP and not frame.flags & _RECOVERING_OR_JOINING:
+                self.horizon = frame.horizon
+                self.vectors[frame.shard] = list(frame.vector)[: frame.count]
+                self.digests[frame.shard] = list(frame.digests)
+            elif frame.kind == SDM:
+                for i in range(frame.owns):
+                    self._keep(
+                        self.rows,
+                        (
+                            frame.start,
+                            frame.nonce,
+                            frame.own_slot[i],
+                            frame.own_total[i],
+                            frame.shard,
+                        ),
+                    )
+
+    def _keep(self, memory, item):
+        if item not in memory:
+            memory.append(item)
+            if len(memory) > _MEMORY:
+                memory.pop(0)
+
+    # --- mouth ----------------------------------------------------------------------------------
+
+    def due(self, now_ms, least=3000, most=7000):
+        """True when it is time to speak again, after a drawn pause of `least` to `most` ms."""
+        if self.cycle is None or now_ms < self._next:
+            return False
+        self._next = now_ms + self.rng.randint(least, most)
+        return True
+
+    def truth(self, shard):
+        """The settled vector of a shard as last heard (zeros before)."""
+        count = min(SLOTS, len(self.mesh.channels) - shard * SLOTS)
+        return self.vectors.get(shard, [0] * count)
+
+    def ep(self, vector, shard=0, flags=0, cycle=None, session=None, digests=None):
+        """The bytes of an EP that says `vector`; all else is as honest nodes have it."""
+        start, nonce = session or self.session
+        n = encode_ep(
+            self._buf,
+            self.mesh.tag,
+            start,
+            nonce,
+            self.cycle if cycle is None else cycle,
+            shard,
+            self.rng.getrandbits(30),
+            self.horizon,
+            flags,
+            0,
+            (1 << self.shards) - 1,
+            digests or self.digests.get(shard, [0] * 8),
+            vector,
+            len(vector),
+        )
+        return bytes(self._buf[:n])
+
+    def sdm(self, shard=0, own=(), relays=(), corrections=(), session=None, cycle=None):
+        """The bytes of a state diff message.
+
+        own: (slot, total); relays: (start, nonce, slot, total); corrections: (slot, step).
+        """
+        start, nonce = session or self.session
+        writer = self._writer
+        writer.begin(
+            self.mesh.tag, start, nonce, self.cycle if cycle is None else cycle, shard, 32
+        )
+        for slot, total in own:
+            writer.own(slot, total)
+        for relay_start, relay_nonce, slot, total in relays:
+            writer.relay(relay_nonce, relay_start, slot, total)
+        for slot, step in corrections:
+            writer.correction(slot, step)
+        return bytes(writer.buf[: writer.end()])
+
+    def say(self, change, flags=0):
+        """One broadcast EP for each shard, each settled value v replaced by ``change(v)``."""
+        return [
+            (None, self.ep([clamp(change(v)) for v in self.truth(shard)], shard, flags), None)
+            for shard in range(self.shards)
+        ]
+
+    def honest(self):
+        """One broadcast EP for each shard that says what everybody says."""
+        return self.say(lambda v: v)
+
+    def want(self, shard, session=None):
+        """An EP that asks for everything, whatever is held."""
+        return self.ep(
+            self.truth(shard),
+            shard,
+            WANT,
+            session=session,
+            digests=[self.rng.getrandbits(16) for _ in range(8)],
+        )
+
+
+def clamp(value):
+    """`value` inside what a field holds, 0 .. 2**30 - 1."""
+    return 0 if value < 0 else min(value, (1 << 30) - 1)

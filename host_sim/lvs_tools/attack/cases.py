@@ -1,0 +1,138 @@
+"""What `lvs attack` runs: liars, shares, meshes; a case is the dict of all that decides a run."""
+
+from lvs_tools.sim import engine, scenario
+
+VALUE = 100000  # raw; 97 raw are 0.1 %, the most of an epoch
+SHARES = (0.05, 0.10, 0.20, 0.33, 0.45, 0.60, 0.80)
+STRATEGIES = {
+    "drain": "drain.py:Drain",
+    "inflate": "inflate.py:Inflate",
+    "below_threshold": "below_threshold.py:BelowThreshold",
+    "split_view": "split_view.py:SplitView",
+    "random_values": "random_values.py:RandomValues",
+    "sleeper": "sleeper.py:Sleeper",
+    "patient": "patient.py:Patient",
+    "one_victim": "one_victim.py:OneVictim",
+    "snapshot_liar": "snapshot_liar.py:SnapshotLiar",
+    "splitter": "splitter.py:Splitter",
+    "forger": "forger.py:Forger",
+    "sybil": "sybil.py:Sybil",
+    "clock_pusher": "clock_pusher.py:ClockPusher",
+    "mixed": None,  # a third each of drain, sleeper and forger
+}
+MIXED = ("drain", "sleeper", "forger")
+PROMISED = ("drain", "inflate", "below_threshold", "split_view", "random_values", "sleeper")  # G4
+COLD = ("drain", "inflate", "below_threshold")  # what a mesh without history is shown with
+TOPOLOGIES = ("lan", "geometric", "islands")
+_KEPT = (
+    "settled_shift_mean",
+    "settled_shift_max",
+    "budget_violations",
+    "negative_values",
+    "max_step",
+    "recoveries",
+    "alive",
+    "trace_hash",
+    "wall_s",
+)
+
+
+def scenario_of(strategy, share, topology, seed, nodes, cycles, cold=False, engine="cpython"):
+    """The checked scenario of one run: a mesh at 20 % loss with a share of liars."""
+    liars = max(1, int(nodes * share + 0.5))
+    names = MIXED if strategy == "mixed" else (strategy,)
+    adversaries = []
+    for i, name in enumerate(names):
+        count = liars // len(names) + (i < liars % len(names))
+        if count:
+            adversaries.append({"class": STRATEGIES[name], "count": count})
+    return scenario.check(
+        {
+            "name": "attack %s %g %s" % (strategy, share, topology),
+            "nodes": nodes,
+            "cycles": cycles,
+            "seed": seed,
+            "engine": engine,
+            "topology": {"kind": topology},
+            "link": {"loss": 0.2},
+            "workload": {"contributions_per_minute": 0},
+            "start": {"value": VALUE, "established": not cold, "spread": 1000 if cold else 0},
+            "adversary": adversaries,
+        },
+        folder=str(scenario.ADVERSARIES),
+    )
+
+
+def run_one(case, engine_name="cpython"):
+    """One run; returns the case with its figures."""
+    result = engine.run(scenario_of(**case, engine=engine_name), stay=True)
+    spread = [s for s in result["history"]["spread_raw"] if s is not None]
+    return {**case, **{key: result[key] for key in _KEPT}, "spread": max(spread[-8:], default=0)}
+
+
+def cells(
+    strategies=tuple(STRATEGIES),
+    shares=SHARES,
+    topologies=("lan",),
+    nodes=100,
+    cycles=1536,
+    cold=False,
+    seeds=(1,),
+):
+    """The cases of a table: seed by seed, share by share."""
+    return [
+        {
+            "strategy": strategy,
+            "share": share,
+            "topology": topology,
+            "seed": seed,
+            "nodes": nodes,
+            "cycles": cycles,
+            "cold": cold,
+        }
+        for seed in seeds
+        for topology in topologies
+        for share in shares
+        for strategy in strategies
+    ]
+
+
+def campaign(seeds):
+    """All that docs/liars.md shows, the most important first. seeds: runs of each cell of G4.
+
+    The guarantee's own cells for its full 1,536 cycles; everything else once and for 512.
+    """
+
+    def promised(first, last):
+        return cells(PROMISED, (0.45, 0.33), seeds=range(first, min(seeds, last) + 1))
+
+    short = {"cycles": 512}
+    others = [s for s in STRATEGIES if s not in PROMISED]
+    worst = ("drain", "inflate", "below_threshold", "split_view", "one_victim", "splitter")
+    return [
+        *promised(1, 1),
+        *cells(others, (0.45, 0.33), **short),
+        *cells(COLD, (0.10, 0.33, 0.60), cold=True, **short),
+        *promised(2, 2),
+        *cells(shares=(0.60,), **short),
+        *cells(worst, (0.33,), ("geometric", "islands"), **short),
+        *promised(3, 3),
+        *cells(("inflate",), (0.33,), nodes=300, **short),
+        *cells(worst, (0.45,), ("geometric", "islands"), **short),
+        *promised(4, 20),
+        *cells(worst, (0.45,), nodes=300, **short),
+        *cells([s for s in worst if s != "inflate"], (0.33,), nodes=300, **short),
+        *cells(shares=(0.20, 0.80, 0.10, 0.05), **short),
+        *cells(PROMISED, (0.45, 0.33), **short),
+        *cells(COLD, (0.05, 0.20, 0.45, 0.80), cold=True, **short),
+        *cells(
+            [s for s in STRATEGIES if s not in worst],
+            (0.33, 0.45),
+            ("geometric", "islands"),
+            **short,
+        ),
+        *cells(
+            shares=(0.05, 0.10, 0.20, 0.60, 0.80), topologies=("geometric", "islands"), **short
+        ),
+        *promised(21, seeds),
+    ]

@@ -1,0 +1,268 @@
+"""`lvs attack`: every liar at every share against a mesh: a table and a picture (guarantee G4)."""
+
+import ast
+import hashlib
+import json
+import os
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from lvs_tools.attack import page
+from lvs_tools.attack.cases import COLD, SHARES, STRATEGIES, TOPOLOGIES, campaign, cells, run_one
+from lvs_tools.places import ROOT
+from lvs_tools.sim import engine, scenario
+from lvs_tools.sim.workers import end_with
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_OUT = Console()
+_ERRORS = Console(stderr=True)
+
+
+def sources(root=ROOT):
+    """A checksum of all code that decides a result: not of comments and docstrings."""
+    digest = hashlib.sha256()
+    for folder in ("lib/lvs", "host_sim/lvs_tools/adversaries", "host_sim/lvs_tools/world"):
+        for path in sorted((root / folder).glob("*.py")):
+            code = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(code):
+                if isinstance(node, _DOCUMENTED) and ast.get_docstring(node):
+                    del node.body[0]
+            digest.update(ast.dump(code).encode())
+    return digest.hexdigest()[:16]
+
+
+class Results:
+    """Results in a file of JSON lines: a run that was stopped goes on from there.
+
+    stale: take those of other sources, too.
+    """
+
+    def __init__(self, path, stale=False):
+        self.path = path
+        self.sources = sources()
+        self._rows = {}
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                known = self._rows.get(row["run"])
+                if (
+                    row["sources"] == self.sources
+                    or stale
+                    and not (known and known["sources"] == self.sources)
+                ):
+                    self._rows[row["run"]] = row
+
+    @staticmethod
+    def _name(case):
+        return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:16]
+
+    def get(self, case):
+        """The row of a case, or None."""
+        return self._rows.get(self._name(case))
+
+    def add(self, case, row):
+        """Keep a result, on disk at once."""
+        name = self._name(case)
+        self._rows[name] = {"run": name, "sources": self.sources, **row}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as f:
+            f.write(json.dumps(self._rows[name]) + "\n")
+
+
+def _run(cases, results, workers, engine_name, minutes):
+    """Run what is missing, in the order given; after so many minutes nothing more is begun."""
+    missing = [case for case in cases if results.get(case) is None]
+    end = time.monotonic() + 60 * minutes if minutes is not None else None
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_ERRORS, disable=not _ERRORS.is_terminal) as bar:
+        shown = bar.add_task("attack", total=len(cases), completed=len(cases) - len(missing))
+        pool = ProcessPoolExecutor(workers, initializer=end_with, initargs=(os.getpid(),))
+        running = {}
+        try:
+            while missing or running:
+                while missing and len(running) < workers:
+                    if end is not None and time.monotonic() >= end:
+                        missing = []
+                        break
+                    case = missing.pop(0)
+                    running[pool.submit(run_one, case, engine_name)] = case
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    results.add(running.pop(future), future.result())
+                    bar.advance(shown)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return [row for row in map(results.get, cases) if row]
+
+
+def _show(summary):
+    for panel, shares in page.panels(summary):
+        shown = Table(title="%s: mean shift of the honest (raw), worst seed" % page.title(panel))
+        shown.add_column("strategy")
+        for share in shares:
+            shown.add_column("%.0f %%" % (100 * share), justify="right")
+        for row in page.table(summary, panel, shares):
+            shown.add_row(*row)
+        _OUT.print(shown)
+
+
+def _listed(text, known, option):
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(
+                "'%s'; there are %s" % (name, ", ".join(map(str, known))), param_hint=option
+            )
+    return names
+
+
+def _shares(text):
+    try:
+        parts = [float(s) for s in text.split(",")]
+        if not all(0 < s < 1 for s in parts):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            "'%s'; must be numbers between 0 and 1" % text, param_hint="--shares"
+        ) from None
+    return parts
+
+
+@click.command("attack")
+@click.option("--strategies", default=",".join(STRATEGIES), help="Some of them, by commas.")
+@click.option(
+    "--shares",
+    default=",".join("%g" % s for s in SHARES),
+    show_default=True,
+    help="Shares of liars, by commas.",
+)
+@click.option("--topologies", default="lan", show_default=True, help="lan, geometric, islands.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Runs of each cell, with seeds from 1 on.",
+)
+@click.option("--nodes", type=click.IntRange(3, 1000), default=100, show_default=True)
+@click.option("--cycles", type=click.IntRange(64), default=1536, show_default=True)
+@click.option("--cold", is_flag=True, help="Show a mesh without history, too: a few strategies.")
+@click.option("--quick", is_flag=True, help="A small look: 20 nodes, 128 cycles, few cells.")
+@click.option(
+    "--docs",
+    is_flag=True,
+    help="Run all that docs/liars.md shows, and write it and "
+    "docs/figures/attack.*: only --seeds (of the cells of G4) counts.",
+)
+@click.option("--minutes", type=click.FloatRange(0), help="Begin no run after so many minutes.")
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(scenario.ENGINES),
+    default="cpython",
+    show_default=True,
+    help="pypy is the fastest; the results are the same.",
+)
+@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the figures to this file (- for standard output).",
+)
+@click.option("--stale", is_flag=True, help="Take results of changed sources, too; say so.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/attack"),
+    show_default=True,
+    help="Folder for results.",
+)
+def command(
+    strategies,
+    shares,
+    topologies,
+    seeds,
+    nodes,
+    cycles,
+    cold,
+    quick,
+    docs,
+    minutes,
+    engine_name,
+    workers,
+    json_path,
+    stale,
+    out,
+):
+    """Let every kind of liar attack a mesh, at every share, and measure the harm.
+
+    Results that are in the folder already, of the same sources, are not computed again: a run that
+    was stopped goes on where it was. Exit code: 0 no guarantee was broken, 1 a budget was exceeded
+    or a value was negative, 2 bad input, 130 stopped.
+    """
+    chosen = _listed(strategies, STRATEGIES, "--strategies")
+    places = _listed(topologies, TOPOLOGIES, "--topologies")
+    parts = _shares(shares)
+    if quick:
+        chosen, parts = [s for s in chosen if s in ("drain", "sleeper", "splitter")], [0.2, 0.45]
+        nodes, cycles, seeds = 20, 128, 1
+    if docs:
+        cases = campaign(seeds)
+    else:
+        some = {
+            "shares": parts,
+            "topologies": places,
+            "nodes": nodes,
+            "cycles": cycles,
+            "seeds": range(1, seeds + 1),
+        }
+        cases = cells(chosen, **some)
+        if cold:
+            cases += cells([s for s in chosen if s in COLD], cold=True, **some)
+    results = Results(out / "results.jsonl", stale)
+    try:
+        rows = _run(cases, results, workers, engine_name, minutes)
+    except (scenario.ScenarioError, engine.EngineError) as error:
+        _ERRORS.print("error: %s" % error, markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _ERRORS.print("stopped; the same command goes on from here")
+        sys.exit(130)
+    summary = page.summarise(rows)
+    if json_path:
+        text = json.dumps(rows, indent=2) + "\n"
+        if json_path == "-":
+            sys.stdout.write(text)
+        else:
+            Path(json_path).write_text(text, encoding="utf-8")
+    if json_path != "-":
+        _show(summary)
+    if docs:
+        folder = Path("docs")
+        page.figures(summary, folder / "figures")
+        (folder / "liars.md").write_text(
+            page.document(
+                summary,
+                "lvs attack --docs --seeds %d" % seeds,
+                len(cases) - len(rows),
+                sum(row["sources"] != results.sources for row in rows),
+            ),
+            encoding="utf-8",
+        )
+    sys.exit(int(any(f["violations"] for f in summary.values())))
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,1 @@
+"""Boards: profiles, flashing, deploying, talking to them, and stand-ins without hardware."""

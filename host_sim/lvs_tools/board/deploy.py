@@ -1,0 +1,345 @@
+"""`lvs deploy`: put the node and its configuration on a board.
+
+Only files that differ are copied, to /update on the board, and each is read back. When all are
+there, the list /update/commit is written and the files are moved into place: at once, or by
+boot.py after a pulled cable. So a board runs either all of the old version or all of the new.
+"""
+
+import ast
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from lvs_tools.board import profiles
+from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.serial_board import SerialBoard, choose_port
+
+STAGE = "/update"
+COMMIT = STAGE + "/commit"
+LIST = "/deployed.txt"  # what the last deployment put there, so that the next can clean up
+OWN = ("lvs.json", "secrets.json")  # the user's: written once, never overwritten
+
+
+@dataclass
+class Result:
+    """What a deployment did; ``lvs deploy --json`` prints it."""
+
+    port: str = ""
+    board: str = ""
+    machine: str = ""
+    micropython: str = ""
+    copied: list = field(default_factory=list)
+    unchanged: int = 0
+    removed: list = field(default_factory=list)
+    kept: list = field(default_factory=list)
+    bytes: int = 0
+    started: bool = False
+    says: str = ""
+
+
+def finish_update_source():
+    """The source of boot.py's finish_update(): the board's own way to end an update."""
+    text = (profiles.ROOT / "firmware" / "boot.py").read_text()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "finish_update":
+            return "import os\n" + ast.get_source_segment(text, node) + "\nfinish_update()\n"
+    raise BoardError("firmware/boot.py has no finish_update()")
+
+
+def sha256(data):
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def twin(path):
+    """The other form of a module: MicroPython takes the .py where both are."""
+    stem, dot, ending = path.rpartition(".")
+    return {"py": stem + ".mpy", "mpy": stem + ".py"}.get(ending) if dot else None
+
+
+def commit_order(paths):
+    """boot.py first, since it can finish the rest; main.py last, since it needs the rest."""
+    return sorted(paths, key=lambda p: (p != "/boot.py", p == "/main.py", p))
+
+
+def plan(wanted, there, before):
+    """What to copy and what to remove.
+
+    wanted: {path: bytes}; there: {path: hash or None} of the board; before: paths of the last
+    deployment. Returns (paths to copy, paths to remove).
+    """
+    copy = [p for p, data in wanted.items() if there.get(p) != sha256(data)]
+    stale = {p for p in before if p not in wanted}
+    stale |= {t for t in map(twin, wanted) if t and t not in wanted}
+    return copy, sorted(p for p in stale if there.get(p) is not None)
+
+
+def check_space(board, wanted, copy):
+    """Raise BoardError if the files to copy do not fit beside those that are there."""
+    free, block = board.free_bytes()
+    needed = sum(-(-len(wanted[p]) // block) * block for p in copy) + 4 * block
+    if needed > free:
+        raise BoardError(
+            f"{board.port}: the board's filesystem is full: the update needs {needed // 1024} KB, "
+            f"{free // 1024} KB are free; remove files of yours with `mpremote connect "
+            f"{board.port} resume rm`, nothing was changed"
+        )
+
+
+def stage(board, wanted, copy, progress):
+    """Copy files to the stage, unless they are there already from an interrupted try."""
+    staged = board.hashes([STAGE + p for p in copy])
+    board.make_folders([*copy, *staged])
+    for path in copy:
+        data = wanted[path]
+        if staged[STAGE + path] != sha256(data):
+            board.write(STAGE + path, data, lambda done, p=path: progress(p, done))
+        progress(path, len(data))
+    board.verify({STAGE + path: wanted[path] for path in copy})
+
+
+def commit(board, copy, remove):
+    """Make the staged files the valid ones; can be cut at any moment (see boot.py)."""
+    lines = commit_order(copy) + ["-" + p for p in remove]
+    temporary = STAGE + "/list"
+    text = ("\n".join(lines) + "\n").encode()
+    board.write(temporary, text)
+    board.verify({temporary: text})
+    board.run(f"import os\nos.rename({temporary!r},{COMMIT!r})", "switching over")
+    board.run(finish_update_source(), "switching over")
+
+
+def clean(board):
+    """Remove the stage."""
+    board.run(
+        "def rm(d):\n"
+        " for e in os.ilistdir(d):\n"
+        "  p=d+'/'+e[0]\n"
+        "  rm(p) if e[1]&0x4000 else os.remove(p)\n"
+        " os.rmdir(d)\n"
+        f"try: rm({STAGE!r})\n"
+        "except OSError as e:\n"
+        " if e.errno!=2: raise",
+        "cleaning up",
+    )
+
+
+def copy_own(board, own, result):
+    """Write the user's files that the board has not; never touch those that it has."""
+    there = board.hashes(["/" + name for name in own])
+    for name, path in own.items():
+        if there["/" + name] is None:
+            data = path.read_bytes()
+            board.write("/" + name, data)
+            board.verify({"/" + name: data})
+            result.copied.append("/" + name)
+        else:
+            result.kept.append("/" + name)
+
+
+def check_own(own):
+    """Raise BoardError if a file of the user's could not be used by the node."""
+    for name, path in own.items():
+        try:
+            data = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise BoardError(f"{path}: {error}") from None
+        for key in ("mesh", "channels") if name == "lvs.json" else ():
+            if key not in data:
+                raise BoardError(f"{path}: {key} is missing; `lvs init` writes a complete file")
+
+
+def wants_page(board, own, profile):
+    """Whether the board is to have the web server: its lvs.json says, else the profile."""
+    text = board.read("/lvs.json")
+    if text is None and "lvs.json" in own:
+        text = own["lvs.json"].read_bytes()
+    try:
+        settings = json.loads(text or b"{}").get("board", {})
+        return bool(settings.get("status_page", profile["board"]["status_page"]))
+    except (ValueError, AttributeError):  # the node will say what is wrong with the file
+        return bool(profile["board"]["status_page"])
+
+
+def identify(board, name):
+    """The profile to use; raises BoardError if the board is another one, or too old."""
+    board.require_supported()
+    if board.platform == "linux":  # the stand-in plays any board
+        return profiles.load(name or profiles.names()[0])
+    profile = profiles.load(name) if name else profiles.by_mcu(board.mcu)
+    if profile["mcu"] != board.mcu:
+        raise BoardError(
+            f"{board.port}: this board has {board.mcu} ({board.machine}), but "
+            f"{profile['name']} has {profile['mcu']}; give its own name: BOARD=..."
+        )
+    return profile
+
+
+def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progress=None):
+    """Bring a connected SerialBoard up to date; returns a Result. Raises BoardError.
+
+    own: {"lvs.json": path, ...} of files to give to a board that has none.
+    progress: called with (path, bytes done, bytes in all of it).
+    """
+    profile = identify(board, name)
+    result = Result(board.port, profile["name"], board.machine, ".".join(map(str, board.version)))
+    check_own(own or {})
+    if status_page is None:
+        status_page = wants_page(board, own or {}, profile)
+    wanted = profiles.files(profile, board.arch, compiled, status_page)
+    listed = (board.read(LIST) or b"").decode().split()
+    looked = {*wanted, *listed, *(t for t in map(twin, wanted) if t)}
+    copy, remove = plan(wanted, board.hashes(sorted(looked)), listed)
+    result.unchanged = len(wanted) - len(copy)
+    if copy or remove:
+        # The list is part of the update, so that it is true whenever the update is whole.
+        wanted[LIST] = ("\n".join(sorted(wanted)) + "\n").encode()
+        copy.append(LIST)
+        check_space(board, wanted, copy)
+        total = sum(len(wanted[p]) for p in copy)
+        stage(
+            board,
+            wanted,
+            copy,
+            lambda path, done: progress and progress(path, done, len(wanted[path]), total),
+        )
+        result.bytes = total
+        commit(board, copy, remove)
+        board.verify({path: wanted[path] for path in copy})
+        copy.remove(LIST)
+    clean(board)
+    result.copied, result.removed = commit_order(copy), remove
+    copy_own(board, own or {}, result)
+    return result
+
+
+def own_files(config, secrets):
+    """{"lvs.json": path, ...} of what there is to give to a new board."""
+    found = {}
+    for name, path, given in (("lvs.json", config, config), ("secrets.json", secrets, secrets)):
+        path = Path(given or name)
+        if path.exists():
+            found[name] = path
+        elif given:
+            raise BoardError(f"{path}: no such file")
+    return found
+
+
+def start(board, result, seconds):
+    """Restart the board and read what it says until its node runs, for at most ``seconds``."""
+    board.reset()
+    board.close()
+    from lvs_tools.board.logs import follow
+
+    said = []
+    for line in follow(board.port, seconds):
+        said.append(line)
+        if line.startswith("LVS: mesh "):
+            result.started = True
+            break
+        if line.startswith(("LVS: cannot", "LVS: lvs.json", "LVS: board.")):
+            break
+    lines = [line for line in said if line.startswith(("LVS:", "wifi:")) and "Ctrl-C" not in line]
+    result.says = lines[-1] if lines else (said[-1] if said else "nothing")
+
+
+def deploy_port(port, name, own, *, compiled=True, status_page=None, wait=30, progress=None):
+    """Deploy to the board at a port and start it; returns a Result. Raises BoardError."""
+    with SerialBoard(port) as board:
+        result = deploy(
+            board, name, own, compiled=compiled, status_page=status_page, progress=progress
+        )
+        if wait:
+            start(board, result, wait)
+    return result
+
+
+def summary(result):
+    """One or two lines for people."""
+    text = (
+        f"{result.port}: {result.board}, MicroPython {result.micropython}: "
+        f"{len(result.copied)} files copied ({result.bytes / 1024:.0f} KB), "
+        f"{result.unchanged} unchanged"
+    )
+    if result.removed:
+        text += f", {len(result.removed)} removed"
+    if result.kept:
+        text += f"; kept the board's {', '.join(p[1:] for p in result.kept)}"
+    if result.says:
+        text += (
+            f"\n{result.port}: {'running' if result.started else 'not running yet'}: {result.says}"
+        )
+    return text
+
+
+@click.command()
+@click.option("--board", "name", metavar="NAME", help="The board's profile; found out if missing.")
+@click.option("--port", metavar="PORT", help="Serial port; the only one if missing.")
+@click.option("--config", metavar="FILE", help="lvs.json for a board without one. [./lvs.json]")
+@click.option("--secrets", metavar="FILE", help="secrets.json likewise. [./secrets.json]")
+@click.option("--py", is_flag=True, help="Copy sources instead of compiled modules.")
+@click.option(
+    "--status-page/--no-status-page",
+    default=None,
+    help="With the web server; by default if lvs.json or the profile has the page on.",
+)
+@click.option(
+    "--wait",
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to watch the node start; 0 leaves the board at its REPL.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(name, port, config, secrets, py, status_page, wait, as_json):
+    """Put the node on a board, or bring it up to date.
+
+    Only files that differ are copied, and verified. The board's lvs.json and secrets.json are
+    never overwritten. A pulled cable does no harm: run the same command again.
+
+    \b
+    Exit code 0: done, and the node runs; 1: it could not be done; 3: done, but the node
+    does not run yet (it says why).
+    """
+    console = Console(stderr=True)
+    try:
+        port = choose_port(port)
+        own = own_files(config, secrets)
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=console,
+            disable=not console.is_terminal or as_json,
+        )
+        with bar:
+            task = bar.add_task(f"{port}: comparing", total=None)
+            sizes = {}
+
+            def progress(path, done, _size, total):
+                sizes[path] = done
+                bar.update(task, description=path, completed=sum(sizes.values()), total=total)
+
+            result = deploy_port(
+                port,
+                name,
+                own,
+                compiled=not py,
+                status_page=status_page,
+                wait=wait,
+                progress=progress,
+            )
+    except BoardError as error:
+        click.echo(f"deploy: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("deploy: interrupted; the board runs what it had, or run it again", err=True)
+        sys.exit(130)
+    click.echo(json.dumps(asdict(result)) if as_json else summary(result))
+    sys.exit(0 if result.started or not wait else 3)

@@ -1,0 +1,168 @@
+"""`lvs measure`: what a node costs in memory on a board, measured on 32-bit objects.
+
+MicroPython for WebAssembly has the boards' object sizes: the figures are those of a board, less
+what its own network stack takes, which is outside the heap.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lvs_tools import interpreters, shims
+from lvs_tools.board import profiles
+from lvs_tools.board.profiles import BoardError
+
+_INSIDE = Path(__file__).with_name("measure_inside.py")
+KEYS = (
+    "heap_import",
+    "heap_start",
+    "heap_full_tables",
+    "heap_high_water",
+    "largest_free",
+    "alloc_per_cycle",
+    "alloc_per_packet",
+    "alloc_per_contribution",
+    "mpy_bytes",
+)
+# What was accepted last; a test fails when a figure is more than 2 % above it.
+ACCEPTED = profiles.ROOT / "tests" / "board" / "memory.json"
+GUARDED = tuple(key for key in KEYS if key not in ("largest_free", "mpy_bytes"))
+TEST_BOARD, TEST_CYCLES = "RPI_PICO_W", 100
+_MEANING = {
+    "heap_import": "heap after import of node and firmware",
+    "heap_start": "heap after start: node and tasks made",
+    "heap_full_tables": "heap with 64 peers and every ring full",
+    "heap_high_water": "most heap in use over all cycles, garbage of a cycle included",
+    "largest_free": "largest free block then, on a heap of the board's size",
+    "alloc_per_cycle": "allocated per cycle (garbage)",
+    "alloc_per_packet": "allocated per received packet (recvfrom: about 160 more)",
+    "alloc_per_contribution": "allocated per contribution",
+}
+
+
+def settings(profile):
+    """A node's configuration that fills everything the profile allows."""
+    channels = 16 * profile["config"]["held"]
+    return {
+        **profile["config"],
+        "mesh": "measure",
+        "channels": [f"c{i}" for i in range(channels)],
+        "board": {"journal": profile["board"].get("journal", True)},
+    }
+
+
+def measure(profile, cycles=1000, timeout=600):
+    """Measure a profile; returns a dict with KEYS and what the run looked like.
+
+    Raises BoardError, InterpreterMissing or ScriptFailed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        sizes = {}
+        for target, data in profiles.files(profile, None, True, False).items():
+            path = root / target.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            if target.endswith(".mpy"):
+                sizes[target] = len(data)
+        given = root / "settings.json"
+        given.write_text(json.dumps(settings(profile)))
+        output = interpreters.run(
+            "wasm",
+            _INSIDE,
+            [given, str(cycles)],
+            path=[root, root / "lib", Path(shims.PATH)],
+            heap=profile["heap_kb"] * 1024,
+            timeout=timeout,
+        )
+    result = json.loads(re.search(r"^RESULT (.*)$", output, re.MULTILINE).group(1))
+    # MicroPython counts blocks of four words.
+    result["largest_free"] = int(re.search(r"max free sz: (\d+)", output).group(1)) * 16
+    result["mpy_bytes"] = sizes
+    result["board"] = profile["name"]
+    result["cycles"] = cycles
+    result["budget"] = profile["budget_kb"] * 1024
+    return result
+
+
+def regressions(result, accepted):
+    """Lines about the figures that are more than 2 % (and 16 bytes) above the accepted ones."""
+    return [
+        f"{key}: {result[key]} is more than 2 % above {accepted[key]}"
+        for key in GUARDED
+        if result[key] > accepted[key] * 1.02 + 16
+    ]
+
+
+def accept():
+    """Measure as the test does and write what it compares with; returns the figures."""
+    result = measure(profiles.load(TEST_BOARD), TEST_CYCLES)
+    kept = {key: result[key] for key in GUARDED}
+    ACCEPTED.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept
+
+
+@click.command()
+@click.option(
+    "--accept",
+    "accepting",
+    is_flag=True,
+    help="Make the present figures those that the test compares with.",
+)
+@click.option(
+    "--board",
+    "name",
+    default=TEST_BOARD,
+    show_default=True,
+    metavar="NAME",
+    help="The board's profile.",
+)
+@click.option("--cycles", default=1000, show_default=True, help="Cycles of the busy phase.")
+@click.option("--json", "path", metavar="FILE", help="Write the figures as JSON, too.")
+def command(accepting, name, cycles, path):
+    """Measure what a node with a board's profile costs in memory, in bytes.
+
+    Exit code 1 if the heap at full tables is above the profile's budget.
+    """
+    console = Console()
+    try:
+        if accepting:
+            for key, value in accept().items():
+                click.echo(f"{key:24} {value:8,}")
+            return
+        profile = profiles.load(name)
+        if path:  # before the minutes of work
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+        with Console(stderr=True).status(f"{name}: {cycles} cycles with 64 peers"):
+            result = measure(profile, cycles)
+    except (
+        BoardError,
+        OSError,
+        interpreters.InterpreterMissing,
+        interpreters.ScriptFailed,
+    ) as error:
+        click.echo(f"measure: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    table = Table(title=f"{name}: {profile['title']}", show_header=False)
+    for key, text in _MEANING.items():
+        table.add_row(text, f"{result[key]:,}")
+    table.add_row("compiled modules in flash", f"{sum(result['mpy_bytes'].values()):,}")
+    console.print(table)
+    if not result["tables_full"]:
+        click.echo(f"measure: the tables were not full: {result['rows']} rows", err=True)
+        sys.exit(1)
+    if path:
+        Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    over = result["heap_full_tables"] - result["budget"]
+    if over > 0:
+        click.echo(f"measure: {over} bytes above the budget of {result['budget']}", err=True)
+        sys.exit(1)

@@ -1,0 +1,268 @@
+"""The inside of `lvs measure`: runs in MicroPython with 32-bit objects, prints JSON.
+
+    measure_inside.py SETTINGS.json CYCLES
+
+SETTINGS.json is a node's configuration. The node gets 64 peers at 64 addresses, every ring full,
+in virtual time. WebAssembly collects garbage between calls from JavaScript only, so the run is a
+generator: each ``yield`` is a collection, and what is measured after it is what lives.
+"""
+
+import gc
+import json
+import sys
+
+import micropython
+
+
+class _Absent:
+    """What the WebAssembly build lacks and a board has in its firmware, free of heap."""
+
+    POLLIN = 1
+
+
+for _name in ("socket", "select"):
+    sys.modules[_name] = _Absent
+
+# These are in a board's firmware; here they are Python, so they come before any measurement.
+import asyncio  # noqa: E402, F401
+
+import machine  # noqa: E402, F401
+import network  # noqa: E402, F401
+
+PEERS = 64
+UNIT = 256  # raw units in a unit
+now = 0
+seed = 12345
+test_bytes = 0  # what the test itself holds
+
+
+def clock():
+    """Virtual milliseconds."""
+    return now & 0x3FFFFFFF
+
+
+def entropy():
+    """30 bits, the same in every run."""
+    global seed
+    seed = (seed * 20021 + 12345) & 0x3FFFFFFF
+    return seed
+
+
+class Transport:
+    """Takes every frame and forgets it; what is received comes by node.handle."""
+
+    error = ""
+
+    def send(self, frame, addr):
+        """Take a frame."""
+        return True
+
+    def key(self, addr):
+        """The route of an address."""
+        return addr
+
+    def close(self):
+        """Nothing to close."""
+
+
+class Peers:
+    """Writes the frames of 64 peers into buffers of its own."""
+
+    def __init__(self, node, wire):
+        self.node = node
+        self.wire = wire
+        self.tag = node.config.tag
+        self.buffer = bytearray(wire.MAX_FRAME)
+        self.view = memoryview(self.buffer)
+        self.writer = wire.SdmWriter()
+        self.writer_view = memoryview(self.writer.buf)
+        self.digests = [0] * wire.BUCKETS
+        self.vector = [0] * wire.SLOTS
+        self.totals = [0] * PEERS
+        self.start = node.clock.epoch()
+
+    def nonce(self, i):
+        """Session of peer i."""
+        return (i * 7919 + 104729) & 0x3FFFFFFF
+
+    def ep(self, i, k):
+        """An EP of peer i about replica k, which agrees in everything but the rows."""
+        r = self.node.replicas[k]
+        for slot in range(self.wire.SLOTS):
+            self.vector[slot] = r.shard.settled[slot]
+        n = self.wire.encode_ep(
+            self.buffer,
+            self.tag,
+            self.start,
+            self.nonce(i),
+            self.node.clock.cycle,
+            r.index,
+            entropy(),
+            r.shard.horizon,
+            0,
+            0,
+            self.node.held_map(),
+            self.digests,
+            self.vector,
+            self.wire.SLOTS,
+        )
+        return self.view[:n]
+
+    def sdm(self, i, k, slots, relays):
+        """An SDM of peer i about replica k: its own rows in ``slots``, and others' rows."""
+        w = self.writer
+        w.begin(
+            self.tag,
+            self.start,
+            self.nonce(i),
+            self.node.clock.cycle,
+            self.node.replicas[k].index,
+            64,
+        )
+        for slot in slots:
+            w.own(slot, self.totals[i])
+        for j in range(relays):
+            other = (i + 1 + j) % PEERS
+            w.relay(self.nonce(other), self.start, slots[0], self.totals[other])
+        return self.writer_view[: w.end()]
+
+
+def pass_time(node, ms, step=100):
+    """Let time pass for the node, as its task on the board does."""
+    global now
+    end = now + ms
+    while now < end:
+        now += step
+        node.tick()
+
+
+def cost(node, peers, kind):
+    """Bytes allocated by one packet, by one cycle's ticks, or by one contribution."""
+    frame = b""
+    if kind == "ep":
+        frame = bytes(peers.ep(3, 0))
+    elif kind == "sdm":
+        frame = bytes(peers.sdm(5, 0, [5], 8))
+    before = gc.mem_alloc()
+    if kind == "cycle":
+        pass_time(node, 1000, 20)
+    elif kind == "contribution":
+        node.contribute(node.config.channels[0], "0.5")
+    else:
+        node.handle(frame, 1003)
+    return gc.mem_alloc() - before
+
+
+def scenario(settings, cycles):
+    """The whole measurement; every yield is a collection."""
+    result = {}
+    yield
+    base = gc.mem_alloc()
+
+    from lvs import Node, wire
+
+    yield
+    result["heap_import_lvs"] = gc.mem_alloc() - base
+    import app
+    import wifi  # noqa: F401
+
+    import lvs.transport_layer  # noqa: F401
+
+    yield
+    result["heap_import"] = gc.mem_alloc() - base
+    journal = app.once("parts").journal(settings.get("board", {}))
+    node = Node(settings, Transport(), clock, entropy, journal)
+    dog = app.watchdog.Watchdog(0)
+    tasks = [
+        app.run_node(node, app.Load(), dog.check_in),
+        app.sources.run([], node, dog.check_in),
+        app.run_led(app.Led(None), None, node, dog.check_in),
+        dog.run(),
+    ]
+    yield
+    result["heap_start"] = gc.mem_alloc() - base
+
+    before = gc.mem_alloc()
+    pass_time(node, 12000)  # alone for 8 cycles: it becomes active
+    yield
+    grown = gc.mem_alloc() - before
+    before = gc.mem_alloc()
+    peers = Peers(node, wire)
+    yield
+    base += gc.mem_alloc() - before  # the test's own memory
+    result["heap_active"] = result["heap_start"] + grown
+
+    held = len(node.replicas)
+    each = (settings["rows"] + PEERS - 1) // PEERS + 1
+    for _ in range(40):  # ten epochs: until every table is full and the peers have trust
+        for i in range(PEERS):
+            peers.totals[i] += UNIT
+            for k in range(held):
+                slots = [(i + j) % wire.SLOTS for j in range(min(each, wire.SLOTS))]
+                node.handle(peers.ep(i, k), 1000 + i)
+                node.handle(peers.sdm(i, k, slots, 0), 1000 + i)
+            if i & 7 == 7:
+                pass_time(node, 2000)
+        for i in range(node.peers.n):  # the trust that they would earn within hours
+            node.peers.tc[i] = 255
+        yield
+    for name in settings["channels"]:
+        node.contribute(name, "1.5")
+    pass_time(node, 2000)
+    yield
+    result["heap_full_tables"] = gc.mem_alloc() - base
+    status = node.status()
+    # A node keeps some rows back for itself: others cannot fill the ring to the last.
+    full = all(r.shard.crowded() for r in node.replicas)
+    full = full and node.routes.n == node.routes.size
+    full = full and node.peers.n == node.peers.size
+    result["tables_full"] = full
+    for key in ("peers", "rows", "state", "dropped"):
+        result[key] = status[key]
+
+    # A busy mesh: 64 peers, four packets a cycle, a contribution every ten cycles.
+    high = 0
+    for c in range(cycles):
+        for j in range(4):
+            i = (c * 4 + j) % PEERS
+            peers.totals[i] += 64
+            if j & 1:
+                node.handle(peers.sdm(i, c % held, [i % wire.SLOTS], 8), 1000 + i)
+            else:
+                node.handle(peers.ep(i, c % held), 1000 + i)
+            pass_time(node, 250)
+        if c % 10 == 0:
+            node.contribute(settings["channels"][c // 10 % len(settings["channels"])], "0.5")
+        high = max(high, gc.mem_alloc())
+        yield
+    result["heap_high_water"] = high - base
+    for key, kinds in (
+        ("alloc_per_cycle", ("cycle",)),
+        ("alloc_per_packet", ("ep", "sdm")),
+        ("alloc_per_contribution", ("contribution",)),
+    ):
+        used = 0
+        for kind in kinds:
+            for _ in range(32):
+                used += cost(node, peers, kind)
+                pass_time(node, 250)
+                yield
+        result[key] = used // (32 * len(kinds))
+    yield
+    print("RESULT", json.dumps(result))
+    micropython.mem_info()
+    del tasks
+
+
+def step():
+    """One part of the measurement; False when it is over."""
+    gc.collect()  # takes place before the next step
+    try:
+        next(_run)
+        return True
+    except StopIteration:
+        return False
+
+
+with open(sys.argv[1]) as _file:
+    _run = scenario(json.load(_file), int(sys.argv[2]))

@@ -1,0 +1,86 @@
+"""The inside of the stand-in board (MicroPython on Linux): see standin.py.
+
+    micropython -i standin_boot.py SHIMS IMAGE BENCH PIPE main|nomain WINDOW
+
+Mounts a file as littlefs at /, as boards have it, and runs boot.py and main.py; the REPL follows.
+WINDOW: milliseconds that boot.py waits for Ctrl-C; "" for as long as it says.
+"""
+
+import os
+import sys
+
+import vfs
+
+_shims, _image, _bench, _pipe, _mode, _window = sys.argv[1:7]
+
+
+class _Flash:
+    """A block device in a file; what is written is there, also when the process is killed."""
+
+    block = 4096
+
+    def __init__(self, path):
+        self._blocks = os.stat(path)[6] // self.block
+        self._file = open(path, "r+b")
+
+    def readblocks(self, number, buffer, offset=0):
+        """Read into buffer."""
+        self._file.seek(number * self.block + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, number, buffer, offset=None):
+        """Write; without an offset the block counts as erased."""
+        self._file.seek(number * self.block + (offset or 0))
+        self._file.write(buffer)
+
+    def ioctl(self, operation, _argument):
+        """4: blocks; 5: bytes in one; 6: erase."""
+        if operation == 4:
+            return self._blocks
+        if operation == 5:
+            return self.block
+        return 0 if operation == 6 else None
+
+
+sys.path[:] = [_shims, ".frozen"]
+import bench  # noqa: E402
+
+bench.load(_bench, _pipe)
+for _name in ("machine", "network", "esp32", "rp2", "espnow"):
+    __import__(_name)  # kept in sys.modules when the computer's files are out of sight
+_flash = _Flash(_image)
+vfs.umount("/")
+try:
+    vfs.mount(vfs.VfsLfs2(_flash), "/")
+except OSError:  # a chip that was erased
+    vfs.VfsLfs2.mkfs(_flash)
+    vfs.mount(vfs.VfsLfs2(_flash), "/")
+os.chdir("/")
+sys.path[:] = ["", ".frozen", "/lib"]
+sys.argv[:] = []
+
+
+def _run(name):
+    """Run a start-up file as boards do; True unless it was interrupted or failed."""
+    try:
+        source = open(name)
+    except OSError:
+        return True
+    try:
+        text = source.read()
+        if _window:
+            text = text.replace("_WINDOW_MS = 2000", "_WINDOW_MS = " + _window)
+        exec(text, globals())  # noqa: S102 - what a board does with its start-up files
+        return True
+    except KeyboardInterrupt:
+        print("KeyboardInterrupt")
+    except Exception as e:
+        sys.print_exception(e)
+    finally:
+        source.close()
+    return False
+
+
+bench.tell("alive")
+if _run("boot.py") and _mode == "main":
+    _run("main.py")

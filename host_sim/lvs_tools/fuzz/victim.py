@@ -1,0 +1,399 @@
+"""One established node under attack, in virtual time, and the referee that watches it.
+
+The referee knows nothing of how VaultGuard works: it sees values, settled vectors, clock and
+memory from outside and raises Broken as soon as one of them does what guarantees G2, G3 and G7
+exclude (docs/security.md), whatever was said to the node before.
+"""
+
+import random
+from array import array
+
+from lvs import Node
+from lvs.fixed import MAX_RAW
+from lvs.peers import TC_MAX
+from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
+
+VALUE = 100000  # raw; a budget of 97 an epoch
+_FIRST = 1  # address of the first honest peer
+_QUIET_MS = 1000000  # an honest peer is heard at least so often: the victim is not left alone
+_SLACK = 2  # cycles by which the clock may be ahead of twice the time: one under way, one due
+
+
+class Broken(AssertionError):
+    """A guarantee does not hold; the text says which and by how much."""
+
+
+class Port:
+    """The victim's transport: counts what it sends, by destination. Addresses are numbers."""
+
+    def __init__(self):
+        self.sent = {}  # address or None: bytes
+        self.frames = 0
+        self.error = ""
+
+    def send(self, frame, addr):
+        """Book a frame."""
+        self.frames += 1
+        self.sent[addr] = self.sent.get(addr, 0) + len(frame)
+        return True
+
+    def recv(self):
+        """Nothing: the attacker calls handle."""
+        return None
+
+    def key(self, addr):
+        """The address is its route."""
+        return addr & MAX_RAW
+
+    def resolve(self, text):
+        """An address written as a number."""
+        return int(text)
+
+    def close(self):
+        """Nothing is open."""
+
+
+def establish(node, value, peers):
+    """Bring a new node to where a long quiet life would have led it.
+
+    value: raw, settled in every channel; peers: (start, nonce, address) of trusted sessions.
+    """
+    node.life.state = "ACTIVE"
+    for r in node.replicas:
+        for s in range(r.shard.slots):
+            r.shard.settle(s, value)
+        r.go_live(node.clock.cycle)
+        r.establish()
+        r.grace = 0
+    node.heard_at = node.clock.cycle
+    epoch = node.clock.epoch()
+    for start, nonce, address in peers:
+        key = node.transport.key(address)
+        node.routes.heard[node.routes.admit(key, address, epoch)] = 255
+        node.peers.tc[node.peers.admit(nonce, start, key, node.clock.cycle)] = TC_MAX
+
+
+def _doubt_at_once(voices):
+    verdict = voices.verdict
+
+    def hasty(epoch, heard):
+        for _ in range(3):
+            verdict(epoch, heard)
+        return verdict(epoch, heard)
+
+    voices.verdict = hasty
+
+
+class Victim:
+    """An established node among ``peers`` trusted ones, which agree with it and are heard.
+
+    value: raw, of every channel; start: its ticks; peers: how many are trusted, at the addresses
+    1, 2, ...; made: called with the node before it is used; hasty: it doubts itself in the first
+    epoch in which a majority is off, so that short attacks move it. Other keys go to the
+    configuration.
+    """
+
+    def __init__(self, seed=1, value=VALUE, peers=8, start=0, made=None, hasty=False, **config):
+        self.rng = random.Random(seed)
+        self.ms = start
+        self.begin_ms = start
+        self.port = Port()
+        self.node = Node(
+            {"channels": ["a", "b"], **config},
+            self.port,
+            self._clock,
+            lambda: self.rng.getrandbits(30),
+        )
+        self.sessions = [(self.node.clock.epoch(), 1000 + i) for i in range(peers)]
+        establish(
+            self.node,
+            value,
+            [(*session, self.address(i)) for i, session in enumerate(self.sessions)],
+        )
+        if hasty:
+            for r in self.node.replicas:
+                _doubt_at_once(r.voices)
+        self._heartbeat = start
+        self._buf = bytearray(MAX_FRAME)
+        self._writer = SdmWriter()
+        if made:
+            made(self.node)
+        self.referee = Referee(self)
+
+    def _clock(self):
+        return self.ms & MAX_RAW
+
+    def address(self, peer):
+        """Address of an honest peer."""
+        return _FIRST + peer
+
+    # --- what happens to it ---------------------------------------------------------------------
+
+    def say(self, frame, source):
+        """A datagram arrives."""
+        heard = self.referee.heard
+        heard[source] = heard.get(source, 0) + len(frame)
+        self.node.handle(frame, source)
+        self.referee.look()
+
+    def wait(self, ms):
+        """Time passes, tick by tick, as Node.run lets it; honest peers are heard now and then."""
+        end = self.ms + ms
+        while self.ms < end:
+            self.ms += min(end - self.ms, max(1, int(self.node.tick())), 1000)
+            self.referee.look()
+            if self.ms - self._heartbeat > _QUIET_MS and self.sessions:
+                self.agree(0)
+        self.node.tick()
+        self.referee.look()
+
+    def stall(self, ms):
+        """The machine does nothing for a while, then goes on."""
+        self.ms += ms
+        self.node.tick()
+        self.referee.look()
+
+    def contribute(self, channel, raw):
+        """The application contributes."""
+        self.node.contribute(self.node.config.channels[channel], "%.9f" % (raw / 256))
+        self.referee.given += raw
+        self.referee.look()
+
+    # --- frames ---------------------------------------------------------------------------------
+
+    def ep(
+        self,
+        session,
+        vector=None,
+        cycle=None,
+        horizon=None,
+        flags=0,
+        digests=None,
+        shard=0,
+        noise=None,
+    ):
+        """An EP; what is not given is as an honest peer in full agreement has it."""
+        node = self.node
+        r = node.replica(shard)
+        n = encode_ep(
+            self._buf,
+            node.config.tag,
+            session[0] & 0xFFFF,
+            session[1],
+            node.clock.cycle & MAX_RAW if cycle is None else cycle,
+            shard,
+            self.rng.getrandbits(30) if noise is None else noise,
+            (r.shard.horizon if horizon is None else horizon) & 0xFFFF,
+            flags,
+            0,
+            1 << shard,
+            r.shard.digests if digests is None else digests,
+            r.shard.settled if vector is None else vector,
+            r.shard.slots,
+        )
+        return bytes(self._buf[:n])
+
+    def sdm(
+        self, session, own=(), relays=(), corrections=(), cycle=None, weight=32, shard=0, buckets=0
+    ):
+        """An SDM. own: (slot, total); relays: (start, nonce, slot, total); corrections."""
+        w = self._writer
+        w.begin(
+            self.node.config.tag,
+            session[0] & 0xFFFF,
+            session[1],
+            self.node.clock.cycle & MAX_RAW if cycle is None else cycle,
+            shard,
+            weight,
+        )
+        w.answers(buckets)
+        for slot, total in own:
+            w.own(slot, total)
+        for start, nonce, slot, total in relays:
+            w.relay(nonce, start & 0xFFFF, slot, total)
+        for slot, step in corrections:
+            w.correction(slot, step)
+        return bytes(w.buf[: w.end()])
+
+    def agree(self, peer):
+        """An honest peer says its EP."""
+        self._heartbeat = self.ms
+        self.say(self.ep(self.sessions[peer]), self.address(peer))
+
+
+class Referee:
+    """Judges a victim after every event; raises Broken.
+
+    heard: bytes by the address that they came from; given: raw contributed by the victim itself.
+    """
+
+    def __init__(self, victim):
+        self.node = node = victim.node
+        self.victim = victim
+        self.heard = {}
+        self.given = 0
+        self.credited = 0  # raw that has come in by others' rows, ever
+        self.drifted = 0  # raw that settled values have moved, ever
+        self._cycle0 = self._cycle = int(node.clock.cycle)
+        self._issued = 0
+        self._slots = [(r, s) for r in node.replicas for s in range(r.shard.slots)]
+        self._settled = [int(r.shard.settled[s]) for r, s in self._slots]
+        self._value = [int(r.shard.value(s)) for r, s in self._slots]
+        self._drift = [0] * len(self._slots)  # since the last look
+        self._new_epoch(True)
+        for r in node.replicas:
+            self._wrap(r)
+        self._load = weigh(node)
+        cfg = node.config
+        # Beyond what was allocated from the start: entries of the fixed tables' indices, own
+        # sessions with four totals a channel, the scratch of joining and of unanswered wishes.
+        own = 2 + cfg.session_epochs + cfg.horizon_epochs
+        self._load_limit = (
+            self._load + 2 * (cfg.routes + cfg.sessions) + own * (16 + 5 * len(cfg.channels)) + 400
+        )
+
+    def _wrap(self, replica):
+        """See each fold from both sides: it moves settled values without changing any value."""
+        shard = replica.shard
+        advance = shard.advance
+
+        def watched(epoch):
+            self._look_at_settled()
+            before = [shard.value(s) for s in range(shard.slots)]
+            folded = advance(epoch)
+            if [shard.value(s) for s in range(shard.slots)] != before:
+                raise Broken("folding changed a value: %s" % before)
+            self._settled = [int(r.shard.settled[s]) for r, s in self._slots]
+            self._new_epoch(replica is self.node.replicas[0])
+            return folded
+
+        shard.advance = watched
+
+    def value(self, channel):
+        """Raw value of a channel."""
+        return self.node.value(self.node.config.channels[channel], raw=True)
+
+    def _new_epoch(self, first):
+        if first:
+            self._inflow = 0  # raw credited to others' rows in this epoch
+        self._limit = [max(1, v >> 10) for v in self._settled]
+        self._moved = [0] * len(self._slots)
+
+    def _look_at_settled(self):
+        for k, (r, s) in enumerate(self._slots):
+            now = int(r.shard.settled[s])
+            step = now - self._settled[k]
+            if step:
+                self._drift[k] += step
+                self._settled[k] = now
+                self._moved[k] += abs(step)
+                self.drifted += abs(step)
+                if abs(step) >= self.node.config.max_allowed_shift:
+                    raise Broken("a step of %d raw" % step)
+                if self._moved[k] > self._limit[k]:
+                    raise Broken(
+                        "settled moved by %d raw in an epoch; the budget is %d"
+                        % (self._moved[k], self._limit[k])
+                    )
+
+    def look(self):
+        """Check everything."""
+        node = self.node
+        self._look_at_settled()
+        drift, self._drift = self._drift, [0] * len(self._slots)
+        issued = self.given - int(node.ledger.outstanding())
+        gain = 0
+        # A node that was alone may take back what it said itself, to say it anew.
+        taken_back = max(0, self._issued - issued)
+        for k, (r, s) in enumerate(self._slots):
+            v = int(r.shard.value(s))
+            if not (0 <= v <= MAX_RAW and 0 <= r.shard.settled[s] <= MAX_RAW):
+                raise Broken("a value of %d raw, settled %d" % (v, r.shard.settled[s]))
+            if v < min(MAX_RAW, self._value[k] + drift[k]) - taken_back:
+                raise Broken(
+                    "a value fell by %d raw beyond the drift" % (self._value[k] + drift[k] - v)
+                )
+            gain += v - self._value[k] - drift[k]
+            self._value[k] = v
+        gain -= issued - self._issued
+        self._issued = issued
+        self._inflow += gain
+        self.credited += gain
+        cfg = node.config
+        # A sixteenth of each route's budget is beyond the shard's: what sessions say themselves.
+        routes = len(self.heard) * cfg.route_budget
+        bound = min(routes, cfg.shard_budget * len(node.replicas) + (routes >> 4))
+        if self._inflow > bound:
+            raise Broken(
+                "%d raw were credited in an epoch to %d addresses; the bound is %d"
+                % (self._inflow, len(self.heard), bound)
+            )
+        self._look_at_clock()
+        self._look_at_state()
+        for addr, size in self.victim.port.sent.items():
+            if addr is not None and size > self.heard.get(addr, 0):
+                raise Broken(
+                    "%d bytes were sent to an address from which %d had come"
+                    % (size, self.heard.get(addr, 0))
+                )
+
+    def _look_at_clock(self):
+        cycle = int(self.node.clock.cycle)
+        if cycle < self._cycle:
+            raise Broken("the clock went back from cycle %d to %d" % (self._cycle, cycle))
+        self._cycle = cycle
+        most = (self.victim.ms - self.victim.begin_ms) // 500 + _SLACK
+        if cycle - self._cycle0 > most:
+            raise Broken(
+                "the clock advanced by %d cycles in %d ms"
+                % (cycle - self._cycle0, self.victim.ms - self.victim.begin_ms)
+            )
+
+    def _look_at_state(self):
+        node = self.node
+        if node.life.recoveries or node.life.rejoins or node.state != "ACTIVE":
+            raise Broken("an established node was brought to %s" % node.state)
+        for r in node.replicas:
+            s = r.shard
+            if not r.established or not r.live or s.count > s.capacity:
+                raise Broken("a replica is no longer what it was")
+        if node.routes.n > node.routes.size or node.peers.n > node.peers.size:
+            raise Broken("a table grew")
+
+    def weigh(self):
+        """Check the memory; slower, so only now and then."""
+        load = weigh(self.node)
+        if load > self._load_limit:
+            raise Broken(
+                "the node holds %d items; %d at the start, %d allowed"
+                % (load, self._load, self._load_limit)
+            )
+        for r in self.node.replicas:
+            for k in range(r.shard.count):
+                p = r.shard.position(k)
+                if not 0 <= r.shard.credited[p] <= r.shard.claimed[p] <= MAX_RAW:
+                    raise Broken(
+                        "a row with %d of %d credited" % (r.shard.credited[p], r.shard.claimed[p])
+                    )
+
+
+def weigh(thing):
+    """Number of items in all containers of lvs objects reachable from one: what could grow."""
+    total = 0
+    todo, done = [thing], set()
+    while todo:
+        part = todo.pop()
+        if id(part) in done or isinstance(part, (int, float, str, Port)) or part is None:
+            continue
+        done.add(id(part))
+        if isinstance(part, (bytes, bytearray, array)):
+            total += len(part)
+        elif isinstance(part, dict):
+            total += len(part)
+            todo += part.values()
+        elif isinstance(part, (list, tuple, set)):
+            total += len(part)
+            todo += [p for p in part if not isinstance(p, int)]
+        elif type(part).__module__.startswith("lvs."):
+            todo += vars(part).values()
+    return total

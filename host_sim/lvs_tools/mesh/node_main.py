@@ -1,0 +1,415 @@
+"""Runs one node from its configuration on this machine, over real UDP.
+
+The one entry point for MicroPython on Linux and for CPython::
+
+    micropython node_main.py CONFIG.json [--journal FOLDER] [--loss P] [--seed N] ...
+    python3     node_main.py CONFIG.json ...
+
+With a journal a contribution is acknowledged when no power cut can lose it any more.
+
+It reads one command a line from standard input and answers each with one line of JSON on
+standard output, in order (``help`` lists them). Lines that answer nothing start with another
+key: ``ready``, ``session``, ``report`` or ``change``. With ``--human`` it prints text instead.
+It ends at the end of its input, so a node never outlives whoever started it; ``--no-input``
+reads none and runs until it is stopped by a signal.
+
+Exit codes: 0 the input ended or ``quit``; 2 a bad argument, configuration or address, said in
+one line on standard error; 130 interrupted.
+"""
+
+import asyncio
+import json
+import select
+import sys
+import time
+
+_POLL_S = 0.04  # how often standard input is looked at
+_LINE_MAX = 512  # a longer command line is an error, so that no input grows the heap
+_USAGE = (
+    "usage: node_main.py CONFIG.json [--journal FOLDER] [--loss P] [--seed N] [--report-ms MS]"
+    " [--human] [--no-input]"
+)
+_REPORTED = (
+    "state",
+    "cycle",
+    "peers",
+    "trusted",
+    "trust_mean",
+    "pending_raw",
+    "sent_bytes",
+    "received_bytes",
+    "dropped",
+)
+HELP = {
+    "contribute CHANNEL AMOUNT": "add an amount (VU) to a channel",
+    "value CHANNEL": "what the whole mesh contributed to a channel, as far as this node knows",
+    "values": "the same for every channel",
+    "status": "the node's state, peers, trust, traffic and warnings",
+    "rows": "every session's contributions that this node knows",
+    "watch": "print every change of a value as it happens; again to stop",
+    "help": "this list",
+    "quit": "end the node",
+}
+
+
+if hasattr(time, "ticks_ms"):  # MicroPython
+    _ticks_ms = time.ticks_ms
+    _ticks_diff = time.ticks_diff
+else:
+
+    def _ticks_ms():
+        return int(time.monotonic() * 1000)
+
+    def _ticks_diff(a, b):
+        return a - b
+
+
+class UsageError(ValueError):
+    """The command line cannot be followed; the text says why."""
+
+
+def parse_arguments(argv):
+    """The options of a command line as a dict; raises UsageError (argparse is not on boards)."""
+    options = {
+        "config": None,
+        "journal": None,
+        "loss": 0.0,
+        "seed": 0,
+        "report_ms": 0,
+        "human": False,
+        "input": True,
+    }
+    numbers = {"--loss": float, "--seed": int, "--report-ms": int, "--journal": str}
+    i = 0
+    while i < len(argv):
+        word = argv[i]
+        i += 1
+        if word in numbers:
+            if i == len(argv):
+                raise UsageError(f"{word} needs a value; {_USAGE}")
+            try:
+                options[word[2:].replace("-", "_")] = numbers[word](argv[i])
+            except ValueError:
+                raise UsageError(f"{word} {argv[i]} is not a number; {_USAGE}") from None
+            i += 1
+        elif word == "--human":
+            options["human"] = True
+        elif word == "--no-input":
+            options["input"] = False
+        elif word.startswith("-"):
+            raise UsageError(f"unknown option {word}; {_USAGE}")
+        elif options["config"] is None:
+            options["config"] = word
+        else:
+            raise UsageError(f"one configuration only, not also {word}; {_USAGE}")
+    if options["config"] is None:
+        raise UsageError(_USAGE)
+    if not 0 <= options["loss"] < 1:
+        raise UsageError(f"--loss {options['loss']}: give at least 0 and below 1")
+    if options["report_ms"] < 0:
+        raise UsageError(f"--report-ms {options['report_ms']}: give 0 (no reports) or more")
+    return options
+
+
+def values(node, channels):
+    """The raw value of every channel, by name."""
+    return {name: node.value(name, raw=True) for name in channels}
+
+
+def report(node, channels):
+    """The short account of a node that ``--report-ms`` prints."""
+    status = node.status()
+    short = {key: status[key] for key in _REPORTED}
+    short["values"] = values(node, channels)
+    return short
+
+
+def _contribute(node, channel, amount):
+    """Contribute, durably if the node has a journal; returns a warning, or ""."""
+    journal = getattr(node, "journal", None)
+    if not journal or not journal.durable:
+        node.contribute(channel, amount)
+        return ""
+    from lvs import NotDurable
+
+    try:
+        node.contribute(channel, amount, durable=True)
+    except NotDurable as error:  # it counts all the same
+        return str(error)
+    return ""
+
+
+def answer(node, channels, line):
+    """Carry out one command line; returns the answer as a dict, ``{"error": ...}`` included.
+
+    A contribution is acknowledged by what this returns, with no await in between: whoever reads
+    the acknowledgement knows that the node has the contribution, and until the node's next tick
+    nobody else can have heard of it.
+    """
+    words = line.split()
+    name = words[0]
+    try:
+        if name == "contribute" and len(words) >= 3:
+            # The channel is what stands between the command and the amount.
+            channel = " ".join(words[1:-1])
+            warning = _contribute(node, channel, words[-1])
+            reply = {"answer": name, "channel": channel, "amount": words[-1]}
+            return dict(reply, warning=warning) if warning else reply
+        if name == "value" and len(words) >= 2:
+            channel = " ".join(words[1:])
+            raw = node.value(channel, raw=True)
+            return {"answer": name, "channel": channel, "value": node.value(channel), "raw": raw}
+        if len(words) == 1:
+            if name == "values":
+                return {"answer": name, "raw": values(node, channels)}
+            if name == "status":
+                return {"answer": name, "status": node.status()}
+            if name == "rows":
+                return {"answer": name, "rows": [list(row) for row in node.rows()]}
+            if name == "help":
+                return {"answer": name, "help": HELP}
+            if name in ("watch", "quit"):
+                return {"answer": name}
+    except ValueError as error:  # LvsError: the node says what is wrong, and changed nothing
+        return {"answer": name, "error": str(error)}
+    return {"answer": name, "error": f"no such command: {line.strip()}; try help"}
+
+
+class Announcing:
+    """A transport that names the node's session before the first frame under it leaves.
+
+    Whoever reads the node's output then knows every session that anybody can have heard of,
+    even when the process is killed in the very next moment.
+    """
+
+    def __init__(self, transport, say):
+        self.transport = transport
+        self.node = None
+        self._say = say
+        self._session = b""
+
+    def send(self, frame, addr):
+        """Send a frame; bytes 6 to 11 of every frame are its sender's session."""
+        session = bytes(frame[6:12])
+        if session != self._session:
+            self._session = session
+            self._say({"session": self.node.status()["session"]})
+        return self.transport.send(frame, addr)
+
+    def __getattr__(self, name):
+        """Everything else is the wrapped transport's own."""
+        return getattr(self.transport, name)
+
+
+class Lines:
+    """Complete lines of standard input, without ever waiting for one.
+
+    A byte at a time after a poll: readline() blocks the node in the middle of a line, and on
+    CPython it takes several lines at once, of which poll then knows nothing.
+    """
+
+    def __init__(self, stream):
+        self._poll = select.poll()
+        self._poll.register(stream, select.POLLIN)
+        raw = stream.buffer
+        self._raw = getattr(raw, "raw", raw)  # CPython's own buffer stands in poll's way
+        self._line = bytearray()
+        self.ended = False
+
+    def next(self):
+        """The next line as text; None when there is none yet, or the input has ended."""
+        while not self.ended and self._poll.poll(0):
+            byte = self._raw.read(1)
+            if not byte:
+                self.ended = True
+                byte = b"\n"  # what stands before the end is a line, too
+            if byte == b"\n":
+                line = bytes(self._line)
+                self._line = bytearray()
+                try:
+                    return line.decode()
+                except UnicodeError:
+                    return "?"  # not UTF-8: certainly no command
+            if len(self._line) < _LINE_MAX:
+                self._line.extend(byte)
+        return None
+
+
+def as_text(reply):
+    """An answer, change or announcement for people: a few aligned lines."""
+    if "error" in reply:
+        return reply["error"]
+    kind = reply.get("answer")
+    if kind == "contribute":
+        text = f"{reply['amount']} VU to {reply['channel']}"
+        return f"{text}; {reply['warning']}" if "warning" in reply else text
+    if kind == "value":
+        return f"{reply['value']} VU (raw {reply['raw']})"
+    if kind == "values":
+        return "\n".join([f"{k:16} {r / 256:14.4f} VU" for k, r in sorted(reply["raw"].items())])
+    if kind == "status":
+        return "\n".join([f"{k:16} {v}" for k, v in sorted(reply["status"].items())])
+    if kind == "rows":
+        rows = [("session", "channel", "claimed", "credited")] + reply["rows"]
+        return "\n".join([f"{s:16} {name:16} {a:>12} {b:>12}" for s, name, a, b in rows])
+    if kind == "watch":
+        return "every change is shown" if reply["watching"] else "changes are shown no more"
+    if kind == "help":
+        return "\n".join([f"{k:28} {text}" for k, text in sorted(reply["help"].items())])
+    if "change" in reply:
+        return f"{reply['change'][0]} is now {reply['change'][1]} VU"
+    if "report" in reply:
+        return json.dumps(reply["report"])
+    return ""
+
+
+class Session:
+    """One node with its input and output: the control task beside ``node.run()``."""
+
+    def __init__(self, node, channels, options, say):
+        self.node = node
+        self.channels = channels
+        self.options = options
+        self.say = say
+        self._watcher = None
+
+    def prompt(self):
+        """Show people that the node listens."""
+        if self.options["human"]:
+            sys.stdout.write("lvs> ")
+            sys.stdout.flush()
+
+    async def _watch(self):
+        async for channel, value in self.node.changes():
+            if self.options["human"]:
+                sys.stdout.write("\r")  # in place of the prompt, which follows again
+            self.say({"change": [channel, value]})
+            self.prompt()
+
+    def _obey(self, line):
+        """Answer one line; returns False when it was the last."""
+        if not line.split():
+            self.prompt()
+            return True
+        reply = answer(self.node, self.channels, line)
+        if reply["answer"] == "watch" and "error" not in reply:
+            if self._watcher:
+                self._watcher.cancel()
+                self._watcher = None
+            else:
+                self._watcher = asyncio.create_task(self._watch())
+            reply["watching"] = self._watcher is not None
+        self.say(reply)
+        if reply["answer"] == "quit" and "error" not in reply:
+            return False
+        self.prompt()
+        return True
+
+    async def run(self):
+        """Run the node until its input ends; an error of the node's own tasks ends it, too."""
+        running = asyncio.create_task(self.node.run())
+        await asyncio.sleep(0)  # the node runs now: a stop before that would be forgotten
+        lines = Lines(sys.stdin) if self.options["input"] else None
+        every = self.options["report_ms"]
+        reported = _ticks_ms()
+        self.prompt()
+        while not running.done():
+            if lines:
+                line = lines.next()
+                while line is not None:
+                    if not self._obey(line):
+                        lines.ended = True
+                    line = lines.next()
+                if lines.ended:
+                    break
+            if every and _ticks_diff(_ticks_ms(), reported) >= every:
+                reported = _ticks_ms()
+                self.say({"report": report(self.node, self.channels)})
+            await asyncio.sleep(_POLL_S)
+        if self.options["human"]:
+            sys.stdout.write("\n")
+        self.node.stop()
+        await running
+
+
+def build(options, say):
+    """The node of a configuration, over UDP, with the loss that was asked for.
+
+    Returns (node, channels). Raises ConfigError for a bad configuration and OSError for an
+    address or a port that cannot be used.
+    """
+    from lvs import Node
+    from lvs.config import Config
+    from lvs.transport_layer import UdpTransport
+    from lvs.world import clock
+
+    config = Config(options["config"])
+    transport = UdpTransport(config.address, config.broadcast, config.port, clock)
+    if transport.error:
+        # A board would try again until the network is there; here somebody is looking.
+        raise OSError(transport.error)
+    if options["loss"]:
+        from lvs_tools.mesh.lossy import Lossy
+
+        transport = Lossy(transport, options["loss"], options["seed"])
+    transport = Announcing(transport, say)
+    journal = None
+    if options["journal"]:
+        from lvs.journal import Journal
+
+        journal = Journal(options["journal"])
+    transport.node = Node(config, transport, journal=journal)
+    return transport.node, config.channels
+
+
+def _main(argv):
+    try:
+        options = parse_arguments(argv)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    def say(reply):
+        # One write of one whole line, so that a reader never sees half an acknowledgement.
+        text = as_text(reply) if options["human"] else json.dumps(reply)
+        if text:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    try:
+        node, channels = build(options, say)
+    except (OSError, ValueError) as error:
+        text = str(error)
+        if not text.startswith(options["config"]):  # a file that cannot be read names itself
+            text = f"{options['config']}: {text}"
+        print(text, file=sys.stderr)
+        return 2
+    status = node.status()
+    say({"ready": status["mesh"], "session": status["session"], "channels": channels})
+    if options["human"]:
+        names = ", ".join(channels)
+        print(f"node of mesh {status['mesh']}, channels {names}; help lists the commands")
+        for warning in status["warnings"]:
+            print(warning)
+    try:
+        asyncio.run(Session(node, channels, options, say).run())
+    except OSError as error:
+        print(f"{options['config']}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def main(argv):
+    """Run a node as the command line says; returns the exit code."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    # The project's root takes the place of this folder, whose file names could hide modules.
+    _here = __file__.rpartition("/")[0] or "."
+    sys.path[0] = _here + "/../.."
+    sys.path.insert(0, _here + "/../../../lib")
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,148 @@
+"""How a mesh looks while it runs, and the verdict for people."""
+
+import statistics
+
+from rich.table import Table
+from rich.text import Text
+
+from lvs_tools.mesh.plan import CALM_FROM, RAW_PER_VU
+from lvs_tools.mesh.process import interpreter_name
+
+_STATE_STYLES = {"ACTIVE": "green", "killed": "bold red", "gone": "bold red"}
+
+
+def vu(raw):
+    """Raw units as VU for people; at most four decimals, a dash for None."""
+    return "-" if raw is None else f"{raw / RAW_PER_VU:,.4f}".rstrip("0").rstrip(".")
+
+
+def _values(mesh):
+    """The newest reported values of every node that lives and has reported."""
+    return [i.report["values"] for i in mesh.instances if i and i.alive and i.report]
+
+
+def state(instance):
+    """A node's state for people: its lifecycle state, or starting, killed, gone."""
+    if instance is None:
+        return "waiting"
+    if instance.killed:
+        return "killed"
+    if not instance.alive and instance.pid:
+        return "gone"
+    return instance.report["state"] if instance.report else "starting"
+
+
+def spreads(mesh):
+    """The largest difference (raw) between two nodes' newest values, by channel."""
+    values = _values(mesh)
+    return {
+        name: max(v[name] for v in values) - min(v[name] for v in values) if values else 0
+        for name in mesh.plan.channels
+    }
+
+
+def phase(mesh):
+    """What the mesh is doing, in a few words."""
+    plan = mesh.plan
+    if mesh.ready < plan.nodes and not mesh.elapsed():
+        return f"starting {mesh.ready}/{plan.nodes} nodes"
+    if mesh.elapsed() < plan.seconds * CALM_FROM:
+        return "contributing"
+    return "calm: converging" if any(spreads(mesh).values()) else "calm: all values equal"
+
+
+def progress_line(mesh):
+    """One plain line, for an output that is no terminal."""
+    states = [state(i) for i in mesh.instances]
+    spread = max(spreads(mesh).values())
+    return (
+        f"{mesh.elapsed():4.0f} s of {mesh.plan.seconds:g}  {phase(mesh)};"
+        f" {states.count('ACTIVE')} of {mesh.plan.nodes} nodes active;"
+        f" contributed {vu(sum(mesh.contributed().values()))} VU; spread {vu(spread)} VU"
+    )
+
+
+def _bytes_per_minute(instance):
+    """Sent and received so far, per minute of the instance's life; None before the first."""
+    seconds = instance.heard - instance.started
+    if not instance.report or seconds <= 0:
+        return None
+    size = instance.report["sent_bytes"] + instance.report["received_bytes"]
+    return 60 * size / seconds
+
+
+def table(mesh):
+    """The live table: one row a node."""
+    plan = mesh.plan
+    shown = plan.channels[0]
+    values = _values(mesh)
+    middle = {
+        name: statistics.median_low([v[name] for v in values]) if values else 0
+        for name in plan.channels
+    }
+    title = (
+        f"{mesh.elapsed():.0f} s of {plan.seconds:g}   {phase(mesh)}   loss {plan.loss:.0%}"
+        f"   restarted {mesh.restarted} of {plan.kill}"
+    )
+    caption = "   ".join(
+        f"{name} {vu(middle[name])} (spread {vu(difference)})"
+        for name, difference in spreads(mesh).items()
+    )
+    view = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    view.add_column("node")
+    view.add_column("interpreter")
+    view.add_column("state")
+    for heading in (f"{shown} VU", "spread VU", "peers", "trust", "KB/min"):
+        view.add_column(heading, justify="right")
+    for node, instance in enumerate(mesh.instances):
+        word = state(instance)
+        cells = [plan.address(node), "", Text(word, style=_STATE_STYLES.get(word, "yellow"))]
+        if instance:
+            cells[1] = interpreter_name(instance)
+        if instance and instance.alive and instance.report:
+            said = instance.report
+            own = max(abs(said["values"][name] - middle[name]) for name in plan.channels)
+            rate = _bytes_per_minute(instance)
+            cells += [
+                vu(said["values"][shown]),
+                Text(vu(own), style="yellow" if own else "green"),
+                f"{said['peers']}",
+                f"{said['trust_mean']:.0f}",
+                "-" if rate is None else f"{rate / 1000:.1f}",
+            ]
+        view.add_row(*cells)
+    return view
+
+
+def verdict_lines(account):
+    """The verdict for people, a list of lines."""
+    channels = account["contributed_raw"]
+    head = "exact" if account["exact"] else "NOT exact"
+    first = (
+        f"{head}: {account['nodes']} nodes ({account['micropython_nodes']} on MicroPython),"
+        f" {account['restarted']} killed and started anew, loss {account['loss']:.0%},"
+        f" seed {account['seed']}"
+    )
+    lines = [first]
+    width = max(len(name) for name in channels)
+    for name, contributed in channels.items():
+        value = account["values_raw"][name]
+        same = value["min"] == value["max"]
+        says = vu(value["min"]) if same else f"{vu(value['min'])} to {vu(value['max'])}"
+        lines.append(
+            f"  {name:{width}}  contributed {vu(contributed)}, lost with killed nodes"
+            f" {vu(account['lost_raw'][name])}, every node says {says} VU"
+        )
+    lines += [f"  {reason}" for reason in account["reasons"]]
+    lines += [f"  warning: {warning}" for warning in account["warnings"]]
+    if account["convergence_ms"] is not None:
+        lines.append(
+            f"  all values were equal and exact {account['convergence_ms'] / 1000:.1f} s after"
+            " the last contribution"
+        )
+    rate = account["bytes_per_node_per_min"]
+    lines.append(
+        f"  traffic per node (sent + received): mean {rate['mean'] / 1000:.1f} KB/min,"
+        f" largest {rate['max'] / 1000:.1f}"
+    )
+    return lines

@@ -1,0 +1,173 @@
+"""`lvs sim`: run a scenario in the simulated world and say what came of it."""
+
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from lvs.config_check import NUMBERS
+from lvs_tools.sim import engine, report, scenario
+from lvs_tools.world.liars import LiarError
+
+_ERRORS = Console(stderr=True)
+
+
+@contextlib.contextmanager
+def progress_bar(title, cycles):
+    """A progress bar over `cycles`, with simulated time and speed, on a terminal's stderr.
+
+    Yields the function to call with the number of cycles done.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=cycles, speed="")
+        began = time.perf_counter()
+        base = 0
+
+        def advance(done):
+            nonlocal base
+            if done < bar.tasks[task].completed - base:
+                base = bar.tasks[task].completed  # the second run of two
+            bar.update(
+                task,
+                completed=base + done,
+                speed="%s simulated, %.0f x real time"
+                % (
+                    report.duration(base + done),
+                    (base + done) / max(1e-6, time.perf_counter() - began),
+                ),
+            )
+
+        yield advance
+
+
+def _show_keys(context, _, wanted):
+    """Print every key that a scenario file can have, and leave."""
+    if not wanted:
+        return
+    table = Table()
+    for title in ("key", "default", "meaning"):
+        table.add_column(title)
+    for section, fields in scenario.FIELDS.items():
+        shown = {"event": "[[event]] ", "adversary": "[[adversary]] "}.get(
+            section, section and section + "."
+        )
+        for key, (_, default, least, _, meaning) in fields.items():
+            if isinstance(least, tuple):
+                meaning = "%s: %s" % (", ".join(least), meaning)
+            table.add_row(shown + key, "" if default is None else str(default), meaning)
+    for key, (default, least, most) in NUMBERS.items():
+        if key != "port":
+            table.add_row(
+                "config." + key, str(default), "%d to %d: docs/configuration.md" % (least, most)
+            )
+    Console().print(table)
+    context.exit()
+
+
+def verdict_code(result, same):
+    """The exit code: 0 well, 1 not exact without liars to blame, or two runs that differ."""
+    if not same:
+        return 1
+    return int(not result["exact"] and not result["liars"])
+
+
+@click.command("sim")
+@click.argument("path", metavar="SCENARIO")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Instead of the scenario's.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key, such as link.loss=0.3 or event.0.at_cycle=50.",
+)
+@click.option(
+    "--adversary",
+    "adversaries",
+    multiple=True,
+    metavar="PATH.py:CLASS=SHARE",
+    help="Add liars: a share of the nodes such as 0.2, or a number such as 3.",
+)
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(scenario.ENGINES),
+    help="Interpreter of world and nodes; instead of the scenario's.",
+)
+@click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the figures to this file (- for standard output).",
+)
+@click.option(
+    "--keys",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_keys,
+    help="List the keys of scenario files, with defaults and meaning.",
+)
+@click.option(
+    "--plot",
+    "plot_path",
+    type=click.Path(dir_okay=False),
+    help="Write a picture (PNG, SVG or PDF by its ending).",
+)
+def command(path, seed, settings, adversaries, engine_name, twice, json_path, plot_path):
+    """Run SCENARIO, a TOML file or the name of one that comes along, from one seed.
+
+    Exit code: 0 when all honest nodes end with exactly what was contributed (or liars were
+    among them), 1 when not, 2 for a scenario that cannot be run.
+    """
+    try:
+        overrides = list(settings)
+        if seed is not None:
+            overrides.append("seed=%d" % seed)
+        if engine_name:
+            overrides.append("engine=%s" % engine_name)
+        checked = scenario.load(path, overrides, adversaries)
+        with progress_bar(checked["name"], checked["cycles"] * (2 if twice else 1)) as advance:
+            if twice:
+                result, same = engine.twice(checked, advance)
+            else:
+                result, same = engine.run(checked, advance), True
+    except (scenario.ScenarioError, engine.EngineError, LiarError, ImportError) as error:
+        _ERRORS.print("[red]error:[/] ", end="")
+        _ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _ERRORS.print("stopped")
+        sys.exit(130)
+    history = result.pop("history")
+    if json_path:
+        text = json.dumps(result, indent=2) + "\n"
+        if json_path == "-":
+            sys.stdout.write(text)
+        else:
+            Path(json_path).write_text(text, encoding="utf-8")
+    if json_path != "-":
+        report.summary(result, checked, Console(), same if twice else None)
+    if plot_path:
+        report.picture(result, history, checked, plot_path)
+    sys.stdout.flush()
+    sys.exit(verdict_code(result, same))
+
+
+if __name__ == "__main__":
+    command()

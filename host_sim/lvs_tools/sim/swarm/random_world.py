@@ -1,0 +1,287 @@
+"""Random worlds for the swarm: which faults a seed has, when, and to whom.
+
+Each seed draws which classes of fault its world has (swarm testing: Groce and others, 2012; a
+world with everything hides what needs few faults).  After the fault phase everything is mended
+and nothing new is contributed: in that calm phase the mesh must become exact.
+"""
+
+from lvs.config import CLOSING
+from lvs.config import EPOCH_CYCLES as EPOCH
+from lvs_tools.world.prng import Prng
+
+_STREAM = 7001
+_CALM = 320  # cycles: five of Trickle's longest intervals
+_PER_MINUTE = 300  # contributions in the whole mesh: what 300 nodes of one a minute make (G6)
+_FOLDED = 128  # rows a shard and session, where they fold within minutes
+_NEAR = 12  # nodes in one cell whose contributions are everywhere within two epochs
+_BOTH_WAYS = 8  # nodes in one cell of which each hears some that hear it
+_SESSION = 2  # epochs
+_FAR_HORIZON = 10  # epochs, for larger and sparser worlds
+_ROWS = 256  # rows a shard and session beyond which those who were off take longer to catch up
+
+CLASSES = (
+    "loss",
+    "duplicate",
+    "reorder",
+    "delay",
+    "bandwidth",
+    "one_way",
+    "queue",
+    "partition",
+    "crash",
+    "leave",
+    "join",
+    "skew",
+    "freeze",
+    "low_power",
+    "burst",
+    "folding",
+    "shards",
+    "start",
+    "topology",
+    "budget",
+    "liars",
+)
+
+# Liars that leave rows alone: what anybody contributes, true or not, is counted, so with the
+# others nobody could say what the right values are.
+_LIARS = (
+    "Drain",
+    "BelowThreshold",
+    "SplitView",
+    "RandomValues",
+    "Sleeper",
+    "Replay",
+    "ClockPusher",
+    "NewsFlooder",
+    "Malformed",
+)
+
+
+class _Draft:
+    """A world being drawn. data: the scenario as a TOML file would have it."""
+
+    def __init__(self, seed, most_nodes):
+        self.prng = prng = Prng(seed, _STREAM)
+        self.has = {name: prng.below(3) == 0 for name in CLASSES}
+        # Small worlds find most, and fast; large ones now and then.
+        most = most_nodes if prng.below(4) == 0 else min(most_nodes, 12)
+        self.nodes = prng.randint(3, max(3, most))
+        self.faulty = prng.randint(100, 500)  # cycles of the fault phase
+        self.calm = _CALM
+        self.horizon = 32
+        self.events = []
+        self.data = {
+            "name": "swarm %d" % seed,
+            "seed": seed,
+            "nodes": self.nodes,
+            "topology": {},
+            "link": {},
+            "workload": {},
+            "start": {},
+            "config": {},
+        }
+
+    def some(self, most):
+        """A few node numbers, at most `most` and at most half of all."""
+        count = self.prng.randint(1, max(1, min(most, self.nodes // 2)))
+        return sorted(self.prng.sample(range(self.nodes), count))
+
+    def event(self, cycle, action, nodes=None, value=None):
+        """Add an event."""
+        event = {"at_cycle": cycle, "action": action}
+        if nodes is not None:
+            event["nodes"] = nodes
+        if value is not None:
+            event["value"] = value
+        self.events.append(event)
+
+    def span(self, most):
+        """(begin, end) of something inside the fault phase that lasts at most `most` cycles."""
+        begin = self.prng.randint(10, self.faulty - 20)
+        return begin, min(self.faulty, begin + self.prng.randint(5, max(6, most)))
+
+
+def _network(draft):
+    prng, has, link = draft.prng, draft.has, draft.data["link"]
+    if has["loss"]:
+        link["loss"] = prng.randint(5, 50) / 100
+        if prng.below(2):
+            draft.event(draft.span(100)[0], "loss", value=prng.randint(0, 50) / 100)
+        draft.event(draft.faulty, "loss", value=prng.choice((0, 0.05, 0.2)))
+    if has["duplicate"]:
+        link["duplicate"] = prng.randint(1, 50) / 100
+    if has["reorder"]:
+        link["reorder"] = prng.randint(1, 30) / 100
+    if has["delay"]:
+        link["latency_ms"] = prng.choice((0, 50, 300, 1500))
+        link["jitter_ms"] = prng.choice((0, 100, 1000))
+    if has["bandwidth"]:
+        link["bandwidth_kbps"] = prng.choice((250, 1000))
+    if has["one_way"]:
+        link["one_way"] = prng.randint(1, 15) / 100
+    link["queue"] = prng.choice((2, 4)) if has["queue"] else 6
+
+
+def _shape(draft):
+    prng, has, data = draft.prng, draft.has, draft.data
+    if has["topology"] and draft.nodes >= 6:
+        kind = prng.choice(("geometric", "ring", "islands"))
+        data["topology"] = {"kind": kind, "degree": prng.randint(4, 8)}
+        if kind == "islands":
+            data["topology"] = {"kind": kind, "degree": 2, "islands": prng.randint(2, 3)}
+    if has["start"]:
+        data["start"]["value"] = prng.choice((1, 5000, 1000000, 500000000))
+        data["start"]["established"] = bool(prng.below(2))
+        if not data["start"]["established"] and data["start"]["value"] > 1:
+            data["start"]["spread"] = prng.choice((40, 3000))
+    if has["folding"]:
+        draft.horizon = prng.randint(2, 3)
+        data["config"] = {"session_epochs": _SESSION, "horizon_epochs": draft.horizon}
+        draft.faulty += prng.randint(2, 5) * EPOCH
+
+
+def _work(draft):
+    prng, has, work = draft.prng, draft.has, draft.data["workload"]
+    work["contributions_per_minute"] = prng.choice((1, 3, 10, 30))
+    work["amount"] = prng.choice(("0.01", "1", "3.75"))
+    if has["burst"]:  # beyond max_allowed_shift: spread over cycles
+        work["amount"] = prng.choice(("9", "40.5"))
+        work["contributions_per_minute"] = 1
+    work["channels"] = prng.choice((17, 40)) if has["shards"] else prng.choice((1, 3, 16))
+
+
+def _promised(draft):
+    """Take back what is drawn beyond what the protocol promises.
+
+    Only in one cell do all hear all: elsewhere neighbours that settle on different values may stay
+    so.  What is contributed must fit the traffic budget, and reach everybody before it is folded.
+    """
+    data, work = draft.data, draft.data["workload"]
+    if data["topology"]:
+        data["start"].pop("spread", None)
+    work["contributions_per_minute"] = min(
+        work["contributions_per_minute"], max(1, _PER_MINUTE // draft.nodes)
+    )
+    if draft.has["folding"]:
+        if draft.nodes * min(16, work["channels"]) > _FOLDED:
+            work["channels"] = max(1, _FOLDED // draft.nodes)
+        if data["topology"] or draft.nodes > _NEAR:
+            # The slowest of many hops and many losses takes longer than two or three epochs.
+            draft.horizon = data["config"]["horizon_epochs"] = _FAR_HORIZON
+            draft.calm += (_FAR_HORIZON - 2) * EPOCH
+    rows = draft.nodes * min(16, work["channels"])
+    draft.calm += max(0, rows - _ROWS)
+    # Room for the rows of all sessions that are not folded yet: a full ring makes rows wait for
+    # longer than the calm phase lasts.
+    sessions = 4
+    if draft.has["folding"]:
+        sessions = (_SESSION + draft.horizon + CLOSING) // _SESSION + 2
+    data["config"]["rows"] = max(512, sessions * rows)
+
+
+def _befall(draft):
+    prng, has = draft.prng, draft.has
+    if has["budget"] and not has["folding"]:
+        # Twice what one node contributes in an epoch: what others relay waits now and then, and is
+        # credited in the following epochs.  Where there are few neighbours, each relays for all.
+        work = draft.data["workload"]
+        relayed = draft.nodes if draft.data["topology"] else 1
+        raw = float(work["amount"]) * 256 * work["contributions_per_minute"] * EPOCH / 60
+        draft.data["config"]["route_budget"] = max(512, int(2 * raw * relayed))
+        draft.calm += 8 * EPOCH
+    if has["liars"] and draft.nodes >= 6:
+        # Few, or the majority: even that may move an established mesh no faster than the budget.
+        draft.data["start"] = {"value": prng.choice((50, 5000, 1000000)), "established": True}
+        draft.data["adversary"] = [
+            {
+                "class": prng.choice(_LIARS),
+                "count": draft.nodes * prng.choice((1, 3)) // 5,
+                "from_cycle": prng.randint(0, draft.faulty),
+            }
+        ]
+    late = []
+    if has["join"]:
+        late = draft.some(3)
+        draft.event(prng.randint(20, draft.faulty - 20), "join", late)
+    liars = sum(liar["count"] for liar in draft.data.get("adversary", ()))
+    there = [i for i in range(draft.nodes - liars) if i not in late]
+    if has["partition"]:
+        # Shorter than the horizon, clock differences included.
+        longest = min(draft.faulty // 2, (draft.horizon - 1) * EPOCH - 8)
+        begin, end = draft.span(longest)
+        draft.event(begin, "partition", draft.some(draft.nodes))
+        draft.event(end, "heal")
+    if has["crash"]:
+        for _ in range(prng.randint(1, 3)):
+            victims = prng.sample(there, prng.randint(1, max(1, len(there) // 3)))
+            begin, end = draft.span(120)
+            draft.event(begin, "crash", sorted(victims))
+            draft.event(end, "restart", sorted(victims))
+    sparse = draft.data["topology"].get("kind") in ("geometric", "ring")
+    if has["leave"] and len(there) > 3 and not sparse:  # a sparse mesh may fall apart for ever
+        draft.event(draft.span(10)[0], "leave", [there[-1]])
+    _clocks(draft)
+    if has["low_power"]:
+        begin, end = draft.span(200)
+        sleepy = draft.some(4)
+        draft.event(begin, "low_power", sleepy, 1)
+        draft.event(end, "low_power", sleepy, 0)
+
+
+def _clocks(draft):
+    prng, has = draft.prng, draft.has
+    if has["skew"]:
+        slow = draft.some(3)
+        draft.event(draft.span(10)[0], "skew", slow, prng.randint(90, 110) / 100)
+        draft.event(draft.faulty, "skew", slow, 1)
+    if has["freeze"]:
+        begin, end = draft.span(min(60, (draft.horizon - 1) * EPOCH - 8))
+        frozen = draft.some(2)
+        draft.event(begin, "skew", frozen, 0)
+        draft.event(end, "skew", frozen, 1)
+
+
+def draw(seed, most_nodes=60):
+    """The scenario that a seed draws, as a dict that `lvs_tools.sim.scenario.check` takes."""
+    draft = _Draft(seed, most_nodes)
+    _shape(draft)
+    _work(draft)
+    _promised(draft)
+    _network(draft)
+    _befall(draft)
+    data = draft.data
+    if data["topology"] or draft.nodes < _BOTH_WAYS:
+        data["link"].pop("one_way", None)  # links that carry nothing are for good
+    data["workload"]["until_cycle"] = draft.faulty
+    data["cycles"] = draft.faulty + draft.calm
+    data["event"] = sorted(draft.events, key=lambda event: event["at_cycle"])
+    return data
+
+
+def to_toml(data):
+    """A scenario dict as the text of a scenario file."""
+    lines = [
+        "%s = %s" % (key, _literal(value))
+        for key, value in data.items()
+        if not isinstance(value, (dict, list))
+    ]
+    for section, table in data.items():
+        if isinstance(table, dict) and table:
+            lines += ["", "[%s]" % section]
+            lines += ["%s = %s" % (key, _literal(value)) for key, value in table.items()]
+    for section, tables in data.items():
+        for table in tables if isinstance(tables, list) else ():
+            lines += ["", "[[%s]]" % section]
+            lines += ["%s = %s" % (key, _literal(value)) for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"%s"' % value
+    if isinstance(value, list):
+        return "[%s]" % ", ".join(_literal(item) for item in value)
+    return repr(value)

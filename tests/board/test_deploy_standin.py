@@ -1,0 +1,535 @@
+"""Deployments for real: mpremote's transport, MicroPython and a littlefs behind a serial port."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import random
+import time
+
+import pytest
+from click.testing import CliRunner
+from littlefs import LittleFS, UserContext
+
+from lvs import Node
+from lvs_tools.board import deploy, fleet, logs, mip, profiles
+from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.serial_board import SerialBoard
+from tests.support import board_standin
+from tests.support.interpreters import require
+
+PROFILE = "ESP32_GENERIC"
+
+
+@pytest.fixture(autouse=True)
+def _needs_micropython():
+    require("micropython")
+
+
+def files_on(image):
+    """{path: bytes} of a littlefs in a file, read by another implementation's binding."""
+    data = bytearray(image.read_bytes())
+    context = UserContext(len(data))
+    context.buffer = data
+    disk = LittleFS(
+        context=context,
+        block_size=4096,
+        block_count=len(data) // 4096,
+        read_size=32,
+        prog_size=32,
+        lookahead_size=32,
+        mount=True,
+    )
+    found = {}
+    for folder, _, names in disk.walk("/"):
+        for name in names:
+            path = folder.rstrip("/") + "/" + name
+            with disk.open(path, "rb") as file:
+                found[path] = file.read()
+    return found
+
+
+def put(standin, own, **more):
+    with SerialBoard(standin.port) as board:
+        return deploy.deploy(board, PROFILE, own, **more)
+
+
+@pytest.fixture(scope="module")
+def deployed_image(tmp_path_factory):
+    """The flash of a board with everything on it, but no configuration."""
+    require("micropython")
+    with board_standin.board(tmp_path_factory.mktemp("deployed")) as standin:
+        put(standin, {})
+        return standin.image
+
+
+@pytest.fixture
+def deployed(deployed_image, tmp_path):
+    """deployed(config): a stand-in with everything on it, restarted; a context manager."""
+
+    @contextlib.contextmanager
+    def make(data, files=(), **wires):
+        standin = board_standin.board(tmp_path / "board", **wires)
+        standin.image.write_bytes(deployed_image.read_bytes())
+        with standin:
+            with SerialBoard(standin.port) as board:
+                board.write("/lvs.json", json.dumps(data).encode())
+                board.write("/secrets.json", b'{"wifi_password": "secret123"}')
+                for name, text in files:
+                    board.write(name, text)
+                standin.output.clear()
+                board.reset()
+            standin.wait_for_restart("hard")  # what is typed before that is lost
+            yield standin
+
+    return make
+
+
+def some_config(**more):
+    return board_standin.config(board_standin.address(), board_standin.udp_port(), **more)
+
+
+def test_deploys_runs_and_counts_exactly_in_a_mesh(tmp_path):
+    """From an empty board to a member of a mesh whose pulses are all counted, with two others."""
+    ip, port = board_standin.address(), board_standin.udp_port()
+    own = board_standin.own_files(
+        tmp_path,
+        board_standin.config(
+            ip,
+            port,
+            board={
+                "sources": [
+                    {
+                        "kind": "pulse",
+                        "pin": 27,
+                        "channel": "water",
+                        "pulses": 10,
+                        "debounce_ms": 0,
+                    },
+                    {"kind": "callback", "channel": "people", "module": "tell", "every_s": 1},
+                ]
+            },
+        ),
+    )
+    others = [
+        Node(
+            {
+                "mesh": "test",
+                "channels": ["water", "people"],
+                "port": port,
+                "address": a,
+                "broadcast": "127.255.255.255",
+            }
+        )
+        for a in (board_standin.address(), board_standin.address())
+    ]
+    with board_standin.board(tmp_path / "b", ip, waves={27: [100, 43]}) as standin:
+        with SerialBoard(standin.port) as board:
+            board.write(
+                "/tell.py",
+                b"def read():\n import app\n n=app.node\n print('values',"
+                b"n.value('water',raw=True),n.value('people',raw=True),"
+                b"n.status()['peers'])",
+            )
+        others[0].contribute("people", 7)
+
+        async def live():
+            tasks = [asyncio.create_task(node.run()) for node in others]
+            result = await asyncio.to_thread(deploy.deploy_port, standin.port, PROFILE, own)
+            assert result.started and result.says.startswith("LVS: mesh 'test'"), result
+            assert set(result.copied) >= {"/boot.py", "/main.py", "/lvs.json", "/secrets.json"}
+            # 43 pulses of a tenth: 4.3 units, 1100.8 raw, of which 1100 are whole
+            await asyncio.to_thread(standin.wait_for, "values 1100 1792 2\r\n", 60)
+            end = time.monotonic() + 30
+            while time.monotonic() < end:
+                await asyncio.sleep(0.2)
+                if [n.value("water", raw=True) for n in others] == [1100, 1100]:
+                    break
+            values = [(n.value("water", raw=True), n.value("people", raw=True)) for n in others]
+            for node in others:
+                node.stop()
+            await asyncio.gather(*tasks)
+            return values
+
+        assert asyncio.run(live()) == [(1100, 1792)] * 2
+        assert standin.output.split(b"values ")[-1].split()[:3] == [b"1100", b"1792", b"2"]
+        assert standin.restarts == ["hard"]
+
+
+def test_a_second_deployment_copies_nothing_and_keeps_the_users_files(tmp_path):
+    own = board_standin.own_files(
+        tmp_path, board_standin.config(board_standin.address(), board_standin.udp_port())
+    )
+    with board_standin.board(tmp_path / "b") as standin:
+        first = put(standin, own)
+        assert len(first.copied) > 30 and first.unchanged == 0 and first.kept == []
+        before = files_on(standin.image)
+        own["lvs.json"].write_text(json.dumps({"mesh": "other", "channels": ["x"]}))
+        own["secrets.json"].write_text("{}")
+        second = put(standin, own)
+        assert second.copied == [] and second.bytes == 0 and second.unchanged > 30
+        assert second.kept == ["/lvs.json", "/secrets.json"]
+        assert files_on(standin.image) == before
+        assert not any(path.startswith("/update") for path in before)
+
+
+def test_one_changed_file_copies_one_file(deployed):
+    with deployed(some_config()) as standin:
+        with SerialBoard(standin.port) as board:
+            board.write("/led.mpy", b"spoilt")
+            board.write("/lib/lvs/wire.py", b"raise SystemExit  # would hide the .mpy")
+            board.write("/mine.py", b"the user's own")
+        result = put(standin, {})
+        assert result.copied == ["/led.mpy"] and result.removed == ["/lib/lvs/wire.py"]
+        assert files_on(standin.image)["/mine.py"] == b"the user's own"
+
+
+class Pulled(Exception):
+    """The cable is pulled."""
+
+
+def cut_deployment(standin, at):
+    """Deploy, and cut power and cable at the ``at``-th thing said to the board; the step's name.
+
+    None if the deployment needed fewer.
+    """
+    done = []
+
+    class Counting(SerialBoard):
+        def run(self, code, doing):
+            done.append(doing)
+            if len(done) == at:
+                raise Pulled
+            return super().run(code, doing)
+
+        def write(self, path, data, progress=lambda done: None):
+            done.append(f"writing {path}")
+            if len(done) == at:
+                # Half of the file is there already.
+                self.transport.fs_writefile(path, data[: len(data) // 2])
+                raise Pulled
+            super().write(path, data, progress)
+
+    try:
+        with Counting(standin.port) as board:
+            deploy.deploy(board, PROFILE, {}, status_page=False)
+    except Pulled:
+        return done[-1]
+    finally:
+        standin.stop()
+    return None
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """The image of a board with an old version, and the files of both versions.
+
+    They differ in four files, one more and one fewer, so that a deployment has few steps.
+    """
+    require("micropython")
+    folder = tmp_path_factory.mktemp("versions")
+    new = profiles.files(profiles.load(PROFILE), "x64", True, False)
+    own = board_standin.own_files(folder, {**some_config(), "board": {"wifi": False}})
+    with board_standin.board(folder / "old") as standin:
+        with SerialBoard(standin.port) as board:
+            deploy.deploy(board, PROFILE, own, status_page=False)
+            for path in ("/boot.py", "/main.py"):
+                board.write(path, new[path] + b"# older\n")
+            for path in ("/led.mpy", "/lib/lvs/journal.mpy"):
+                source = profiles.ROOT / (
+                    "firmware/led.py" if "led" in path else "lib/lvs/journal.py"
+                )
+                board.write(path, profiles.compile_file(source, "older.py"))
+            board.write("/old.mpy", b"older")
+            listed = board.read(deploy.LIST).decode() + "/old.mpy\n"
+            board.write(deploy.LIST, listed.replace("/power.mpy\n", "").encode())
+            board.run("os.remove('/power.mpy')", "test")
+        standin.stop()
+        return standin.image.read_bytes(), files_on(standin.image), new
+
+
+def whole(found, old, new):
+    """ "old" or "new" if a board's files are all of one version, else "mixed"."""
+
+    def code(files):
+        return {
+            p: d
+            for p, d in files.items()
+            if p.endswith(("py", ".json", ".mpy"))
+            and not p.startswith("/update")
+            and p not in ("/lvs.json", "/secrets.json")
+        }
+
+    if code(found) == code(new):
+        return "new"
+    return "old" if code(found) == code(old) else "mixed"
+
+
+def boots(folder, old, new):
+    """Switch a board with this flash on: its node runs; which version it has then."""
+    with board_standin.board(folder) as standin:
+        standin.wait_for("LVS: mesh 'test'")
+    found = files_on(standin.image)
+    assert whole(found, old, new) != "mixed"
+    return whole(found, old, new)
+
+
+def snapshots(standin):
+    """Deploy, and keep the flash as it is at every step and in the middle of every file."""
+    kept = {}
+
+    def keep(step):
+        kept.setdefault(standin.image.read_bytes(), step)
+
+    class Watched(SerialBoard):
+        def run(self, code, doing):
+            keep(doing)
+            return super().run(code, doing)
+
+        def write(self, path, data, progress=lambda done: None):
+            super().write(path, data, lambda done: (keep(f"writing {path}"), progress(done)))
+
+    with Watched(standin.port) as board:
+        deploy.deploy(board, PROFILE, {}, status_page=False)
+    return [(step, image) for image, step in kept.items()]
+
+
+def test_interrupted_anywhere_it_boots_one_whole_version(tmp_path, versions):
+    """Power cut at every step and inside every file. Where part of the files was moved, and at
+    some of the other places, the board is switched on: it runs, with one whole version."""
+    image, old, new = versions
+    standin = board_standin.board(tmp_path / "b")
+    standin.image.write_bytes(image)
+    with standin:
+        cuts = snapshots(standin)
+    outcomes = []
+    for number, (step, cut) in enumerate(cuts):
+        standin.image.write_bytes(cut)
+        found = files_on(standin.image)
+        ordered = "/update/commit" in found
+        outcome = whole(found, old, new)
+        if ordered or number % 12 == 0:
+            assert boots(standin.folder, old, new) == ("new" if ordered else outcome)
+            outcome += ", booted"
+        outcomes.append((step, outcome))
+        assert outcome.startswith(("old", "new")), outcomes
+    assert len(outcomes) > 12, outcomes
+    assert {"old", "new", "old, booted"} <= {outcome for _, outcome in outcomes}, outcomes
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5, 8])
+def test_power_cut_inside_the_switch(tmp_path, versions, cut):
+    """The board's own moving of files, cut after some of its operations (test_boot: after all)."""
+    image, old, new = versions
+    standin = board_standin.board(tmp_path / "b")
+    standin.image.write_bytes(image)
+    finish = deploy.finish_update_source()
+    limited = (
+        "import os\nclass Os:\n n=0\n stat=os.stat\n"
+        f" def do(self,f,*a):\n  if self.n=={cut}: raise SystemExit\n"
+        "  self.n+=1\n  return f(*a)\n"
+        " def rename(self,*a): return self.do(os_.rename,*a)\n"
+        " def remove(self,*a): return self.do(os_.remove,*a)\n"
+        "os_=os\nos=Os()\nos.stat=os_.stat\n" + finish.replace("import os\n", "")
+    )
+
+    class Limited(SerialBoard):
+        def run(self, code, doing):
+            if code == finish:
+                with contextlib.suppress(BoardError):
+                    super().run(limited, doing)
+                raise Pulled
+            return super().run(code, doing)
+
+    with standin, Limited(standin.port) as board, contextlib.suppress(Pulled):
+        deploy.deploy(board, PROFILE, {}, status_page=False)
+    assert whole(files_on(standin.image), old, new) == "mixed" or cut == 8
+    assert boots(standin.folder, old, new) == "new"
+
+
+def test_a_pulled_cable_is_made_good_by_running_it_again(tmp_path):
+    standin = board_standin.board(tmp_path / "b").start()
+    assert cut_deployment(standin, 30).startswith(("writing", "making", "comparing"))
+    standin.start()
+    writes = []
+    with SerialBoard(standin.port) as board:
+        write = board.write
+        board.write = lambda path, *a: (writes.append(path), write(path, *a))
+        result = deploy.deploy(board, PROFILE, {}, status_page=False)
+    standin.stop()
+    # What had arrived was not copied again.
+    assert len(writes) < len(result.copied)
+    wanted = profiles.files(profiles.load(PROFILE), "x64", True, False)
+    found = files_on(standin.image)
+    assert {p: found.get(p) for p in wanted} == wanted
+
+
+def test_a_full_filesystem_changes_nothing(tmp_path):
+    with board_standin.board(tmp_path / "b", flash_kb=64) as standin:
+        with pytest.raises(BoardError, match="filesystem is full"):
+            put(standin, {})
+        assert files_on(standin.image) == {}
+
+
+def test_the_device_says_no_space_left(tmp_path):
+    with board_standin.board(tmp_path / "b", flash_kb=64) as standin:
+        with SerialBoard(standin.port) as board:
+            with pytest.raises(BoardError, match="filesystem is full"):
+                board.write("/big", random.Random(1).randbytes(80_000))
+
+
+def test_half_a_copy_stays_at_the_repl_and_says_what_to_do(deployed):
+    with deployed(some_config(), [("/lib/lvs/wire.mpy", b"")]) as standin:
+        text = standin.wait_for(">>> ")
+        assert "cannot start (" in text and "run 'make deploy' again" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"mesh": None}, "LVS: mesh is missing in lvs.json"),
+        ({"board": {}}, "LVS: board.wifi is missing in lvs.json"),
+        (
+            {"board": {"wifi": {"ssid": "hom"}}},
+            "wifi: no network named 'hom'; in reach: home; check board.wifi.ssid",
+        ),
+        ({"chanels": ["a"]}, "LVS: chanels: unknown key; did you mean 'channels'?"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_line_on_the_serial_port(deployed, change, says):
+    data = {key: value for key, value in (some_config() | change).items() if value is not None}
+    with deployed(data) as standin:
+        standin.wait_for(says + "\r\n")
+
+
+def test_a_hung_task_is_bitten_and_recorded(deployed):
+    data = some_config(
+        board={
+            "watchdog_s": 2,
+            "sources": [{"kind": "callback", "module": "hang", "channel": "water", "every_s": 2}],
+        }
+    )
+    with deployed(data, [("/hang.py", b"def read():\n while True: pass\n")]) as standin:
+        standin.wait_for("LVS: restarted by the watchdog", timeout=40)
+        assert standin.restarts[:2] == ["hard", "watchdog"]
+        result = CliRunner().invoke(logs.command, ["--port", standin.port, "--crash"])
+        assert result.exit_code == 0 and "restarted by the watchdog" in result.output
+
+
+def test_ctrl_c_always_reaches_the_repl(deployed):
+    """In the escape window and while the node runs; the watchdog does not throw anybody out."""
+    with deployed(some_config(board={"watchdog_s": 2}), window_ms=None) as standin:
+        standin.wait_for("LVS: Ctrl-C within")
+        with SerialBoard(standin.port) as board:  # in the window
+            assert board.run("print(stay)", "test").strip() == "True"
+            start = len(standin.output)
+            board.reset()
+        standin.wait_for("LVS: mesh", since=start)
+        time.sleep(1)
+        with SerialBoard(standin.port) as board:  # while the node runs
+            assert board.run("print(6*7)", "test").strip() == "42"
+            time.sleep(3)  # longer than the watchdog allows
+            assert board.run("print(6*7)", "test").strip() == "42"
+        assert "watchdog" not in standin.restarts
+
+
+def test_mpremote_itself(deployed, tmp_path):
+    """The commands of the documentation, with their soft resets."""
+    with deployed(some_config()) as standin:
+        mpremote = functools.partial(board_standin.mpremote, standin)
+        assert mpremote("exec", "print(6*7)").strip() == "42"
+        assert "app.mpy" in mpremote("resume", "fs", "ls")
+        (tmp_path / "x.py").write_text("import lvs; print(lvs.__version__)")
+        assert mpremote("resume", "run", str(tmp_path / "x.py")).strip() == mip.version()
+        assert "/" in mpremote("resume", "df")
+        digest = mpremote("resume", "sha256sum", "main.py").splitlines()[-1].strip()
+        assert digest == deploy.sha256((profiles.ROOT / "firmware" / "main.py").read_bytes())
+        before = standin.restarts.count("hard")
+        mpremote("soft-reset")
+        assert standin.restarts.count("soft") >= 2
+        mpremote("resume", "reset")
+        standin.wait_for_restart("hard", before + 1)
+
+
+@pytest.mark.parametrize("kind", ["root", "mpy"])
+def test_mip_installs_a_library_that_works(tmp_path, kind):
+    package = profiles.ROOT / "package.json"
+    if kind == "mpy":
+        package = mip.build(tmp_path / "mip")[1]
+    with board_standin.board(tmp_path / "b") as standin:
+        board_standin.mpremote(standin, "resume", "mip", "install", str(package))
+        with SerialBoard(standin.port) as board:
+            code = (
+                "import lvs,lvs.transport_layer\n"
+                "n=lvs.Node({'mesh':'m','channels':['a'],'address':'%s','port':%d,"
+                "'broadcast':'127.255.255.255'})\nn.contribute('a',1)\n"
+                "print(n.status()['state'])" % (board_standin.address(), board_standin.udp_port())
+            )
+            assert board.run(code, "test").strip() == "INIT"
+        installed = {p for p in files_on(standin.image) if p.startswith("/lib/")}
+        ending = ".mpy" if kind == "mpy" else ".py"
+        assert installed == {
+            "/lib/" + p.relative_to(profiles.ROOT / "lib").with_suffix(ending).as_posix()
+            for p in mip.library()
+        }
+
+
+def test_the_root_package_lists_every_file():
+    assert mip.ROOT_PACKAGE.read_text() == mip.root_manifest(), "run: lvs mip --root"
+
+
+def test_the_built_sources_are_those_of_the_root_package(tmp_path):
+    """So what the root's package installs (above) the other installs as well."""
+    root, built = mip.ROOT_PACKAGE, mip.build(tmp_path / "mip")[0]
+
+    def installed(package):
+        return {
+            there: (package.parent / path).read_bytes()
+            for there, path in json.loads(package.read_text())["urls"]
+        }
+
+    assert installed(built) == installed(root)
+
+
+def test_a_fleet_side_by_side_one_of_them_missing(tmp_path):
+    port = board_standin.udp_port()
+    first, second = board_standin.address(), board_standin.address()
+    with (
+        board_standin.board(tmp_path / "a", first) as a,
+        board_standin.board(tmp_path / "b", second) as b,
+    ):
+        for standin, ip in ((a, first), (b, second)):
+            own = board_standin.own_files(tmp_path / ip, board_standin.config(ip, port))
+            with SerialBoard(standin.port) as board:
+                for name, path in own.items():
+                    board.write("/" + name, path.read_bytes())
+        missing = str(tmp_path / "no")
+        result = CliRunner().invoke(
+            fleet.command,
+            ["--ports", f"{a.port},{b.port},{missing}", "--board", PROFILE, "--json"],
+        )
+        assert result.exit_code == 1
+        found = json.loads(result.output)
+        assert found[a.port]["started"] and found[b.port]["started"]
+        assert "no serial port" in found[missing]["error"]
+
+
+def test_the_status_page_on_the_board(tmp_path):
+    import urllib.request
+
+    ip, port = board_standin.address(), board_standin.udp_port()
+    own = board_standin.own_files(
+        tmp_path,
+        board_standin.config(ip, port, board={"status_page": {"address": ip, "port": 8080}}),
+    )
+    with board_standin.board(tmp_path / "b", ip, port="rp2") as standin:
+        # Off in this board's profile, but lvs.json wants it.
+        result = deploy.deploy_port(standin.port, "RPI_PICO_W", own, wait=30)
+        assert result.started and "/lib/microdot.mpy" in result.copied
+        time.sleep(1)
+        with urllib.request.urlopen(f"http://{ip}:8080/status.json", timeout=10) as answer:
+            data = json.load(answer)
+        assert data["status"]["mesh"] == "test" and data["wifi"] == "up"
+        assert data["memory_free"] > 0
+        with urllib.request.urlopen(f"http://{ip}:8080/", timeout=10) as answer:
+            assert b"water" in answer.read()

@@ -1,0 +1,91 @@
+"""docs/boards: every example is accepted, every command exists, every link leads somewhere."""
+
+import json
+import re
+import shlex
+
+import pytest
+
+from lvs_tools import cli
+from lvs_tools.board import profiles
+
+PAGES = sorted((profiles.ROOT / "docs" / "boards").glob("*.md"))
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MAKEFILE = (profiles.ROOT / "Makefile").read_text()
+
+
+def blocks(language):
+    return [
+        pytest.param(text, id=f"{page.stem}-{i}")
+        for page in PAGES
+        for i, (kind, text) in enumerate(BLOCK.findall(page.read_text()))
+        if kind == language
+    ]
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_every_example_is_accepted_by_the_firmware(bench, tmp_path, text):
+    import settings
+    import source_kinds
+
+    example = json.loads(text)
+    if "wifi_password" in example:
+        return settings.check_keys("secrets", example, {"wifi_password": (str,)})
+    if "kind" in example:
+        example = {"board": {"sources": [example]}}
+    config = {"mesh": "m", "channels": ["water", "people", "energy"], **example}
+    config["board"] = {"wifi": {"ssid": "home"}, **config["board"]}
+    (tmp_path / "lvs.json").write_text(json.dumps(config))
+    data = settings.load(f"{tmp_path}/")
+    given = [s for s in data["board"].get("sources", []) if s["kind"] != "callback"]
+    assert len(source_kinds.make_all(given, data["channels"])) == len(given)
+
+
+@pytest.mark.parametrize("text", blocks("sh"))
+def test_every_command_exists(text):
+    for line in text.splitlines():
+        words = shlex.split(line)
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", MAKEFILE, re.MULTILINE), line
+            for word in words[2:]:
+                name, _, value = word.partition("=")
+                assert f"$({name})" in MAKEFILE, line
+                assert name != "BOARD" or value in profiles.names(), line
+        elif words[0] == ".venv/bin/lvs":
+            command = cli.LazyGroup().get_command(None, words[1])
+            options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
+            assert {w for w in words[2:] if w.startswith("--")} <= options, line
+        else:
+            assert words[0] in ("mpremote", ".venv/bin/pytest"), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), target
+        titles = [
+            re.sub(r"[^\w -]", "", t).strip().lower().replace(" ", "-")
+            for t in re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+        ]
+        assert not anchor or anchor in titles, target
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_every_board_has_a_page_with_its_pins(name):
+    text = (profiles.ROOT / "docs" / "boards" / f"{name}.md").read_text()
+    for pin in profiles.load(name)["pins"].values():
+        assert re.search(rf"GP(IO )?{pin}\b", text), pin
+
+
+def test_the_leds_codes_are_those_of_the_firmware(bench):
+    from led import CODES
+
+    text = (profiles.ROOT / "docs" / "boards" / "troubleshooting.md").read_text()
+    assert [int(n) for n in re.findall(r"^\| (\d) \|", text, re.MULTILINE)] == sorted(
+        CODES.values()
+    )

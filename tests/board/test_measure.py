@@ -1,0 +1,74 @@
+"""Memory on 32-bit objects: inside the budget, and no worse than what was accepted."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from lvs_tools.board import measure, profiles
+
+
+@pytest.fixture(scope="module")
+def measured(request):
+    from tests.support.interpreters import require
+
+    require("wasm")
+    return measure.measure(profiles.load(measure.TEST_BOARD), measure.TEST_CYCLES)
+
+
+def test_all_figures_are_there(measured):
+    assert set(measure.KEYS) <= set(measured)
+    assert measured["tables_full"] and measured["peers"] == 64
+    assert measured["state"] == "ACTIVE"
+    assert measured["rows"] == 160 - 160 // 4 + 16  # all but what is kept for its own rows
+    figures = [
+        measured[key]
+        for key in ("heap_import", "heap_start", "heap_full_tables", "heap_high_water")
+    ]
+    assert figures == sorted(figures) and figures[0] > 10_000
+    assert "/lib/lvs/node_runtime.mpy" in measured["mpy_bytes"]
+
+
+def test_a_whole_node_runs_in_100_kb(measured):
+    """Guarantee G7, for the smallest board, with 64 peers and every table full."""
+    assert measured["heap_full_tables"] <= 100 * 1024
+
+
+def test_full_tables_cost_next_to_nothing(measured):
+    """Tables are made once: what peers say does not grow the heap."""
+    assert measured["heap_full_tables"] - measured["heap_start"] < 4096
+
+
+def test_no_figure_is_2_percent_above_what_was_accepted(measured):
+    accepted = json.loads(measure.ACCEPTED.read_text())
+    worse = measure.regressions(measured, accepted)
+    assert not worse, "; ".join(worse) + " (if that is right: lvs measure --accept)"
+
+
+def test_a_regression_is_seen():
+    accepted = dict.fromkeys(measure.GUARDED, 1000)
+    assert measure.regressions(accepted, accepted) == []
+    assert measure.regressions({**accepted, "heap_start": 1030}, accepted) == []
+    assert len(measure.regressions({**accepted, "heap_start": 1040}, accepted)) == 1
+
+
+def test_above_the_budget_is_exit_code_1(monkeypatch, tmp_path):
+    figures = {
+        **dict.fromkeys(measure.KEYS, 5),
+        "mpy_bytes": {"/a": 3},
+        "tables_full": True,
+        "rows": 1,
+        "budget": 4,
+    }
+    monkeypatch.setattr(measure, "measure", lambda profile, cycles: figures)
+    path = tmp_path / "new" / "out.json"
+    result = CliRunner().invoke(measure.command, ["--board", "RPI_PICO_W", "--json", str(path)])
+    assert result.exit_code == 1 and "1 bytes above the budget" in result.output
+    assert set(measure.KEYS) <= set(json.loads(path.read_text()))
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(measure.command, ["--json", str(tmp_path / "file" / "m.json")])
+    assert result.exit_code == 1 and result.output.startswith("measure: ")
+    assert result.output.count("\n") == 1

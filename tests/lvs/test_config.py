@@ -1,0 +1,121 @@
+"""Configuration: errors that name key, value and what is allowed; the mesh tag."""
+
+import json
+
+import pytest
+
+from lvs import Config, ConfigError
+from lvs.config_check import MAX_CHANNELS, NUMBERS
+from tests.support import reference as ref
+
+GOOD = {"channels": ["water", "power"]}
+
+
+def says(data):
+    with pytest.raises(ConfigError) as caught:
+        Config(data)
+    return str(caught.value)
+
+
+def test_defaults():
+    config = Config(GOOD)
+    for key, (default, least, most) in NUMBERS.items():
+        assert getattr(config, key) == default
+        assert least <= default <= most
+    assert (config.mesh, config.address, config.broadcast, config.peers, config.board) == (
+        "lvs",
+        "0.0.0.0",
+        "255.255.255.255",
+        [],
+        {},
+    )
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_numbers_have_limits(key):
+    _, least, most = NUMBERS[key]
+    for value in (least, most):
+        assert getattr(Config({**GOOD, key: value}), key) == value
+    for value in (least - 1, most + 1, 1.5, "7", None, True):
+        assert says({**GOOD, key: value}) == (
+            f"{key}: {value!r}; must be a whole number from {least} to {most}"
+        )
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ({}, "channels: None; must be a list of 1 or more texts"),
+        ({"channels": []}, "channels: []; must be a list of 1 or more texts"),
+        ({"channels": "water"}, "channels: 'water'; must be a list of 1 or more texts"),
+        (
+            {"channels": ["a", 1]},
+            "channels[1]: 1; must be a text of 1 to 64 characters without blanks around it",
+        ),
+        (
+            {"channels": [" a"]},
+            "channels[0]: ' a'; must be a text of 1 to 64 characters without blanks around it",
+        ),
+        (
+            {"channels": ["a" * 65]},
+            "channels[0]: '" + "a" * 65 + "'; must be a text of 1 to 64 "
+            "characters without blanks around it",
+        ),
+        ({"channels": ["a", "b", "a"]}, "channels[2]: 'a' is there twice; name each once"),
+        ({"channels": [str(i) for i in range(481)]}, "channels: 481; at most 480"),
+        ({**GOOD, "peers": "host"}, "peers: 'host'; must be a list of 0 or more texts"),
+        ({**GOOD, "mesh": 5}, "mesh: 5; must be a text of 1 to 64 characters"),
+        ({**GOOD, "mesh": ""}, "mesh: ''; must be a text of 1 to 64 characters"),
+        ({**GOOD, "board": 5}, "board: 5; must be a JSON object"),
+        ({**GOOD, "kb_per_minute": 5}, "kb_per_minute: unknown key; did you mean 'kb_per_min'?"),
+        ({**GOOD, "xyz": 5}, "xyz: unknown key; did you mean 'mesh'?"),
+        (None, "configuration: None; must be a JSON object or its path"),
+        ([], "configuration: []; must be a JSON object or its path"),
+    ],
+)
+def test_errors(data, message):
+    assert says(data) == message
+
+
+def test_files(tmp_path):
+    path = tmp_path / "lvs.json"
+    assert says(str(path)).startswith(f"{path}: cannot be read (")
+    assert "'lvs init' writes a configuration" in says(str(path))
+    path.write_text("{")
+    assert says(str(path)).startswith(f"{path}: is not JSON (")
+    path.write_text("[1]")
+    assert says(str(path)) == "configuration: [1]; must be a JSON object or its path"
+    path.write_text(json.dumps({**GOOD, "port": 5000}))
+    assert Config(str(path)).port == 5000
+    assert Config(Config(str(path))).port == 5000
+
+
+def test_channels_fill_the_shards_that_an_ep_can_name():
+    assert MAX_CHANNELS == 480
+    assert len(Config({"channels": [str(i) for i in range(480)]}).channels) == 480
+
+
+MESH = ("max_allowed_shift", "route_budget", "shard_budget", "session_epochs", "horizon_epochs")
+
+
+def test_the_tag_is_the_documents():
+    defaults = [NUMBERS[key][0] for key in MESH]
+    assert Config(GOOD).tag == ref.mesh_tag("lvs", GOOD["channels"], defaults)
+
+
+def test_what_belongs_to_the_tag():
+    """Nodes that differ in it never mix: names, channels in their order, the mesh parameters."""
+    tag = Config(GOOD).tag
+    assert 0 < tag < 2**30
+    tags = {Config({**GOOD, key: NUMBERS[key][1]}).tag for key in MESH}
+    tags |= {
+        Config({"channels": ["power", "water"]}).tag,
+        Config({"channels": ["water"]}).tag,
+        Config({**GOOD, "mesh": "lvs2"}).tag,
+        Config({**GOOD, "mesh": "Lvs"}).tag,
+    }
+    assert len(tags) == 9 and tag not in tags
+    for key, (_, least, most) in NUMBERS.items():
+        if key not in MESH:
+            assert Config({**GOOD, key: least}).tag == Config({**GOOD, key: most}).tag == tag
+    assert Config({**GOOD, "peers": ["a"], "board": {"x": 1}, "address": "1.2.3.4"}).tag == tag

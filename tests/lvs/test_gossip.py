@@ -1,0 +1,275 @@
+"""Gossip: news at once, rumours until heard k times, answers by digest."""
+
+import pytest
+
+from lvs import wire
+from tests.support.cell import Cell, Voice, decoded
+
+
+def sdms(node):
+    return [f for f in decoded(node, [f for f, _ in node.transport.sent]) if f["kind"] == wire.SDM]
+
+
+@pytest.fixture
+def cell():
+    c = Cell(1)
+    c.active()
+    c.run(20)
+    return c
+
+
+@pytest.fixture
+def node(cell):
+    cell.nodes[1].transport.sent.clear()
+    return cell.nodes[1]
+
+
+def test_news_goes_out_within_half_a_second_and_once(cell, node):
+    Voice(node, 5, 50).ep()  # somebody is there
+    cell.contribute(1, 10)
+    cell.contribute(1, 5)
+    cell.run(0.5)
+    assert [f["own"] for f in sdms(node)] == [[[0, 15]]]  # a running total: together
+    cell.run(20)
+    assert len([f for f in sdms(node) if f["own"]]) == 1
+
+
+def test_an_sdm_says_the_senders_coefficient_cycle_and_shard(cell, node):
+    cell.contribute(1, 10)
+    cell.run(0.5)
+    [f] = sdms(node)
+    assert (f["shard"], f["start"], f["nonce"]) == (
+        0,
+        node.ledger.session.start,
+        node.ledger.session.nonce,
+    )
+    assert abs(f["cycle"] - node.clock.cycle) <= 1
+    assert f["weight"] == node.replicas[0].dc
+
+
+def test_a_recovering_node_says_so_in_its_weight(cell, node):
+    """Its rows are as good as ever; its drift is not."""
+    Voice(node, 6, 60).ep([9])
+    cell.run(2)
+    assert node.replicas[0].dc > 0
+    node.life.recover("test")
+    node.transport.sent.clear()
+    Voice(node, 5, 50).sdm(relayed=[(node.clock.epoch(), 77, 0, 7)])
+    cell.run(4)
+    assert node.state == "RECOVERING"
+    assert {f["weight"] for f in sdms(node)} == {0}
+
+
+def test_a_rumour_is_passed_on_until_it_was_heard_k_times(cell, node):
+    epoch = node.clock.epoch()
+    row = [epoch, 77, 0, 9]
+    Voice(node, 5, 50).sdm(relayed=[row])
+    cell.run(60)
+    said = sum(row in f["relayed"] for f in sdms(node))
+    assert said == node.config.relays - 1  # heard once already
+
+
+def test_a_rumour_heard_from_others_rests(cell, node):
+    row = [node.clock.epoch(), 77, 0, 9]
+    for k in range(node.config.relays):
+        Voice(node, 5 + k, 50 + k).sdm(relayed=[row])
+    cell.run(60)
+    assert not any(row in f["relayed"] for f in sdms(node))
+
+
+def test_rumours_ride_on_news(cell, node):
+    """What a node has to say goes with what it passes on: one frame, not two."""
+    epoch = node.clock.epoch()
+    Voice(node, 5, 50).sdm(relayed=[(epoch, 100 + n, 0, 9) for n in range(5)])
+    cell.contribute(1, 10)
+    cell.run(0.5)
+    with_news = [f for f in sdms(node) if f["own"]]
+    assert len(with_news) == 1 and len(with_news[0]["relayed"]) == 5
+
+
+def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
+    """Nobody else can say it: as a rumour it would be dropped where others speak all the time."""
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    others = [Voice(node, 5 + i, 50 + i) for i in range(12)]
+
+    def busy(seconds):
+        for i in range(seconds):
+            for voice in others:
+                voice.sdm(own=[(0, 10 * i + 10 + cell.now // 1000)])
+            cell.run(1)
+
+    busy(30)
+    session = node.ledger.session
+    node.transport.sent.clear()
+    cell.contribute(1, 10)
+    node.rotate()
+    busy(10)
+    said = [row for f in sdms(node) for row in f["relayed"]]
+    assert [session.start, session.nonce, 0, 10] in said
+
+
+def test_who_says_an_older_total_is_told_the_newer(cell, node):
+    epoch = node.clock.epoch()
+    for k in range(9):
+        Voice(node, 5 + k, 50 + k).sdm(relayed=[(epoch, 77, 0, 9)])
+    cell.run(60)
+    node.transport.sent.clear()
+    Voice(node, 5, 50).sdm(relayed=[(epoch, 77, 0, 4)])
+    cell.run(60)
+    assert any([epoch, 77, 0, 9] in f["relayed"] for f in sdms(node))
+
+
+def fill(cell, node, rows):
+    """Rows that everybody has heard often enough."""
+    epoch = node.clock.epoch()
+    for k in range(node.config.relays):
+        for at in range(0, rows, 20):
+            Voice(node, 5 + k, 50 + k).sdm(
+                relayed=[(epoch, 1000 + n, 0, 9) for n in range(at, min(at + 20, rows))]
+            )
+    cell.run(60)
+    node.transport.sent.clear()
+    return {1000 + n for n in range(rows)}
+
+
+def test_a_digest_that_differs_is_answered_with_rows_of_that_bucket(cell, node):
+    fill(cell, node, 40)
+    shard = node.replicas[0].shard
+    digests = list(shard.digests)
+    digests[3] ^= 1
+    Voice(node, 9, 90).ep(digests=digests)
+    cell.run(3)
+    said = [r for f in sdms(node) for r in f["relayed"]]
+    assert said
+    assert {shard.bucket(shard.find(*r[:3])) for r in said} == {3}
+
+
+def test_equal_digests_are_not_answered(cell, node):
+    fill(cell, node, 40)
+    Voice(node, 9, 90).ep()
+    cell.run(3)
+    assert not any(f["relayed"] for f in sdms(node))
+
+
+def test_answers_name_their_buckets_and_silence_others(cell, node):
+    fill(cell, node, 10)
+    voice = Voice(node, 9, 90)
+    voice.ep(digests=[1] * 8)
+    assert node.replicas[0].gossip.reply_due is not None
+    Voice(node, 8, 80).sdm(relayed=[(node.clock.epoch(), 1000, 0, 9)], buckets=255)
+    cell.run(3)
+    assert not any(f["buckets"] for f in sdms(node))
+
+
+def test_repeated_answers_go_round_through_all_rows(cell, node):
+    """Newest first, then on from where the last answer stopped: at last everything is said."""
+    everything = fill(cell, node, 150)
+    said = set()
+    for k in range(30):
+        node.transport.sent.clear()
+        Voice(node, 9 + k % 5, 90 + k % 5).ep(digests=[1] * 8)
+        cell.run(3)
+        said |= {r[1] for f in sdms(node) for r in f["relayed"]}
+    assert said >= everything
+
+
+def test_many_that_answer_once_each_say_all_rows(cell, node):
+    """In a crowd few answer at a time: they do not all begin with the same row."""
+    everything = fill(cell, node, 150)
+    gossip = node.replicas[0].gossip
+    said = set()
+    for _ in range(120):
+        gossip._cursor = 0  # another node, which has not answered yet
+        while gossip.reply_due is None:
+            gossip.lacking(0xFF, None, False, cell.now, node.noise, 1, 64)
+        writer = wire.SdmWriter()
+        writer.begin(node.config.tag, node.clock.epoch(), 2, node.clock.cycle, 0, 0)
+        gossip.fill_reply(writer)
+        frame = bytes(writer.buf[: writer.end()])
+        said |= {r[1] for r in decoded(node, [frame])[0]["relayed"]}
+        gossip.answered(0xFF)
+    assert not sorted(everything - said)
+
+
+def test_who_wants_all_gets_all_at_once(cell, node):
+    everything = fill(cell, node, 150)
+    Voice(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
+    cell.run(15)
+    assert {r[1] for f in sdms(node) for r in f["relayed"]} >= everything
+
+
+def test_rows_about_to_be_folded_are_not_sent_to_who_lacks_them():
+    cell = Cell(1, session_epochs=2, horizon_epochs=2)
+    cell.active()
+    node = cell.nodes[1]
+    epoch = node.clock.epoch()
+    Voice(node, 5, 50).sdm(relayed=[(epoch - node.config.lifetime + 1, 77, 0, 9)])
+    cell.run(64)
+    node.transport.sent.clear()
+    assert any(row[2] == 9 for row in node.rows())
+    Voice(node, 9, 90).ep(digests=[1] * 8)
+    cell.run(5)
+    assert not any(f["relayed"] for f in sdms(node))
+
+
+def test_every_eighth_ep_goes_to_a_remembered_address_as_well():
+    """Random fallback connections (specification 10), which also tie a sparse mesh together."""
+    cell = Cell(2)
+    cell.active()
+    node = cell.nodes[1]
+    cell.run(3000)
+    eps = [(decoded(node, [f])[0], addr) for f, addr in node.transport.sent]
+    direct = [(f, addr) for f, addr in eps if f["kind"] == wire.EP and addr is not None]
+    everybody = [f for f, addr in eps if f["kind"] == wire.EP and addr is None]
+    assert direct and all(f["flags"] & wire.DIRECT and addr == 2 for f, addr in direct)
+    wanting = sum(bool(f["flags"] & wire.WANT) for f in everybody)
+    assert len(everybody) // 8 <= len(direct) <= len(everybody) // 8 + wanting
+
+
+def test_configured_peers_beyond_the_broadcast_are_reached():
+    cell = Cell()
+    cell.add(1, peers=["2"])
+    cell.add(2)
+    carry = cell.carry
+    cell.carry = lambda source, frame, addr: addr is not None and carry(source, frame, addr)
+    cell.active()
+    cell.contribute(1, 50)
+    cell.contribute(2, 70)
+    cell.settle(400)
+
+
+def test_a_peer_that_cannot_be_resolved_is_counted_not_fatal():
+    cell = Cell(1, peers=["nonsense"])
+    node = cell.nodes[1]
+
+    def resolve(text):
+        from lvs import LvsError
+
+        raise LvsError("peers: '%s' cannot be resolved" % text)
+
+    node.transport.resolve = resolve
+    cell.active()
+    assert node.status()["dropped"] == {"peer": 1}
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3, 0.5])
+def test_every_contribution_arrives_through_loss(loss):
+    """G1 in small: what is lost is repaired, to the bit."""
+    cell = Cell(10, loss=loss, seed=7, channels=["water", "power"])
+    cell.active(80)
+    for k in range(40):
+        cell.contribute(1 + k % 10, 1 + 13 * k, ("water", "power")[k % 2])
+        cell.run(0.5)
+    cell.settle(200)
+
+
+def test_one_way_links_and_islands_tied_by_a_few():
+    """Two cells that hear each other through one pair only."""
+    cell = Cell(8, seed=3)
+    cell.links = lambda a, b: (a <= 4) == (b <= 4) or {a, b} == {4, 5}
+    cell.active(80)
+    for address in range(1, 9):
+        cell.contribute(address, 10 + address)
+    cell.settle(200)

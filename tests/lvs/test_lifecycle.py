@@ -1,0 +1,483 @@
+"""Lifecycle: finding state, going on alone, low power, recovery, sessions, exile, clocks."""
+
+import pytest
+
+from lvs import wire
+from lvs.config import CLOSING
+from tests.support.cell import Cell, Voice, decoded
+
+SHORT = {"session_epochs": 2, "horizon_epochs": 2}  # a session folds after 4 + CLOSING epochs
+
+
+def said(node, kind=None):
+    """What a node said so far, decoded."""
+    frames = decoded(node, [f for f, _ in node.transport.sent])
+    assert all(isinstance(f, dict) for f in frames)
+    return [f for f in frames if kind in (None, f["kind"])]
+
+
+def flags(node, since=0):
+    return {f["flags"] & ~wire.DIRECT for f in said(node, wire.EP)[since:]}
+
+
+# --- INIT, JOINING, ACTIVE -----------------------------------------------------------------------
+
+
+def test_alone_a_node_seeks_and_then_goes_on():
+    cell = Cell(1)
+    node = cell.nodes[1]
+    assert node.state == "INIT"
+    assert 7 <= cell.active() <= 9
+    assert flags(node) == {wire.JOINING | wire.WANT}
+    at = len(said(node, wire.EP))
+    cell.run(200)
+    assert flags(node, at) == {0}
+
+
+def test_a_newcomer_takes_over_values_and_rows():
+    cell = Cell(3)
+    cell.active()
+    for address in (1, 2, 3):
+        cell.contribute(address, 100 * address)
+    cell.settle()
+    states = []
+    late = cell.add()
+    cell.run(20, each=lambda: states.append(late.state))
+    assert states[0] == "INIT" and states[-1] == "ACTIVE" and "JOINING" in states
+    assert states == sorted(states, key=["INIT", "JOINING", "ACTIVE"].index)
+    cell.settle()
+
+
+def test_a_newcomer_to_an_old_mesh_joins_once():
+    """Its clock jumps ahead by more than a horizon: that is no absence."""
+    cell = Cell(3, **SHORT)
+    cell.active()
+    cell.run(200)
+    late = cell.add()
+    cell.run(40)
+    assert late.clock.cycle > 2 * 64 and late.state == "ACTIVE"
+    assert late.status()["rejoins"] == 0
+
+
+def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
+    """The rows that were folded were never here: the offers are not comparable any more."""
+    node = Cell(1, **SHORT).nodes[1]
+    replica = node.replicas[0]
+    shard = replica.shard
+    replica.window.put(7, 7, 1, 1, shard.horizon & 0xFFFF, 32, shard.settled)
+    assert replica.window.n == 1 and not replica.live
+    replica.next_epoch(shard.epoch + 1, 2, node.routes, node.peers)
+    assert replica.window.n == 0
+
+
+def test_a_newcomer_among_one_waits_for_more_offers_but_not_for_ever():
+    cell = Cell(1)
+    cell.active()
+    cell.contribute(1, 500)
+    late = cell.add()
+    assert cell.run(30, lambda: late.state != "INIT") <= 8
+    cell.settle()
+
+
+def test_a_newcomer_adopts_the_median_of_its_offers():
+    """One liar among three who answer first does not choose what a newcomer starts from."""
+    cell = Cell(1)
+    node = cell.nodes[1]
+    for k, value in enumerate((1000, 1001, 10**9)):
+        Voice(node, 20 + k, 200 + k).ep([value])
+    cell.run(2)
+    assert node.state == "JOINING" and node.value("water", raw=True) == 1001
+
+
+def test_an_offer_of_another_age_is_outvoted():
+    cell = Cell(1)
+    node = cell.nodes[1]
+    horizon = node.replicas[0].shard.horizon
+    offers = (10, horizon), (99, horizon - 3), (11, horizon), (12, horizon)
+    for k, (value, at) in enumerate(offers):
+        Voice(node, 20 + k, 200 + k).ep([value], horizon=at)
+    cell.run(2)
+    assert node.value("water", raw=True) == 11
+    assert node.replicas[0].shard.horizon == horizon
+
+
+def test_joining_ends_though_no_peer_has_equal_rows():
+    cell = Cell(1)
+    node = cell.nodes[1]
+    Voice(node).ep([5])
+    cell.run(6)
+    assert node.state == "JOINING"
+    cell.run(40)
+    assert node.state == "ACTIVE"
+
+
+def test_joining_and_recovering_senders_are_no_samples():
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    for flag in (wire.JOINING, wire.RECOVERING):
+        Voice(node, 5, 50).ep([100], flags=flag)
+    assert node.replicas[0].window.n == 0 and node.status()["peers"] == 0
+    Voice(node, 5, 50).ep([100])
+    assert node.replicas[0].window.n == 1 and node.status()["peers"] == 1
+
+
+def test_everybody_is_told_that_wants_to_know():
+    """A WANT is answered with the settled vector and the rows, though nothing is news."""
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    cell.contribute(1, 300)
+    cell.run(100)
+    node.transport.sent.clear()
+    Voice(node).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
+    cell.run(5)
+    rows = [r for f in said(node, wire.SDM) for r in f["relayed"]]
+    session = node.ledger.session
+    assert [session.start, session.nonce, 0, 300] in rows
+    assert said(node, wire.EP)
+
+
+def test_an_answer_to_one_address_is_no_larger_than_what_it_sent():
+    """No amplification: who asks under a false address gets its victim no more than it sends."""
+    cell = Cell(1, rows=200)
+    cell.active()
+    node = cell.nodes[1]
+    for k in range(150):
+        Voice(node, 50, 7).sdm(relayed=[(node.clock.epoch(), 1000 + k, 0, 5)])
+    cell.run(70)
+    asked = 0
+    node.transport.sent.clear()
+    for _ in range(10):
+        asked += len(Voice(node, 66, 66).ep(flags=wire.WANT | wire.DIRECT, digests=[0] * 8))
+        cell.run(3)
+    answers = [f for f, addr in node.transport.sent if addr == 66]
+    assert answers and sum(map(len, answers)) <= asked
+
+
+# --- LOW_POWER and silent exit -------------------------------------------------------------------
+
+
+def test_low_power_speaks_seldom_and_loses_nothing():
+    cell = Cell(3)
+    cell.active()
+    node = cell.nodes[3]
+    node.low_power(True)
+    assert node.state == "LOW_POWER"
+    at = len(said(node, wire.EP))
+    cell.contribute(1, 50)
+    cell.contribute(3, 70)
+    cell.settle()
+    assert flags(node, at) <= {wire.LOW_POWER} and node.trickle.least == 4000
+    node.low_power(False)
+    assert node.state == "ACTIVE" and node.trickle.least == 1000
+
+
+def test_low_power_said_again_makes_it_speak_within_a_second():
+    cell = Cell(3)
+    cell.active()
+    node = cell.nodes[3]
+    node.low_power(True)
+    cell.run(300)
+    at = len(said(node, wire.EP))
+    node.low_power(True)
+    cell.run(1)
+    assert len(said(node, wire.EP)) == at + 1 and node.trickle.least == 4000
+
+
+def test_low_power_is_entered_once_state_is_found():
+    cell = Cell(1)
+    node = cell.nodes[1]
+    node.low_power(True)
+    assert node.state == "INIT"
+    cell.run(10)
+    assert node.state == "LOW_POWER"
+
+
+def test_what_a_sleeper_missed_it_gets_on_waking():
+    cell = Cell(3)
+    cell.active()
+    cell.links = lambda a, b: 3 not in (a, b)
+    cell.contribute(1, 50)
+    cell.contribute(3, 70)
+    cell.run(100)
+    assert not cell.settled()
+    cell.links = lambda a, b: True
+    assert cell.settle(120) <= 90
+
+
+def test_silent_exit_of_all_but_one():
+    """G9 in small: the survivor's values are those of all who come after it."""
+    cell = Cell(6)
+    cell.active()
+    for address in range(1, 7):
+        cell.contribute(address, 11 * address)
+    cell.settle()
+    for address in range(2, 7):
+        del cell.nodes[address]
+    cell.run(30)
+    for address in range(7, 12):
+        cell.add(address)
+    cell.settle()
+
+
+# --- RECOVERING ----------------------------------------------------------------------------------
+
+
+def test_recovery_adopts_what_peers_hold():
+    cell = Cell(5)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    node.replicas[0].shard.settled[0] = 7
+    node.life.recover("test")
+    assert node.state == "RECOVERING"
+    at = len(said(node, wire.EP))
+    cell.run(20, lambda: node.state == "ACTIVE")
+    assert wire.RECOVERING | wire.WANT in flags(node, at)
+    assert cell.values(node) == [100000]
+    status = node.status()
+    assert status["state"] == "ACTIVE" and status["recoveries"] == 1
+    assert not status["established"]
+
+
+def test_a_fall_by_an_eighth_triggers_recovery():
+    """VaultGuard notices flipped bits in memory at the epoch's end, and the mesh heals them."""
+    cell = Cell(5)
+    cell.prime(100000)
+    cell.run(64)
+    node = cell.nodes[2]
+    node.replicas[0].shard.settled[0] ^= 1 << 16
+    cell.run(100)
+    assert node.status()["recoveries"] == 1
+    cell.settle()
+
+
+def test_recovery_without_peers_keeps_what_there_is():
+    cell = Cell(1)
+    cell.active()
+    cell.contribute(1, 200)
+    node = cell.nodes[1]
+    node.life.recover("test")
+    cell.run(12)
+    assert node.state == "ACTIVE" and cell.values(node) == [200]
+
+
+def test_contributions_wait_while_recovering():
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    node.life.recover("test")
+    cell.contribute(1, 200)
+    assert node.status()["pending_raw"] == 200 and cell.values(node) == [0]
+    cell.settle()
+
+
+# --- sessions ------------------------------------------------------------------------------------
+
+
+def test_sessions_change_and_are_folded_without_a_trace_in_the_value():
+    cell = Cell(3, **SHORT)
+    cell.active()
+    for address in (1, 2, 3):
+        cell.contribute(address, 100 + address)
+    cell.settle()
+    first = {n.status()["session"] for n in cell.nodes.values()}
+    cell.run(150)
+    assert cell.settled()
+    assert not first & {n.status()["session"] for n in cell.nodes.values()}
+    assert {row[0] for n in cell.nodes.values() for row in n.rows()} == first
+    cell.run(250 + 64 * CLOSING)
+    assert cell.settled()
+    for n in cell.nodes.values():
+        assert list(n.rows()) == [] and n.replicas[0].shard.settled[0] == 306
+
+
+def test_contributions_through_many_sessions_stay_exact():
+    cell = Cell(3, loss=0.2, seed=5, **SHORT)
+    cell.active()
+    for k in range(30):
+        cell.contribute(1 + k % 3, 10 + k)
+        cell.run(40)
+    cell.settle(120)
+    assert cell.nodes[1].replicas[0].shard.settled[0] > 0
+
+
+def test_news_of_an_ending_session_is_not_lost():
+    """What was contributed just before a session changes reaches the others as fast as ever."""
+    cell = Cell(3, **SHORT)
+    cell.active()
+    node = cell.nodes[1]
+    cell.contribute(1, 77)
+    node.rotate()
+    assert cell.settle() <= 5
+
+
+def test_who_hears_itself_overstated_goes_on_under_another_session():
+    cell = Cell(3)
+    cell.active()
+    cell.run(70)
+    cell.contribute(1, 50)
+    cell.settle()
+    node = cell.nodes[1]
+    session = node.ledger.session
+    forger = Voice(cell.nodes[1], 66, 66)
+    forger.sdm(relayed=[(session.start, session.nonce, 0, 80)])
+    assert node.ledger.session is not session
+    cell.contribute(1, 50)
+    cell.contributed["water"] += 30  # what the forger invented counts as if contributed
+    cell.settle()
+
+
+def test_a_forged_row_in_my_name_is_not_credited_to_me():
+    """G3: a forger's claim stays inside its route's budget though I contribute under that row."""
+    cell = Cell(1, route_budget=1000)
+    cell.active()
+    cell.run(70)
+    node = cell.nodes[1]
+    forger = Voice(node, 66, 66)
+    cell.contribute(1, 256)
+    for _ in range(2):  # the second time too soon for another session
+        session = node.ledger.session
+        forger.sdm(relayed=[(session.start, session.nonce, 0, 1 << 29)])
+        cell.contribute(1, 256)
+    assert node.value("water", raw=True) <= 3 * 256 + 2 * 1000
+    cell.run(2)
+    assert node.value("water", raw=True) <= 3 * 256 + 2 * 1000
+    assert node.replicas[0].shard.waiting == 2
+
+
+# --- partitions and exile ------------------------------------------------------------------------
+
+
+def test_a_partition_shorter_than_the_horizon_loses_nothing():
+    cell = Cell(6, **SHORT)
+    cell.active()
+    cell.links = lambda a, b: a % 2 == b % 2
+    for address in range(1, 7):
+        cell.contribute(address, 10 * address)
+    cell.run(110)
+    cell.contribute(1, 5)
+    assert not cell.settled()
+    cell.links = lambda a, b: True
+    cell.settle(90)
+
+
+def test_an_exile_longer_than_the_horizon_comes_back_exactly():
+    """What only the exile knows is issued anew when it hears the others again, and counts once."""
+    cell = Cell(4, **SHORT)
+    cell.active()
+    for address in range(1, 5):
+        cell.contribute(address, 100)
+    cell.settle()
+    cell.links = lambda a, b: 4 not in (a, b)
+    for _ in range(10):
+        cell.run(60)
+        cell.contribute(4, 7)
+        cell.contribute(1, 3)
+    cell.run(300)
+    assert not cell.settled()
+    cell.links = lambda a, b: True
+    cell.settle(400)
+    cell.run(400)
+    assert cell.settled()
+
+
+def test_a_mesh_alone_for_long_does_not_count_twice():
+    cell = Cell(1, **SHORT)
+    cell.active()
+    for _ in range(12):
+        cell.contribute(1, 9)
+        cell.run(60)
+    assert cell.settled()
+
+
+# --- clocks --------------------------------------------------------------------------------------
+
+
+def test_a_fresh_node_adopts_the_clock_of_its_peers():
+    cell = Cell(3)
+    cell.run(300)
+    late = cell.add()
+    cell.run(20)
+    assert late.clock.cycle == pytest.approx(cell.nodes[1].clock.cycle, abs=1)
+
+
+@pytest.mark.parametrize("offset", [-3, 3])
+def test_a_clock_is_slewed_by_what_it_differs_and_no_further(offset):
+    """Peers that were heard once: their clocks go on while mine comes nearer."""
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    begin, cycle = cell.now, node.clock.cycle
+    for i in range(4):
+        Voice(node, 60 + i, 7000 + i).ep(cycle=cycle + offset)
+    cell.run(100)
+    gained = node.clock.cycle - cycle - (cell.now - begin) // 1000
+    assert 1 <= gained * (1 if offset > 0 else -1) <= 4
+
+
+def test_clocks_are_slewed_and_never_go_back_nor_twice_as_fast():
+    cell = Cell(4)
+    cell.active()
+    cell.run(20)
+    node = cell.nodes[4]
+    for other in (1, 2, 3):
+        cell.nodes[other].clock.cycle += 20
+    cycles = []
+    cell.run(80, each=lambda: cycles.append(node.clock.cycle))
+    steps = [b - a for a, b in zip(cycles, cycles[1:], strict=False)]
+    assert min(steps) >= 0 and max(steps) <= 2
+    clocks = [n.clock.cycle for n in cell.nodes.values()]
+    assert max(clocks) - min(clocks) <= 2
+
+
+def test_no_liar_pushes_an_established_clock_beyond_twice_local_time():
+    cell = Cell(1)
+    cell.prime(1000)
+    node = cell.nodes[1]
+    begin = node.clock.cycle
+    for second in range(60):
+        for k in range(9):
+            Voice(node, 30 + k, 300 + k).ep(cycle=begin + 10**6 + second)
+        cell.run(1)
+    assert node.clock.cycle - begin <= 2 * 60
+
+
+def test_a_fresh_node_whose_clock_was_never_the_meshs_joins_anew():
+    """Two cold nodes started a day apart hear each other only later: the younger gives way."""
+    cell = Cell(4)
+    cell.links = lambda a, b: (a == 4) == (b == 4)
+    cell.run(20)
+    for address in (1, 2, 3):
+        cell.nodes[address].clock.cycle += 1000
+    cell.run(70)
+    cell.contribute(4, 60)
+    cell.contribute(1, 40)
+    cell.run(2)
+    cell.links = lambda a, b: True
+    cell.settle(120)
+    assert cell.nodes[4].status()["rejoins"] == 1
+
+
+def test_ticks_may_wrap_at_any_time():
+    """MicroPython's ticks_ms wraps at 2**30 ms: nothing is lost, no timer sleeps for days."""
+    cell = Cell(3, loss=0.2, start=2**30 - 15000)
+    cell.active()
+    for k in range(12):
+        cell.contribute(1 + k % 3, 10)
+        cell.run(2)
+    assert cell.now > 2**30
+    cell.settle(60)
+    before = [len(n.transport.sent) for n in cell.nodes.values()]
+    cell.run(200)
+    assert all(len(n.transport.sent) > b for n, b in zip(cell.nodes.values(), before, strict=True))
+
+
+def test_a_stalled_node_does_not_race():
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    cycle = node.clock.cycle
+    cell.now += 100000
+    cell.run(1)
+    assert node.clock.cycle - cycle <= 6

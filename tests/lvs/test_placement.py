@@ -1,0 +1,111 @@
+"""Shards: who holds which, what happens when holders vanish, reading what is held elsewhere."""
+
+from lvs import placement
+from lvs.peers import EXACT, Peers
+from tests.support.cell import Cell
+
+CHANNELS = [f"c{n}" for n in range(40)]  # three shards
+
+
+def test_every_session_ranks_the_shards_for_itself():
+    first = [placement.ranked(nonce * 7919, 10)[0] for nonce in range(2000)]
+    for shard in range(10):
+        assert 130 < first.count(shard) < 280  # 200 each, evenly
+    assert sorted(placement.ranked(5, 30)) == list(range(30))
+    assert placement.ranked(5, 30) == placement.ranked(5, 30) != placement.ranked(6, 30)
+
+
+def test_another_shard_changes_no_order():
+    """Rendezvous hashing: a mesh with one more shard keeps the rest where it is."""
+    for nonce in range(50):
+        assert [s for s in placement.ranked(nonce, 11) if s != 10] == placement.ranked(nonce, 10)
+
+
+def test_held_map():
+    assert placement.held_map([]) == 0
+    assert placement.held_map([0, 3, 29]) == 1 | 8 | 1 << 29
+
+
+def test_holders_are_those_heard_of_late():
+    peers = Peers(8, 1)
+    for nonce, held, cycle in ((1, 0b01, 0), (2, 0b11, 300), (3, 0b10, 300)):
+        i = peers.admit(nonce, 0, nonce, cycle)
+        peers.held[i] = held
+        peers.judge(i, EXACT, cycle)
+    assert peers.holders(0, 300, 256) == 1 and peers.holders(1, 300, 256) == 2
+    assert peers.recent(300, 256) == 2
+
+
+def test_a_node_alone_holds_all_that_its_memory_allows():
+    assert Cell(1, channels=CHANNELS).nodes[1].status()["held"] == [0, 1, 2]
+    assert len(Cell(1, channels=CHANNELS, held=2).nodes[1].status()["held"]) == 2
+
+
+def test_values_of_all_shards_are_known_to_all():
+    cell = Cell(4, channels=CHANNELS)
+    cell.active()
+    for address in range(1, 5):
+        for k in (0, 15, 16, 39):
+            cell.contribute(address, 10 * address + k, f"c{k}")
+    cell.settle(100)
+
+
+def test_a_channel_of_a_shard_held_elsewhere_is_asked_for():
+    cell = Cell(5, channels=CHANNELS, held=1, seed=8)
+    cell.active()
+    cell.run(20)
+    held = {s for n in cell.nodes.values() for s in n.status()["held"]}
+    assert len(held) >= 2, "all nodes hold one shard: take another seed"
+    reader = cell.nodes[1]
+    elsewhere = min(held - set(reader.status()["held"]))
+    holder = next(a for a, n in cell.nodes.items() if elsewhere in n.status()["held"])
+    name = f"c{16 * elsewhere + 3}"
+    cell.contribute(holder, 700, name)
+    assert reader.value(name, raw=True) == 0 and reader.age(name) is None
+    cell.run(80, lambda: reader.value(name, raw=True) == 700)
+    assert reader.value(name, raw=True) == 700
+    assert 0 <= reader.age(name) < 80
+    assert cell.nodes[holder].age(name) == 0
+
+
+def test_contributions_to_a_shard_held_elsewhere_arrive_through_loss():
+    for seed in range(4):
+        cell = Cell(4, channels=CHANNELS, held=2, seed=seed, loss=0.3)
+        cell.active(100)
+        for address in range(1, 5):
+            for name in ("c0", "c20", "c35"):
+                cell.contribute(address, 10 * address, name)
+        cell.run(300)
+        for name in ("c0", "c20", "c35"):
+            shard = int(name[1:]) // 16
+            held = [n.value(name, raw=True) for n in cell.nodes.values() if n.replica(shard)]
+            assert set(held) <= {100}
+
+
+def test_when_all_holders_of_a_shard_are_gone_others_take_it_up():
+    cell = Cell(14, channels=CHANNELS[:20], held=1, replicas=1, seed=3)
+    cell.active(60)
+    cell.run(20)
+    one = next(a for a, n in cell.nodes.items() if not n.replica(1))
+    cell.contribute(one, 50, "c17")
+    for address in [a for a, n in cell.nodes.items() if n.replica(1)]:
+        del cell.nodes[address]
+    assert len(cell.nodes) >= 4 and cell.nodes[one].replica(0)
+    cell.run(64 * 40, lambda: any(n.replica(1) for n in cell.nodes.values()))
+    cell.run(200)
+    holders = [n for n in cell.nodes.values() if n.replica(1)]
+    assert holders and all(r.live for n in holders for r in n.replicas)
+    assert all(n.value("c17", raw=True) == 50 for n in holders)
+    assert any(n.replica(0) for n in cell.nodes.values())
+
+
+def test_every_shard_held_is_told_of_before_any_is_again():
+    """In a sparse mesh two neighbours that mend a shard may be the only ones who can."""
+    cell = Cell(1, channels=CHANNELS)
+    cell.active()
+    node = cell.nodes[1]
+    shards = len(node.replicas)
+    assert shards == 3
+    for _ in range(20):
+        told = [node.sender._pick()[0] for _ in range(shards)]
+        assert sorted(told) == [0, 1, 2]

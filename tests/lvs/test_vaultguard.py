@@ -1,0 +1,176 @@
+"""VaultGuard: budgets of settled values and of credit, and what triggers a recovery."""
+
+from lvs import vaultguard
+from lvs.drift_core import apply_step
+from lvs.routes import OTHERS, Routes
+from lvs.state_shard import Shard
+from tests.support import reference as ref
+from tests.support.cell import Cell, Voice
+
+EPOCH = 1000
+
+
+def guarded(*values):
+    shard = Shard(0, len(values), 16, 6, EPOCH)
+    for slot, value in enumerate(values):
+        shard.settled[slot] = value
+    return shard, vaultguard.ShardGuard(shard)
+
+
+def test_settled_values_move_a_thousandth_an_epoch():
+    _, guard = guarded(0, 1, 2047, 2048, 100000, ref.MAX_RAW)
+    assert list(guard.limit) == [1, 1, 1, 2, 97, 1048575]
+    assert [ref.epoch_budget(v) for v in (0, 1, 2047, 2048, 100000, ref.MAX_RAW)] == list(
+        guard.limit
+    )
+
+
+def test_both_directions_use_up_the_budget():
+    _, guard = guarded(100000)
+    assert guard.allow(0, 60) == 60
+    assert guard.allow(0, -60) == -37
+    assert guard.allow(0, 1) == 0 == guard.allow(0, -1)
+    guard.new_epoch()
+    assert guard.allow(0, -1000) == -97
+
+
+def test_values_are_never_negative_nor_beyond_their_field():
+    settled = [5]
+    apply_step(settled, 0, -9)
+    assert settled == [0]
+    settled = [ref.MAX_RAW - 5]
+    apply_step(settled, 0, 9)
+    assert settled == [ref.MAX_RAW]
+
+
+def test_credit_is_limited_by_route_and_by_shard():
+    shard, guard = guarded(0, 0)
+    routes = Routes(8, 1)
+    for key in (1, 2, 3):
+        routes.admit(key, key, 0)
+    for key in (1, 2, 3):
+        shard.merge(EPOCH, key, 0, 1000, key)
+    found = []
+    for key in (1, 2, 3):
+        p = shard.find(EPOCH, key, 0)
+        vaultguard.credit_row(shard, guard, routes, p, 400, 900)
+        found.append(shard.credited[p])
+    assert found == [375, 375, 150]  # a sixteenth of each route's is kept for its own word
+    assert shard.value(0) == 900 and shard.waiting == 3
+    routes.new_epoch(1)
+    guard.new_epoch()
+    vaultguard.credit_waiting(shard, guard, routes, 400, 900)
+    assert shard.value(0) == 1800
+    for _ in range(5):
+        routes.new_epoch(1)
+        guard.new_epoch()
+        vaultguard.credit_waiting(shard, guard, routes, 400, 900)
+    assert shard.value(0) == 3000 and shard.waiting == 0
+
+
+def test_routes_without_an_entry_share_one_budget():
+    shard, guard = guarded(0)
+    routes = Routes(8, 1)
+    for nonce, via in ((1, OTHERS), (2, 200), (3, 201)):
+        shard.merge(EPOCH, nonce, 0, 1000, via)
+    for nonce in (1, 2, 3):
+        vaultguard.credit_row(shard, guard, routes, shard.find(EPOCH, nonce, 0), 1500, 9999)
+    assert shard.value(0) == 1500 - 1500 // 16  # the rest is for what sessions say themselves
+
+
+def test_a_fall_by_an_eighth_is_noticed():
+    shard, guard = guarded(80000, 8)
+    shard.settled[0] = 70000
+    shard.settled[1] = 0  # next to nothing: no fall to speak of
+    assert not guard.fallen()
+    shard.settled[0] = 69999
+    assert guard.fallen()
+    guard.new_epoch()
+    assert not guard.fallen()
+
+
+# --- the same through whole nodes ----------------------------------------------------------------
+
+
+def test_invented_contributions_are_credited_at_the_routes_pace():
+    """G3: whatever a route claims, and in however many sessions' names."""
+    cell = Cell(1, route_budget=1000)
+    cell.active()
+    cell.run(70)
+    node = cell.nodes[1]
+    epoch = node.clock.epoch()
+    for nonce in range(200):
+        Voice(node, 66, 1000 + nonce).sdm(own=[(0, 1 << 20)])
+        Voice(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1 << 20)])
+    assert 0 < cell.values(node)[0] <= 2000  # its own entry's budget, and its share of the others'
+    before = cell.values(node)[0]
+    cell.run(64)
+    assert cell.values(node)[0] - before <= 2000
+
+
+def test_an_honest_burst_only_waits():
+    cell = Cell(2, route_budget=1000)
+    cell.active()
+    cell.run(70)
+    cell.contribute(1, 2500)
+    cell.run(30)
+    assert cell.values(cell.nodes[2])[0] <= 1000
+    cell.settle(300)
+
+
+def test_sixteen_times_as_many_rows_as_fit_are_refused_and_counted():
+    """G7 in small: fixed tables; honest rows stay, invented ones find no room."""
+    cell = Cell(1, rows=16)
+    cell.active()
+    cell.contribute(1, 50)
+    node = cell.nodes[1]
+    epoch = node.clock.epoch()
+    for nonce in range(256):
+        Voice(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
+    status = node.status()
+    # A quarter is for what sessions say of themselves.
+    assert status["rows"] == 12 and status["refused"] == 256 - 11
+    assert "rows: shard 0 had no room for a row 245 times; raise 'rows'" in status["warnings"]
+    session = node.ledger.session
+    assert node.replicas[0].shard.find(session.start, session.nonce, 0) >= 0
+    cell.contribute(1, 50)
+    cell.run(3)
+    shard = node.replicas[0].shard
+    assert shard.claimed[shard.find(session.start, session.nonce, 0)] == 100
+
+
+def test_own_contributions_find_room_in_a_ring_that_others_fill():
+    cell = Cell(1, rows=16)
+    cell.active()
+    node = cell.nodes[1]
+    epoch = node.clock.epoch()
+    shard = node.replicas[0].shard
+    for nonce in range(64):
+        Voice(node, 60 + nonce % 8, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
+    assert shard.count == 12  # a quarter is for what sessions say of themselves
+    for nonce in range(64):
+        Voice(node, 60 + nonce % 8, 9000 + nonce).sdm(own=[(0, 1)])
+    assert shard.count == 13  # the last three places are my own rows'
+    cell.contribute(1, 50)
+    cell.run(2)
+    assert node.status()["pending_raw"] == 0 and shard.count == 14
+    assert cell.values(node)[0] == 50 + 13
+
+
+def test_rows_of_folded_sessions_are_refused_and_counted():
+    cell = Cell(1)
+    cell.active()
+    node = cell.nodes[1]
+    old = node.replicas[0].shard.horizon
+    Voice(node, 5, 5).sdm(relayed=[(old, 77, 0, 100)])
+    Voice(node, 5, 5, start=old - 3).sdm(own=[(0, 100)])
+    assert node.status()["expired"] == 2 and cell.values(node) == [0]
+
+
+def test_who_is_established_credits_nothing_without_a_budget():
+    """G3 from the first cycle on: a newcomer's grace ends when there is something to defend."""
+    cell = Cell(1, route_budget=1000)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    Voice(node, 66, 5).sdm(relayed=[(node.clock.epoch(), 77, 0, 1 << 20)])
+    assert cell.values(node)[0] <= 100000 + 1000

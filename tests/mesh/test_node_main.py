@@ -1,0 +1,177 @@
+"""The node's entry point: its command line, its commands, its way to read a pipe."""
+
+import io
+import os
+import time
+
+import pytest
+
+from lvs_tools.mesh import node_main
+from lvs_tools.mesh.node_main import Lines, UsageError, answer, as_text, parse_arguments
+
+
+class ToyNode:
+    """Records what it is asked; a node's public face without a mesh."""
+
+    def __init__(self):
+        self.raw = {"water": 0, "tap water": 0}
+
+    def contribute(self, channel, amount):
+        if channel not in self.raw:
+            raise ValueError(f"channel '{channel}' is unknown")
+        self.raw[channel] += int(float(amount) * 256)
+
+    def value(self, channel, raw=False):
+        if channel not in self.raw:
+            raise ValueError(f"channel '{channel}' is unknown")
+        return self.raw[channel] if raw else self.raw[channel] / 256
+
+    def status(self):
+        return {"state": "ACTIVE", "session": "0001", "mesh": "m"}
+
+    def rows(self):
+        yield ("0001", "water", 512, 512)
+
+
+@pytest.fixture
+def node():
+    return ToyNode()
+
+
+def ask(node, line):
+    return answer(node, list(node.raw), line)
+
+
+def test_arguments_and_their_defaults():
+    assert parse_arguments(["c.json"]) == {
+        "config": "c.json",
+        "journal": None,
+        "loss": 0.0,
+        "seed": 0,
+        "report_ms": 0,
+        "human": False,
+        "input": True,
+    }
+    words = "--loss 0.3 c.json --seed 4 --report-ms 500 --human --no-input".split()
+    options = parse_arguments(words)
+    assert (options["loss"], options["seed"], options["report_ms"]) == (0.3, 4, 500)
+    assert options["human"]
+    assert not options["input"]
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("", "usage"),
+        ("a.json b.json", "b.json"),
+        ("a.json --loss", "--loss"),
+        ("a.json --loss x", "--loss x"),
+        ("a.json --loss 1", "--loss 1"),
+        ("a.json --loss nan", "--loss nan"),
+        ("a.json --report-ms -1", "--report-ms -1"),
+        ("a.json --sead 1", "--sead"),
+    ],
+)
+def test_wrong_arguments_are_named(line, named, capsys):
+    with pytest.raises(UsageError, match=named):
+        parse_arguments(line.split())
+    assert node_main.main(line.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_contribute_and_read_back(node):
+    assert ask(node, "contribute water 2.5") == {
+        "answer": "contribute",
+        "channel": "water",
+        "amount": "2.5",
+    }
+    assert ask(node, "contribute tap water 1")["channel"] == "tap water"
+    assert ask(node, "value water") == {
+        "answer": "value",
+        "channel": "water",
+        "value": 2.5,
+        "raw": 640,
+    }
+    assert ask(node, "values")["raw"] == {"water": 640, "tap water": 256}
+    assert ask(node, "status")["status"]["state"] == "ACTIVE"
+    assert ask(node, "rows")["rows"] == [["0001", "water", 512, 512]]
+    assert "contribute CHANNEL AMOUNT" in ask(node, "help")["help"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["contribute wine 1", "contribute water", "value", "value wine", "frobnicate", "rows 3"],
+)
+def test_what_cannot_be_done_is_an_answer_too(node, line):
+    said = ask(node, line)
+    assert said["answer"] == line.split()[0]
+    assert said["error"]
+    assert node.raw == {"water": 0, "tap water": 0}
+    assert as_text(said) == said["error"]
+
+
+@pytest.mark.parametrize("line", ["contribute water 2", "value water", "values", "rows", "help"])
+def test_every_answer_reads_well(node, line):
+    text = as_text(ask(node, line))
+    assert text
+    assert "{" not in text
+
+
+@pytest.fixture
+def pipe():
+    reading, writing = os.pipe()
+    stream = io.TextIOWrapper(os.fdopen(reading, "rb"))
+    yield Lines(stream), writing
+    stream.close()
+
+
+def test_lines_wait_for_nothing(pipe):
+    lines, writing = pipe
+    start = time.monotonic()
+    assert lines.next() is None
+    os.write(writing, b"one\ntwo\npar")
+    assert lines.next() == "one"
+    assert lines.next() == "two"
+    assert lines.next() is None  # half a line is none, and does not block
+    assert not lines.ended
+    os.write(writing, b"t\n")
+    assert lines.next() == "part"
+    os.write(writing, b"last")
+    os.close(writing)
+    assert lines.next() == "last"
+    assert lines.next() is None
+    assert lines.ended
+    assert time.monotonic() - start < 5
+
+
+def test_lines_survive_bytes_that_are_no_text_and_endless_ones(pipe):
+    lines, writing = pipe
+    os.write(writing, b"\xff\xfe\n" + b"x" * 5000 + b"\nvalues\n")
+    assert lines.next() == "?"
+    assert len(lines.next()) == 512
+    assert lines.next() == "values"
+    os.close(writing)
+
+
+def test_a_session_is_announced_before_its_first_frame():
+    said = []
+
+    class Wire:
+        def send(self, frame, addr):
+            said.append(("frame", frame[6:12]))
+            return True
+
+    announcing = node_main.Announcing(Wire(), said.append)
+    announcing.node = ToyNode()
+    head = b"L\x11\0\0\0\0"
+    for session in (b"aaaaaa", b"aaaaaa", b"bbbbbb"):
+        assert announcing.send(bytearray(head + session + b"rest"), None)
+    assert said == [
+        {"session": "0001"},
+        ("frame", b"aaaaaa"),
+        ("frame", b"aaaaaa"),
+        {"session": "0001"},
+        ("frame", b"bbbbbb"),
+    ]

@@ -1,0 +1,137 @@
+"""What `lvs mesh` shows: numbers to the last bit, states in words, a verdict that says why."""
+
+import io
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from lvs_tools.mesh import view
+from lvs_tools.mesh.plan import make_plan
+
+
+class ToyInstance:
+    """The newest life of a node, as the view sees it."""
+
+    def __init__(self, water, state="ACTIVE", killed=False, micropython=True):
+        self.killed = killed
+        self.alive = not killed
+        self.pid = 1
+        self.micropython = micropython
+        self.started, self.heard = 0.0, 30.0
+        self.report = {
+            "state": state,
+            "values": {"water": water, "work": 0},
+            "peers": 2,
+            "trust_mean": 40,
+            "sent_bytes": 500,
+            "received_bytes": 1500,
+        }
+
+
+def toy_mesh(*instances, elapsed=10.0):
+    plan = make_plan(3, channels=("water", "work"), port=5000)
+    return SimpleNamespace(
+        plan=plan,
+        instances=list(instances),
+        ready=3,
+        restarted=0,
+        elapsed=lambda: elapsed,
+        contributed=lambda: {"water": 1024, "work": 0},
+    )
+
+
+def text_of(renderable):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_vu_shows_one_raw_unit():
+    assert view.vu(0) == "0"
+    assert view.vu(640) == "2.5"
+    assert view.vu(257) == "1.0039"
+    assert view.vu(256_000_000) == "1,000,000"
+    assert view.vu(None) == "-"
+
+
+def test_table_shows_every_node():
+    mesh = toy_mesh(
+        ToyInstance(640),
+        ToyInstance(642, "JOINING", micropython=False),
+        ToyInstance(9, killed=True),
+    )
+    text = text_of(view.table(mesh))
+    lines = {line.split()[1]: line for line in text.splitlines() if "127." in line}
+    assert "2.5" in lines["127.0.0.2"]
+    assert "MicroPython" in lines["127.0.0.2"]
+    assert "4.0" in lines["127.0.0.2"]  # 2,000 bytes in half a minute
+    assert "JOINING" in lines["127.0.0.3"]
+    assert "CPython" in lines["127.0.0.3"]
+    assert "0.0078" in lines["127.0.0.3"]
+    assert "killed" in lines["127.0.0.4"]
+    assert "work" in text
+
+
+def test_a_mesh_that_still_starts_can_be_shown():
+    mesh = toy_mesh(None, None, None, elapsed=0)
+    mesh.ready = 1
+    assert "starting 1/3" in text_of(view.table(mesh))
+    assert "starting 1/3" in view.progress_line(mesh)
+
+
+def test_progress_line_says_how_far_and_how_equal():
+    mesh = toy_mesh(ToyInstance(640), ToyInstance(642), ToyInstance(642))
+    line = view.progress_line(mesh)
+    assert "10 s of 60" in line
+    assert "3 of 3 nodes active" in line
+    assert "contributed 4 VU" in line
+    assert "spread 0.0078 VU" in line
+    assert view.phase(mesh) == "contributing"
+
+
+def test_calm_is_told_apart():
+    calm = toy_mesh(ToyInstance(640), ToyInstance(642), ToyInstance(642), elapsed=45.0)
+    assert view.phase(calm) == "calm: converging"
+    equal = toy_mesh(ToyInstance(640), ToyInstance(640), ToyInstance(640), elapsed=45.0)
+    assert view.phase(equal) == "calm: all values equal"
+
+
+def account(**changes):
+    return {
+        "exact": True,
+        "nodes": 3,
+        "micropython_nodes": 2,
+        "restarted": 1,
+        "loss": 0.3,
+        "seed": 1,
+        "contributed_raw": {"water": 1024},
+        "lost_raw": {"water": 256},
+        "values_raw": {"water": {"min": 768, "max": 768}},
+        "reasons": [],
+        "warnings": [],
+        "convergence_ms": 1500,
+        "bytes_per_node_per_min": {"mean": 12000, "p99": 13000, "max": 14000},
+        **changes,
+    }
+
+
+def test_verdict_for_people():
+    lines = view.verdict_lines(account())
+    assert lines[0].startswith("exact: 3 nodes (2 on MicroPython)")
+    assert "contributed 4, lost with killed nodes 1, every node says 3 VU" in lines[1]
+    assert any("1.5 s after the last contribution" in line for line in lines)
+
+
+def test_verdict_that_fails_says_why():
+    lines = view.verdict_lines(
+        account(
+            exact=False,
+            reasons=["water: the nodes differ by 1 raw (767 to 768)"],
+            values_raw={"water": {"min": 767, "max": 768}},
+            convergence_ms=None,
+        )
+    )
+    assert lines[0].startswith("NOT exact")
+    assert any("differ by 1 raw" in line for line in lines)
+    assert any("2.9961 to 3" in line for line in lines)
+    assert not any("after the last" in line for line in lines)

@@ -1,0 +1,221 @@
+"""A broadcast cell in a few lines, for tests of whole nodes: virtual time, seeded loss.
+
+The simulator (lvs_tools/world) has many more faults; this has what a test of one behaviour needs,
+and shows every frame.
+"""
+
+import random
+from collections import deque
+
+from lvs import Node, wire
+
+STEP_MS = 50
+
+
+class Port:
+    """The transport of one node; its address is a small number, which is its route as well."""
+
+    def __init__(self, cell, address):
+        self.cell = cell
+        self.address = address
+        self.inbox = deque()
+        self.sent = []  # (frame, address or None)
+        self.open = True
+
+    def send(self, frame, addr):
+        self.sent.append((bytes(frame), addr))
+        self.cell.carry(self.address, bytes(frame), addr)
+        return True
+
+    def recv(self):
+        return self.inbox.popleft() if self.inbox else None
+
+    def key(self, addr):
+        return addr
+
+    def resolve(self, text):
+        return int(text)
+
+    def close(self):
+        self.open = False
+
+
+class Cell:
+    """Nodes that all hear each other, but for a share of loss and cut links.
+
+    config: what all nodes have in common; start: the clock's ticks at the beginning.
+    """
+
+    def __init__(self, count=0, loss=0.0, seed=1, start=0, **config):
+        self.config = {"channels": ["water"], **config}
+        self.rng = random.Random(seed)
+        self.loss = loss
+        self.now = start
+        self.nodes = {}  # address: node
+        self.contributed = dict.fromkeys(self.config["channels"], 0)  # raw
+        self.links = lambda a, b: True  # whether b hears a
+        for _ in range(count):
+            self.add()
+
+    def add(self, address=None, journal=None, **config):
+        """A new node, or a new start of the one at an address."""
+        address = address or len(self.nodes) + 1
+        seed = random.Random(self.rng.random())
+        self.nodes[address] = Node(
+            {**self.config, **config},
+            Port(self, address),
+            lambda: self.now & 0x3FFFFFFF,
+            lambda: seed.getrandbits(30),
+            journal,
+        )
+        return self.nodes[address]
+
+    def carry(self, source, frame, addr):
+        for address, node in self.nodes.items():
+            if address == source or addr not in (None, address):
+                continue
+            if self.links(source, address) and self.rng.random() >= self.loss:
+                node.transport.inbox.append((frame, source))
+
+    def run(self, seconds, until=None, each=None):
+        """Let time pass; until: stop as soon as that is true. Returns the seconds that passed.
+
+        each: called once a second.
+        """
+        for step in range(int(seconds * 1000 / STEP_MS)):
+            if until and until():
+                return step * STEP_MS / 1000
+            self.now += STEP_MS
+            for node in list(self.nodes.values()):
+                node.receive(50)
+                node.tick()
+            if each and step % (1000 // STEP_MS) == 0:
+                each()
+        return seconds
+
+    def contribute(self, address, raw, channel="water"):
+        """Let a node contribute raw units, and keep the books."""
+        self.nodes[address].contribute(channel, f"{raw / 256:.9f}")
+        self.contributed[channel] += raw
+
+    def settle(self, seconds=60):
+        """Until every node is ACTIVE and has all that was contributed; fails otherwise."""
+        took = self.run(seconds, self.settled)
+        assert self.settled(), (
+            self.contributed,
+            [(self.values(n), n.status()) for n in self.nodes.values()],
+        )
+        return took
+
+    def settled(self):
+        expected = list(self.contributed.values())
+        return all(
+            n.state in ("ACTIVE", "LOW_POWER") and self.values(n) == expected
+            for n in self.nodes.values()
+        )
+
+    def values(self, node):
+        return [node.value(c, raw=True) for c in node.config.channels]
+
+    def active(self, seconds=40):
+        """Until every node is ACTIVE; fails otherwise."""
+        took = self.run(seconds, lambda: all(n.state == "ACTIVE" for n in self.nodes.values()))
+        assert {n.state for n in self.nodes.values()} == {"ACTIVE"}
+        return took
+
+    def prime(self, value):
+        """Give every node the same settled value and full confidence."""
+        self.active()
+        for node in self.nodes.values():
+            for r in node.replicas:
+                for slot in range(r.shard.slots):
+                    r.shard.settle(slot, value)
+                r.establish()
+        self.contributed = {c: value + raw for c, raw in self.contributed.items()}
+
+
+class Voice:
+    """Says frames as a session of its own, to one node: the tests' hand on the wire."""
+
+    def __init__(self, node, address=99, nonce=424242, start=None):
+        self.node = node
+        self.address = address
+        self.nonce = nonce
+        self.start = node.clock.epoch() if start is None else start
+        self.noise = 1
+
+    def head(self, **changes):
+        return {
+            "tag": self.node.config.tag,
+            "start": self.start,
+            "nonce": self.nonce,
+            "cycle": self.node.clock.cycle,
+            "shard": 0,
+            **changes,
+        }
+
+    def ep(self, vector=None, **changes):
+        """Say an EP; by default one that agrees with the node in everything."""
+        f = self.head(**changes)
+        r = self.node.replica(f["shard"])
+        shard = r.shard
+        self.noise += 1
+        f = {
+            "noise": self.noise,
+            "horizon": shard.horizon & 0xFFFF,
+            "flags": 0,
+            "load": 0,
+            "held": 1 << f["shard"],
+            "digests": list(shard.digests),
+            "vector": list(shard.settled if vector is None else vector),
+            **f,
+            **changes,
+        }
+        return self.say(encode_ep(f))
+
+    def sdm(self, own=(), relayed=(), corrections=(), weight=0, buckets=0, **changes):
+        """Say an SDM: own [(slot, total)], relayed [(start, nonce, slot, total)]."""
+        f = self.head(**changes)
+        w = wire.SdmWriter()
+        w.begin(f["tag"], f["start"], f["nonce"], f["cycle"], f["shard"], weight)
+        w.answers(buckets)
+        assert all(w.own(*o) for o in own)
+        assert all(w.relay(n, s, slot, total) for s, n, slot, total in relayed)
+        assert all(w.correction(*c) for c in corrections)
+        n = w.end()
+        return self.say(bytes(w.buf[:n]))
+
+    def say(self, frame):
+        self.node.handle(frame, self.address)
+        return frame
+
+
+def encode_ep(f):
+    """The bytes of an EP from a dict, as tests/support/reference.py has it, by the library."""
+    buf = bytearray(wire.MAX_FRAME)
+    n = wire.encode_ep(
+        buf,
+        f["tag"],
+        f["start"],
+        f["nonce"],
+        f["cycle"],
+        f["shard"],
+        f["noise"],
+        f["horizon"],
+        f["flags"],
+        f["load"],
+        f["held"],
+        f["digests"],
+        f["vector"],
+        len(f["vector"]),
+    )
+    return bytes(buf[:n])
+
+
+def decoded(node, frames):
+    """Each frame as tests.vectors.run.decode gives it."""
+    from tests.vectors import run
+
+    return [
+        run.decode(wire.Frame(), f, node.config.tag, len(node.config.channels)) for f in frames
+    ]

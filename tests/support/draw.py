@@ -1,0 +1,112 @@
+"""Strategies: raw values, frames, rows and samples, the edges more often than chance has it."""
+
+from hypothesis import strategies as st
+
+from tests.support import reference as ref
+
+raw = st.one_of(
+    st.integers(0, ref.MAX_RAW),
+    st.integers(0, 1000),
+    st.sampled_from([1, 2**15 - 1, 2**15, 2**29, ref.MAX_RAW - 1, ref.MAX_RAW]),
+)
+byte = st.integers(0, 255)
+word = st.one_of(st.integers(0, 2**16 - 1), st.sampled_from([0, 2**15 - 1, 2**15, 2**16 - 1]))
+channel_counts = st.sampled_from([1, 2, 3, 15, 16, 17, 32, 40, 480])
+
+
+@st.composite
+def _head(draw):
+    channels = draw(channel_counts)
+    shard = draw(st.integers(0, (channels - 1) // 16))
+    return (
+        channels,
+        min(16, channels - 16 * shard),
+        {
+            "tag": draw(raw),
+            "start": draw(word),
+            "nonce": draw(raw),
+            "cycle": draw(raw),
+            "shard": shard,
+        },
+    )
+
+
+@st.composite
+def _ep(draw):
+    channels, slots, head = draw(_head())
+    return {
+        **head,
+        "noise": draw(raw),
+        "horizon": draw(word),
+        "flags": draw(st.integers(0, 63)),
+        "load": draw(byte),
+        "held": draw(raw),
+        "digests": draw(st.lists(word, min_size=8, max_size=8)),
+        "vector": draw(st.lists(raw, min_size=slots, max_size=slots)),
+    }, channels
+
+
+@st.composite
+def _sdm(draw):
+    channels, slots, head = draw(_head())
+    slot = st.integers(0, slots - 1)
+    own = draw(st.lists(st.tuples(slot, raw), max_size=slots))
+    steps = draw(st.lists(st.tuples(slot, st.integers(-(2**15), 2**15 - 1)), max_size=slots))
+    room = (ref.MAX_FRAME - 24 - 5 * len(own) - 3 * len(steps)) // 9
+    epoch = head["cycle"] // 64
+    ages = st.tuples(byte, raw, slot, raw)
+    relayed = [
+        ((epoch + 1 - age) % 2**16, nonce, s, total)
+        for age, nonce, s, total in draw(st.lists(ages, max_size=room))
+    ]
+    return {
+        **head,
+        "weight": draw(byte),
+        "buckets": draw(byte),
+        "own": own,
+        "relayed": relayed,
+        "corrections": steps,
+    }, channels
+
+
+good_ep = _ep()  # (frame as a dict, number of channels)
+good_sdm = _sdm()
+
+
+@st.composite
+def _frame(draw):
+    if draw(st.booleans()):
+        f, channels = draw(good_ep)
+        return ref.encode_ep(f), f["tag"], channels
+    f, channels = draw(good_sdm)
+    return ref.encode_sdm(f), f["tag"], channels
+
+
+good_frame = _frame()  # (bytes, tag, number of channels)
+
+
+def row_of(epoch, lifetime, slots, sessions=5):
+    """(start, nonce, slot, total): few sessions, around the horizon and the future."""
+    start = st.integers(-lifetime - 2, 3).map(lambda d: (epoch + d) % 2**16)
+    return st.tuples(start, st.integers(0, sessions - 1), st.integers(0, slots - 1), raw)
+
+
+@st.composite
+def _drift_case(draw):
+    slots = draw(st.sampled_from([1, 2, 16]))
+    centre = draw(raw)
+    spread = draw(st.sampled_from([0, 1, 2, 10, 1000, 40000, 2**30]))
+    near = st.integers(max(0, centre - spread), min(ref.MAX_RAW, centre + spread))
+    vector = st.lists(near, min_size=slots, max_size=slots)
+    weight = st.one_of(st.sampled_from([1, 8, 32, 33, 255]), st.integers(1, 510))
+    samples = draw(st.lists(st.tuples(raw, weight, vector), min_size=1, max_size=15))
+    return (
+        samples,
+        draw(vector),
+        draw(st.integers(0, 64)),
+        draw(st.sampled_from([1, 15, 1023, 29999])),
+        draw(st.sampled_from([0, 0, 0, 32])),
+    )
+
+
+drift_case = _drift_case()  # (samples, settled, confidence, max_step, level)

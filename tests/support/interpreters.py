@@ -1,0 +1,20 @@
+"""What tests of several interpreters share."""
+
+import os
+
+import pytest
+
+from lvs_tools import interpreters
+
+
+def in_ci():
+    """Whether continuous integration runs the tests: there, nothing may be left out."""
+    return os.environ.get("CI") == "true"
+
+
+def require(name):
+    """Return `name`, or skip the test where that interpreter is missing; in CI, fail it."""
+    if interpreters.command(name) is None:
+        reason = f"{name}: {interpreters.mend(name)}"
+        (pytest.fail if in_ci() else pytest.skip)(reason)
+    return name

@@ -1,0 +1,378 @@
+"""A second implementation of docs/protocol.md: slow, obvious, and independent of lib/lvs.
+
+Frames are dicts, rows are dictionary entries, fractions are Fractions. Nothing here is imported
+from lib/lvs, so that what both say alike is what the document says.
+"""
+
+import struct
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+MAX_RAW = 2**30 - 1
+MAX_FRAME = 250
+SLOTS = 16
+
+# --- section 2: numbers -------------------------------------------------------------------------
+
+
+def mix(h, x):
+    """One step of the hash: a 30-bit multiply-with-carry."""
+    h = h ^ x
+    return (h % 2**15 * 20021 + h // 2**15) % 2**30
+
+
+def hash16(h):
+    """16 bits of a 30-bit hash."""
+    for constant in (0x2545F49, 0x1B873593, 0x0CC9E2D5):
+        h = mix(h, constant)
+    return (h ^ h // 2**14) % 2**16
+
+
+def hash_text(text):
+    """30 bits of a text."""
+    h = 0x1505
+    for byte in text.encode("utf-8"):
+        h = mix(h, byte + 1)
+    for constant in (0x2545F49, 0x1B873593, len(text)):
+        h = mix(h, constant)
+    return h
+
+
+def mesh_tag(mesh, channels, numbers):
+    """The mesh tag: names and the five mesh parameters, in the order of the document."""
+    return hash_text("\n".join([mesh, *channels, *(str(n) for n in numbers)])) or 1
+
+
+def serial_diff(a, b):
+    """The number in -2**15 .. 2**15 - 1 that is a - b modulo 2**16."""
+    return next(
+        d
+        for d in (a - b - 2**16 * ((a - b) // 2**16) - k for k in (0, 2**16))
+        if -(2**15) <= d < 2**15
+    )
+
+
+def ticks_diff(a, b):
+    """The number in -2**29 .. 2**29 - 1 that is a - b modulo 2**30."""
+    return next(d for d in ((a - b) % 2**30 - k for k in (0, 2**30)) if -(2**29) <= d < 2**29)
+
+
+def saturate(value):
+    """A sum as a raw value."""
+    return min(value, MAX_RAW)
+
+
+def amount(text):
+    """Raw units of a decimal text, or None where it is no amount that a counter takes."""
+    body = text.strip()
+    unsigned = body[1:] if body[:1] in ("+", "-") else body
+    whole, _, part = unsigned.partition(".")
+    if not whole + part or set(whole + part) - set("0123456789"):
+        return None
+    vu = Decimal(f"{whole or 0}.{part or 0}")
+    raw = int((vu * 256).quantize(Decimal(1), ROUND_HALF_UP))
+    if vu >= 2**22 or raw > (2**22 - 1) * 256 or (vu and (raw == 0 or body[0] == "-")):
+        return None
+    return raw
+
+
+# --- section 4: messages ------------------------------------------------------------------------
+
+
+def crc16(data):
+    """CRC-16/CCITT-FALSE, a bit at a time."""
+    register = 0xFFFF
+    for byte in data:
+        for bit in range(7, -1, -1):
+            feedback = (register >> 15) ^ (byte >> bit & 1)
+            register = (register << 1) & 0xFFFF
+            if feedback:
+                register ^= 0x1021
+    return register
+
+
+def _seal(body):
+    return body + struct.pack("<H", crc16(body))
+
+
+def _head(kind, f):
+    return struct.pack(
+        "<BBIHIIB", 0x4C, 0x10 | kind, f["tag"], f["start"], f["nonce"], f["cycle"], f["shard"]
+    )
+
+
+def encode_ep(f):
+    """The bytes of an entropy packet."""
+    return _seal(
+        _head(1, f)
+        + struct.pack(
+            "<IHBBI8H%dI" % len(f["vector"]),
+            f["noise"],
+            f["horizon"],
+            f["flags"],
+            f["load"],
+            f["held"],
+            *f["digests"],
+            *f["vector"],
+        )
+    )
+
+
+def relay_age(cycle, start):
+    """The byte that says when a relayed session began, or None where a byte cannot say it."""
+    age = (cycle // 64 + 1 - start) % 2**16
+    return age if age < 256 else None
+
+
+def encode_sdm(f):
+    """The bytes of a state diff message.
+
+    own: [(slot, total)]; relayed: [(start, nonce, slot, total)]; corrections: [(slot, step)].
+    """
+    body = _head(2, f) + bytes(
+        [f["weight"], len(f["own"]), len(f["relayed"]), len(f["corrections"]), f["buckets"]]
+    )
+    for slot, total in f["own"]:
+        body += struct.pack("<BI", slot, total)
+    for start, nonce, slot, total in f["relayed"]:
+        body += struct.pack(
+            "<IIB", nonce | slot % 4 << 30, total | slot // 4 << 30, relay_age(f["cycle"], start)
+        )
+    for slot, step in f["corrections"]:
+        body += struct.pack("<Bh", slot, step)
+    return _seal(body)
+
+
+def decode(data, tag, channels):
+    """(reason, frame): ("", dict) for a good frame, (why it is dropped, None) for any other."""
+    data = bytes(data)
+    if len(data) < 24:
+        return "short", None
+    magic, kind, theirs, start, nonce, cycle, shard = struct.unpack_from("<BBIHIIB", data)
+    if magic != 0x4C:
+        return "magic", None
+    if kind >> 4 != 1:
+        return "version", None
+    if theirs != tag:
+        return "tag", None
+    if len(data) > MAX_FRAME:
+        return "malformed", None
+    if struct.unpack("<H", data[-2:])[0] != crc16(data[:-2]):
+        return "checksum", None
+    slots = min(SLOTS, channels - SLOTS * shard)
+    if slots < 1 or nonce > MAX_RAW or cycle > MAX_RAW:
+        return "malformed", None
+    frame = {
+        "kind": kind & 15,
+        "tag": theirs,
+        "start": start,
+        "nonce": nonce,
+        "cycle": cycle,
+        "shard": shard,
+    }
+    read = {1: _read_ep, 2: _read_sdm}.get(kind & 15)
+    fields = read and read(data[17:-2], slots, cycle // 64)
+    return ("", {**frame, **fields}) if fields else ("malformed", None)
+
+
+def _read_ep(body, slots, epoch):
+    if len(body) != 28 + 4 * slots:
+        return None
+    noise, horizon, flags, load, held = struct.unpack_from("<IHBBI", body)
+    digests = list(struct.unpack_from("<8H", body, 12))
+    vector = list(struct.unpack_from("<%dI" % slots, body, 28))
+    if flags > 63 or max([noise, held, *vector]) > MAX_RAW:
+        return None
+    return {
+        "noise": noise,
+        "horizon": horizon,
+        "flags": flags,
+        "load": load,
+        "held": held,
+        "digests": digests,
+        "vector": vector,
+    }
+
+
+def _read_sdm(body, slots, epoch):
+    weight, owns, relays, corrections, buckets = body[:5]
+    if len(body) != 5 + 5 * owns + 9 * relays + 3 * corrections:
+        return None
+    if owns > slots or corrections > slots or relays > 25:
+        return None
+    relayed_at = 5 + 5 * owns
+    corrections_at = relayed_at + 9 * relays
+    own = list(struct.iter_unpack("<BI", body[5:relayed_at]))
+    relayed = [
+        ((epoch + 1 - age) % 2**16, a % 2**30, a >> 30 | b >> 30 << 2, b % 2**30)
+        for a, b, age in struct.iter_unpack("<IIB", body[relayed_at:corrections_at])
+    ]
+    steps = list(struct.iter_unpack("<Bh", body[corrections_at:]))
+    slots_named = [s for s, _ in own] + [r[2] for r in relayed] + [s for s, _ in steps]
+    if any(s >= slots for s in slots_named) or any(total > MAX_RAW for _, total in own):
+        return None
+    return {
+        "weight": weight,
+        "buckets": buckets,
+        "own": own,
+        "relayed": relayed,
+        "corrections": steps,
+    }
+
+
+# --- section 3: state ---------------------------------------------------------------------------
+
+
+class Rows:
+    """A shard as the document has it: settled per slot, and a dictionary of rows."""
+
+    def __init__(self, slots, lifetime, epoch):
+        self.settled = [0] * slots
+        self.lifetime = lifetime
+        self.epoch = epoch
+        self.horizon = epoch - lifetime - 1
+        self.rows = {}  # (start, nonce, slot): [claimed, credited]
+
+    def merge(self, start, nonce, slot, total):
+        """Learn a running total: the larger one stays; returns what the document calls it."""
+        key = (start, nonce, slot)
+        if key in self.rows:
+            row = self.rows[key]
+            known, row[0] = row[0], max(row[0], total)
+            return "grew" if total > known else "same" if total >= row[1] else "old"
+        if serial_diff(start, self.horizon) <= 0:
+            return "expired"
+        if serial_diff(start, self.epoch) > 1:
+            return "future"
+        if total == 0:
+            return "same"
+        self.rows[key] = [total, 0]
+        return "new"
+
+    def claims(self):
+        """The set of all that is claimed."""
+        return {(*key, row[0]) for key, row in self.rows.items()}
+
+    def credit_all(self):
+        """Let every claim count."""
+        for row in self.rows.values():
+            row[1] = row[0]
+
+    def value(self, slot):
+        """Settled plus credited."""
+        credited = sum(row[1] for key, row in self.rows.items() if key[2] == slot)
+        return saturate(self.settled[slot] + saturate(credited))
+
+    def advance(self, epoch):
+        """Go to an epoch and fold the sessions past the horizon; returns the rows folded."""
+        self.epoch = epoch
+        self.horizon = max(self.horizon, epoch - self.lifetime - 1)
+        due = [key for key in self.rows if serial_diff(key[0], self.horizon) <= 0]
+        for key in due:
+            slot = key[2]
+            self.settled[slot] = saturate(self.settled[slot] + self.rows.pop(key)[1])
+        return len(due)
+
+    def digests(self):
+        """Eight 16-bit sums over what is credited and not within an epoch of folding."""
+        sums = [0] * 8
+        for (start, nonce, slot), (_, credited) in self.rows.items():
+            if credited and serial_diff(self.epoch, start) < self.lifetime:
+                sums[bucket(nonce, slot)] += row_hash(self.epoch, start, nonce, slot, credited)
+        return [s % 2**16 for s in sums]
+
+
+def bucket(nonce, slot):
+    """The digest that a row is summed into."""
+    return (nonce ^ nonce // 128 ^ slot) % 8
+
+
+def row_hash(epoch, start, nonce, slot, credited):
+    """16 bits of a row, salted with the epoch."""
+    h = mix(epoch % 2**16, nonce)
+    h = mix(h, credited)
+    return hash16(mix(h, 16 * start + slot))
+
+
+# --- section 5: the drift function --------------------------------------------------------------
+
+
+def weighted_median(values, weights):
+    """The smallest value such that it and all below it have half of the weight."""
+    half = Fraction(sum(weights), 2)
+    return min(
+        v for v in values if sum(w for u, w in zip(values, weights, strict=True) if u <= v) >= half
+    )
+
+
+def middle_mean(values, weights, mine):
+    """The mean of the middle half by weight, as an offset from mine, rounded half up.
+
+    The samples stand in a row by value, each as wide as its weight; a quarter of the whole (in
+    whole units of weight) is cut off at either end. Offsets are clamped to +-32767.
+    """
+    ruler = [v for v, w in sorted(zip(values, weights, strict=True)) for _ in range(w)]
+    cut = len(ruler) // 4
+    kept = ruler[cut : len(ruler) - cut]
+    offsets = [max(-32767, min(32767, v - mine)) for v in kept]
+    return (Fraction(sum(offsets), len(offsets)) + Fraction(1, 2)).__floor__()
+
+
+def coefficient(confidence, trust, scatter):
+    """DC in Q8."""
+    dc = (32 if confidence >= 16 else 192) * (192 + trust // 4) // 256
+    return dc - dc // 4 if scatter else dc
+
+
+def correction(distance, confidence, dc, dither, limit):
+    """The signed step for a signed distance."""
+    far = min(abs(distance), 2**20 - 1)
+    up = 255 if confidence >= 16 else dither
+    size = min(far, limit, (far * dc + up) // 256)
+    return size if distance > 0 else -size
+
+
+def dither(noise, slot):
+    """Eight bits that all who heard the same packets share."""
+    return mix(mix(noise, slot + 1), 0x1B873593) // 128 % 256
+
+
+def own_weight(confidence):
+    """Weight of a node's own value."""
+    return 32 + 16 * confidence if confidence >= 16 else 32
+
+
+def drift(samples, settled, confidence, max_step, level=0):
+    """(steps, error) of one cycle; error: 0, 1, or 2 for a distance of more than one unit.
+
+    samples: [(noise, weight, vector)], all with my horizon, weight > 0, at least one.
+    level: 0, or the one weight that every voice and my own get (a diverged node).
+    """
+    weights = [level or weight for _, weight, _ in samples]
+    trust = sum(min(w, 255) for w in weights) // len(weights)
+    noise = 0
+    for n, _, _ in samples:
+        noise ^= n
+    confident = confidence >= 16 and not level
+    known = confidence if confident else 0
+    weights.append(level or own_weight(confidence))
+    steps = []
+    error = 0
+    for slot, mine in enumerate(settled):
+        values = [vector[slot] for _, _, vector in samples] + [mine]
+        if confident:
+            distance = weighted_median(values, weights) - mine
+        else:
+            distance = middle_mean(values, weights, mine)
+        error = max(error, min(2, abs(distance)))
+        dc = coefficient(known, trust, max(values) - min(values) > 8 * max_step)
+        steps.append(correction(distance, known, dc, dither(noise, slot), max_step))
+    return steps, error
+
+
+# --- section 7: budgets -------------------------------------------------------------------------
+
+
+def epoch_budget(settled):
+    """Raw units that a settled value may move in an epoch."""
+    return max(1, settled // 1024)

@@ -1,0 +1,290 @@
+"""The simulated world: one seed decides everything, on every interpreter; faults befall."""
+
+import pytest
+
+from lvs.ram_journal import RamJournal
+from lvs_tools.sim import engine, scenario
+from lvs_tools.world.world import World
+from tests.support.worlds import advance, plan_of, run, world_of
+
+EVERYTHING = {
+    "nodes": 9,
+    "cycles": 200,
+    "topology": {"kind": "ring", "degree": 4},
+    "link": {"loss": 0.2, "duplicate": 0.05, "reorder": 0.05, "bandwidth_kbps": 2000},
+    "workload": {"contributions_per_minute": 6, "channels": 20, "amount": "0.75"},
+    "event": [
+        {"at_cycle": 40, "action": "skew", "nodes": [3], "value": 1.1},
+        {"at_cycle": 45, "action": "low_power", "nodes": [2]},
+        {"at_cycle": 50, "action": "partition", "fraction": 0.3},
+        {"at_cycle": 60, "action": "crash", "nodes": [5]},
+        {"at_cycle": 70, "action": "restart", "nodes": [5]},
+        {"at_cycle": 75, "action": "join", "nodes": [6]},
+        {"at_cycle": 80, "action": "heal"},
+        {"at_cycle": 85, "action": "leave", "nodes": [4]},
+        {"at_cycle": 90, "action": "loss", "value": 0.05},
+    ],
+    "adversary": [{"class": "Replay", "count": 1}],
+}
+
+
+def test_the_same_seed_does_the_same_and_another_does_not():
+    first, second = run(**EVERYTHING), run(**EVERYTHING)
+    assert first == second
+    assert run(**EVERYTHING, seed=2)["trace_hash"] != first["trace_hash"]
+
+
+def test_micropython_ends_in_the_same_bits(micropython):
+    checked = scenario.check(dict(EVERYTHING, engine="micropython"))
+    there = engine.run(checked)
+    here = engine.run(scenario.check(dict(EVERYTHING, engine="cpython")))
+    for key in here:
+        if key not in ("wall_s", "memory_mb"):
+            assert there[key] == here[key], key
+
+
+def test_a_quiet_mesh_is_exact():
+    result = run(nodes=8, cycles=120)
+    assert result["exact"] and result["why"] == [] and result["lost_raw"] == 0
+    assert result["contributed_raw"] > 0 and result["contributed_raw"] % 256 == 0
+    assert result["alive"] == 8
+    assert result["reach_cycles"]["max"] <= 4
+
+
+def test_a_node_alone_works():
+    result = run(nodes=1, cycles=90, workload={"contributions_per_minute": 20})
+    assert result["exact"] and result["contributed_raw"] > 0
+
+
+def test_events_happen_to_whom_they_name():
+    world = world_of(
+        nodes=8,
+        cycles=100,
+        event=[
+            {"at_cycle": 10, "action": "crash", "nodes": [1, 2]},
+            {"at_cycle": 12, "action": "partition", "nodes": [3]},
+            {"at_cycle": 14, "action": "restart", "nodes": [1]},
+            {"at_cycle": 16, "action": "join", "nodes": [4]},
+            {"at_cycle": 18, "action": "leave", "nodes": [5]},
+            {"at_cycle": 20, "action": "restart", "nodes": [5]},
+            {"at_cycle": 22, "action": "low_power", "nodes": [6]},
+            {"at_cycle": 24, "action": "heal"},
+        ],
+    )
+
+    def there():
+        return [i for i, m in enumerate(world.machines) if m.node]
+
+    advance(world, 5)
+    assert there() == [0, 1, 2, 3, 5, 6, 7]
+    advance(world, 8)
+    assert there() == [0, 3, 5, 6, 7]
+    assert [m.group != 0 for m in world.machines].index(True) == 3
+    advance(world, 4)
+    assert there() == [0, 1, 3, 4, 5, 6, 7]
+    advance(world, 8)
+    assert there() == [0, 1, 3, 4, 6, 7]  # who left does not come back
+    assert world.machines[6].node.status()["state"] == "LOW_POWER"
+    assert not any(m.group for m in world.machines)
+
+
+def test_a_fraction_is_drawn_by_the_seed():
+    def crashed(seed):
+        world = advance(
+            world_of(
+                nodes=20, seed=seed, event=[{"at_cycle": 2, "action": "crash", "fraction": 0.25}]
+            ),
+            4,
+        )
+        return [m.index for m in world.machines if not m.node]
+
+    assert len(crashed(1)) == 5
+    assert crashed(1) == crashed(1) != crashed(2)
+
+
+def test_restart_by_fraction_means_those_that_are_down():
+    world = advance(
+        world_of(
+            nodes=20,
+            event=[
+                {"at_cycle": 2, "action": "crash", "fraction": 0.25},
+                {"at_cycle": 4, "action": "restart", "fraction": 0.25},
+            ],
+        ),
+        6,
+    )
+    assert all(m.node for m in world.machines)
+
+
+def test_a_restarted_node_is_a_new_one_with_the_same_journal():
+    journals = []
+
+    class Noting(RamJournal):
+        """Remembers what it was asked to restore."""
+
+        def __init__(self):
+            self.restored = []
+
+        def restore(self, node):
+            self.restored.append(node)
+            return False
+
+    def make_journal(index):
+        journals.append(index)
+        world_journals[index] = Noting()
+        return world_journals[index]
+
+    world_journals = {}
+    world = World(
+        plan_of(nodes=2, event=[{"at_cycle": 3, "action": "restart", "nodes": [1]}]), make_journal
+    )
+    advance(world, 6)
+    assert sorted(journals) == [0, 1]
+    assert len(world_journals[1].restored) == 2
+    assert world_journals[1].restored[1] is world.machines[1].node
+    assert len(world_journals[0].restored) == 1
+
+
+def test_what_a_journal_holds_outlives_a_crash():
+    # Alone from the start, node 2 contributes for 60 cycles, loses power, and comes back.
+    def lost(action):
+        result = run(
+            nodes=3,
+            cycles=400,
+            workload={"contributions_per_minute": 30, "until_cycle": 80},
+            event=[
+                {"at_cycle": 20, "action": "partition", "nodes": [2]},
+                {"at_cycle": 100, "action": "crash", "nodes": [2]},
+                {"at_cycle": 101, "action": "heal"},
+                {"at_cycle": 110, "action": action, "nodes": [2], "value": 1},
+            ],
+        )
+        assert result["exact"], result["why"]
+        return result["lost_raw"]
+
+    assert lost("restart") == 0
+    assert lost("low_power") > 20 * 256
+
+
+def test_what_nobody_learned_is_lost_and_nothing_else():
+    # Cut off from all others, node 2 contributes for 60 cycles and dies with it.
+    result = run(
+        nodes=3,
+        cycles=300,
+        workload={"contributions_per_minute": 30},
+        event=[
+            {"at_cycle": 60, "action": "partition", "nodes": [2]},
+            {"at_cycle": 115, "action": "crash", "nodes": [2]},
+            {"at_cycle": 121, "action": "heal"},
+        ],
+    )
+    assert result["exact"], result["why"]
+    assert 20 * 256 <= result["lost_raw"] <= 45 * 256
+    assert result["lost_old_raw"] == 0  # it was said in the last minute
+
+
+def test_what_was_said_long_before_its_owner_died_is_told_apart():
+    result = run(
+        nodes=3,
+        cycles=300,
+        workload={"contributions_per_minute": 30, "until_cycle": 90},
+        event=[
+            {"at_cycle": 60, "action": "partition", "nodes": [2]},
+            {"at_cycle": 115, "action": "crash", "nodes": [2]},
+            {"at_cycle": 116, "action": "heal"},
+        ],
+    )
+    early = run(
+        nodes=3,
+        cycles=300,
+        workload={"contributions_per_minute": 30, "until_cycle": 90},
+        event=[
+            {"at_cycle": 60, "action": "partition", "nodes": [2]},
+            {"at_cycle": 160, "action": "crash", "nodes": [2]},
+            {"at_cycle": 161, "action": "heal"},
+        ],
+    )
+    assert result["lost_old_raw"] == 0 < early["lost_old_raw"] == early["lost_raw"]
+
+
+def test_what_the_others_learned_is_not_lost():
+    result = run(
+        nodes=3,
+        cycles=300,
+        workload={"contributions_per_minute": 30, "until_cycle": 60},
+        event=[{"at_cycle": 90, "action": "leave", "nodes": [2]}],
+    )
+    assert result["exact"] and result["lost_raw"] == 0
+
+
+def test_a_partition_that_lasts_is_reported_as_not_exact():
+    result = run(
+        nodes=4, cycles=200, event=[{"at_cycle": 20, "action": "partition", "nodes": [0, 1]}]
+    )
+    assert not result["exact"]
+    assert result["value_error_max"] > 0
+    assert "do not hold" in result["why"][0]
+
+
+def test_flipped_bits_change_memory():
+    world = advance(
+        world_of(
+            nodes=3,
+            start={"value": 100000},
+            event=[{"at_cycle": 20, "action": "corrupt", "nodes": [1], "value": 3}],
+        ),
+        19,
+    )
+    held = [list(m.node.replica(0).shard.settled) for m in world.machines]
+    world.timeline.run_until(20001)
+    after = [m.node.replica(0).shard for m in world.machines]
+    assert list(after[0].settled) == held[0]
+    changed = list(after[1].settled) != held[1]
+    rows = any(
+        after[1].credited[p] > after[1].claimed[p] or after[1].claimed[p] % 256
+        for p in map(after[1].position, range(after[1].count))
+    )
+    assert changed or rows
+
+
+def test_a_frozen_clock_stands_still():
+    world = advance(
+        world_of(
+            nodes=3,
+            event=[
+                {"at_cycle": 20, "action": "skew", "nodes": [1], "value": 0},
+                {"at_cycle": 60, "action": "skew", "nodes": [1], "value": 1},
+            ],
+        ),
+        50,
+    )
+    behind = world.machines[0].node.clock.cycle - world.machines[1].node.clock.cycle
+    assert behind >= 28
+    advance(world, 80)
+    behind = world.machines[0].node.clock.cycle - world.machines[1].node.clock.cycle
+    assert behind <= 4
+
+
+@pytest.mark.parametrize("engine_name", ["cpython", "micropython"])
+def test_clocks_that_wrap_do_no_harm(engine_name, request):
+    if engine_name == "micropython":
+        request.getfixturevalue("micropython")
+    result = engine.run(
+        scenario.check(
+            {
+                "nodes": 2,
+                "cycles": 1500,
+                "seed": 3,
+                "engine": engine_name,
+                "workload": {"contributions_per_minute": 2},
+            }
+        )
+    )
+    assert result["exact"]
+
+
+def test_the_history_is_bounded():
+    history = run(nodes=3, cycles=700)["history"]
+    assert len(history["cycles"]) <= 240
+    assert len(history["values_raw"]) == len(history["cycles"]) == len(history["spread_raw"])
+    assert all(len(values) == 3 for values in history["values_raw"])

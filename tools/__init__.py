@@ -1,0 +1,1 @@
+"""Set-up and checks of the project itself: no part of the package."""
