@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from lvs import Node
 from lvs_tools.board import init, profiles
+from tests.support.transport import Transport
 
 
 def run(tmp_path, *arguments, answers=""):
@@ -84,10 +85,7 @@ def test_what_it_writes_is_accepted(bench, tmp_path, name):
     data = settings.load(f"{tmp_path}/")
     assert len(source_kinds.make_all(data["board"]["sources"], data["channels"])) == 3
 
-    class Nothing:
-        error = ""
-
-    Node(data, Nothing(), bench.ticks_ms, lambda: 5)
+    Node(data, Transport(), bench.ticks_ms, lambda: 5)
 
 
 def test_without_questions(tmp_path):

@@ -7,6 +7,7 @@ it holds: a digit of 1 is one that counts once, 2 or 3 one that counts twice or 
 from lvs import LvsError, Node
 from lvs.journal import Journal
 from lvs.wire import SDM, Frame, SdmWriter
+from tests.support.transport import Transport
 
 CHANNELS = ["a", "b"]
 STEP = 1024
@@ -65,7 +66,7 @@ class Bench:
         self.journal = journal("bench", flush_s=flush_s, checkpoint_s=checkpoint_s, files=files)
         self.node = Node(
             dict(CONFIG, **config),
-            self,
+            Transport(self._told, keep=False),
             lambda: self.now & 0x3FFFFFFF,
             self._bits,
             self.journal,
@@ -76,11 +77,10 @@ class Bench:
         self._seed = (self._seed * 1103515245 + 12345) & 0x7FFFFFFF
         return self._seed >> 1 & 0x3FFFFFFF
 
-    # --- the node's transport -----------------------------------------------------------------
-
-    def send(self, frame, addr):
+    def _told(self, frame, addr):
+        """Note the rows that a frame tells, to whomever."""
         f = Frame()
-        assert f.decode(bytes(frame), self.node.config.tag, len(CHANNELS)) == ""
+        assert f.decode(frame, self.node.config.tag, len(CHANNELS)) == ""
         told = self.books.told
         if f.kind == SDM:
             for i in range(f.owns):
@@ -90,22 +90,6 @@ class Bench:
                 key = (f.relay_start[i], f.relay_nonce[i], f.relay_slot[i])
                 if f.relay_nonce[i] >= OTHERS:
                     told[key] = max(told.get(key, 0), f.relay_total[i])
-        return True
-
-    def recv(self):
-        return None
-
-    def key(self, addr):
-        return addr
-
-    def resolve(self, text):
-        return int(text)
-
-    def name(self, addr):
-        return str(addr)
-
-    def close(self):
-        pass
 
     # --- what happens -------------------------------------------------------------------------
 

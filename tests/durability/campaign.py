@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lvs_tools import interpreters
-from lvs_tools.places import HOST, LIB, ROOT
 from tests.durability import flash, mutants, plain
 from tests.durability.bench import Bench, Books, judge, judge_late
+from tests.support.interpreters import PATH
 
 BLOCKS = 24
 AWAY = 77_000_000  # ms between the two lives
@@ -234,7 +234,7 @@ def caught(mutate):
 def vfs():
     """Cuts and failures under MicroPython's own littlefs: (cut points and failures, wrong)."""
     said = interpreters.run(
-        "micropython", Path(__file__).parent / "vfs_cuts.py", path=(LIB, HOST, ROOT), heap=16 << 20
+        "micropython", Path(__file__).parent / "vfs_cuts.py", path=PATH, heap=16 << 20
     )
     result = json.loads(said.splitlines()[-1])
     return result["cuts"] + result["failures"], [("", why) for why in result["wrong"]]

@@ -1,19 +1,18 @@
 """The journal on MicroPython: its own littlefs, 31-bit integers, and the wear of the flash."""
 
 import json
+from pathlib import Path
 
 from lvs_tools import interpreters
-from lvs_tools.places import HOST, LIB, ROOT
 from tests.durability import wear
+from tests.support.interpreters import PATH
 
-HERE = ROOT / "tests" / "durability"
+HERE = Path(__file__).parent
 
 
 def test_cuts_and_failures_under_vfslfs2(micropython):
     """Every prefix of what MicroPython's own littlefs writes, and a failure of each operation."""
-    said = interpreters.run(
-        micropython, HERE / "vfs_cuts.py", path=(LIB, HOST, ROOT), heap=16 << 20
-    )
+    said = interpreters.run(micropython, HERE / "vfs_cuts.py", path=PATH, heap=16 << 20)
     result = json.loads(said.splitlines()[-1])
     print(result)
     assert result["cuts"] > 50 and result["failures"] > 25 and result["noticed"] > 3
@@ -22,9 +21,7 @@ def test_cuts_and_failures_under_vfslfs2(micropython):
 
 def test_damage_under_vfslfs2(micropython):
     """Full, read-only, garbled, of another format: said in one line, and the node works on."""
-    said = interpreters.run(
-        micropython, HERE / "vfs_damage.py", path=(LIB, HOST, ROOT), heap=16 << 20
-    )
+    said = interpreters.run(micropython, HERE / "vfs_damage.py", path=PATH, heap=16 << 20)
     result = json.loads(said.splitlines()[-1])
     words = {
         "full": "full: delete something",
@@ -53,8 +50,8 @@ def test_the_same_bytes_on_every_interpreter(interpreter, tmp_path):
         "for name in sorted(files.files):\n"
         "    print(name, ''.join(['%02x' % b for b in files.files[name]]))\n"
     )
-    said = interpreters.run(interpreter, script, path=(LIB, HOST, ROOT))
-    expected = interpreters.run("cpython", script, path=(LIB, HOST, ROOT))
+    said = interpreters.run(interpreter, script, path=PATH)
+    expected = interpreters.run("cpython", script, path=PATH)
     assert len(said) > 500 and said == expected
 
 

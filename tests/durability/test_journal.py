@@ -10,6 +10,7 @@ from lvs.journal_files import Files
 from lvs.journal_log import segment_name
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.durability.bench import CHANNELS, CONFIG, STEP, Bench, Books, judge, judge_late
+from tests.support.transport import Transport
 
 AWAY = 9_000_000
 
@@ -117,8 +118,7 @@ def test_close_writes_what_waits():
 
 
 def test_without_a_journal_nothing_is_called_durable():
-    bench = Bench(MemoryFiles())
-    node = Node(CONFIG, bench, lambda: 0, lambda: 1)
+    node = Node(CONFIG, Transport(), lambda: 0, lambda: 1)
     with pytest.raises(LvsError, match="no journal"):
         node.contribute("a", 1, durable=True)
     with pytest.raises(LvsError, match="no journal"):

@@ -2,28 +2,7 @@
 
 import pytest
 
-
-class Udp:
-    """Another network: what is sent is kept, what waits is received."""
-
-    def __init__(self):
-        self.sent, self.waiting, self.error = [], [], ""
-
-    def send(self, frame, addr):
-        self.sent.append((bytes(frame), addr))
-        return True
-
-    def recv(self):
-        return self.waiting.pop(0) if self.waiting else None
-
-    def key(self, addr):
-        return 7
-
-    def resolve(self, text):
-        return ("udp", text)
-
-    def close(self):
-        self.error = "closed"
+from tests.support.transport import Transport
 
 
 @pytest.fixture
@@ -89,20 +68,22 @@ def test_resolve(link):
 def test_both_ways(link):
     from both_links import BothLinks
 
-    udp, radio, other = Udp(), link(A), link(B)
+    udp, radio, other = Transport(), link(A), link(B)
     both = BothLinks(udp, radio)
     assert both.send(b"to all", None)
     assert udp.sent == [(b"to all", None)] and other.recv() == (b"to all", A)
-    udp.waiting = [(b"u%d" % i, ("host", 1)) for i in range(3)]
+    udp.inbox = [(b"u%d" % i, 7) for i in range(3)]
     for i in range(3):
         other.send(b"r%d" % i, A)
     got = [both.recv() for _ in range(7)]
     assert {frame for frame, _ in got[:2]} == {b"u0", b"r0"}  # neither starves the other
     assert got[6] is None and None not in got[:6]
-    assert both.key(("host", 1)) == 7 and both.key(B) == radio.key(B)
-    assert both.resolve("02:00:00:00:00:0b") == B and both.resolve("host:1") == ("udp", "host:1")
+    assert both.key(7) == 7 and both.key(B) == radio.key(B)
+    assert both.resolve("02:00:00:00:00:0b") == B and both.resolve("7") == 7
+    udp.error = "down"
+    assert both.error == "down"
     both.close()
-    assert udp.error == "closed" and both.error == "closed"
+    assert not udp.open and not radio._radio.active()
 
 
 def test_two_nodes_share_a_value_over_espnow_only(bench, link):

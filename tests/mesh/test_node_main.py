@@ -8,6 +8,7 @@ import pytest
 
 from lvs_tools.mesh import node_main
 from lvs_tools.mesh.node_main import Lines, UsageError, answer, as_text, parse_arguments
+from tests.support.transport import Transport
 
 
 class ToyNode:
@@ -158,12 +159,8 @@ def test_lines_survive_bytes_that_are_no_text_and_endless_ones(pipe):
 def test_a_session_is_announced_before_its_first_frame():
     said = []
 
-    class Wire:
-        def send(self, frame, addr):
-            said.append(("frame", frame[6:12]))
-            return True
-
-    announcing = node_main.Announcing(Wire(), said.append)
+    transport = Transport(lambda frame, addr: said.append(("frame", frame[6:12])))
+    announcing = node_main.Announcing(transport, said.append)
     announcing.node = ToyNode()
     head = b"L\x11\0\0\0\0"
     for session in (b"aaaaaa", b"aaaaaa", b"bbbbbb"):

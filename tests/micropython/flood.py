@@ -8,33 +8,10 @@ import sys
 
 from lvs import Node, wire
 from lvs.fixed import mix
+from tests.support.transport import Transport
 
 HONEST = 10
 INVENTED = 2000
-
-
-class Void:
-    """A transport to nobody."""
-
-    def send(self, frame, addr):
-        """Gone."""
-        return True
-
-    def recv(self):
-        """Nothing."""
-        return None
-
-    def key(self, addr):
-        """An address is its own route."""
-        return addr
-
-    def resolve(self, text):
-        """Never asked."""
-        return 0
-
-    def close(self):
-        """Nothing to do."""
-
 
 now = 0
 
@@ -96,7 +73,7 @@ def flood():
     buf = bytearray(wire.MAX_FRAME)
     yield
     before = heap()
-    node = Node({"channels": ["water", "power"], "rows": 128}, Void(), ticks, noise)
+    node = Node({"channels": ["water", "power"], "rows": 128}, Transport(keep=False), ticks, noise)
     yield
     print("node", heap() - before)
     pass_time(node, 80)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lvs_tools import interpreters
+from tests.support.interpreters import PATH
 from tests.vectors import make
 
 HERE = Path(__file__).parent
@@ -45,7 +46,7 @@ def test_a_wrong_bit_is_found(tmp_path):
 def test_a_mesh_runs_to_the_same_bits(seconds, micropython, wasm):
     """G10: nodes with loss, a restart, noise and a flipped bit, through a wrap of the ticks."""
     printed = {
-        name: interpreters.run(name, HERE / "same_bits.py", [seconds])
+        name: interpreters.run(name, HERE / "same_bits.py", [seconds], path=PATH)
         for name in ("cpython", micropython, wasm)
     }
     assert len(printed["cpython"].splitlines()) == seconds // 10
@@ -65,7 +66,7 @@ def test_hot_paths_allocate_nothing(name, request):
 
 def test_a_flood_of_sessions_changes_neither_heap_nor_rows(wasm):
     """G7, with the object sizes of a board: 2,000 invented sessions from 500 addresses."""
-    lines = interpreters.run(wasm, HERE / "flood.py").splitlines()
+    lines = interpreters.run(wasm, HERE / "flood.py", path=PATH).splitlines()
     found = {
         key: list(map(int, rest.split(" of ")))
         for key, rest in (line.split(" ", 1) for line in lines)

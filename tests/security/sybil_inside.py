@@ -14,32 +14,13 @@ from lvs import Node
 from lvs.fixed import MAX_RAW, mix
 from lvs.peers import TC_MAX, TRUSTED
 from lvs.wire import MAX_FRAME, WANT, SdmWriter, encode_ep
+from tests.support.transport import Transport
 
 VALUE = 100000
 ROW = 1000  # raw, of each honest peer before the flood
 WARM = 600  # sessions until tables and their indices have their full size
 PATIENCE_S = 10  # seconds of flood in which a contribution must be credited
 SPEAK_S = 4  # seconds between two honest frames
-
-
-class Silent:
-    """A transport that counts."""
-
-    error = ""
-    bytes = 0
-
-    def send(self, frame, addr):
-        self.bytes += len(frame)
-        return True
-
-    def recv(self):
-        return None
-
-    def key(self, addr):
-        return addr
-
-    def close(self):
-        pass
 
 
 class Flood:
@@ -54,8 +35,7 @@ class Flood:
         self.said = 0
         self.buf = bytearray(MAX_FRAME)
         self.writer = SdmWriter()
-        self.port = Silent()
-        self.node = Node({"channels": ["a"]}, self.port, self.clock, self.bits)
+        self.node = Node({"channels": ["a"]}, Transport(keep=False), self.clock, self.bits)
         self.replica = self.node.replicas[0]
         self.prime()
 

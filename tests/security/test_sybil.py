@@ -7,7 +7,7 @@ import pytest
 
 from lvs_tools import interpreters
 from tests.security.long import only_long
-from tests.support.interpreters import require
+from tests.support.interpreters import PATH, require
 
 INSIDE = Path(__file__).with_name("sybil_inside.py")
 FLAT = 256  # bytes by which the heap may differ: the present garbage of a generator, a dict entry
@@ -25,6 +25,7 @@ def flood(name, sessions, addresses, each_s=1000, honest=HONEST, timeout=120):
             require(name),
             INSIDE,
             (sessions, addresses, each_s, honest),
+            path=PATH,
             heap=heap,
             timeout=timeout,
         )

@@ -1,43 +1,17 @@
 """A broadcast cell in a few lines, for tests of whole nodes: virtual time, seeded loss.
 
 The simulator (lvs_tools/world) has many more faults; this has what a test of one behaviour needs,
-and shows every frame.
+and shows every frame. It runs to the same bits on every interpreter.
 """
 
-import random
-from collections import deque
+from collections import OrderedDict
 
 from lvs import Node, wire
+from lvs_tools.world.prng import Prng
+from tests.support.transport import Transport
 
 STEP_MS = 50
-
-
-class Port:
-    """The transport of one node; its address is a small number, which is its route as well."""
-
-    def __init__(self, cell, address):
-        self.cell = cell
-        self.address = address
-        self.inbox = deque()
-        self.sent = []  # (frame, address or None)
-        self.open = True
-
-    def send(self, frame, addr):
-        self.sent.append((bytes(frame), addr))
-        self.cell.carry(self.address, bytes(frame), addr)
-        return True
-
-    def recv(self):
-        return self.inbox.popleft() if self.inbox else None
-
-    def key(self, addr):
-        return addr
-
-    def resolve(self, text):
-        return int(text)
-
-    def close(self):
-        self.open = False
+_CERTAIN = 1 << 30  # a probability of 1, for Prng.chance
 
 
 class Cell:
@@ -47,11 +21,11 @@ class Cell:
     """
 
     def __init__(self, count=0, loss=0.0, seed=1, start=0, **config):
-        self.config = {"channels": ["water"], **config}
-        self.rng = random.Random(seed)
+        self.config = dict({"channels": ["water"]}, **config)
+        self.rng = Prng(seed)
         self.loss = loss
         self.now = start
-        self.nodes = {}  # address: node
+        self.nodes = OrderedDict()  # address: node
         self.contributed = dict.fromkeys(self.config["channels"], 0)  # raw
         self.links = lambda a, b: True  # whether b hears a
         for _ in range(count):
@@ -60,22 +34,29 @@ class Cell:
     def add(self, address=None, journal=None, **config):
         """A new node, or a new start of the one at an address."""
         address = address or len(self.nodes) + 1
-        seed = random.Random(self.rng.random())
-        self.nodes[address] = Node(
-            {**self.config, **config},
-            Port(self, address),
+        self.nodes[address] = node = Node(
+            dict(self.config, **config),
+            Transport(lambda frame, addr: self.carry(address, frame, addr)),
             lambda: self.now & 0x3FFFFFFF,
-            lambda: seed.getrandbits(30),
+            Prng(self.rng.bits(), address).bits,
             journal,
         )
-        return self.nodes[address]
+        return node
 
     def carry(self, source, frame, addr):
+        """Bring a frame from an address to whom it reaches; addr None: to all."""
         for address, node in self.nodes.items():
             if address == source or addr not in (None, address):
                 continue
-            if self.links(source, address) and self.rng.random() >= self.loss:
+            if self.links(source, address) and not self.rng.chance(int(self.loss * _CERTAIN)):
                 node.transport.inbox.append((frame, source))
+
+    def step(self):
+        """Let STEP_MS pass."""
+        self.now += STEP_MS
+        for node in list(self.nodes.values()):
+            node.receive(50)
+            node.tick()
 
     def run(self, seconds, until=None, each=None):
         """Let time pass; until: stop as soon as that is true. Returns the seconds that passed.
@@ -85,10 +66,7 @@ class Cell:
         for step in range(int(seconds * 1000 / STEP_MS)):
             if until and until():
                 return step * STEP_MS / 1000
-            self.now += STEP_MS
-            for node in list(self.nodes.values()):
-                node.receive(50)
-                node.tick()
+            self.step()
             if each and step % (1000 // STEP_MS) == 0:
                 each()
         return seconds
@@ -108,7 +86,7 @@ class Cell:
         return took
 
     def settled(self):
-        expected = list(self.contributed.values())
+        expected = [self.contributed[c] for c in self.config["channels"]]
         return all(
             n.state in ("ACTIVE", "LOW_POWER") and self.values(n) == expected
             for n in self.nodes.values()
@@ -145,14 +123,16 @@ class Voice:
         self.noise = 1
 
     def head(self, **changes):
-        return {
-            "tag": self.node.config.tag,
-            "start": self.start,
-            "nonce": self.nonce,
-            "cycle": self.node.clock.cycle,
-            "shard": 0,
+        return dict(
+            {
+                "tag": self.node.config.tag,
+                "start": self.start,
+                "nonce": self.nonce,
+                "cycle": self.node.clock.cycle,
+                "shard": 0,
+            },
             **changes,
-        }
+        )
 
     def ep(self, vector=None, **changes):
         """Say an EP; by default one that agrees with the node in everything."""
@@ -160,7 +140,7 @@ class Voice:
         r = self.node.replica(f["shard"])
         shard = r.shard
         self.noise += 1
-        f = {
+        said = {
             "noise": self.noise,
             "horizon": shard.horizon & 0xFFFF,
             "flags": 0,
@@ -168,10 +148,9 @@ class Voice:
             "held": 1 << f["shard"],
             "digests": list(shard.digests),
             "vector": list(shard.settled if vector is None else vector),
-            **f,
-            **changes,
         }
-        return self.say(encode_ep(f))
+        said.update(f)
+        return self.say(encode_ep(said))
 
     def sdm(self, own=(), relayed=(), corrections=(), weight=0, buckets=0, **changes):
         """Say an SDM: own [(slot, total)], relayed [(start, nonce, slot, total)]."""

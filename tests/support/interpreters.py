@@ -5,6 +5,9 @@ import os
 import pytest
 
 from lvs_tools import interpreters
+from lvs_tools.places import HOST, LIB, ROOT
+
+PATH = (LIB, HOST, ROOT)  # for scripts that import the library, lvs_tools and tests
 
 
 def in_ci():
