@@ -15,7 +15,7 @@ from lvs import Node
 from lvs_tools.board import deploy, fleet, logs, mip, profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard
-from tests.support import board_standin
+from tests.board import board_standin
 from tests.support.interpreters import require
 
 PROFILE = "ESP32_GENERIC"

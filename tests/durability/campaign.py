@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lvs_tools import interpreters
 from tests.durability import flash, mutants, plain
-from tests.durability.bench import Bench, Books, judge, judge_late
 from tests.support.interpreters import PATH
+from tests.support.node_bench import Bench, Books, judge, judge_late
 
 BLOCKS = 24
 AWAY = 77_000_000  # ms between the two lives

@@ -40,7 +40,7 @@ def test_the_same_bytes_on_every_interpreter(interpreter, tmp_path):
     script = tmp_path / "write.py"
     script.write_text(
         "from lvs_tools.world.memory_files import MemoryFiles\n"
-        "from tests.durability.bench import Bench\n"
+        "from tests.support.node_bench import Bench\n"
         "files = MemoryFiles()\n"
         "bench = Bench(files)\n"
         "for k in range(9):\n"

@@ -7,7 +7,7 @@ import pytest
 from lvs.journal_reader import CHECK, HEAD, Reader
 from lvs.wire import crc16, put16
 from lvs_tools.world.memory_files import MemoryFiles
-from tests.durability.bench import Bench, judge
+from tests.support.node_bench import Bench, judge
 
 AWAY = 9_000_000
 

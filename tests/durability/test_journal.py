@@ -9,7 +9,7 @@ from lvs.journal import Journal
 from lvs.journal_files import Files
 from lvs.journal_log import segment_name
 from lvs_tools.world.memory_files import MemoryFiles
-from tests.durability.bench import CHANNELS, CONFIG, STEP, Bench, Books, judge, judge_late
+from tests.support.node_bench import CHANNELS, CONFIG, STEP, Bench, Books, judge, judge_late
 from tests.support.transport import Transport
 
 AWAY = 9_000_000

@@ -4,8 +4,8 @@ import pytest
 
 from lvs import NotDurable
 from tests.durability import campaign, flash, mutants
-from tests.durability.bench import Bench, Books, judge
 from tests.durability.campaign import Lfs, Plain
+from tests.support.node_bench import Bench, Books, judge
 
 ESP32 = Lfs()
 RP2 = Lfs(flash.RP2)

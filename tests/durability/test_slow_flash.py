@@ -3,7 +3,7 @@
 import pytest
 
 from tests.durability import flash
-from tests.durability.bench import CHANNELS, Bench
+from tests.support.node_bench import CHANNELS, Bench
 
 # At worst, of the W25Q chips on these boards, in ms: a page of 256 bytes, and a sector of 4 KB.
 PROGRAM = 3

@@ -9,7 +9,7 @@ import sys
 
 from lvs import NotDurable
 from lvs.journal_files import Files
-from tests.durability.bench import Bench, Books, judge, judge_late
+from tests.support.node_bench import Bench, Books, judge, judge_late
 
 BLOCKS = 20
 SIZE = 4096

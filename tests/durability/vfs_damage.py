@@ -11,8 +11,8 @@ from lvs import NotDurable
 from lvs.journal_files import Files
 from lvs.journal_reader import HEAD, Reader
 from lvs.wire import crc16, put16
-from tests.durability.bench import Bench, judge
 from tests.durability.vfs_cuts import blank, chip, mount
+from tests.support.node_bench import Bench, judge
 
 FOLDER = "/flash/journal"
 AWAY = 5000000

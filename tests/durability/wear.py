@@ -14,7 +14,7 @@ import argparse
 import json
 
 from tests.durability import flash
-from tests.durability.bench import Bench
+from tests.support.node_bench import Bench
 
 LIFE = 100_000  # erases that a block of NOR flash survives
 BOARDS = {  # file system's size in bytes, and how littlefs is set up

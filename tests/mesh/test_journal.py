@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from lvs.journal_files import Files
 from lvs_tools.mesh import journal as command_module
-from tests.durability.bench import CHANNELS, Bench
+from tests.support.node_bench import CHANNELS, Bench
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lvs_tools.world.memory_files import MemoryFiles
-from tests.durability.bench import CHANNELS, Bench, judge, judge_late
+from tests.support.node_bench import CHANNELS, Bench, judge, judge_late
 
 MOST = 14  # contributions to a channel: the n-th is 4**n raw
 CONFIG = {"session_epochs": 2, "horizon_epochs": 2}

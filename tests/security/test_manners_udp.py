@@ -12,7 +12,7 @@ from lvs_tools import interpreters
 from lvs_tools.fuzz.victim import establish
 from lvs_tools.mesh import plan
 from lvs_tools.mesh.process import Instance
-from tests.security.long import LONG
+from tests.security.duration import LONG
 from tests.support.cell import Voice, encode_ep
 from tests.support.interpreters import require
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lvs_tools import interpreters
-from tests.security.long import only_long
+from tests.security.duration import only_long
 from tests.support.interpreters import PATH, require
 
 INSIDE = Path(__file__).with_name("sybil_inside.py")

@@ -6,7 +6,7 @@ from lvs_tools.sim import scenario
 from lvs_tools.sim.swarm import command as swarm
 from lvs_tools.sim.swarm import random_world
 from lvs_tools.sim.swarm.shrink import mended, shrink
-from tests.world.test_mutants import fold_forgets
+from tests.sim.test_mutants import fold_forgets
 
 CHUNK = 5
 

@@ -1,4 +1,4 @@
-"""Which tests are for `make flood` alone: minutes of attack, the same checks as in `make test`."""
+"""How long attacks last: seconds, or minutes in `make flood`, with the same checks."""
 
 import os
 

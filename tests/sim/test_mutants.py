@@ -1,7 +1,7 @@
 """Broken cores: the swarm must find each of them.
 
 A mutant replaces one function of lib/lvs by a version with a mistake that somebody could make.
-The unbroken core passes the same seeds in test_sim_swarm.
+The unbroken core passes the same seeds in test_swarm.py.
 """
 
 import pytest
