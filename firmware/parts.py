@@ -26,7 +26,7 @@ def check_version(version=None):
 def transport(config, board):
     """UDP, or UDP and ESP-NOW; raises ConfigError if the board cannot do that."""
     from lvs.transport_layer import UdpTransport
-    from lvs.world import clock
+    from lvs.machine import clock
 
     udp = UdpTransport(config.address, config.broadcast, config.port, clock)
     if udp.error:  # it tries again by itself

@@ -1,14 +1,10 @@
 """One JSON file configures a node. What its keys mean, and how they are checked: config_check."""
 
-from .fixed import LvsError, unload
+from .fixed import unload
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets and of folding
 CYCLE_MS = 1000
 CLOSING = 4  # epochs after the horizon in which late rows count ever less: nobody can split a mesh
-
-
-class ConfigError(LvsError):
-    """A configuration that cannot be used; the text names key, value and what is allowed."""
 
 
 class Config:
@@ -49,3 +45,5 @@ class Config:
             check(self, source.data if isinstance(source, Config) else source)
         finally:
             unload("config_check")
+        # Epochs from a session's start until its rows are folded.
+        self.lifetime = self.session_epochs + self.horizon_epochs + CLOSING

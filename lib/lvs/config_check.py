@@ -6,8 +6,7 @@ differ never mix. The others are a node's own affair. Needed once: lvs.config un
 
 import json
 
-from .config import CLOSING, ConfigError
-from .fixed import hash_text
+from .fixed import ConfigError, hash_text
 from .wire import SLOTS
 
 MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
@@ -84,9 +83,10 @@ def _names(key, value, least):
 
 
 def _load(path):
+    from .machine import read
+
     try:
-        with open(path) as f:
-            return json.load(f)
+        return json.loads(read(path))
     except OSError as e:
         raise ConfigError("%s: cannot be read (%s); 'lvs init' writes a configuration" % (path, e))
     except ValueError as e:
@@ -121,8 +121,6 @@ def check(config, source):
                 "%s: %r; must be a whole number from %d to %d" % (key, value, least, most)
             )
         setattr(config, key, value)
-    # Epochs from a session's start until its rows are folded.
-    config.lifetime = config.session_epochs + config.horizon_epochs + CLOSING
     config.board = data.get("board", {})
     if not isinstance(config.board, dict):
         raise ConfigError("board: %r; must be a JSON object" % (config.board,))

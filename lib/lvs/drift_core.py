@@ -8,12 +8,11 @@ that, since medians lock in clusters (IQM; the middle half by weight).
 
 from array import array
 
-from .fixed import add, const, mix
-from .state_shard import zeros
+from .fixed import add, const, mix, zeros
 from .wire import SLOTS
 
 WINDOW = 15  # samples, the newest of each session
-FULL = 64  # full confidence
+FULL_CONFIDENCE = 64
 CONFIDENT = 16  # from here on: median, small steps, and the right to judge others
 
 _CLAMP = const(0x7FFF)  # offsets in the mean: 2**15 * 2**14 of weight stays inside 30 bits
@@ -48,6 +47,11 @@ def weighted_median(values, weights, order, n):
         if so_far * 2 >= total:
             return values[k]
     return values[order[n - 1]]
+
+
+def median_of(values):
+    """The median of a list, the lower of two in the middle."""
+    return sorted(values)[(len(values) - 1) // 2]
 
 
 def middle_mean(values, weights, order, n, mine):

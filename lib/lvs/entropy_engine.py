@@ -35,12 +35,16 @@ class Noise:
 
 
 class Trickle:
-    """When to send the next EP. All times are ticks (ms modulo 2**30)."""
+    """When to send the next EP. All times are ticks (ms modulo 2**30).
 
-    def __init__(self, noise, now):
+    The pace of all that a node says hangs on it and on the governor: ``stretch``.
+    """
+
+    def __init__(self, noise, governor, now):
         self._noise = noise
-        self._heard = bytearray(32)  # bit map of the routes heard in this interval
-        self.least = I_MIN  # longer in low power
+        self._governor = governor
+        self._counted = bytearray(32)  # bit map of the routes heard in this interval
+        self._slow = 1  # 4 in low power: intervals are so many times as long
         self.reset_at = now
         self._next = 0  # ms of the next interval, 0: twice this one
         self._speak(now)
@@ -52,7 +56,21 @@ class Trickle:
 
     def restart(self, now):
         """My own state is new: speak soon."""
-        self._begin(now, self.least)
+        self._begin(now, I_MIN * self._slow)
+
+    def low_power(self, on, now):
+        """Long intervals from the next one on; the present one is short, so that who has just
+        switched its radio on speaks within a second."""
+        self._begin(now, I_MIN)
+        self._slow = 4 if on else 1
+
+    def stretch(self):
+        """By how much everything that is said waits longer: for want of tokens, in low power."""
+        return self._governor.stretch() * self._slow
+
+    def _soon(self):
+        """Shortest interval (ms) at present: suppression bounds EPs, so little stretch."""
+        return I_MIN * self._slow * min(2, self._governor.stretch())
 
     def _begin(self, now, interval):
         self.interval = interval
@@ -61,33 +79,35 @@ class Trickle:
         self._fired = False
         self.agreeing = self.others = 0
         for i in range(32):
-            self._heard[i] = 0
+            self._counted[i] = 0
 
     def hear(self, agrees, route):
         """Count an EP of somebody else: one a route and interval, so that no one voice silences
         the others. route: its index (0..255)."""
         byte = route >> 3
         bit = 1 << (route & 7)
-        if self._heard[byte] & bit:
+        if self._counted[byte] & bit:
             return
-        self._heard[byte] |= bit
+        self._counted[byte] |= bit
         if agrees:
             self.agreeing += 1
         else:
             self.others += 1
 
-    def news(self, now, least):
-        """Something disagrees: back to a short interval, ``least`` ms at the shortest.
+    def news(self, now, times=1):
+        """Something disagrees: back to the shortest interval, or ``times`` it.
 
         At most once in four of those intervals, since a liar can force news.
         """
+        least = times * self._soon()
         if self.interval <= least or ticks_diff(now, self.reset_at) < 4 * least:
             return
         self.reset_at = now
         self._begin(now, least)
 
-    def hurry(self, now, least):
+    def hurry(self, now):
         """I disagree myself and have nothing to defend: stay at a short interval for now."""
+        least = self._soon()
         self._next = least
         if self.interval > 2 * least:
             self._begin(now, least)
@@ -125,6 +145,12 @@ class Governor:
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now
+        self.load = 0  # the board's own, 0..255, as it was told
+
+    def busy(self):
+        """local_node_load, 0..255: the larger of the board's own and the traffic's."""
+        traffic = (self.full - self.tokens) * 255 // (2 * self.full)
+        return min(255, max(traffic, self.load))
 
     def refill(self, now):
         """Add what the time since the last call brings."""

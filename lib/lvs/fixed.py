@@ -7,6 +7,7 @@ intermediate result of the protocol stays in ``-2**30 .. 2**30 - 1``, the small-
 """
 
 import sys
+from array import array
 
 try:
     from micropython import const
@@ -23,6 +24,10 @@ class LvsError(ValueError):
     """What a caller asked for cannot be done; the text names the thing and the mend."""
 
 
+class ConfigError(LvsError):
+    """A configuration that cannot be used; the text names key, value and what is allowed."""
+
+
 class NotDurable(LvsError):
     """It counts, but the journal could not be written: a power cut could lose it."""
 
@@ -32,6 +37,11 @@ def unload(name):
     if sys.implementation.name == "micropython" and "lvs." + name in sys.modules:
         del sys.modules["lvs." + name]
         delattr(sys.modules["lvs"], name)
+
+
+def zeros(kind, n):
+    """An array of n zeros; kind "i" (32 bits), "h" or "H" (16)."""
+    return array(kind, bytes(n * (4 if kind == "i" else 2)))
 
 
 def add(a, b):

@@ -5,8 +5,7 @@ k times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's
 lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sections 8 and 11.
 """
 
-from .fixed import const, ticks_diff
-from .state_shard import zeros
+from .fixed import const, ticks_diff, zeros
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
 _NEWS_MS = 400  # own news waits so long at most: contributions of one moment go together
@@ -19,11 +18,18 @@ _REPLY_MS = 900  # answers wait up to this, so that one of them is heard by the 
 
 
 class Gossip:
-    """What one shard has to say. shard: its rows; k: times a row is heard before it rests."""
+    """What one shard has to say.
 
-    def __init__(self, shard, k):
+    shard: its rows; k: times a row is heard before it rests; noise: jitter and choices; trickle:
+    the pace; peers: how many neighbours there are.
+    """
+
+    def __init__(self, shard, k, noise, trickle, peers):
         self.shard = shard
         self.k = k
+        self._noise = noise
+        self._trickle = trickle
+        self._peers = peers
         self.news = 0  # bit map of slots with own news
         self.late = []  # (start, nonce, slot) of own news that belong to earlier sessions
         self.steps = 0  # bit map of slots with corrections to report
@@ -46,35 +52,51 @@ class Gossip:
 
     # --- what is to be said ---------------------------------------------------------------------
 
-    def own(self, slot, now, noise, stretch):
+    def own(self, slot, now):
         """My total in a slot grew."""
         self._learned = now
         self.news |= 1 << slot
-        self._schedule(now, noise.below(_NEWS_MS) * stretch)
+        self._schedule(now, self._jitter(_NEWS_MS))
 
-    def own_late(self, key, now, noise, stretch):
-        """My total in an earlier session (start, nonce, slot) is news: nobody else can say it."""
+    def own_late(self, session, slot, now):
+        """My total in an earlier session grew, or was not said before its end: nobody else can
+        say it."""
+        key = (session.start, session.nonce, slot)
         if key not in self.late:
             self.late.append(key)
-        self._schedule(now, noise.below(_NEWS_MS) * stretch)
+        self._schedule(now, self._jitter(_NEWS_MS))
+        p = self.shard.find(*key)
+        if p >= 0:
+            self.learned(p, now)
 
-    def corrected(self, now, noise):
+    def retire(self, session, now):
+        """My session ends: its news that is not said yet stays news."""
+        for slot in range(self.shard.slots):
+            if self.news >> slot & 1:
+                self.own_late(session, slot, now)
+        self.news = 0
+
+    def corrected(self, now):
         """My drift took steps; the caller has set ``steps``."""
-        self._schedule(now, noise.below(_REPLY_MS))
+        self._schedule(now, self._noise.below(_REPLY_MS))
 
-    def learned(self, p, now, noise, stretch, peers):
+    def learned(self, p, now):
         """The row at ring position p is new to me; others may lack it, too."""
         self._learned = now
         if self.n < RUMOURS:
             self.rumours[self.n] = p
             self.n += 1
         else:  # the newest matter most
-            self.rumours[noise.below(RUMOURS)] = p
-        # The more neighbours, the longer the wait, so that k of them suffice.
-        spread = 500 + 60 * peers
-        self._schedule(now, 100 + noise.below(min(spread, 16000)) * stretch)
+            self.rumours[self._noise.below(RUMOURS)] = p
+        self._schedule(now, 100 + self._jitter(self._spread()))
 
-    def crossing(self, p, now, noise):
+    def behind(self, p, now):
+        """Somebody said a total of the row at p that is older than mine."""
+        if self.shard.heard[p] >= self.k:
+            self.shard.heard[p] = self.k - 1
+            self.learned(p, now)
+
+    def crossing(self, p, now):
         """The row at p is new to me; my configured peers, beyond this cell, may lack it, too."""
         if not self.bridge:
             self.bridge = zeros("H", RUMOURS)
@@ -82,7 +104,7 @@ class Gossip:
             self.bridge[self.crossed] = p
             self.crossed += 1
         if self.bridge_due is None:
-            self.bridge_due = (now + 200 + noise.below(_NEWS_MS)) & 0x3FFFFFFF
+            self.bridge_due = (now + 200 + self._noise.below(_NEWS_MS)) & 0x3FFFFFFF
 
     def fill_crossing(self, writer, first, route):
         """Add rows for a peer from the first-th on, but not what came by its route; the next."""
@@ -93,31 +115,40 @@ class Gossip:
                 return i
         return self.crossed
 
+    def _spread(self):
+        """Milliseconds over which rumours are spread: the more neighbours, the longer, so that k
+        of them suffice."""
+        return min(500 + 60 * self._peers.n, 16000)
+
+    def _jitter(self, ms):
+        return self._noise.below(ms) * self._trickle.stretch()
+
     def _schedule(self, now, delay):
         if self.since is None:
             self.since = now
         if self.due is None or ticks_diff(self.due, now) > delay:
             self.due = (now + delay) & 0x3FFFFFFF
 
-    def lacking(self, buckets, addr, whole, now, noise, stretch, peers):
+    def lacking(self, buckets, addr, whole, now):
         """Somebody lacks rows in these buckets, or has rows that I lack.
 
         addr: answer there alone, or None: everybody; whole: somebody without state asks for all.
         Among many neighbours only some prepare an answer, and few do so while rumours, which
         explain the difference, are still going round.
         """
+        peers = self._peers.n
         if not whole and addr is None:
             odds = 6 * 256 // peers if peers > 6 else 256
-            if self.in_flight(now, peers):
+            if self.in_flight(now):
                 odds >>= 3
-            if noise.below(256) >= odds:
+            if self._noise.below(256) >= odds:
                 return
         if self.reply_due is None:
             if peers >= _CROWD:  # many that answer once each would say the same rows
-                self._cursor = noise.below(self.shard.count + 1)
+                self._cursor = self._noise.below(self.shard.count + 1)
             self.buckets = 0
             self.whole = False
-            self.reply_due = (now + 50 + noise.below(_REPLY_MS) * stretch) & 0x3FFFFFFF
+            self.reply_due = (now + 50 + self._jitter(_REPLY_MS)) & 0x3FFFFFFF
             self.reply_to = addr
         elif addr is None:
             self.reply_to = None
@@ -154,26 +185,26 @@ class Gossip:
             return True
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
-    def in_flight(self, now, peers):
+    def in_flight(self, now):
         """True while rows are on their way: they explain why digests differ."""
         if self._learned is None:
             return False
-        return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * peers)
+        return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * self._peers.n)
 
     def heard_sdm(self):
         """Somebody said something: rumours may have gone with it."""
         self._others += 16
 
-    def cycle(self, now, peers):
+    def cycle(self, now):
         """Once a cycle; returns True when rows have just come to rest: time to compare digests."""
         self._rate += (self._others - self._rate) // 8
         self._others = 0
-        if self._learned is None or self.in_flight(now, peers):
+        if self._learned is None or self.in_flight(now):
             return False
         self._learned = None
         return True
 
-    def may_speak(self, now, noise, peers):
+    def may_speak(self, now):
         """Where others speak all the time rumours ride on their news: hold back, then rest them.
 
         Trickle's suppression for frames that would carry rumours alone.
@@ -186,7 +217,7 @@ class Gossip:
             self.n = self._held = 0
             self.since = None
         else:
-            self._schedule(now, 500 + noise.below(min(500 + 60 * peers, 16000)))
+            self._schedule(now, 500 + self._noise.below(self._spread()))
         return False
 
     def waited(self, now):
@@ -195,22 +226,29 @@ class Gossip:
 
     def fill_rumours(self, writer, k):
         """Add rumours to a frame, the least heard first; drops those heard k times: they rest."""
-        shard = self.shard
+        heard = self.shard.heard
         i = 0
         while i < self.n:
-            if shard.heard[self.rumours[i]] >= k:
+            if heard[self.rumours[i]] >= k:
                 self.n -= 1
                 self.rumours[i] = self.rumours[self.n]
             else:
                 i += 1
+        said = self._choose(writer, k)
+        for p in said:
+            heard[p] += 1
+
+    def _choose(self, writer, k):
+        """Say rumours while there is room, each once in a frame; returns their positions."""
+        said = []
         for level in range(k):
             for i in range(self.n):
                 p = self.rumours[i]
-                if shard.heard[p] == level:
+                if self.shard.heard[p] == level and p not in said:
                     if not self._relay(writer, p):
-                        return
-                    # Its own mark, lifted below, so that a row is not said twice in a frame.
-                    shard.heard[p] = level | 0x80
+                        return said
+                    said.append(p)
+        return said
 
     def fill_late(self, writer):
         """Add own news of earlier sessions to a frame; what finds no room stays."""
@@ -219,14 +257,6 @@ class Gossip:
             if p >= 0 and not self._relay(writer, p):
                 return
             self.late.pop(0)
-
-    def settle_marks(self):
-        """Count what fill_rumours said."""
-        shard = self.shard
-        for i in range(self.n):
-            p = self.rumours[i]
-            if shard.heard[p] & 0x80:
-                shard.heard[p] = (shard.heard[p] & 0x7F) + 1
 
     def fill_reply(self, writer):
         """Add rows of the lacking buckets; returns True when there is no more to say.
@@ -263,15 +293,15 @@ class Gossip:
             return 0  # but who has nothing yet needs it, or lacks it for ever
         return 1 if self._relay(writer, p) else -1
 
-    def rest(self, now, noise, stretch, peers):
+    def rest(self, now):
         """After a frame: when to say what is left."""
         self.due = self.since = None
         self._held = 0
         self.urgent = False
         if self.news or self.late:
-            self._schedule(now, 500 + noise.below(_NEWS_MS) * stretch)
+            self._schedule(now, 500 + self._jitter(_NEWS_MS))
         elif self.n:
-            self._schedule(now, 500 + noise.below(min(500 + 60 * peers, 16000)) * stretch)
+            self._schedule(now, 500 + self._jitter(self._spread()))
 
     def wait(self, now):
         """Milliseconds until something is due, at most 60000."""

@@ -73,7 +73,50 @@ class Journal:
 
     # --- starting -----------------------------------------------------------------------------
 
-    def restore(self, node):
+    addresses = ()
+
+    def attach(
+        self, config, clock, now, noise, ledger, routes, transport, placement, contributions
+    ):
+        class _N:
+            pass
+
+        n = _N()
+        n.config = config
+        n.clock = clock
+        n.now = now
+        n.noise = noise
+        n.ledger = ledger
+        n.routes = routes
+        n.transport = transport
+        n.replicas = placement.replicas
+        n.replica = placement.find
+        n.shards = placement.shards
+        n.enter = contributions.enter
+        n.remembered = []
+        n.placement = placement
+        n.state = "INIT"
+        self._n = n
+
+    def restore(self):
+        r = self.restore_(self._n)
+        self.addresses = self._n.remembered
+        return r
+
+    def repair(self, replica):
+        self.repair_(self._n, replica)
+
+    def note(self, state):
+        self._n.state = state
+        self.note_(self._n)
+
+    def sync(self):
+        return self.sync_(self._n)
+
+    def flush(self):
+        return self.flush_(self._n)
+
+    def restore_(self, node):
         """Give a starting node back what was kept; returns True if there was anything."""
         from .journal_restore import Restorer, describe
 
@@ -109,7 +152,7 @@ class Journal:
             self._changes[r.index] = r.shard.changes
         return True
 
-    def repair(self, node, replica):
+    def repair_(self, node, replica):
         """Give a shard, of which no peer has any, what was kept of it."""
         from .journal_restore import Restorer
 
@@ -125,7 +168,7 @@ class Journal:
 
     # --- keeping ------------------------------------------------------------------------------
 
-    def note(self, node):
+    def note_(self, node):
         """Once a cycle: write a little of what is due. Never raises."""
         self._now += 1
         if self.error and self._now < self._again:
@@ -135,7 +178,7 @@ class Journal:
         except (OSError, MemoryError) as e:
             self._failed(e, "written")
 
-    def sync(self, node):
+    def sync_(self, node):
         """Keep the ledger now, with what is about to be told; True when that is done."""
         if self.error and self._now < self._again:
             return False
@@ -143,7 +186,7 @@ class Journal:
         # node then stays away until the session is folded. So it is as little as possible.
         return self._keep(node, node.config.max_allowed_shift - 1)
 
-    def flush(self, node):
+    def flush_(self, node):
         """Make all contributions durable now; True when they are."""
         return self._keep(node, 0)
 
@@ -151,7 +194,7 @@ class Journal:
         """Write what waits, then stop."""
         node = self._node
         if node and node.ledger.version != self._version:
-            self.flush(node)
+            self.flush_(node)
         self.log.abandon()
 
     def _keep(self, node, lead):

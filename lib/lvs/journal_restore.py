@@ -8,7 +8,6 @@ from .fixed import LvsError
 from .journal_reader import CHECK
 from .journal_state import FORMAT, read
 from .ledger import Session
-from .placement import hold
 from .routes import OTHERS
 
 
@@ -94,7 +93,7 @@ class Restorer:
             return self._only if self._only.index == index else None
         r = node.replica(index)
         if r is None and index < node.shards and len(node.replicas) < node.config.held:
-            hold(node, index)
+            node.placement.hold(index)
             r = node.replica(index)
         return r
 

@@ -13,8 +13,7 @@ amounts are *barred* (``limit``, ``remembered``) until the journal is written (d
 """
 
 from .config import CLOSING
-from .fixed import MAX_RAW, LvsError, serial_diff
-from .state_shard import zeros
+from .fixed import MAX_RAW, LvsError, serial_diff, zeros
 
 
 class Session:
@@ -78,11 +77,13 @@ class Ledger:
         """The present session."""
         return self.sessions[-1]
 
-    def open(self, epoch, nonce):
-        """Begin a session. One in which nothing was contributed is not kept."""
+    def open(self, epoch, nonce, alone):
+        """Begin a session, alone: while nobody is heard. One in which nothing was contributed is
+        not kept."""
         if self.sessions and not max(self.session.target):
             self.sessions.pop()
         self.sessions.append(Session(epoch & 0xFFFF, nonce, self.channels))
+        self.session.alone = self.session.parted = alone
         self.shape += 1
 
     def new_cycle(self):

@@ -1,7 +1,7 @@
 """Lifecycle: how a node finds state, doubts its own, and comes back after an absence
 (docs/protocol.md, section 10; specification 8.2)."""
 
-from .fixed import MAX_RAW, const
+from .fixed import const
 from .wire import JOINING, LOW_POWER, RECOVERING, SLOTS, WANT
 
 INIT = "INIT"  # looking for peers and state
@@ -18,16 +18,35 @@ _STRAY = const(64)  # cycles by which a fresh node's clock may be behind before 
 
 
 class Lifecycle:
-    """A node's way from one state to the next. ``state`` is one of the above."""
+    """A node's way from one state to the next. ``state`` is one of the above.
 
-    def __init__(self, node):
-        self._node = node
+    lifetime: epochs from a session's start to its fold; clock, ledger, placement, contributions,
+    routes, trickle: the node's; journal: repairs a shard of which no peer has any; now: () ->
+    ticks.
+    """
+
+    def __init__(
+        self, lifetime, clock, now, ledger, placement, contributions, routes, trickle, journal
+    ):
+        self._lifetime = lifetime
+        self._clock = clock
+        self._now = now
+        self._ledger = ledger
+        self._placement = placement
+        self._contributions = contributions
+        self._routes = routes
+        self._trickle = trickle
+        self._journal = journal
         self.state = INIT
         self.low = False
         self.recoveries = 0
         self.rejoins = 0
         self.doubts = ""  # why the node last recovered
         self._sought = 0  # cycles in this state
+
+    def seeking(self):
+        """Is state still looked for?"""
+        return self.state != ACTIVE and self.state != LOW
 
     def issuing(self):
         """May contributions be told?"""
@@ -36,32 +55,29 @@ class Lifecycle:
     def flags(self):
         """EP flags for the present state."""
         f = LOW_POWER if self.low else 0
-        if self.state == INIT or self.state == JOIN:
-            f |= JOINING | WANT
-        elif self.state == RECOVER:
-            f |= RECOVERING | WANT
+        if self.seeking():
+            f |= WANT | (RECOVERING if self.state == RECOVER else JOINING)
         return f
 
     def low_power(self, on):
         """Enter or leave low power."""
         self.low = on
         if self.state == ACTIVE or self.state == LOW:
-            self._active()
+            self.activate()
 
-    def _active(self):
+    def activate(self):
+        """There is state, and nothing more to fetch."""
         self.state = LOW if self.low else ACTIVE
 
-    def seek(self, state):
+    def seek(self, state=INIT):
         """Look for state: from the start, after an absence, or in doubt of my own."""
         self.state = state
         self._sought = 0
         self._offered = 0  # cycles since the first offer
         self._strays = []  # routes far ahead of a fresh clock
         self._offers = []  # (route, its clock against mine), the newest last
-        for r in self._node.replicas:
-            r.window.expire(MAX_RAW)
-            r.synced = False
-            r.sought = 0
+        for r in self._placement.replicas:
+            r.seek()
 
     def cycle(self, now):
         """Once a cycle: what the present state waits for. now: ticks."""
@@ -77,29 +93,28 @@ class Lifecycle:
     def recover(self, why, replica=None):
         """Doubt a shard's state, or all of them: stop drifting and adopt the peers' (specification
         8.2; docs/durability.md). why: for people."""
-        node = self._node
-        for r in [replica] if replica else node.replicas:
+        for r in [replica] if replica else self._placement.replicas:
             r.suspect = True
         self.recoveries += 1
         self.doubts = "recovered %d times, last because %s" % (self.recoveries, why)
         if self.state != INIT:
             self.seek(RECOVER)
-            node.sender.reset(node.now())
+            self._trickle.restart(self._now())
 
     def repair(self, r):
         """Values or rows of a shard have changed by themselves: a flipped bit, a wild write."""
         n = r.shard.damaged
         r.repair()
-        self._node.enter(r)
+        self._contributions.enter(r)
         self.recover("%d values in the memory of shard %d had changed" % (n, r.index), r)
 
-    def _again(self):
+    def _rejoin(self):
         """Start over with nothing but what was contributed."""
         self.rejoins += 1
-        for r in self._node.replicas:
+        for r in self._placement.replicas:
             r.live = False
-        self.seek(INIT)
-        self._node.sender.reset(self._node.now())
+        self.seek()
+        self._trickle.restart(self._now())
 
     def stray(self, offset, key):
         """A fresh node hears a clock that is ahead of its own by ``offset`` cycles: start over
@@ -108,35 +123,32 @@ class Lifecycle:
             return False
         if key not in self._strays:
             self._strays.append(key)
-        node = self._node
-        if len(self._strays) >= min(_ENOUGH, node.routes.recent(node.epoch, 2)):
-            node.ledger.astray()
-            self._again()
+        if len(self._strays) >= min(_ENOUGH, self._routes.recent(self._clock.epoch(), 2)):
+            self._ledger.astray()
+            self._rejoin()
         return True
 
     def come_back(self):
         """Somebody is heard again after more than a horizon: nobody else knows what I folded."""
-        node = self._node
-        ledger = node.ledger
-        if node.heard_at is None and not any(ledger.exile):
+        ledger = self._ledger
+        if self._clock.heard_at is None and not any(ledger.exile):
             return  # just switched on
         for c in range(ledger.channels):
             owed = ledger.exile[c]
             if owed:
                 ledger.owe(c, owed)
-                r = node.replica(c // SLOTS)
+                r = self._placement.find(c // SLOTS)
                 if r:
-                    left = r.shard.settled[c % SLOTS] - owed
-                    r.shard.settle(c % SLOTS, left if left > 0 else 0)
-        self._again()
+                    r.lower(c % SLOTS, owed)
+        self._rejoin()
 
     # --- what is found ------------------------------------------------------------------------
 
-    def offer(self, f, key, r, route):
+    def offer(self, f, key, r):
         """An EP with state for a shard that seeks it."""
         if r.again and f.horizon != r.shard.horizon & 0xFFFF:
             return  # from before the fold
-        cycle = self._node.clock.cycle
+        cycle = self._clock.cycle
         # One voice a route: sessions cost nothing.
         self._offers = [o for o in self._offers if o[0] != key][-14:]
         self._offers.append((key, f.cycle - cycle))
@@ -146,11 +158,10 @@ class Lifecycle:
         """How many offers there are for what is sought."""
         if self.state != RECOVER:
             return len(self._offers)
-        return min([r.window.n for r in self._node.replicas if r.suspect] or [0])
+        return min([r.window.n for r in self._placement.replicas if r.suspect] or [0])
 
     def _join(self, now):
         """While seeking: adopt, wait, or go on alone."""
-        node = self._node
         self._sought += 1
         n = self._offered_now()
         if n:
@@ -160,69 +171,67 @@ class Lifecycle:
         elif self._sought < _ALONE:
             return
         recovering = self.state == RECOVER
+        clock = self._clock
         if n and not recovering:
             offsets = sorted([o[1] for o in self._offers])
-            node.clock.adopt(node.clock.cycle + offsets[len(offsets) // 2], now)
-            node.heard_at = node.clock.cycle  # or the jump would look like an absence
-        epoch = node.clock.epoch()
-        moved = epoch != node.epoch
-        node.epoch = epoch
-        for r in node.replicas:
-            self._revive(r, n, epoch, moved)
+            clock.adopt(clock.cycle + offsets[len(offsets) // 2], now)
+            clock.hear()  # or the jump would look like an absence
+        moved = clock.turned()
+        for r in self._placement.replicas:
+            self._revive(r, n, moved)
         # A session without contributions begins now, and none from before a jump of the clock
         # goes on.
-        if moved or not recovering and not max(node.ledger.session.target):
-            node.rotate()
+        if moved or not recovering and not max(self._ledger.session.target):
+            self._contributions.rotate()
         if moved:
-            node.ledger.fold(epoch - node.config.lifetime - 1, False, True)
+            self._ledger.fold(clock.epoch() - self._lifetime - 1, False, True)
         self._sought = 0
         if n:
             self.state = JOIN
         else:
-            self._active()
-        node.sender.reset(now)
+            self.activate()
+        self._trickle.restart(now)
 
-    def _revive(self, r, n, epoch, moved):
+    def _revive(self, r, n, moved):
         """Give a shard state: the peers', or what I kept. n: offers; moved: the clock jumped."""
-        node = self._node
-        cycle = node.clock.cycle
+        epoch = self._clock.epoch()
+        cycle = self._clock.cycle
         if self.state == RECOVER and not r.suspect:
             return
         if n and (r.suspect or r.stale()):
             if r.adopt(epoch, cycle):
                 r.repaired()
-                node.enter(r)
+                self._contributions.enter(r)
                 return
             if not r.suspect:
                 return  # there is a mesh, but nobody has spoken of this shard yet
         if r.suspect:
-            node.journal.repair(node, r)
+            self._journal.repair(r)
             r.repaired()
         if moved:
-            r.next_epoch(epoch, cycle, node.routes, node.peers)
+            r.next_epoch(epoch, cycle)
         r.go_live(cycle)
 
     def _fill(self):
         """Shards held here without state adopt what is offered for them."""
-        node = self._node
-        for r in node.replicas:
+        for r in self._placement.replicas:
             if r.live:
                 r.fetching = 0 if r.synced or not r.fetching else r.fetching - 1
                 continue
             r.sought += 1
             n = r.window.n
             if n >= _ENOUGH or n and r.sought >= _PATIENCE:
-                self._revive(r, n, node.epoch, False)
+                self._revive(r, n, False)
                 r.fetching = _ROWS
-                node.sender.reset(node.now())
+                self._trickle.restart(self._now())
             elif r.sought >= _ROWS:
                 r.orphan = not (r.kept or r.again)  # in a mesh that has no state of it
                 r.whole = True
-                self._revive(r, 0, node.epoch, False)
-                node.enter(r)
+                self._revive(r, 0, False)
+                self._contributions.enter(r)
 
     def _synced(self):
         """While fetching rows: active when a peer's digests were equal to mine."""
         self._sought += 1
-        if self._sought >= _ROWS or all([r.synced for r in self._node.replicas]):
-            self._active()
+        if self._sought >= _ROWS or all([r.synced for r in self._placement.replicas]):
+            self.activate()

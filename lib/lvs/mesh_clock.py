@@ -18,10 +18,26 @@ class MeshClock:
         self._due = CYCLE_MS  # ms of this cycle's length
         self._began = now
         self.slew = 0  # +1: half-length cycles, -1: double-length, 0: as local time goes
+        self.heard_at = None  # cycle when anybody was last heard
+        self._turned = cycle >> 6
 
     def epoch(self):
         """The epoch: 64 cycles."""
         return self.cycle >> 6
+
+    def turned(self):
+        """True once when the epoch is another than at the last call."""
+        was = self._turned
+        self._turned = self.epoch()
+        return self._turned != was
+
+    def hear(self):
+        """Somebody is heard."""
+        self.heard_at = self.cycle
+
+    def silence(self):
+        """Cycles since anybody was heard, 32767 if never."""
+        return 0x7FFF if self.heard_at is None else self.cycle - self.heard_at
 
     def wait(self, now):
         """Milliseconds until the next cycle begins."""

@@ -1,29 +1,29 @@
-"""Node: the public face, and the asyncio tasks around the protocol.
+"""Node: the public face, and where its parts are put together.
 
-``tick`` and ``handle`` are all of it: a simulator calls them as ``run`` does. Everything the node
-knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
+``tick`` and ``receive`` are all of it: a simulator calls them as the run loop does. Everything the
+node knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
 """
 
-import asyncio
-
-from .anti_entropy import Sender
-from .config import CLOSING, Config
+from .config import Config
+from .contributions import Contributions
 from .drift_core import Drift
-from .entropy_engine import I_MIN, Governor, Noise, Trickle
-from .fixed import LvsError, NotDurable, const, parse_amount, serial_diff
+from .elsewhere import Elsewhere
+from .entropy_engine import Governor, Noise, Trickle
+from .ep_sender import EpSender
+from .fixed import LvsError, NotDurable, parse_amount
 from .ledger import Ledger
-from .lifecycle import ACTIVE, INIT, Lifecycle
+from .lifecycle import ACTIVE, Lifecycle
 from .mesh_clock import MeshClock
+from .outbox import Outbox
 from .peers import TC_START, Peers
-from .placement import held_map, hold, ranked, rebalance
+from .placement import Placement
 from .ram_journal import RamJournal
-from .reception import hear
+from .reception import Reception
+from .replica import Replica
 from .routes import Routes
+from .sdm_sender import SdmSender
 from .status import rows, status
 from .wire import SLOTS, Frame
-
-_SILENCE = const(16)  # cycles without an echo: then contributions go to a session of their own
-_FORGERY = const(1024)  # cycles between two sessions that somebody's forgery forces on a node
 
 
 class Node:
@@ -31,58 +31,103 @@ class Node:
 
     config: dict, path of a JSON file or Config; transport, clock, entropy, journal: the world;
     each has a default for a real machine (UDP, its clock, its random bits, RAM). frame: a
-    wire.Frame to decode into, which nodes of one simulation may share. Raises ConfigError.
+    wire.Frame to decode into, which nodes of one process may share. Raises ConfigError.
     """
 
     def __init__(self, config, transport=None, clock=None, entropy=None, journal=None, frame=None):
         self.config = cfg = config if isinstance(config, Config) else Config(config)
         if clock is None or entropy is None:
-            from . import world
+            from . import machine
 
-            clock = clock or world.clock
-            entropy = entropy or world.entropy
+            clock = clock or machine.clock
+            entropy = entropy or machine.entropy
         if transport is None:
             from .transport_layer import UdpTransport
 
             transport = UdpTransport(cfg.address, cfg.broadcast, cfg.port, clock)
         self.transport = transport
         self.now = clock
-        self.journal = journal or RamJournal()
-        self.frame = frame or Frame()
+        self.journal = journal = journal or RamJournal()
+        self.running = True  # until stop(), which may come before run()
         now = clock()
-        self.noise = Noise(entropy)
-        self.trickle = Trickle(self.noise, now)
-        self.governor = Governor(cfg.kb_per_min, now)
-        lifetime = cfg.lifetime
+        self.noise = noise = Noise(entropy)
+        self.governor = governor = Governor(cfg.kb_per_min, now)
+        self.trickle = trickle = Trickle(noise, governor, now)
         # A mesh begins where no horizon is negative.
-        self.clock = MeshClock(now, (lifetime + 2) * 64)
-        self.routes = Routes(cfg.routes, self.noise.nonce())
-        self.peers = Peers(cfg.sessions, self.noise.nonce())
-        self.drift = Drift()
-        self.ledger = Ledger(len(cfg.channels))
-        self.ledger.new_epoch(cfg.route_budget)
-        self.shards = (len(cfg.channels) + SLOTS - 1) // SLOTS
-        self.replicas = []  # the shards held here, by number
-        self.dropped = {}
-        self.received = self.received_bytes = 0
-        self.load = 0
-        self.sender = Sender(self)
-        self.life = Lifecycle(self)
-        self._running = True  # until stop(), which may come before run()
-        self._overstated_at = -_FORGERY
-        self.heard_at = None  # cycle when anybody was last heard
-        self._peer_addrs = None
-        self.peer_error = ""
-        self.remembered = []  # addresses from the journal
-        self.epoch = self.clock.epoch()
-        self.rotate()
-        if self.journal.restore(self):
-            self.epoch = self.clock.epoch()
-            self.rotate()
-        for index in ranked(self.ledger.session.nonce, self.shards):
-            if len(self.replicas) < cfg.held and not self.replica(index):
-                hold(self, index)
-        self.life.seek(INIT)
+        self.clock = time = MeshClock(now, (cfg.lifetime + 2) * 64)
+        self.routes = routes = Routes(cfg.routes, noise.nonce())
+        self.peers = peers = Peers(cfg.sessions, noise.nonce())
+        self.ledger = ledger = Ledger(len(cfg.channels))
+        ledger.new_epoch(cfg.route_budget)
+        drift = Drift()
+        self.placement = placement = Placement(
+            (len(cfg.channels) + SLOTS - 1) // SLOTS,
+            cfg.held,
+            cfg.replicas,
+            lambda i: Replica(cfg, i, time.epoch(), drift, routes, peers, noise, trickle),
+        )
+        self.replicas = placement.replicas
+        self.elsewhere = elsewhere = Elsewhere(ledger)
+        self.contributions = contributions = Contributions(
+            cfg, time, clock, noise, ledger, placement, elsewhere, journal
+        )
+        self.life = life = Lifecycle(
+            cfg.lifetime, time, clock, ledger, placement, contributions, routes, trickle, journal
+        )
+        self.outbox = outbox = Outbox(transport, governor, routes, noise, cfg.peers)
+        self.eps = eps = EpSender(
+            cfg,
+            outbox,
+            governor,
+            noise,
+            time,
+            ledger,
+            placement,
+            elsewhere,
+            peers,
+            routes,
+            life,
+            now,
+        )
+        self.sdms = sdms = SdmSender(
+            cfg, outbox, governor, noise, time, ledger, placement, elsewhere, peers, routes, life
+        )
+        self.reception = Reception(
+            frame or Frame(),
+            cfg,
+            time,
+            clock,
+            transport,
+            ledger,
+            placement,
+            contributions,
+            routes,
+            peers,
+            life,
+            governor,
+            trickle,
+            eps,
+            sdms,
+            elsewhere,
+        )
+        contributions.rotate()
+        journal.attach(
+            config=cfg,
+            clock=time,
+            now=clock,
+            noise=noise,
+            ledger=ledger,
+            routes=routes,
+            transport=transport,
+            placement=placement,
+            contributions=contributions,
+        )
+        if journal.restore():
+            time.turned()
+            contributions.rotate()
+            outbox.remembered = journal.addresses
+        placement.fill(ledger.session.nonce)
+        life.seek()
 
     # --- for applications ---------------------------------------------------------------------
 
@@ -94,13 +139,6 @@ class Node:
             "channel '%s' is not in this mesh; there are: %s"
             % (name, ", ".join(self.config.channels))
         )
-
-    def replica(self, index):
-        """The replica of a shard, or None if it is not held here."""
-        for r in self.replicas:
-            if r.index == index:
-                return r
-        return None
 
     def contribute(self, channel, amount, durable=False):
         """Add an amount (VU: int, float or decimal text) to a channel.
@@ -116,15 +154,11 @@ class Node:
         raw = parse_amount(amount)
         if durable and not self.journal.durable:
             raise LvsError("durable: this node has no journal; give it journal=Journal(path)")
-        ready = self.life.issuing()
-        if ready and raw:
-            self._part()
-        held = self.replica(c // SLOTS)
-        self.ledger.add(c, raw, self._raw(c) if held else 0, ready)
-        if durable:  # told from the next cycle on, so that the journal knows it untold
+        value = self._raw(c) if self.placement.find(c // SLOTS) else 0
+        # Durable, it is told from the next cycle on, so that the journal knows it untold.
+        self.contributions.add(c, raw, value, self.life.issuing(), not durable)
+        if durable:
             self._keep()
-        elif ready:
-            self._issue(self.ledger.session, c)
 
     async def flush(self):
         """Return when a power cut can no longer lose what was contributed so far.
@@ -136,15 +170,15 @@ class Node:
         self._keep()
 
     def _keep(self):
-        if not self.journal.flush(self):
+        if not self.journal.flush():
             raise NotDurable(
                 "accepted, but not safe from a power cut: %s; do not contribute it again"
                 % self.journal.error
             )
 
     def _raw(self, c):
-        r = self.replica(c // SLOTS)
-        return r.shard.value(c % SLOTS) if r else self.sender.read(c)
+        r = self.placement.find(c // SLOTS)
+        return r.shard.value(c % SLOTS) if r else self.elsewhere.read(c, self.clock.cycle)
 
     def value(self, channel, raw=False):
         """Value of a channel in VU (float), or in raw units (int, exact). 1 VU is 256 raw.
@@ -157,11 +191,13 @@ class Node:
 
     def age(self, channel):
         """Cycles since the value was last heard: 0 if held here, None if never."""
-        c = self._channel(channel)
-        return 0 if self.replica(c // SLOTS) else self.sender.age(c // SLOTS)
+        index = self._channel(channel) // SLOTS
+        return 0 if self.placement.find(index) else self.elsewhere.age(index, self.clock.cycle)
 
     def changes(self):
         """Async iterator of (channel, value) for every channel whose value changed."""
+        from .run_loop import Changes
+
         return Changes(self)
 
     @property
@@ -174,121 +210,28 @@ class Node:
 
         Said again whenever the radio is back on, it makes the node speak within a second.
         """
-        self.trickle.least = I_MIN
-        self.trickle.restart(self.now())
-        self.trickle.least = 4 * I_MIN if on else I_MIN
+        self.trickle.low_power(on, self.now())
         self.life.low_power(bool(on))
 
     def rows(self):
         """Iterator of (session, channel, claimed raw, credited raw) over the rows held here."""
-        return rows(self)
+        return rows(self.placement.replicas, self.config.channels)
 
     def status(self):
         """What there is to know about this node, as a dict for people and programs."""
         return status(self)
 
-    async def run(self):
-        """Take part in the mesh until ``stop`` is called: the receive task and the cycle task."""
-        receiving = asyncio.create_task(self._receive_task())
-        try:
-            while self._running:
-                await _sleep_ms(min(self.tick(), 100))
-        finally:
-            self._running = False
-            receiving.cancel()
-            self.journal.close()
-            self.transport.close()
+    async def run(self, check_in=None):
+        """Take part in the mesh until ``stop`` is called (see run_loop.run)."""
+        from . import run_loop
 
-    async def _receive_task(self):
-        while self._running:
-            self.receive()
-            await _sleep_ms(15)
+        await run_loop.run(self, check_in)
 
     def stop(self):
         """Let ``run`` return. Nothing is said to anybody: a silent exit is as good as any."""
-        self._running = False
+        self.running = False
 
-    # --- contributions ------------------------------------------------------------------------
-
-    def rotate(self):
-        """Begin a session; what follows is contributed in it."""
-        if self.ledger.sessions:
-            for r in self.replicas:
-                self.sender.retire(r)
-        self.ledger.open(self.clock.epoch(), self.noise.nonce())
-        session = self.ledger.session
-        session.alone = session.parted = self.silence() > _SILENCE
-        cfg = self.config
-        # Not all nodes at once: a session ends up to a quarter early.
-        self._session_end = (
-            self.clock.epoch() + cfg.session_epochs - self.noise.below(1 + cfg.session_epochs // 4)
-        )
-
-    def _part(self):
-        """Perhaps nobody hears me: keep what follows apart from what they may know."""
-        session = self.ledger.session
-        if not session.parted and self.silence() > _SILENCE and session.unknown():
-            self.rotate()
-
-    def _issue(self, session, c):
-        r = self.replica(c // SLOTS)
-        if r and r.shard.count >= r.shard.capacity and not session.total[c]:
-            return  # no room for a row: it waits
-        if self.ledger.issue(session, c, self.config.max_allowed_shift - 1):
-            p = r.own_row(session, c) if r else -1
-            if session is self.ledger.session:
-                self.sender.own(c, self.now())
-            elif p >= 0:
-                self.sender.late(r, session, c % SLOTS)
-
-    def _issue_all(self):
-        ledger = self.ledger
-        ledger.new_cycle()
-        ledger.place(not self.journal.error)
-        # Not before the journal lets it go: told twice, it would count twice.
-        if ledger.barred() and not self.journal.sync(self) and ledger.session.barred():
-            self.rotate()  # for what comes a session without a bar
-        for session in list(ledger.sessions):
-            for c in range(ledger.channels):
-                if session.total[c] < session.target[c]:
-                    self._issue(session, c)
-
-    def silence(self):
-        """Cycles since anybody was heard."""
-        return 0x7FFF if self.heard_at is None else self.clock.cycle - self.heard_at
-
-    def enter(self, r):
-        """Enter my own rows into a shard: they are mine to know."""
-        first = r.first_channel()
-        for session in self.ledger.sessions:
-            for c in range(first, first + r.shard.slots):
-                if session.total[c]:
-                    r.own_row(session, c)
-
-    def met(self, epoch):
-        """Somebody is heard in this epoch: what he can take no more of what I did alone nobody
-        has taken, so it begins anew."""
-        session = self.ledger.session
-        oldest = epoch - (self.config.lifetime - CLOSING) - 1
-        if session.alone and serial_diff(session.start, oldest) <= 0:
-            self.rotate()
-        for s in self.ledger.met(oldest):
-            for r in self.replicas:
-                r.shard.drop(s.start, s.nonce)
-                r.guard.lowered()
-                r.gossip.forget()
-
-    def overstated(self, session):
-        """Somebody tells more of my session than I do: contribute under another from now on."""
-        if session is self.ledger.session and self.clock.cycle - self._overstated_at >= _FORGERY:
-            self._overstated_at = self.clock.cycle
-            self.rotate()
-
-    # --- hearing ------------------------------------------------------------------------------
-
-    def drop(self, reason):
-        """Count a frame that was not believed."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+    # --- for the run loop ---------------------------------------------------------------------
 
     def receive(self, limit=8):
         """Handle up to ``limit`` waiting datagrams; returns how many there were."""
@@ -301,112 +244,62 @@ class Node:
 
     def handle(self, data, addr):
         """One datagram: hostile until it has proved otherwise. Never raises."""
-        hear(self, data, addr)
-
-    def soon(self):
-        """Shortest Trickle interval (ms) at present: suppression bounds EPs, so little stretch."""
-        return self.trickle.least * min(2, self.governor.stretch())
-
-    # --- time ---------------------------------------------------------------------------------
+        self.reception.hear(data, addr)
 
     def tick(self):
         """Do what is due; returns the milliseconds until something is due again (1..1000)."""
         now = self.now()
+        clock = self.clock
         self.governor.refill(now)
-        while self.clock.advance(now):
+        while clock.advance(now):
             self._cycle(now)
         if self.trickle.poll(now):
-            self.sender.say_ep(now)
-        wait = self.sender.poll(now)
-        wait = min(wait, self.clock.wait(now), self.trickle.wait(now), 1000)
-        return wait if wait > 0 else 1
+            self.eps.say(now)
+        wait = min(self.sdms.poll(now), self.eps.poll(now))
+        self.sdms.say_elsewhere()
+        return max(1, min(wait, clock.wait(now), self.trickle.wait(now)))
 
     def _cycle(self, now):
-        epoch = self.clock.epoch()
-        for r in self.replicas:
+        clock = self.clock
+        for r in self.placement.replicas:
             if r.shard.damaged and not r.suspect:
                 self.life.repair(r)
-        if epoch != self.epoch:
-            self._next_epoch(epoch)
+        if clock.turned():
+            self._next_epoch()
         self.life.cycle(now)
         if self.life.issuing():
-            self._issue_all()
-            cycle = self.clock.cycle
-            for r in self.replicas:
-                if r.cycle(self.drift, cycle):
-                    self.sender.corrected(r, now)
+            self.contributions.cycle()
+            for r in self.placement.replicas:
+                if r.cycle(clock.cycle):
+                    self.sdms.corrected(r, now)
                 if r.unsettled():
-                    self.trickle.hurry(now, self.soon())
-                if r.gossip.cycle(now, self.peers.n):
-                    self.trickle.news(now, 2 * self.soon())
-        if self.clock.cycle & 3 == 0:
+                    self.trickle.hurry(now)
+                if r.gossip.cycle(now):
+                    self.trickle.news(now, 2)
+        if clock.cycle & 3 == 0:
             # Four cycles of half the length gain two, of twice the length lose four.
-            slew = self.clock.slew
+            slew = clock.slew
             self.peers.gained(2 if slew > 0 else -4 if slew < 0 else 0)
-            self.clock.steer(self.peers.clock_offset(TC_START, self.clock.cycle, 128))
-        self.journal.note(self)
+            clock.steer(self.peers.clock_offset(TC_START, clock.cycle, 128))
+        self.journal.note(self.life.state)
 
-    def _next_epoch(self, epoch):
-        self.epoch = epoch
+    def _next_epoch(self):
+        cycle = self.clock.cycle
+        epoch = self.clock.epoch()
         self.routes.new_epoch(epoch)
-        cfg = self.config
-        self.ledger.new_epoch(cfg.route_budget)
-        alone = self.silence() > cfg.horizon_epochs * 64
-        self.ledger.fold(epoch - cfg.lifetime - 1, alone)
-        if self.life.issuing() and epoch >= self._session_end:
-            self.rotate()
-        for r in self.replicas:
+        self.contributions.new_epoch(self.life.issuing())
+        for r in self.placement.replicas:
             if r.shard.verify() and not r.suspect:
                 self.life.repair(r)
             if r.live and r.established and r.guard.fallen():
                 self.life.recover("value fell by an eighth", r)
-            r.next_epoch(epoch, self.clock.cycle, self.routes, self.peers)
+            r.next_epoch(epoch, cycle)
             if r.again:
-                self.sender.reset(self.now())
-            if r.voices.disputed and r.live:
-                self.sender.vote(r.index, self.now())
-        if self.shards > 1 and self.state == ACTIVE:
-            rebalance(self)
-            self.sender.new_epoch()
-
-    # --- for the modules of a node ---------------------------------------------------------------
-
-    def held_map(self):
-        """Bit map of the shards held here."""
-        return held_map([r.index for r in self.replicas])
-
-    def peer_addrs(self):
-        """Addresses of the configured peers; those that cannot be resolved are left out."""
-        if self._peer_addrs is None:
-            self._peer_addrs = []
-            for text in self.config.peers:
-                try:
-                    self._peer_addrs.append(self.transport.resolve(text))
-                except LvsError as e:
-                    self.dropped["peer"] = self.dropped.get("peer", 0) + 1
-                    self.peer_error = str(e)
-        return self._peer_addrs
-
-
-class Changes:
-    """Async iterator over (channel, value in VU) of a node's changes, the newest value of each."""
-
-    def __init__(self, node):
-        self._node = node
-        self._last = [node._raw(c) for c in range(len(node.config.channels))]
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        while True:
-            for c, last in enumerate(self._last):
-                raw = self._node._raw(c)
-                if raw != last:
-                    self._last[c] = raw
-                    return self._node.config.channels[c], raw / 256
-            await _sleep_ms(100)
-
-
-async def _sleep_ms(ms):
-    await asyncio.sleep(ms / 1000)
+                self.trickle.restart(self.now())
+            if r.votes.disputed and r.live:
+                self.eps.vote(r.index, self.now())
+        if self.placement.shards > 1 and self.life.state == ACTIVE:
+            session = self.ledger.session.nonce
+            if self.placement.rebalance(session, self.peers, cycle, self.noise):
+                self.trickle.restart(self.now())
+            self.elsewhere.new_epoch(self.placement.held_map())

@@ -4,8 +4,7 @@ Trust is slow to earn and fast to lose, and only a confident node judges. Honest
 bit, so even a lie just inside every threshold loses its voice (docs/protocol.md, section 6).
 """
 
-from .fixed import const, mix
-from .state_shard import zeros
+from .fixed import const, mix, zeros
 
 TC_START = 32
 TC_MAX = 255
@@ -16,11 +15,11 @@ _FORGOTTEN = const(4096)  # ... and a trusted one: Trickle hushes a settled mesh
 _EARN = const(8)  # cycles between two steps of trust
 NONE = -1
 
-# what a sample is, measured against a confident node's settled vector
-EXACT = 1  # within one unit in every slot
-NEAR = 2  # within an epoch's budget
-FAR = 3  # within max_allowed_shift
-GROSS = 4
+# how far a sample is from a confident node's settled vector, in its worst slot
+WITHIN_UNIT = 1
+WITHIN_BUDGET = 2  # of an epoch
+WITHIN_SHIFT = 3  # max_allowed_shift
+BEYOND = 4
 
 
 class Peers:
@@ -31,7 +30,6 @@ class Peers:
         self._salt = salt
         self.n = 0
         self.nonce = zeros("i", size)
-        self.start = zeros("H", size)
         self.tc = bytearray(size)
         self.key = zeros("i", size)  # its route
         self.last = zeros("i", size)  # my cycle when last heard
@@ -51,7 +49,7 @@ class Peers:
         i = self._index.get(nonce, NONE)
         return self.tc[i] if i != NONE else TC_START
 
-    def admit(self, nonce, start, key, cycle):
+    def admit(self, nonce, key, cycle):
         """Index of a session, entering it if it is new; NONE when there is no place for it.
 
         Newcomers use at most a quarter of a crowded table and never push out a trusted session; a
@@ -70,7 +68,6 @@ class Peers:
             self._index[nonce] = i
             self.nonce[i] = nonce
             self.key[i] = key
-            self.start[i] = start
             self.tc[i] = TC_START
             self.cycle[i] = self.held[i] = 0
             self.judged[i] = cycle - _EARN
@@ -124,18 +121,25 @@ class Peers:
         if i != NONE and amount > self.vu[i]:
             self.vu[i] = amount if amount < 255 else 255
 
-    def judge(self, i, verdict, cycle):
-        """Adjust a session's TC for a sample: EXACT +8 (once in eight cycles), NEAR costs an
-        eighth, FAR a quarter, GROSS three quarters at once."""
+    def told(self, i, cycle, offset, held):
+        """Keep what a session's EP says of itself: its cycle (at most ``cycle``), its clock
+        against mine, the shards that it holds."""
+        self.cycle[i] = cycle
+        self.offset[i] = max(-1000, min(1000, offset))
+        self.held[i] = held
+
+    def judge(self, i, distance, cycle):
+        """Adjust a session's TC for a sample: WITHIN_UNIT +8 (once in eight cycles); WITHIN_BUDGET
+        costs an eighth, WITHIN_SHIFT a quarter, BEYOND three quarters at once."""
         tc = self.tc[i]
-        if verdict == EXACT:
+        if distance == WITHIN_UNIT:
             if cycle - self.judged[i] < _EARN and tc >= TC_START:
                 return
             self.judged[i] = cycle
             tc = tc + 8 if tc < TC_MAX - 8 else TC_MAX
-        elif verdict == NEAR:
+        elif distance == WITHIN_BUDGET:
             tc -= (tc + 7) >> 3
-        elif verdict == FAR:
+        elif distance == WITHIN_SHIFT:
             tc -= (tc + 3) >> 2
         else:
             tc >>= 2

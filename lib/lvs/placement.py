@@ -4,10 +4,9 @@ Every node ranks all shards for itself from its session alone; no table, no lead
 (docs/protocol.md, section 8).
 """
 
-from .fixed import mix
-from .replica import Replica
+from .fixed import const, mix
 
-_RECENT = 256  # cycles within which a holder must have been heard
+_RECENT = const(256)  # cycles within which a holder must have been heard
 
 
 def score(nonce, shard):
@@ -21,43 +20,70 @@ def ranked(nonce, shards):
     return sorted(range(shards), key=lambda s: (-score(nonce, s), s))
 
 
-def held_map(indices):
-    """Bit map of shard numbers."""
-    bits = 0
-    for i in indices:
-        bits |= 1 << i
-    return bits
+class Placement:
+    """The shards that are held here: ``replicas``, by number.
 
-
-def hold(node, index):
-    """Give a node an empty replica of a shard, to be filled by its peers."""
-    node.replicas.append(Replica(node.config, index, node.clock.epoch()))
-    node.replicas.sort(key=lambda r: r.index)
-
-
-def rebalance(node):
-    """Once an epoch: adopt a shard that too few hold, or let one go that many hold.
-
-    By chance, so that not all do it at once. A shard goes only when it is synchronised, nothing in
-    it waits, and there is one that needs its place.
+    shards: how many the mesh has; held: how many fit here; holders: below so many a shard is
+    adopted; make: index -> Replica, empty.
     """
-    few = node.config.replicas
-    cycle = node.clock.cycle
-    order = ranked(node.ledger.session.nonce, node.shards)
-    missing = [
-        i for i in order if node.replica(i) is None and node.peers.holders(i, cycle, _RECENT) < few
-    ]
-    if not missing or node.noise.below(4):
-        return
-    if len(node.replicas) < node.config.held:
-        hold(node, missing[0])
-        node.sender.reset(node.now())
-        return
-    for i in reversed(order):
-        r = node.replica(i)
-        if r and r.synced and not r.shard.waiting:
-            if node.peers.holders(i, cycle, _RECENT) > 2 * few:
-                node.replicas.remove(r)
-                hold(node, missing[0])
-                node.sender.reset(node.now())
-                return
+
+    def __init__(self, shards, held, holders, make):
+        self.shards = shards
+        self.replicas = []
+        self._held = held
+        self._holders = holders
+        self._make = make
+
+    def find(self, index):
+        """The replica of a shard, or None if it is not held here."""
+        for r in self.replicas:
+            if r.index == index:
+                return r
+        return None
+
+    def hold(self, index):
+        """Hold a shard that is to be filled; its replica, or None where there is no room."""
+        if len(self.replicas) >= self._held:
+            return None
+        r = self._make(index)
+        self.replicas.append(r)
+        self.replicas.sort(key=lambda r: r.index)
+        return r
+
+    def fill(self, nonce):
+        """Hold the shards that a session likes best, as many as fit."""
+        for index in ranked(nonce, self.shards):
+            if not self.find(index):
+                self.hold(index)
+
+    def held_map(self):
+        """Bit map of the shards held here."""
+        bits = 0
+        for r in self.replicas:
+            bits |= 1 << r.index
+        return bits
+
+    def rebalance(self, nonce, peers, cycle, noise):
+        """Once an epoch: adopt a shard that too few hold, or let one go that many hold; True if so.
+
+        By chance, so that not all do it at once. A shard goes only when it is synchronised,
+        nothing in it waits, and there is one that needs its place.
+        """
+        order = ranked(nonce, self.shards)
+        missing = [
+            i
+            for i in order
+            if not self.find(i) and peers.holders(i, cycle, _RECENT) < self._holders
+        ]
+        if not missing or noise.below(4):
+            return False
+        if self.hold(missing[0]):
+            return True
+        for i in reversed(order):
+            r = self.find(i)
+            if r and r.synced and not r.shard.waiting:
+                if peers.holders(i, cycle, _RECENT) > 2 * self._holders:
+                    self.replicas.remove(r)
+                    self.hold(missing[0])
+                    return True
+        return False

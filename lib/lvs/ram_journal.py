@@ -1,5 +1,7 @@
 """The journal of a node that keeps nothing: the seam that lvs.journal fills on a filesystem."""
 
+from .fixed import MAX_RAW
+
 
 class RamJournal:
     """Keeps nothing. A node that restarts with it starts empty and learns from its peers."""
@@ -7,23 +9,28 @@ class RamJournal:
     durable = False
     error = ""  # why nothing can be kept, one line
     notice = ""  # what is worth knowing about what was restored, one line
+    addresses = ()
 
-    def restore(self, node):
+    def attach(self, ledger, **_others):
+        """The node's parts."""
+        self._ledger = ledger
+
+    def restore(self):
         """Give a starting node back what was kept; returns True if there was anything."""
         return False
 
-    def repair(self, node, replica):
+    def repair(self, replica):
         """Give a shard, of which no peer has any, what was kept of it."""
 
-    def note(self, node):
+    def note(self, active):
         """Something worth keeping may have changed; called once a cycle. Never raises."""
 
-    def sync(self, node):
+    def sync(self):
         """Keep the ledger now, with what is about to be told; True when that is done."""
-        node.ledger.kept(0x3FFFFFFF)
+        self._ledger.kept(MAX_RAW)
         return True
 
-    def flush(self, node):
+    def flush(self):
         """Make all contributions durable now; True when they are."""
         return False
 

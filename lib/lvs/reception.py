@@ -6,157 +6,218 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 from .fixed import const
 from .peers import NONE, TC_START, TRUSTED
 from .state_shard import GREW, NEW, OLD
-from .vaultguard import note_correction
-from .voices import DIVERGED
-from .wire import EP, JOINING, RECOVERING, VALUE, WANT
+from .votes import DIVERGED
+from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
 
 _LOUD = const(192)  # frames an epoch beyond which a route's are not counted as everybody's traffic
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
+_HEADERS = 28  # bytes of IPv4 and UDP around a frame
 
 
-def hear(node, data, addr):
-    """One datagram from an address. Never raises."""
-    cfg = node.config
-    size = len(data)
-    key = node.transport.key(addr)
-    route = node.routes.known(key)
-    if not node.routes.receive(route, size):
-        node.drop("quota")
-        return
-    f = node.frame
-    reason = f.decode(data, cfg.tag, len(cfg.channels))
-    if reason:
-        node.drop(reason)
-        return
-    if f.nonce == node.ledger.session.nonce:
-        node.drop("own")
-        return
-    if f.cycle >= _LAST_CYCLE:
-        node.drop("malformed")  # a clock that nobody reaches
-        return
-    route = node.routes.admit(key, addr, node.epoch)
-    if node.routes.fresh:
-        for r in node.replicas:
-            r.voices.clear(route)
-    node.received += 1
-    node.received_bytes += size + 28
-    # What liars and shouters send must not silence the others.
-    loud = _LOUD if route else 8 * _LOUD  # all who have no entry share the first
-    if node.routes.frames[route] < loud and not _disbelieved(node, f.nonce, route):
-        node.governor.spend(size)
-    node.met(f.cycle >> 6)
-    if node.silence() > cfg.horizon_epochs * 64:
-        node.life.come_back()
-    node.heard_at = node.clock.cycle
-    if f.kind == EP:
-        _hear_ep(node, f, addr, key, route)
-    else:
-        _hear_sdm(node, f, key, route)
+class Reception:
+    """Hears frames. frame: a wire.Frame to decode into; what is heard is for the others, all the
+    node's: config, clock, now, transport, ledger, placement, contributions, routes, peers, life,
+    governor, trickle, eps, sdms, elsewhere.
 
+    ``dropped``: reason -> frames that were not believed; ``received``, ``received_bytes``: the
+    others, headers included.
+    """
 
-def _disbelieved(node, nonce, route):
-    """Is there a state to defend against somebody who lost its trust, or says what is far from it?
-    Sessions cost nothing, so that trust alone cannot tell whose traffic is a lie; and where nobody
-    is established yet all disagree, and all their traffic counts."""
-    low = node.peers.tc_of(nonce) < TC_START
-    for r in node.replicas:
-        if r.established and r.verdict != DIVERGED and (low or r.voices.off(route)):
-            return True
-    return False
+    def __init__(
+        self,
+        frame,
+        config,
+        clock,
+        now,
+        transport,
+        ledger,
+        placement,
+        contributions,
+        routes,
+        peers,
+        life,
+        governor,
+        trickle,
+        eps,
+        sdms,
+        elsewhere,
+    ):
+        self._frame = frame
+        self._tag = config.tag
+        self._channels = len(config.channels)
+        self._horizon = config.horizon_epochs * 64  # cycles
+        self._clock = clock
+        self._now = now
+        self._transport = transport
+        self._ledger = ledger
+        self._placement = placement
+        self._contributions = contributions
+        self._routes = routes
+        self._peers = peers
+        self._life = life
+        self._governor = governor
+        self._trickle = trickle
+        self._eps = eps
+        self._sdms = sdms
+        self._elsewhere = elsewhere
+        self.dropped = {}
+        self.received = self.received_bytes = 0
 
-
-def _hear_ep(node, f, addr, key, route):
-    peers = node.peers
-    cycle = node.clock.cycle
-    offset = f.cycle - cycle
-    stateless = f.flags & (JOINING | RECOVERING)
-    peer = peers.find(f.nonce)
-    if peer != NONE:
-        if f.cycle < peers.cycle[peer]:
-            node.drop("replay")
+    def hear(self, data, addr):
+        """One datagram from an address. Never raises."""
+        routes = self._routes
+        key = self._transport.key(addr)
+        known = routes.known(key)
+        reason = self._decode(data, known)
+        if reason:
+            self.dropped[reason] = self.dropped.get(reason, 0) + 1
             return
-        if peers.key[peer] != key and (
-            peers.tc[peer] >= TRUSTED or cycle - peers.last[peer] < 256
-        ):
-            node.drop("route")  # somebody else speaks for a session that is alive
-            return
-    if not stateless:
-        peer = peers.admit(f.nonce, f.start, key, cycle)
+        f = self._frame
+        clock = self._clock
+        route = routes.admit(key, addr, clock.epoch())
+        if route != known:
+            for r in self._placement.replicas:
+                r.votes.clear(route)
+        self.received += 1
+        self.received_bytes += len(data) + _HEADERS
+        # What liars and shouters send must not silence the others.
+        loud = _LOUD if route else 8 * _LOUD  # all who have no entry share the first
+        if routes.frames[route] < loud and not self._disbelieved(f.nonce, route):
+            self._governor.spend(len(data))
+        self._contributions.met(f.cycle >> 6)
+        if clock.silence() > self._horizon:
+            self._life.come_back()
+        clock.hear()
+        if f.kind != EP:
+            self._hear_sdm(f, key, route)
+        else:
+            reason = self._hear_ep(f, addr, key, route)
+            if reason:
+                self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    def _decode(self, data, route):
+        """Decode a frame; returns why it is not heard, or ""."""
+        if not self._routes.receive(route, len(data)):
+            return "quota"
+        f = self._frame
+        reason = f.decode(data, self._tag, self._channels)
+        if reason:
+            return reason
+        if f.nonce == self._ledger.session.nonce:
+            return "own"
+        return "malformed" if f.cycle >= _LAST_CYCLE else ""  # a clock that nobody reaches
+
+    def _disbelieved(self, nonce, route):
+        """Is there a state to defend against somebody who lost its trust, or says what is far from
+        it? Sessions cost nothing, so that trust alone cannot tell whose traffic is a lie; and
+        where nobody is established yet all disagree, and all their traffic counts."""
+        low = self._peers.tc_of(nonce) < TC_START
+        for r in self._placement.replicas:
+            if r.established and r.verdict != DIVERGED and (low or r.votes.off(route)):
+                return True
+        return False
+
+    # --- entropy packets ----------------------------------------------------------------------
+
+    def _hear_ep(self, f, addr, key, route):
+        """An EP; returns why it is not believed, or ""."""
+        cycle = self._clock.cycle
+        stateless = f.flags & (JOINING | RECOVERING)
+        peers = self._peers
+        peer = peers.find(f.nonce)
         if peer != NONE:
-            peers.cycle[peer] = min(f.cycle, cycle + 2)
-            peers.offset[peer] = max(-1000, min(1000, offset))
-            peers.held[peer] = f.held
-    if f.flags & VALUE:
-        if peers.tc_of(f.nonce) >= TRUSTED or not peers.trust()[0]:
-            node.sender.answer(f, cycle)
-        return
-    if f.flags & WANT:
-        node.sender.wanted(f, addr, node.now())
-    r = node.replica(f.shard)
-    if r is None or stateless:
-        if r and r.live and stateless and node.state != "INIT":
-            _compare(node, r, f, addr)
-        if not (r and r.live):
-            node.trickle.hear(True, route)  # one question is enough for all who seek
-        return
-    node.sender.heard_state(f.shard)
-    if not r.live or not node.life.issuing():
-        node.life.offer(f, key, r, route)
-    elif r.established or not node.life.stray(offset, key):
-        _sample(node, r, f, addr, key, peer, route)
+            if f.cycle < peers.cycle[peer]:
+                return "replay"
+            if peers.key[peer] != key and (
+                peers.tc[peer] >= TRUSTED or cycle - peers.last[peer] < 256
+            ):
+                return "route"  # somebody else speaks for a session that is alive
+        if not stateless:
+            peer = peers.admit(f.nonce, key, cycle)
+            if peer != NONE:
+                peers.told(peer, min(f.cycle, cycle + 2), f.cycle - cycle, f.held)
+        if f.flags & VALUE:
+            if peers.tc_of(f.nonce) >= TRUSTED or not peers.trust()[0]:
+                self._elsewhere.answer(f, cycle)
+            return ""
+        if f.flags & WANT:
+            self._eps.wanted(f, addr, self._now())
+        r = self._placement.find(f.shard)
+        if r is None or stateless:
+            self._hear_seeker(r, f, addr, route)
+        else:
+            self._hear_state(r, f, addr, key, peer, route)
+        return ""
 
+    def _hear_seeker(self, r, f, addr, route):
+        """An EP of somebody without state, or of a shard that is not held here."""
+        if r and r.live:
+            if self._life.state != "INIT":
+                self._compare(r, f, addr)
+        else:
+            self._trickle.hear(True, route)  # one question is enough for all who seek
 
-def _sample(node, r, f, addr, key, peer, route):
-    """An EP that speaks of a shard's state: a voice, a digest, a reason to speak or not to."""
-    cycle = node.clock.cycle
-    agrees = r.sample(f, node.peers, peer, node.routes, route, key, cycle)
-    same = _compare(node, r, f, addr) and -2 < f.cycle - cycle < 2
-    # Whoever disagrees does not silence those who have something to defend.
-    if agrees or not r.established:
-        node.trickle.hear(agrees and same, route)
-    if not (agrees and same):
-        node.trickle.news(node.now(), node.soon())
+    def _hear_state(self, r, f, addr, key, peer, route):
+        """An EP with the state of a shard that is held here."""
+        self._eps.hear(f.shard)
+        life = self._life
+        if not r.live or not life.issuing():
+            life.offer(f, key, r)
+            return
+        offset = f.cycle - self._clock.cycle
+        if not r.established and life.stray(offset, key):
+            return
+        # A vote, a digest, a reason to speak or not to.
+        agrees = r.sample(f, peer, route, key, self._clock.cycle)
+        same = self._compare(r, f, addr) and -2 < offset < 2
+        # Whoever disagrees does not silence those who have something to defend.
+        if agrees or not r.established:
+            self._trickle.hear(agrees and same, route)
+        if not (agrees and same):
+            self._trickle.news(self._now())
 
+    def _compare(self, r, f, addr):
+        """Compare digests, ask for or tell what is lacking; False if that is news."""
+        bits = r.lacking(f, not f.flags & (JOINING | RECOVERING))
+        if bits == 0:
+            self._ledger.heard_all(r.first_channel(), r.shard.slots)
+            return True
+        if bits is None:
+            return True
+        now = self._now()
+        r.gossip.lacking(bits, addr if f.flags & DIRECT else None, bool(f.flags & WANT), now)
+        return r.gossip.in_flight(now)  # then a difference is no news
 
-def _compare(node, r, f, addr):
-    """Compare digests, ask for or tell what is lacking; False if that is news."""
-    bits = r.lacking(f, not f.flags & (JOINING | RECOVERING))
-    if bits == 0:
-        node.ledger.heard_all(r.first_channel(), r.shard.slots)
-        return True
-    if bits is None:
-        return True
-    node.sender.lacking(r, bits, f, addr, node.now())
-    return r.gossip.in_flight(node.now(), node.peers.n)  # then a difference is no news
+    # --- state diff messages ------------------------------------------------------------------
 
+    def _hear_sdm(self, f, key, route):
+        r = self._placement.find(f.shard)
+        if r is None or not r.live:
+            return
+        r.gossip.heard_sdm()
+        for i in range(f.owns):
+            self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, key)
+        for i in range(f.relays):
+            start = f.relay_start[i]
+            self._hear_row(
+                r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key
+            )
+        if f.corrections and f.weight:
+            for i in range(f.corrections):  # those downward are drain evidence, too
+                self._routes.suspect(route, 1 if f.correction_step[i] < 0 else -1)
+            self._sdms.hear_correction()
+        if f.buckets and (not r.established or self._peers.tc_of(f.nonce) >= TRUSTED):
+            r.gossip.answered(f.buckets)
 
-def _hear_sdm(node, f, key, route):
-    r = node.replica(f.shard)
-    if r is None or not r.live:
-        return
-    r.gossip.heard_sdm()
-    for i in range(f.owns):
-        _hear_row(node, r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, key)
-    for i in range(f.relays):
-        start = f.relay_start[i]
-        _hear_row(node, r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key)
-    if f.corrections and f.weight:
-        for i in range(f.corrections):
-            note_correction(node.routes, route, f.correction_step[i])
-        node.sender.corrections += 1
-    if f.buckets and (not r.established or node.peers.tc_of(f.nonce) >= TRUSTED):
-        r.gossip.answered(f.buckets)
-
-
-def _hear_row(node, r, start, nonce, slot, total, route, key):
-    mine = node.ledger.find(start, nonce)
-    if mine and not node.ledger.heard(mine, r.first_channel() + slot, total):
-        node.overstated(mine)
-    own = nonce == node.frame.nonce
-    did, p = r.row(start, nonce, slot, total, node.routes, route, node.clock.cycle, own)
-    if did == NEW or did == GREW:
-        node.sender.learned(r, p, node.now(), key)
-        if own:
-            node.peers.contributed(nonce, r.shard.credited[p] >> 8)
-    elif did == OLD:
-        node.sender.behind(r, start, nonce, slot, node.now())
+    def _hear_row(self, r, start, nonce, slot, total, route, key):
+        mine = self._ledger.find(start, nonce)
+        if mine and not self._ledger.heard(mine, r.first_channel() + slot, total):
+            self._contributions.overstated(mine)
+        own = nonce == self._frame.nonce
+        did, p = r.row(start, nonce, slot, total, route, self._clock.cycle, own)
+        if did == NEW or did == GREW:
+            self._sdms.learned(r, p, self._now(), key)
+            if own:
+                self._peers.contributed(nonce, r.shard.credited[p] >> 8)
+        elif did == OLD:
+            r.gossip.behind(p, self._now())

@@ -1,23 +1,18 @@
 """Replica: one held shard with all that belongs to it, and what happens to it.
 
-State, budgets, samples, voices, confidence and gossip of a shard; hearing an EP, a row, a cycle,
+State, budgets, samples, votes, confidence and gossip of a shard; hearing an EP, a row, a cycle,
 an epoch. It is handed what it needs and touches no network and no clock.
 """
 
-from . import vaultguard
-from .drift_core import CONFIDENT, FULL, Window, apply_step, order_by_value, weighted_median
-from .fixed import MAX_RAW, serial_diff
+from .drift_core import CONFIDENT, FULL_CONFIDENCE, Window, apply_step, median_of
+from .fixed import MAX_RAW, serial_diff, zeros
 from .gossip import Gossip
-from .peers import EXACT, FAR, GROSS, NEAR
+from .peers import BEYOND, WITHIN_BUDGET, WITHIN_SHIFT, WITHIN_UNIT
 from .routes import OTHERS
-from .state_shard import EXPIRED, GREW, NEW, SAME, Shard, zeros
-from .state_shard import FULL as RING_FULL
-from .voices import AGREED, DIVERGED, SPLIT, Voices
-from .voices import EPOCHS as VOICE_EPOCHS
-from .voices import EXACT as VOICE_EXACT
-from .voices import NEAR as VOICE_NEAR
-from .voices import OFF as VOICE_OFF
-from .wire import SLOTS
+from .state_shard import EXPIRED, GREW, NEW, NO_ROOM, SAME, Shard
+from .vaultguard import SUSPECT, ShardGuard
+from .votes import AGREED, DIVERGED, EPOCHS, EXACT, NEAR, OFF, SPLIT, Votes
+from .wire import BUCKETS, SLOTS
 
 _MEMORY = 256  # cycles that a sample counts for the confident
 _FRESH = 2  # and for those that still move
@@ -25,18 +20,25 @@ _GRACE = 64  # cycles after joining in which rows are credited without budget
 
 
 class Replica:
-    """One held shard of a node. config: Config; index: shard number; epoch: now."""
+    """One held shard of a node.
 
-    def __init__(self, config, index, epoch):
+    config: Config; index: shard number; epoch: now; drift: the node's Drift; routes, peers: who is
+    heard; noise, trickle: for its gossip.
+    """
+
+    def __init__(self, config, index, epoch, drift, routes, peers, noise, trickle):
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
-        lifetime = config.lifetime
-        self.config = config
         self.index = index
-        self.shard = Shard(index, slots, config.rows, lifetime, epoch)
-        self.guard = vaultguard.ShardGuard(self.shard)
+        self.shard = Shard(index, slots, config.rows, config.lifetime, epoch)
+        self.guard = ShardGuard(self.shard, routes, config.route_budget, config.shard_budget)
         self.window = Window(slots)
-        self.voices = Voices(config.routes)
-        self.gossip = Gossip(self.shard, config.relays)
+        self.votes = Votes(config.routes)
+        self.gossip = Gossip(self.shard, config.relays, noise, trickle, peers)
+        self._drift = drift
+        self._routes = routes
+        self._peers = peers
+        self._shift = config.max_allowed_shift
+        self._channels = len(config.channels)
         self.confidence = 0
         self.established = False
         self.verdict = AGREED
@@ -67,6 +69,13 @@ class Replica:
 
     # --- starting -----------------------------------------------------------------------------
 
+    def restore(self, vector, horizon, epoch, confidence, established):
+        """Begin with a settled vector (raw) and the standing that were kept; go_live shows them."""
+        self.shard.adopt(vector, horizon, epoch)
+        self.confidence = confidence
+        self.established = established
+        self.kept = True
+
     def go_live(self, cycle):
         """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
@@ -91,6 +100,17 @@ class Replica:
         """True unless I kept a settled vector that is as far as those that are offered."""
         return not self.kept or self._commonest()[0] != self.shard.horizon & 0xFFFF
 
+    def seek(self):
+        """Look for state: what was offered so far is of the past."""
+        self.window.expire(MAX_RAW)
+        self.synced = False
+        self.sought = 0
+
+    def lower(self, slot, amount):
+        """An amount (raw) that was folded here alone is told anew: it leaves the settled value."""
+        left = self.shard.settled[slot] - amount
+        self.shard.settle(slot, left if left > 0 else 0)
+
     def repair(self):
         """Drop what changed by itself; own rows are to be entered again."""
         self.suspect = True
@@ -110,24 +130,15 @@ class Replica:
         best, votes = self._commonest()
         if not votes:
             return False
-        n = 0
-        values = zeros("i", votes)
-        weights = zeros("i", votes)
-        order = bytearray(votes)
         vector = zeros("i", w.slots)
         for s in range(w.slots):
-            n = 0
-            for i in range(w.n):
-                if w.horizon[i] == best:
-                    values[n] = w.vector[i * w.slots + s]
-                    weights[n] = 1
-                    n += 1
-            order_by_value(values, order, n)
-            vector[s] = weighted_median(values, weights, order, n)
+            vector[s] = median_of(
+                [w.vector[i * w.slots + s] for i in range(w.n) if w.horizon[i] == best]
+            )
         horizon = epoch - serial_diff(epoch & 0xFFFF, best)
         self.shard.adopt(vector, horizon, epoch)
         self.gossip.forget()
-        self.voices.forget()
+        self.votes.forget()
         self.confidence = 0
         self.established = False
         self.verdict = AGREED
@@ -137,14 +148,6 @@ class Replica:
         self.go_live(cycle)
         return True
 
-    def establish(self):
-        """Full confidence at once: for a state that is known to be the mesh's."""
-        self.confidence = FULL
-        self.established = True
-        self.grace = 0  # there is something to defend: rows need a budget from now on
-        self.shard.seal()
-        self.guard.new_epoch()
-
     # --- hearing ------------------------------------------------------------------------------
 
     def offer(self, frame, key, cycle):
@@ -152,12 +155,11 @@ class Replica:
         self.window.put(frame.nonce, key, cycle, frame.noise, frame.horizon, 32, frame.vector)
 
     def _measure(self, vector):
-        """How far a sample is from mine: (voice, judgement), the worst slot decides."""
+        """How far a sample is from mine: (vote, distance, below); the worst slot decides."""
         settled = self.shard.settled
         limit = self.guard.limit
-        gross = self.config.max_allowed_shift
-        voice = VOICE_EXACT
-        verdict = EXACT
+        vote = EXACT
+        distance = WITHIN_UNIT
         below = False
         for s in range(self.shard.slots):
             d = vector[s] - settled[s]
@@ -165,37 +167,38 @@ class Replica:
                 continue
             m = -d if d < 0 else d
             if m > limit[s]:
-                voice = VOICE_OFF
+                vote = OFF
                 below = below or d < 0
-                verdict = GROSS if m > gross else FAR if verdict < FAR else verdict
+                distance = BEYOND if m > self._shift else max(distance, WITHIN_SHIFT)
             else:
-                voice = VOICE_NEAR if voice == VOICE_EXACT else voice
-                if m > 1 and verdict == EXACT:
-                    verdict = NEAR
-        return voice, verdict, below
+                vote = max(vote, NEAR)
+                if m > 1:
+                    distance = max(distance, WITHIN_BUDGET)
+        return vote, distance, below
 
-    def sample(self, frame, peers, peer, routes, route, key, cycle):
+    def sample(self, frame, peer, route, key, cycle):
         """Take an EP's settled vector into account; returns True if it agrees to
         the bit, or a node that is a unit off would be hushed instead of answered."""
         shard = self.shard
         if frame.horizon != shard.horizon & 0xFFFF:
             return False
-        voice, verdict, below = self._measure(frame.vector)
-        self.voices.hear(route, voice, shard.epoch)
+        vote, distance, below = self._measure(frame.vector)
+        self.votes.cast(route, vote, shard.epoch)
         if self.confidence >= CONFIDENT and self.verdict != DIVERGED:
-            vaultguard.note_sample(routes, route, below)
+            # Drain evidence: a sample clearly below mine counts two, any other takes one back.
+            self._routes.suspect(route, 2 if below else -1)
             if peer >= 0:
-                peers.judge(peer, verdict, cycle)
-        weight = peers.weight(peer)
-        if self.established and voice == VOICE_OFF and self.verdict != DIVERGED:
+                self._peers.judge(peer, distance, cycle)
+        weight = self._peers.weight(peer)
+        if self.established and vote == OFF and self.verdict != DIVERGED:
             weight = 0  # a majority is near: whoever is not has no say in where the middle is
-        elif routes.below[route] >= vaultguard.SUSPECT:
+        elif self._routes.below[route] >= SUSPECT:
             weight >>= 1
         if self.window.put(
             frame.nonce, key, cycle, frame.noise, frame.horizon, weight, frame.vector
         ):
             self._quiet = False
-        return voice == VOICE_EXACT
+        return vote == EXACT
 
     def unsettled(self):
         """True while my own state disagrees with what I hear and I have nothing to defend."""
@@ -210,68 +213,50 @@ class Replica:
         if frame.cycle >> 6 != shard.epoch or frame.horizon != shard.horizon & 0xFFFF:
             return None
         bits = 0
-        for b in range(8):
+        for b in range(BUCKETS):
             if frame.digests[b] != shard.digests[b]:
                 bits |= 1 << b
         if not bits and complete:
             self.synced = self.equal = True
         return bits
 
-    def row(self, start, nonce, slot, total, routes, route, cycle, own=False):
+    def row(self, start, nonce, slot, total, route, cycle, own=False):
         """Learn a row; returns what Shard.merge did, and its ring position or -1.
 
         own: its session says it itself, and so may use the last places of a crowded ring.
         """
         shard = self.shard
-        if (
-            shard.crowded()
-            and shard.find(start, nonce, slot) < 0
-            and not (own and not shard.closed() and routes.place(route, len(self.config.channels)))
-        ):
-            self.refused += 1  # it comes back by digest when there is room
-            return RING_FULL, -1
-        did = shard.merge(start, nonce, slot, total, route)
-        cfg = self.config
-        if did == SAME:
-            p = shard.find(start, nonce, slot)
-            if p >= 0:
-                if shard.heard[p] < 100:
-                    shard.heard[p] += 1
-                if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
-                    vaultguard.credit_row(
-                        shard,
-                        self.guard,
-                        routes,
-                        p,
-                        cfg.route_budget,
-                        cfg.shard_budget,
-                        own,
-                        route,
-                        total,
-                    )
-            return did, p
-        if did == GREW or did == NEW:
-            p = shard.find(start, nonce, slot)
+        # Refused, it comes back by digest when there is room.
+        did = NO_ROOM
+        if not shard.crowded() or shard.find(start, nonce, slot) >= 0 or self._last(route, own):
+            did = shard.merge(start, nonce, slot, total, route)
+        p = shard.find(start, nonce, slot)
+        if did == NO_ROOM:
+            self.refused += 1
+        elif did == EXPIRED:
+            self.expired += 1
+        elif did == SAME and p >= 0:
+            shard.told(p)
+            if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
+                self.guard.credit(p, own, route, total)
+        elif did == GREW or did == NEW:
             shard.heard[p] = 1
             if cycle < self.grace:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
-                vaultguard.credit_row(
-                    shard, self.guard, routes, p, cfg.route_budget, cfg.shard_budget, own
-                )
-            return did, p
-        if did == RING_FULL:
-            self.refused += 1
-        elif did == EXPIRED:
-            self.expired += 1
-        return did, -1
+                self.guard.credit(p, own)
+        return did, p
+
+    def _last(self, route, own):
+        """May a new row have one of the last places of a crowded ring?"""
+        return own and not self.shard.closed() and self._routes.place(route, self._channels)
 
     def own_row(self, session, channel):
         """My own total grew: it counts at once. Returns its ring position, -1 when it is full."""
         shard = self.shard
         slot = channel - self.first_channel()
         did = shard.merge(session.start, session.nonce, slot, session.total[channel], OTHERS)
-        if did == RING_FULL:
+        if did == NO_ROOM:
             return -1
         p = shard.find(session.start, session.nonce, slot)
         if p >= 0:
@@ -280,10 +265,16 @@ class Replica:
             shard.credit(p, counts - shard.credited[p])
         return p
 
+    def withdraw(self, session):
+        """Nobody took a session of mine: its rows go as if they had never been."""
+        self.shard.drop(session.start, session.nonce)
+        self.guard.lowered()
+        self.gossip.forget()
+
     # --- time ---------------------------------------------------------------------------------
 
-    def cycle(self, drift, cycle):
-        """One drift cycle; returns True if settled moved. drift: the node's Drift."""
+    def cycle(self, cycle):
+        """One drift cycle; returns True if settled moved."""
         if not self.live:
             return False
         if self._quiet and self.verdict == AGREED:
@@ -297,10 +288,11 @@ class Replica:
         moving = self.confidence < CONFIDENT and not diverged
         since = cycle - (_FRESH if moving else _MEMORY)
         window = self.window
+        drift = self._drift
         if not drift.select(window, self.shard.horizon, since):
             self._quiet = window.n == 0
             return False
-        limit = 1 if split else self.config.max_allowed_shift - 1
+        limit = 1 if split else self._shift - 1
         level = 32 if diverged or split else 0
         # Until it is established, ten newcomers who all say something else outvote it.
         firm = self.confidence if self.established else min(self.confidence, CONFIDENT)
@@ -318,9 +310,9 @@ class Replica:
         return moved
 
     def _gain(self):
-        if self.confidence < FULL:
+        if self.confidence < FULL_CONFIDENCE:
             self.confidence += 1
-            if self.confidence == FULL and not self.established:
+            if self.confidence == FULL_CONFIDENCE and not self.established:
                 self.established = True
                 self.guard.new_epoch()
 
@@ -346,16 +338,16 @@ class Replica:
         self.gossip.steps = bits
         return moved
 
-    def next_epoch(self, epoch, cycle, routes, peers):
+    def next_epoch(self, epoch, cycle):
         """Fold, renew budgets, credit what waited, ask who agrees with me."""
         shard = self.shard
-        before = self.steps
+        before = zeros("i", shard.slots)
         for s in range(shard.slots):
             before[s] = shard.settled[s]
         horizon = shard.horizon
         if shard.advance(epoch):
             self.gossip.forget()
-        self.gossip.steps = 0  # self.steps served as scratch
+        self.gossip.steps = 0  # what was corrected before the fold is of the past
         if self.live and not self.suspect:
             # Whoever was heard folds the same rows: the samples stay comparable.
             self.window.fold(horizon, shard.horizon, before, shard.settled)
@@ -364,8 +356,7 @@ class Replica:
             self.window.expire(MAX_RAW)  # I lack those rows: what was offered is of the past
         self._quiet = False
         self.guard.new_epoch()
-        cfg = self.config
-        vaultguard.credit_waiting(shard, self.guard, routes, cfg.route_budget, cfg.shard_budget)
+        self.guard.credit_waiting()
         if not self.live:
             return
         if not self.whole:
@@ -375,8 +366,8 @@ class Replica:
             self.window.expire(MAX_RAW)
             return
         was = self.verdict
-        self.verdict = self.voices.verdict(epoch, routes.recent(epoch, VOICE_EPOCHS))
+        self.verdict = self.votes.verdict(epoch, self._routes.recent(epoch, EPOCHS))
         if self.verdict == DIVERGED:
             self.confidence = 0
             if was != DIVERGED:
-                peers.doubt_all()
+                self._peers.doubt_all()

@@ -5,8 +5,7 @@ may be sent in reply (docs/protocol.md, section 6).
 Entry 0 stands for all addresses that have no entry of their own; they share its quotas.
 """
 
-from .fixed import const, mix
-from .state_shard import zeros
+from .fixed import const, mix, zeros
 
 OTHERS = 0  # the shared entry
 FRAMES_PER_EPOCH = 1280  # twenty a cycle; honest nodes stay below one
@@ -31,7 +30,6 @@ class Routes:
         self.own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
         self.late = zeros("i", size)  # of that, for rows that are about to be folded
         self.places = bytearray(size)  # last places of rings that it took of late
-        self.fresh = False  # the last admit() gave an entry to another route
         self.allowance = zeros("H", size)  # bytes of reply
         self.below = bytearray(size)  # drain evidence, 0..255 (vaultguard)
         self.n = 1
@@ -42,14 +40,14 @@ class Routes:
         return self._index.get(key, OTHERS)
 
     def admit(self, key, addr, epoch):
-        """Index of a route, entering it if there is a place; OTHERS if there is none.
+        """Index of a route, entering it if there is a place; OTHERS if there is none. Who was not
+        ``known`` and has an entry now took a place that may have been another's.
 
         Newcomers take at most a quarter of a crowded table and never a known route's entry. Among
         newcomers the salted hash decides, not who is loudest: min-wise sampling (Bortnikov et al.,
         Brahms, 2009), and what was pushed out does not come back with a fresh budget.
         """
         i = self._index.get(key, -1)
-        self.fresh = False
         if i < 0:
             i = self._place(key, epoch)
             if i == OTHERS:
@@ -64,7 +62,6 @@ class Routes:
             self.frames[i] = self.allowance[i] = self.places[i] = 0
             self.credit[i] = self.own[i] = self.late[i] = 0
             self.last[i] = -1
-            self.fresh = True
         self.addr[i] = addr
         if self.last[i] != epoch:
             self.last[i] = epoch
@@ -91,6 +88,27 @@ class Routes:
             if gone != OTHERS:
                 return gone
         return worst
+
+    def charge(self, i, amount, late):
+        """Book what a route is credited (raw); late: for a row that is about to be folded."""
+        self.credit[i] += amount
+        if late:
+            self.late[i] += amount
+
+    def charge_own(self, i, amount):
+        """Book what a route's own session is credited (raw) beyond all budgets."""
+        self.own[i] += amount
+
+    def suspect(self, i, amount):
+        """Drain evidence (specification 8.3) for a route, or, negative, against it: 0..255."""
+        self.below[i] = max(0, min(255, self.below[i] + amount))
+
+    def reply(self, i, size):
+        """Book ``size`` bytes of reply; False when the route has not sent as much."""
+        if self.allowance[i] < size:
+            return False
+        self.allowance[i] -= size
+        return True
 
     def receive(self, i, size):
         """Book a frame of ``size`` bytes; False when the route's frames are used up this epoch."""

@@ -10,9 +10,7 @@ before it is folded or told to anybody: since rows only grow, a row that flipped
 otherwise stay in the mesh for ever (docs/durability.md).
 """
 
-from array import array
-
-from .fixed import add, hash16, mix, serial_diff
+from .fixed import add, hash16, mix, serial_diff, zeros
 from .wire import BUCKETS
 
 # what merge() did
@@ -22,17 +20,12 @@ NEW = 2  # a row was added
 OLD = 3  # a smaller total than the known one
 EXPIRED = 4  # the session is past the horizon
 FUTURE = 5  # the session begins after the next epoch
-FULL = 6  # no room: refused
+NO_ROOM = 6  # refused
 DAMAGED = 7  # the row changed by itself: it is not to be used
 
 
 def _fold16(h):
     return (h ^ (h >> 14)) & 0xFFFF
-
-
-def zeros(kind, n):
-    """An array of n zeros; kind "i" (32 bits), "h" or "H" (16)."""
-    return array(kind, bytes(n * (4 if kind == "i" else 2)))
 
 
 class Shard:
@@ -191,7 +184,7 @@ class Shard:
     def merge(self, start, nonce, slot, total, via):
         """Learn that a session's running total is at least ``total`` (raw).
 
-        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE, FULL
+        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE, NO_ROOM
         or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
         """
         i = self._probe(start, nonce, slot)
@@ -216,7 +209,7 @@ class Shard:
         if total == 0:
             return SAME
         if self.count >= self.capacity:
-            return FULL
+            return NO_ROOM
         p = self.position(self.count)
         self.count += 1
         self.nonce[p] = nonce
@@ -244,6 +237,11 @@ class Shard:
         self.inflow[slot] = add(self.inflow[slot], amount)
         if credited == self.claimed[p]:
             self.waiting -= 1
+
+    def told(self, p):
+        """The total of the row at p was heard or said once more."""
+        if self.heard[p] < 100:
+            self.heard[p] += 1
 
     # --- digests ------------------------------------------------------------------------------
 

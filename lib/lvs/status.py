@@ -1,6 +1,6 @@
 """Status: what there is to know about a node, for people and programs."""
 
-from .voices import DIVERGED
+from .votes import DIVERGED
 
 
 def session_name(start, nonce):
@@ -8,15 +8,15 @@ def session_name(start, nonce):
     return "%04x-%08x" % (start, nonce)
 
 
-def rows(node):
-    """Iterator of (session, channel, claimed raw, credited raw) over the rows held here."""
-    for r in node.replicas:
+def rows(replicas, channels):
+    """Iterator of (session, channel, claimed raw, credited raw) over the rows of replicas."""
+    for r in replicas:
         s = r.shard
         for k in range(s.count):
             p = s.position(k)
             yield (
                 session_name(s.start[p], s.nonce[p]),
-                node.config.channels[r.first_channel() + s.slot[p]],
+                channels[r.first_channel() + s.slot[p]],
                 s.claimed[p],
                 s.credited[p],
             )
@@ -24,7 +24,9 @@ def rows(node):
 
 def status(node):
     """What there is to know about this node, as a dict for people and programs."""
-    reps = node.replicas
+    reps = node.placement.replicas
+    heard = node.reception
+    said = node.outbox
     trusted, trust = node.peers.trust()
     return {
         "state": node.life.state,
@@ -32,7 +34,7 @@ def status(node):
         "tag": "%08x" % node.config.tag,
         "session": session_name(node.ledger.session.start, node.ledger.session.nonce),
         "cycle": node.clock.cycle,
-        "epoch": node.epoch,
+        "epoch": node.clock.epoch(),
         "horizon": max([r.shard.horizon for r in reps] or [0]),
         "peers": node.peers.recent(node.clock.cycle, 256),
         "trusted": trusted,
@@ -42,15 +44,15 @@ def status(node):
         "diverged": any([r.verdict == DIVERGED for r in reps]),
         "pending_raw": node.ledger.outstanding(),
         "rows": sum([r.shard.count for r in reps]),
-        "rows_max": node.config.rows * len(node.replicas),
+        "rows_max": node.config.rows * len(reps),
         "refused": sum([r.refused for r in reps]),
         "expired": sum([r.expired for r in reps]),
         "max_step": max([r.max_step for r in reps] or [0]),
-        "dropped": dict(node.dropped),
-        "sent": node.sender.sent,
-        "received": node.received,
-        "sent_bytes": node.sender.sent_bytes,
-        "received_bytes": node.received_bytes,
+        "dropped": _dropped(node),
+        "sent": said.sent,
+        "received": heard.received,
+        "sent_bytes": said.sent_bytes,
+        "received_bytes": heard.received_bytes,
         "recoveries": node.life.recoveries,
         "rejoins": node.life.rejoins,
         "held": [r.index for r in reps],
@@ -58,23 +60,31 @@ def status(node):
     }
 
 
+def _dropped(node):
+    dropped = dict(node.reception.dropped)
+    if node.outbox.unresolved:
+        dropped["peer"] = node.outbox.unresolved
+    return dropped
+
+
 def _warnings(node):
     out = []
     for text in (
-        getattr(node.transport, "error", ""),
-        node.peer_error,
+        node.transport.error,
+        node.outbox.error,
         node.journal.error,
         node.journal.notice,
         node.life.doubts,
     ):
         if text:
             out.append(text)
-    if node.dropped.get("tag"):
+    strangers = node.reception.dropped.get("tag")
+    if strangers:
         out.append(
             "mesh: %d frames of another mesh, channel list or mesh parameter were heard and "
-            "ignored; nodes that belong together need the same" % node.dropped["tag"]
+            "ignored; nodes that belong together need the same" % strangers
         )
-    for r in node.replicas:
+    for r in node.placement.replicas:
         if r.refused:
             out.append(
                 "rows: shard %d had no room for a row %d times; raise 'rows'"

@@ -1,28 +1,31 @@
 """VaultGuard: bounds how fast anything may move, whoever asks for it.
 
-Budgets per slot and epoch for settled values, per route and per shard and epoch for credit; drain
-evidence per route; the recovery triggers (docs/protocol.md, section 7; guarantees G2 to G4).
+Budgets per slot and epoch for settled values, per route and per shard and epoch for credit; the
+recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 """
 
 from .config import CLOSING
-from .fixed import serial_diff
+from .fixed import serial_diff, zeros
 from .routes import OTHERS
-from .state_shard import zeros
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
 SUSPECT = 64  # drain evidence from which a route's samples weigh half
 
 
 class ShardGuard:
-    """Budgets of one shard."""
+    """Budgets of one shard. routes: who pays for credit; route_budget, shard_budget: raw that one
+    route, and all, are credited in an epoch."""
 
-    def __init__(self, shard):
+    def __init__(self, shard, routes, route_budget, shard_budget):
         slots = shard.slots
         self.shard = shard
+        self._routes = routes
+        self._route_budget = route_budget
+        self._shard_budget = shard_budget
         self.limit = zeros("i", slots)  # raw that settled may move in this epoch
-        self.used = zeros("i", slots)
-        self.floor = zeros("i", slots)  # values at the epoch's start
-        self.credit = 0  # raw credited in this epoch
+        self._used = zeros("i", slots)
+        self._floor = zeros("i", slots)  # values at the epoch's start
+        self.credited = 0  # raw in this epoch
         self.new_epoch()
 
     def new_epoch(self):
@@ -31,94 +34,77 @@ class ShardGuard:
         for s in range(shard.slots):
             limit = shard.settled[s] >> 10
             self.limit[s] = limit if limit > 1 else 1
-            self.used[s] = 0
-            self.floor[s] = shard.value(s)
-        self.credit = 0
+            self._used[s] = 0
+            self._floor[s] = shard.value(s)
+        self.credited = 0
 
     def allow(self, slot, step):
         """The part of a correction that the budget allows; books it. Both directions add up."""
-        left = self.limit[slot] - self.used[slot]
+        left = self.limit[slot] - self._used[slot]
         q = -step if step < 0 else step
         if q > left:
             q = left
-        self.used[slot] += q
+        self._used[slot] += q
+        assert 0 <= self._used[slot] <= self.limit[slot]
         return -q if step < 0 else q
 
     def lowered(self):
         """My own rows were withdrawn, to be told anew: that is no fall."""
         for s in range(self.shard.slots):
-            self.floor[s] = min(self.floor[s], self.shard.value(s))
+            self._floor[s] = min(self._floor[s], self.shard.value(s))
 
     def fallen(self):
         """True when a value has fallen by an eighth since the epoch began."""
         shard = self.shard
         for s in range(shard.slots):
-            floor = self.floor[s]
+            floor = self._floor[s]
             if floor > 8 and shard.value(s) < floor - (floor >> EIGHTH):
                 return True
         return False
 
+    def credit(self, p, own=False, via=-1, total=0):
+        """Credit what the row at p claims, as far as its route's and the shard's budgets go.
 
-def credit_row(shard, guard, routes, p, route_budget, shard_budget, own=False, via=-1, total=0):
-    """Credit what a row claims, as far as its route's and the shard's budgets go this epoch.
-
-    A sixteenth of a route's budget is kept for what sessions say of themselves (``own``): nobody
-    else can use it up. In the last epochs before folding ever less counts, so that what some
-    nodes take in an epoch the others can still catch up with. via, total: charge another route
-    than the row's for what that one says to be credited.
-    """
-    amount = (total or shard.claimed[p]) - shard.credited[p]
-    if via < 0:
-        via = shard.via[p]
-    if via >= routes.n:
-        via = OTHERS
-    base = route_budget >> 4
-    late = serial_diff(shard.epoch, shard.start[p]) - (shard.lifetime - CLOSING)
-    if late > 0:
-        amount = min(amount, (route_budget >> (4 * late)) - routes.late[via])
-        base = 0
-    shared = min(
-        amount,
-        route_budget - (route_budget >> 4) - routes.credit[via],
-        shard_budget - guard.credit,
-    )
-    if shared > 0:
-        routes.credit[via] += shared
+        A sixteenth of a route's budget is kept for what sessions say of themselves (``own``):
+        nobody else can use it up. In the last epochs before folding ever less counts, so that what
+        some nodes take in an epoch the others can still catch up with. via, total: charge another
+        route than the row's for what that one says to be credited.
+        """
+        shard = self.shard
+        routes = self._routes
+        budget = self._route_budget
+        amount = (total or shard.claimed[p]) - shard.credited[p]
+        if via < 0:
+            via = shard.via[p]
+        if via >= routes.n:
+            via = OTHERS
+        base = budget >> 4
+        late = serial_diff(shard.epoch, shard.start[p]) - (shard.lifetime - CLOSING)
         if late > 0:
-            routes.late[via] += shared
-        guard.credit += shared
-        shard.credit(p, shared)
-        amount -= shared
-    if own and amount > 0:
-        shared = min(amount, base - routes.own[via])
+            amount = min(amount, (budget >> (4 * late)) - routes.late[via])
+            base = 0
+        shared = min(
+            amount,
+            budget - (budget >> 4) - routes.credit[via],
+            self._shard_budget - self.credited,
+        )
         if shared > 0:
-            routes.own[via] += shared
+            routes.charge(via, shared, late > 0)
+            self.credited += shared
             shard.credit(p, shared)
+            amount -= shared
+        if own and amount > 0:
+            shared = min(amount, base - routes.own[via])
+            if shared > 0:
+                routes.charge_own(via, shared)
+                shard.credit(p, shared)
 
-
-def credit_waiting(shard, guard, routes, route_budget, shard_budget):
-    """Credit the rows that wait, as far as the new epoch's budgets go."""
-    if not shard.waiting:
-        return
-    for k in range(shard.count):
-        p = shard.position(k)
-        if shard.credited[p] < shard.claimed[p]:
-            credit_row(shard, guard, routes, p, route_budget, shard_budget)
-
-
-def note_sample(routes, route, below):
-    """Drain evidence: a sample clearly below mine counts two, any other takes one back."""
-    n = routes.below[route]
-    if below:
-        routes.below[route] = n + 2 if n < 254 else 255
-    elif n:
-        routes.below[route] = n - 1
-
-
-def note_correction(routes, route, step):
-    """Repeated corrections downward are evidence, too."""
-    n = routes.below[route]
-    if step < 0:
-        routes.below[route] = n + 1 if n < 255 else 255
-    elif n:
-        routes.below[route] = n - 1
+    def credit_waiting(self):
+        """Credit the rows that wait, as far as the new epoch's budgets go."""
+        shard = self.shard
+        if not shard.waiting:
+            return
+        for k in range(shard.count):
+            p = shard.position(k)
+            if shard.credited[p] < shard.claimed[p]:
+                self.credit(p)

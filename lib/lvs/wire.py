@@ -216,11 +216,7 @@ class Frame:
         self.relay_total = array("i", bytes(4 * MAX_RELAYS))
         self.relay_start = array("H", bytes(2 * MAX_RELAYS))
         self.relay_slot = bytearray(MAX_RELAYS)
-        self.correction_slot = bytearray(SLOTS)
         self.correction_step = array("i", bytes(4 * SLOTS))
-        self._last = None
-        self._key = 0
-        self._reason = ""
 
     def decode(self, data, tag, channels):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
@@ -229,15 +225,6 @@ class Frame:
         the shards and the length of their vectors). Reasons: short, magic, version, tag,
         checksum, malformed. Never raises on any bytes.
         """
-        # A simulator hands the same object to many nodes that share one Frame.
-        if data is self._last and tag == self._key:
-            return self._reason
-        self._reason = self._decode(data, tag, channels)
-        self._last = data if isinstance(data, bytes) else None
-        self._key = tag
-        return self._reason
-
-    def _decode(self, data, tag, channels):
         n = len(data)
         if n < _SDM_FIX + _CRC:
             return "short"
@@ -322,7 +309,6 @@ class Frame:
             if data[j] >= count:
                 return "malformed"
             step = get16(data, j + 1)
-            self.correction_slot[i] = data[j]
             self.correction_step[i] = step - 0x10000 if step & 0x8000 else step
             j += 3
         return ""

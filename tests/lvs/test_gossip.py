@@ -104,7 +104,7 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
     session = node.ledger.session
     node.transport.sent.clear()
     cell.contribute(1, 10)
-    node.rotate()
+    node.contributions.rotate()
     busy(10)
     said = [row for f in sdms(node) for row in f["relayed"]]
     assert [session.start, session.nonce, 0, 10] in said

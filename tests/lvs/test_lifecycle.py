@@ -308,7 +308,7 @@ def test_news_of_an_ending_session_is_not_lost():
     cell.active()
     node = cell.nodes[1]
     cell.contribute(1, 77)
-    node.rotate()
+    node.contributions.rotate()
     assert cell.settle() <= 5
 
 

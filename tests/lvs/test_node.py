@@ -17,7 +17,7 @@ def fingerprint(node):
     seen = [
         vars(r.shard),
         vars(r.window),
-        vars(r.voices),
+        vars(r.votes),
         vars(node.peers),
         vars(node.ledger),
         [vars(s) for s in node.ledger.sessions],
@@ -27,7 +27,7 @@ def fingerprint(node):
         node.state,
         node.clock.cycle,
         vars(node.trickle),
-        node.sender.sent,
+        node.outbox.sent,
         list(node.routes.credit),
     ]
     return repr(

@@ -78,7 +78,9 @@ def test_contributions_to_a_shard_held_elsewhere_arrive_through_loss():
         cell.run(300)
         for name in ("c0", "c20", "c35"):
             shard = int(name[1:]) // 16
-            held = [n.value(name, raw=True) for n in cell.nodes.values() if n.replica(shard)]
+            held = [
+                n.value(name, raw=True) for n in cell.nodes.values() if n.placement.find(shard)
+            ]
             assert set(held) <= {100}
 
 
@@ -86,17 +88,17 @@ def test_when_all_holders_of_a_shard_are_gone_others_take_it_up():
     cell = Cell(14, channels=CHANNELS[:20], held=1, replicas=1, seed=3)
     cell.active(60)
     cell.run(20)
-    one = next(a for a, n in cell.nodes.items() if not n.replica(1))
+    one = next(a for a, n in cell.nodes.items() if not n.placement.find(1))
     cell.contribute(one, 50, "c17")
-    for address in [a for a, n in cell.nodes.items() if n.replica(1)]:
+    for address in [a for a, n in cell.nodes.items() if n.placement.find(1)]:
         del cell.nodes[address]
-    assert len(cell.nodes) >= 4 and cell.nodes[one].replica(0)
-    cell.run(64 * 40, lambda: any(n.replica(1) for n in cell.nodes.values()))
+    assert len(cell.nodes) >= 4 and cell.nodes[one].placement.find(0)
+    cell.run(64 * 40, lambda: any(n.placement.find(1) for n in cell.nodes.values()))
     cell.run(200)
-    holders = [n for n in cell.nodes.values() if n.replica(1)]
+    holders = [n for n in cell.nodes.values() if n.placement.find(1)]
     assert holders and all(r.live for n in holders for r in n.replicas)
     assert all(n.value("c17", raw=True) == 50 for n in holders)
-    assert any(n.replica(0) for n in cell.nodes.values())
+    assert any(n.placement.find(0) for n in cell.nodes.values())
 
 
 def test_every_shard_held_is_told_of_before_any_is_again():
@@ -107,5 +109,5 @@ def test_every_shard_held_is_told_of_before_any_is_again():
     shards = len(node.replicas)
     assert shards == 3
     for _ in range(20):
-        told = [node.sender._pick()[0] for _ in range(shards)]
+        told = [node.eps._pick()[0] for _ in range(shards)]
         assert sorted(told) == [0, 1, 2]

@@ -120,7 +120,7 @@ def test_a_node_in_a_loud_cell_stays_below_its_budget():
     cell.active()
     cell.run(30)
     node = cell.nodes[1]
-    before = node.sender.sent_bytes + node.received_bytes
+    before = node.outbox.sent_bytes + node.reception.received_bytes
     for second in range(120):
         for address in (1 + second % 12, 1 + (second + 5) % 12):
             cell.contribute(address, 3)
@@ -137,9 +137,9 @@ def test_an_idle_mesh_is_quiet():
     cell.contribute(1, 100)
     cell.settle()
     cell.run(300)
-    before = [n.sender.sent_bytes + n.received_bytes for n in cell.nodes.values()]
+    before = [n.outbox.sent_bytes + n.reception.received_bytes for n in cell.nodes.values()]
     cell.run(600)
-    after = [n.sender.sent_bytes + n.received_bytes for n in cell.nodes.values()]
+    after = [n.outbox.sent_bytes + n.reception.received_bytes for n in cell.nodes.values()]
     assert max(b - a for a, b in zip(before, after, strict=True)) < 10 * 2000
 
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from lvs import LvsError
+from lvs.machine import clock, entropy
 from lvs.transport_layer import UdpTransport
-from lvs.world import clock, entropy
 
 BROADCAST = "127.255.255.255"
 

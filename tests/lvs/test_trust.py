@@ -2,10 +2,10 @@
 
 import random
 
-from lvs import drift_core, vaultguard, voices
+from lvs import drift_core, vaultguard
 from lvs.peers import EXACT, FAR, GROSS, NEAR, NONE, TC_MAX, TC_START, TRUSTED, Peers
 from lvs.routes import ALLOWANCE, FRAMES_PER_EPOCH, OTHERS, Routes
-from lvs.voices import AGREED, DIVERGED, SPLIT, Voices
+from lvs.votes import AGREED, DIVERGED, SPLIT, Votes
 from tests.support.cell import Cell, Voice
 
 SALT = 12345
@@ -254,7 +254,7 @@ def test_an_unconfident_node_judges_nobody():
 
 
 def verdict(exact, near, off, age=0):
-    v = Voices(64)
+    v = Votes(64)
     kinds = [voices.EXACT] * exact + [voices.NEAR] * near + [voices.OFF] * off
     for route, kind in enumerate(kinds, 1):
         v.hear(route, kind, 10)
@@ -283,7 +283,7 @@ def test_divergence_needs_half_of_the_voices():
 
 
 def test_few_voices_move_nobody():
-    v = Voices(64)
+    v = Votes(64)
     for route in (1, 2):
         v.hear(route, voices.OFF, 10)
     for _ in range(5):
@@ -295,7 +295,7 @@ def test_few_voices_move_nobody():
 
 def test_doubts_begin_anew_when_a_majority_was_heard():
     """A loud minority comes through first; the hushed majority's votes take it back."""
-    v = Voices(64)
+    v = Votes(64)
     for route in range(1, 6):
         v.hear(route, voices.OFF, 10)
     for _ in range(3):
@@ -312,7 +312,7 @@ def test_doubts_begin_anew_when_a_majority_was_heard():
 
 
 def test_one_voice_a_route():
-    v = Voices(8)
+    v = Votes(8)
     for _ in range(50):
         v.hear(3, voices.OFF, 10)
         v.hear(OTHERS, voices.OFF, 10)
@@ -377,7 +377,7 @@ def loud(crowd, vector=None):
 def test_a_quarter_that_is_off_makes_a_dispute_and_everybody_votes():
     cell, node, crowd = among(10)
     votes = []
-    node.sender.vote = lambda index, now: votes.append(index)
+    node.eps.vote = lambda index, now: votes.append(index)
 
     def voted(epochs, liars):
         votes.clear()
@@ -398,13 +398,13 @@ def test_a_vote_is_said_however_many_said_the_same():
     said = []
     for second in range(2 * 64):
         if second == 90:
-            said.append(node.sender._said)
-            node.sender.vote(0, cell.now)
+            said.append(node.eps._said)
+            node.eps.vote(0, cell.now)
         loud(crowd)
         cell.run(1)
         if second == 50:
-            said.append(node.sender._said)
-    assert said[0] == said[1] and node.sender._said == said[1] + 1
+            said.append(node.eps._said)
+    assert said[0] == said[1] and node.eps._said == said[1] + 1
 
 
 def test_without_traffic_left_an_ep_waits_64_s_and_in_a_crowd_for_the_governor():
@@ -447,9 +447,9 @@ def test_of_a_crowd_only_some_vote():
 
 
 def _votes(node, now):
-    node.sender._want.clear()
-    node.sender.vote(0, now)
-    return len(node.sender._want)
+    node.eps._answers.clear()
+    node.eps.vote(0, now)
+    return len(node.eps._answers)
 
 
 def test_what_is_off_has_no_weight_where_a_majority_is_near():

@@ -11,7 +11,7 @@ import micropython
 from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
 from lvs.peers import EXACT, FAR, GROSS, NEAR, Peers
 from lvs.routes import Routes
-from lvs.voices import Voices
+from lvs.votes import Votes
 
 MOST = fixed.MAX_RAW
 TAG = 0x2ABCDEF1
@@ -197,7 +197,7 @@ def main():
     peers = Peers(8, MOST)
     peers.admit(77, 0, MOST, 0)
     check("trust", lambda: judge(peers))
-    voices = Voices(8)
+    voices = Votes(8)
     check("voices", lambda: voices.hear(3, 1, EPOCH))
     check("routes", lambda: book(routes))
     noise = entropy_engine.Noise(numbers_source)

@@ -61,7 +61,7 @@ class Mesh:
                     node.clock.cycle,
                     self.cell.values(node),
                     shard.count,
-                    node.sender.sent,
+                    node.outbox.sent,
                     sum(shard.digests),
                 )
             )

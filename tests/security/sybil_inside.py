@@ -172,7 +172,7 @@ def run(sessions, addresses, each_s, honest):
             {
                 "said": flood.said,
                 "heap_growth": growth,
-                "received": node.received,
+                "received": node.reception.received,
                 "trusted_before": trusted,
                 "trusted": flood.trusted(),
                 "honest_rows": len([i for i in range(honest) if flood.credited(i) >= ROW]),

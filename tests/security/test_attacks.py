@@ -245,10 +245,10 @@ def test_a_trusted_session_cannot_be_taken_over():
         victim.say(victim.ep(session, [v - 90 for v in (100000, 100000)], cycle=MAX_RAW), LIAR)
     assert victim.node.status()["trusted"] == 8
     assert mine_of(victim, LIAR) == []
-    before = victim.node.dropped.get("replay", 0)
+    before = victim.node.reception.dropped.get("replay", 0)
     for peer in range(8):
         victim.agree(peer)
-    assert victim.node.dropped.get("replay", 0) == before
+    assert victim.node.reception.dropped.get("replay", 0) == before
     assert victim.referee.drifted == 0
 
 
@@ -258,9 +258,9 @@ def test_a_lie_about_the_cycle_silences_nobody_for_long():
     session = victim.sessions[0]
     victim.say(victim.ep(session, cycle=MAX_RAW), victim.address(0))
     victim.wait(10000)
-    before = victim.node.dropped.get("replay", 0)
+    before = victim.node.reception.dropped.get("replay", 0)
     victim.agree(0)
-    assert victim.node.dropped.get("replay", 0) == before
+    assert victim.node.reception.dropped.get("replay", 0) == before
 
 
 def test_invented_contributions_buy_no_weight():
@@ -327,7 +327,7 @@ def test_no_frame_takes_the_clock_out_of_31_bits():
     for i in range(15):
         Voice(node, LIAR + i, LIAR + i).ep(cycle=MAX_RAW, vector=[0])
     cell.run(30)
-    node.sender.say_ep(cell.now)
+    node.eps.say(cell.now)
     assert node.clock.cycle <= MAX_RAW
     frame = wire.Frame()
     assert node.transport.sent
@@ -380,7 +380,7 @@ def test_a_route_entry_does_not_inherit_a_voice():
     epoch = victim.node.clock.epoch()
     for i in range(7):
         victim.say(victim.ep((epoch, 7000 + i), [1, 1]), LIAR + i)
-    voices = victim.node.replicas[0].voices
+    voices = victim.node.replicas[0].votes
     assert sum(voices.tally(epoch)) > 0
     victim.wait(10 * 64000)
     for i in range(7):

@@ -112,7 +112,7 @@ def quota_of_a_route():
     epoch = victim.node.clock.epoch()
     for i in range(3 * FRAMES_PER_EPOCH):
         victim.node.handle(victim.sdm((epoch, 7000 + i % 900), own=[(0, 1)]), LIAR)
-    assert victim.node.received <= FRAMES_PER_EPOCH + 1
+    assert victim.node.reception.received <= FRAMES_PER_EPOCH + 1
 
 
 def clock_is_slow_to_follow():

@@ -109,12 +109,14 @@ def test_frames_of_another_mesh():
         node.tick()
     before, trusted = picture(cell), trust(cell)
     for node in cell.nodes.values():
-        received = node.received
-        dropped = node.dropped.get("tag", 0)
+        received = node.reception.received
+        dropped = node.reception.dropped.get("tag", 0)
         for frame, source in foreign:
             node.handle(frame, source)
-        assert node.received == received
-        assert node.dropped["tag"] - dropped + node.dropped.get("quota", 0) == len(foreign)
+        assert node.reception.received == received
+        assert node.reception.dropped["tag"] - dropped + node.reception.dropped.get(
+            "quota", 0
+        ) == len(foreign)
         assert any("another mesh" in text for text in node.status()["warnings"])
     assert picture(cell) == before
     assert trust(cell) == trusted

@@ -112,7 +112,7 @@ def rampage(seed, steps, tight=False):
 def test_a_long_attack(seed):
     victim = rampage(seed, 60)
     assert victim.referee.credited > 0, "the attack reached nothing: it tests nothing"
-    assert victim.node.received > 500
+    assert victim.node.reception.received > 500
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -144,7 +144,7 @@ def test_the_referee_sees_what_it_is_for():
     tampered(lambda v: setattr(v.node.clock, "cycle", v.node.clock.cycle + 100))
     tampered(lambda v: setattr(v.node.clock, "cycle", v.node.clock.cycle - 1))
     tampered(lambda v: v.node.life.recover("test"))
-    tampered(lambda v: v.node.dropped.update({str(i): i for i in range(9000)}))
+    tampered(lambda v: v.node.reception.dropped.update({str(i): i for i in range(9000)}))
 
     def invented(victim):
         victim.referee.heard[1] = 1

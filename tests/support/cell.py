@@ -137,7 +137,7 @@ class Voice:
     def ep(self, vector=None, **changes):
         """Say an EP; by default one that agrees with the node in everything."""
         f = self.head(**changes)
-        r = self.node.replica(f["shard"])
+        r = self.node.placement.find(f["shard"])
         shard = r.shard
         self.noise += 1
         said = {

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from mpremote import transport_serial
 
-import lvs.world  # bound to the real clock before the stand-ins come
+import lvs.machine  # bound to the real clock before the stand-ins come
 from lvs_tools import shims
 from lvs_tools.board import profiles
 
@@ -30,7 +30,7 @@ def bench(monkeypatch):
     """A board just switched on; firmware modules are imported anew in each test."""
     bench = shims.install()
     bench.power_on()
-    monkeypatch.setattr(lvs.world, "_ticks_ms", bench.ticks_ms)
+    monkeypatch.setattr(lvs.machine, "_ticks_ms", bench.ticks_ms)
     sys.path.append(str(FIRMWARE))
     names = {path.stem for path in FIRMWARE.glob("*.py")}
     for name in names & set(sys.modules):

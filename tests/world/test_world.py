@@ -235,9 +235,9 @@ def test_flipped_bits_change_memory():
         ),
         19,
     )
-    held = [list(m.node.replica(0).shard.settled) for m in world.machines]
+    held = [list(m.node.placement.find(0).shard.settled) for m in world.machines]
     world.timeline.run_until(20001)
-    after = [m.node.replica(0).shard for m in world.machines]
+    after = [m.node.placement.find(0).shard for m in world.machines]
     assert list(after[0].settled) == held[0]
     changed = list(after[1].settled) != held[1]
     rows = any(

@@ -101,7 +101,7 @@ class Peers:
             r.shard.horizon,
             0,
             0,
-            self.node.held_map(),
+            self.node.placement.held_map(),
             self.digests,
             self.vector,
             self.wire.SLOTS,

@@ -50,7 +50,7 @@ class Scribe:
         return min(max(0, now + chance.choice(_CYCLES)), MAX_RAW)
 
     def _vector(self, chance, shard):
-        settled = [int(v) for v in self.victim.node.replica(shard).shard.settled]
+        settled = [int(v) for v in self.victim.node.placement.find(shard).shard.settled]
         what = chance.randrange(8)
         if what == 0:
             return settled
@@ -66,7 +66,7 @@ class Scribe:
     def ep(self, chance):
         """An entropy packet."""
         shard = chance.choice(self._shards)
-        own = self.victim.node.replica(shard).shard
+        own = self.victim.node.placement.find(shard).shard
         digests = [int(d) for d in own.digests]
         if chance.randrange(3) == 0:
             digests = [chance.getrandbits(16) for _ in range(8)]
@@ -86,7 +86,7 @@ class Scribe:
     def sdm(self, chance):
         """A state diff message."""
         shard = chance.choice(self._shards)
-        slots = self.victim.node.replica(shard).shard.slots
+        slots = self.victim.node.placement.find(shard).shard.slots
         own = [(s, self._total(chance)) for s in range(slots) if chance.randrange(2)]
         relays = []
         for _ in range(chance.choice((0, 1, 2, 20))):

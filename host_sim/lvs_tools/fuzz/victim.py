@@ -10,8 +10,8 @@ from array import array
 
 from lvs import Node
 from lvs.fixed import MAX_RAW
-from lvs.peers import TC_MAX
 from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
+from lvs_tools.world import prime
 
 VALUE = 100000  # raw; a budget of 97 an epoch
 _FIRST = 1  # address of the first honest peer
@@ -56,21 +56,11 @@ class Port:
 def establish(node, value, peers):
     """Bring a new node to where a long quiet life would have led it.
 
-    value: raw, settled in every channel; peers: (start, nonce, address) of trusted sessions.
+    value: raw, settled in every channel; peers: (nonce, address) of trusted sessions.
     """
-    node.life.state = "ACTIVE"
-    for r in node.replicas:
-        for s in range(r.shard.slots):
-            r.shard.settle(s, value)
-        r.go_live(node.clock.cycle)
-        r.establish()
-        r.grace = 0
-    node.heard_at = node.clock.cycle
-    epoch = node.clock.epoch()
-    for start, nonce, address in peers:
-        key = node.transport.key(address)
-        node.routes.heard[node.routes.admit(key, address, epoch)] = 255
-        node.peers.tc[node.peers.admit(nonce, start, key, node.clock.cycle)] = TC_MAX
+    prime.settle(node, [[value] * r.shard.slots for r in node.replicas], True)
+    node.clock.hear()
+    prime.trust(node, peers)
 
 
 def _doubt_at_once(voices):
@@ -112,7 +102,7 @@ class Victim:
         )
         if hasty:
             for r in self.node.replicas:
-                _doubt_at_once(r.voices)
+                _doubt_at_once(r.votes)
         self._heartbeat = start
         self._buf = bytearray(MAX_FRAME)
         self._writer = SdmWriter()
@@ -174,7 +164,7 @@ class Victim:
     ):
         """An EP; what is not given is as an honest peer in full agreement has it."""
         node = self.node
-        r = node.replica(shard)
+        r = node.placement.find(shard)
         n = encode_ep(
             self._buf,
             node.config.tag,

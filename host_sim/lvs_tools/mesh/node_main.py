@@ -340,8 +340,8 @@ def build(options, say):
     """
     from lvs import Node
     from lvs.config import Config
+    from lvs.machine import clock
     from lvs.transport_layer import UdpTransport
-    from lvs.world import clock
 
     config = Config(options["config"])
     transport = UdpTransport(config.address, config.broadcast, config.port, clock)

@@ -100,7 +100,7 @@ def _claimed(node, start, nonce, channel):
     own = node.ledger.find(start, nonce)
     if own:
         return own.target[channel]  # its owner is back, and will say it again
-    replica = node.replica(channel // SLOTS)
+    replica = node.placement.find(channel // SLOTS)
     if replica is None:
         return 0
     shard = replica.shard

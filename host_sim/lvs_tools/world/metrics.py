@@ -70,7 +70,7 @@ class Reach:
 
 def _lacks(node, start, nonce, channel, total):
     """True while a node does not count a session's total; one that is off lacks nothing."""
-    replica = node and node.replica(channel // SLOTS)
+    replica = node and node.placement.find(channel // SLOTS)
     if not replica:
         return False
     shard = replica.shard
@@ -181,7 +181,7 @@ class History:
 def _first_value(node):
     if node is None or node.state in _SETTLING:
         return None
-    replica = node.replica(0)
+    replica = node.placement.find(0)
     return replica.shard.value(0) if replica else None
 
 

@@ -19,7 +19,7 @@ def verdict(living, channels, account, start):
         lost += gone
         found = []
         for machine in living:
-            if machine.node.replica(c // SLOTS):
+            if machine.node.placement.find(c // SLOTS):
                 found.append((machine.node.value(channels[c], raw=True), machine.index))
         grown = account.given[c] - gone
         base = start["value"]

@@ -7,9 +7,7 @@ The nodes are those of lib/lvs, unchanged: this calls ``handle`` for each datagr
 from lvs import Node
 from lvs.config import CYCLE_MS, Config
 from lvs.fixed import LvsError, parse_amount
-from lvs.peers import TC_MAX
-from lvs.voices import EXACT
-from lvs.wire import Frame
+from lvs_tools.world import prime
 from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
 from lvs_tools.world.faults import Faults
@@ -19,6 +17,7 @@ from lvs_tools.world.memory_files import make_journal as in_memory
 from lvs_tools.world.metrics import Agreement, History, Reach, Tally, bytes_per_minute
 from lvs_tools.world.network import HEADERS, Network
 from lvs_tools.world.prng import Prng
+from lvs_tools.world.shared_frame import SharedFrame
 from lvs_tools.world.topology import layout
 from lvs_tools.world.trace import Trace
 from lvs_tools.world.verdict import verdict
@@ -43,7 +42,7 @@ class World:
         self.trace = Trace()
         self.timeline = Timeline()
         self._make_journal = make_journal or in_memory
-        self._frame = Frame()  # one decoder for all: a broadcast is decoded once
+        self._frame = SharedFrame()
         seed, count = plan["seed"], plan["nodes"]
         liars = sum([a["count"] for a in plan["adversaries"]])
         places = layout(plan["topology"], count, Prng(seed, 1))
@@ -118,44 +117,27 @@ class World:
 
     def _prime(self, machine, start, prng):
         """Give a node the settled values of the plan's [start], as if it had always had them."""
-        node = machine.node
-        node.life.state = "ACTIVE"
         spread = start["spread"]
-        for replica in node.replicas:
-            for s in range(replica.shard.slots):
-                value = start["value"] + prng.below(2 * spread + 1) - spread
-                replica.shard.settle(s, value)
-            replica.go_live(node.clock.cycle)
-            if start["established"]:
-                replica.establish()
+        vectors = [
+            [
+                start["value"] + prng.below(2 * spread + 1) - spread
+                for _ in range(replica.shard.slots)
+            ]
+            for replica in machine.node.replicas
+        ]
+        prime.settle(machine.node, vectors, bool(start["established"]))
         for watch in machine.watches:
             watch.begin()
 
     def _trust(self, machine, first, prng):
-        """Let a node have heard everybody agree, and trust as many sessions as its table holds;
-        liars with a session included."""
-        node = machine.node
-        known = []
-        for m in first:
-            if m is not machine:
-                session = m.node.ledger.session
-                known.append((session.start, session.nonce, m.addr))
-        epoch = node.clock.epoch()
+        """Let a node have heard everybody agree, liars with a session included."""
+        known = [(m.node.ledger.session.nonce, m.addr) for m in first if m is not machine]
         for m in self.machines:
             session = m.liar and getattr(m.liar.adversary, "session", None)
             if session:
-                known.append((epoch, session[1], m.addr))
+                known.append((session[1], m.addr))
         prng.shuffle(known)
-        for k, (start, nonce, addr) in enumerate(known):
-            route = node.routes.admit(addr, addr, epoch)
-            node.routes.heard[route] = 255
-            for replica in node.replicas:
-                replica.voices.hear(route, EXACT, epoch)
-            if k >= node.config.sessions:
-                continue
-            i = node.peers.admit(nonce, start, addr, node.clock.cycle)
-            if i >= 0:
-                node.peers.tc[i] = TC_MAX
+        prime.trust(machine.node, known)
 
     # --- what befalls machines ------------------------------------------------------------------
 

@@ -1,13 +1,13 @@
-"""Voices: who, of all routes heard in eight epochs, holds what I hold (divergence).
+"""Votes: who, of all routes heard in eight epochs, holds what I hold (divergence).
 
 Trust makes an established mesh deaf to a camp that disagrees, so healing must not depend on trust:
-one voice a route, my own included (specification 10; docs/protocol.md, section 6).
+one vote a route, my own included (specification 10; docs/protocol.md, section 6).
 """
 
 from .fixed import const
 from .routes import OTHERS
 
-EPOCHS = 8  # a voice counts this long
+EPOCHS = 8  # a vote counts this long
 _DOUBTS = const(4)  # epochs in a row: until then whoever was hushed has said what it holds
 
 SILENT = 0
@@ -17,35 +17,35 @@ OFF = 3
 
 AGREED = 0  # nothing to heal
 SPLIT = 1  # most are near, but too few agree: a unit now and then
-DIVERGED = 2  # most are off: drift towards the middle of all voices
+DIVERGED = 2  # most are off: drift towards the middle of all votes
 
 
-class Voices:
-    """One voice a route for one shard. size: entries of the route table."""
+class Votes:
+    """One vote a route for one shard. size: entries of the route table."""
 
     def __init__(self, size):
-        self._voice = bytearray(size)  # two bits, and above them the epoch modulo 64
+        self._votes = bytearray(size)  # two bits, and above them the epoch modulo 64
         self._doubts = 0
         self.disputed = False  # a quarter is off: nobody is to be hushed now
 
-    def hear(self, route, voice, epoch):
-        """Keep what a route's newest sample says; the shared entry has no voice."""
+    def cast(self, route, vote, epoch):
+        """Keep what a route's newest sample says; the shared entry has no vote."""
         if route != OTHERS:
-            self._voice[route] = voice | (epoch & 63) << 2
+            self._votes[route] = vote | (epoch & 63) << 2
 
     def off(self, route):
         """True when the newest that a route said is far from what I hold."""
-        return self._voice[route] & 3 == OFF
+        return self._votes[route] & 3 == OFF
 
     def tally(self, epoch):
-        """(exact, near, off) among the voices that count, without my own; forgets the others."""
+        """(exact, near, off) among the votes that count, without my own; forgets the others."""
         exact = near = off = 0
-        for i in range(len(self._voice)):
-            v = self._voice[i]
+        for i in range(len(self._votes)):
+            v = self._votes[i]
             if v & 3 == SILENT:
                 continue
             if (epoch - (v >> 2)) & 63 >= EPOCHS:
-                self._voice[i] = SILENT
+                self._votes[i] = SILENT
                 continue
             v &= 3
             if v == EXACT:
@@ -58,17 +58,17 @@ class Voices:
 
     def clear(self, route):
         """A table entry belongs to another route now."""
-        self._voice[route] = SILENT
+        self._votes[route] = SILENT
 
-    def verdict(self, epoch, heard):
-        """AGREED, SPLIT or DIVERGED, once an epoch. heard: routes heard of late; nobody moves for
-        the few voices that come through while most are hushed."""
+    def verdict(self, epoch, recent):
+        """AGREED, SPLIT or DIVERGED, once an epoch. recent: routes heard of late; nobody moves for
+        the few votes that come through while most are hushed."""
         exact, near, off = self.tally(epoch)
         total = exact + near + off + 1
         self.disputed = off * 4 >= total
         doubts = self._doubts
         self._doubts = 0
-        if (total - 1) * 2 < heard:
+        if (total - 1) * 2 < recent:
             return AGREED
         # At half and half everybody doubts, or two nodes that disagree never heal.
         if off * 2 >= total:
@@ -81,5 +81,5 @@ class Voices:
     def forget(self):
         """Nobody has said anything yet."""
         self._doubts = 0
-        for i in range(len(self._voice)):
-            self._voice[i] = SILENT
+        for i in range(len(self._votes)):
+            self._votes[i] = SILENT

@@ -1,6 +1,7 @@
-"""The real world for a node that is given none: its clock, its random bits, its socket.
+"""The machine for a node that is given nothing: its clock, its random bits, its files.
 
-With transport_layer the only file here that touches the machine; imported only when needed.
+With transport_layer, run_loop and journal_files the only file here that touches the world; imported
+only when needed.
 """
 
 import os
@@ -22,3 +23,9 @@ def entropy():
     """30 random bits from the system."""
     b = os.urandom(4)
     return b[0] | b[1] << 8 | b[2] << 16 | (b[3] & 0x3F) << 24
+
+
+def read(path):
+    """The text of a file. Raises OSError."""
+    with open(path) as f:
+        return f.read()

@@ -1,0 +1,75 @@
+"""Shards that are held elsewhere: their values are asked for, own rows in them are said blindly."""
+
+from .fixed import zeros
+from .wire import SLOTS
+
+
+class Elsewhere:
+    """What a node knows and owes of shards that it does not hold. ledger: what it contributed."""
+
+    def __init__(self, ledger):
+        self._ledger = ledger
+        self._reads = {}  # shard: [values, cycle of the answer or None]
+        self._wanted = []  # shards to ask for
+        self._due = {}  # shard: bit map of the slots whose own rows are to be said
+        self._pause = self._left = 1  # epochs until all of those are said again
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def read(self, c, cycle):
+        """Newest known raw value of a channel; asks for a newer one."""
+        index = c // SLOTS
+        got = self._reads.get(index)
+        if got is None:
+            got = self._reads[index] = [zeros("i", SLOTS), None]
+        if index not in self._wanted and (got[1] is None or cycle > got[1] + 4):
+            self._wanted.append(index)
+        return got[0][c % SLOTS]
+
+    def question(self):
+        """A shard to ask for now, or None."""
+        return self._wanted.pop() if self._wanted else None
+
+    def answer(self, frame, cycle):
+        """A holder's values for a reader."""
+        got = self._reads.get(frame.shard)
+        if got:
+            for i in range(frame.count):
+                got[0][i] = frame.vector[i]
+            got[1] = cycle
+
+    def age(self, index, cycle):
+        """Cycles since a shard's holder answered, or None."""
+        got = self._reads.get(index)
+        return cycle - got[1] if got and got[1] is not None else None
+
+    # --- own rows -----------------------------------------------------------------------------
+
+    def own(self, c):
+        """My own total in a channel grew."""
+        self._say(c)
+        self._pause = self._left = 1
+
+    def _say(self, c):
+        self._due[c // SLOTS] = self._due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
+
+    def new_epoch(self, held):
+        """Own rows are said again, ever more rarely: no digest shows whether the holders have
+        them. held: bit map of the shards held here."""
+        self._left -= 1
+        if self._left > 0:
+            return
+        self._pause = self._left = min(16, 2 * self._pause)
+        for session in self._ledger.sessions:
+            for c in range(self._ledger.channels):
+                if session.total[c] and not held >> (c // SLOTS) & 1:
+                    self._say(c)
+
+    def due(self):
+        """True when own rows are to be said."""
+        return bool(self._due)
+
+    def take(self):
+        """The first shard with own rows to be said: (its number, bit map of the slots)."""
+        index = min(self._due)
+        return index, self._due.pop(index)

@@ -1,0 +1,177 @@
+"""Entropy packets (specification 6.1): which shard a node speaks of, to whom, and when.
+
+By Trickle; in answer to who wants a shard; as a vote where one is disputed (docs/protocol.md,
+sections 8 and 11).
+"""
+
+from .fixed import MAX_RAW, ticks_diff, zeros
+from .wire import BUCKETS, DIRECT, JOINING, MAX_FRAME, SLOTS, VALUE, WANT, encode_ep
+
+_WANT_MS = 600  # an answer to WANT waits up to this long
+_VOTE_MS = 32000  # a vote, too
+_ENOUGH = 3  # and is not given once so many were heard
+_EP_MS = (
+    64000  # an EP that Trickle lets through is said after that, whatever the governor thinks ...
+)
+_EPS = 320  # ... unless so many were heard since my last: a crowd beyond the tables
+
+
+class EpSender:
+    """Says EPs. config, outbox, governor, noise, clock, ledger, placement, elsewhere, peers,
+    routes: the node's; life: whether there is state; now: ticks."""
+
+    def __init__(
+        self,
+        config,
+        outbox,
+        governor,
+        noise,
+        clock,
+        ledger,
+        placement,
+        elsewhere,
+        peers,
+        routes,
+        life,
+        now,
+    ):
+        self._tag = config.tag
+        self._channels = len(config.channels)
+        self._outbox = outbox
+        self._governor = governor
+        self._noise = noise
+        self._clock = clock
+        self._ledger = ledger
+        self._placement = placement
+        self._elsewhere = elsewhere
+        self._peers = peers
+        self._routes = routes
+        self._life = life
+        self._buf = bytearray(MAX_FRAME)
+        self._vector = zeros("i", SLOTS)
+        self._digests = zeros("H", BUCKETS)
+        self._said_at = now
+        self._crowd = 0  # EPs heard since then
+        self._round = 0  # bit map of the shards that were told of in this round
+        self._said = 0  # EPs said, for one in eight to a far address
+        self._answers = {}  # shard that is wanted: [due, answers heard]
+
+    def _encode(self, index, flags):
+        r = self._placement.find(index)
+        s = self._ledger.session
+        count = min(SLOTS, self._channels - SLOTS * index)
+        vector, digests, horizon = self._vector, self._digests, 0
+        if r:
+            digests, horizon = r.shard.digests, r.shard.horizon
+            for i in range(count):
+                vector[i] = r.shard.value(i) if flags & VALUE else r.shard.settled[i]
+        else:
+            for i in range(count):
+                vector[i] = 0
+        return encode_ep(
+            self._buf,
+            self._tag,
+            s.start,
+            s.nonce,
+            self._clock.cycle,
+            index,
+            self._noise.nonce(),
+            horizon & 0xFFFF,
+            flags,
+            self._governor.busy(),
+            self._placement.held_map(),
+            digests,
+            vector,
+            count,
+        )
+
+    def _pick(self):
+        """A random shard to speak of: one that is sought, or asked for, or held, and not told
+        since all others were; and the EP's flags."""
+        question = self._elsewhere.question()
+        if question is not None:
+            return question, WANT
+        replicas = self._placement.replicas
+        flags = self._life.flags()
+        if flags & WANT:
+            some = [r for r in replicas if not (r.live and r.synced)]
+        else:
+            some = [r for r in replicas if r.fetching or not r.live]
+            if some:
+                flags |= JOINING | WANT
+        some = some or replicas
+        left = [r for r in some if not self._round >> r.index & 1]
+        if not left:
+            left = some
+            self._round = 0
+        index = left[self._noise.below(len(left))].index
+        self._round |= 1 << index
+        return index, flags
+
+    def say(self, now, index=None):
+        """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
+        flags = self._life.flags()
+        wanted = index is not None
+        if not wanted:
+            index, flags = self._pick()
+        r = self._placement.find(index)
+        if r and not flags & WANT and not r.shard.intact():
+            return  # nobody else may hear of it
+        outbox = self._outbox
+        n = self._encode(index, flags)
+        waited = ticks_diff(now, self._said_at) >= _EP_MS and (wanted or self._crowd < _EPS)
+        if not waited and not self._governor.ready(n, self._governor.full // 4):
+            return
+        self._said_at = now
+        self._crowd = 0
+        outbox.send(self._buf, n, None)
+        for addr in outbox.some_peers(self._life.seeking()):
+            outbox.send(self._buf, self._encode(index, flags | DIRECT), addr)
+        self._said += 1
+        if self._said & 7 == 0:
+            far = self._routes.pick(self._noise.below(0x7FFF))
+            if far is not None:  # the address may be a victim's
+                outbox.reply(self._buf, self._encode(index, flags | DIRECT), far)
+
+    def hear(self, index):
+        """Somebody said an EP of a shard: one answer less to give."""
+        self._crowd += 1
+        w = self._answers.get(index)
+        if w:
+            w[1] += 1
+
+    def wanted(self, f, addr, now):
+        """Somebody asked for a shard."""
+        r = self._placement.find(f.shard)
+        flags = self._life.flags()
+        if r is None or not r.live or flags & WANT or not r.shard.intact():
+            return
+        reader = not f.held >> f.shard & 1
+        if f.flags & DIRECT or reader:
+            n = self._encode(f.shard, flags | (VALUE if reader else 0))
+            if self._governor.ready(n):
+                self._outbox.reply(self._buf, n, addr)
+        elif f.shard not in self._answers:
+            delay = 50 + self._noise.below(_WANT_MS) * self._governor.stretch()
+            self._answers[f.shard] = [(now + delay) & MAX_RAW, 0]
+
+    def vote(self, index, now):
+        """A shard is disputed: say what I hold, however many said the same. With more than 128
+        sessions in the table only by chance."""
+        if index not in self._answers and self._noise.below(self._peers.n + 1) < 128:
+            self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
+
+    def poll(self, now):
+        """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
+        wait = 1000
+        for index in sorted(self._answers):
+            due, heard = self._answers[index]
+            left = ticks_diff(due, now)
+            if left > 0:
+                wait = min(wait, left)
+                continue
+            del self._answers[index]
+            r = self._placement.find(index)
+            if heard < _ENOUGH and r and r.live:
+                self.say(now, index)
+        return wait

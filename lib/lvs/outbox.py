@@ -1,0 +1,83 @@
+"""Outbox: hands frames to the network, books what they cost, and knows whom else to tell.
+
+An answer to an address is never larger than what that address sent (docs/protocol.md, section 11).
+"""
+
+from .fixed import LvsError
+
+_CONFIGURED = 3  # configured peers that a broadcast also goes to
+_HEADERS = 28  # bytes of IPv4 and UDP around a frame
+
+
+class Outbox:
+    """What goes out. transport, governor, routes, noise: the node's; peers: configured ones, as
+    text. ``sent``, ``sent_bytes`` (headers included); ``error``: a peer that has no address."""
+
+    def __init__(self, transport, governor, routes, noise, peers):
+        self._transport = transport
+        self._governor = governor
+        self._routes = routes
+        self._noise = noise
+        self._peers = peers
+        self._addresses = None
+        self._keys = None
+        self.remembered = []  # addresses from before the last start
+        self.unresolved = 0
+        self.error = ""
+        self.sent = self.sent_bytes = 0
+
+    def send(self, buf, n, addr):
+        """The first n bytes of a buffer to an address, None for all."""
+        self._transport.send(bytes(memoryview(buf)[:n]), addr)
+        self._governor.spend(n)
+        self.sent += 1
+        self.sent_bytes += n + _HEADERS
+
+    def spread(self, buf, n, seeking):
+        """To everybody: broadcast, and some peers."""
+        self.send(buf, n, None)
+        for addr in self.some_peers(seeking):
+            self.send(buf, n, addr)
+
+    def reply(self, buf, n, addr):
+        """An answer, unless that address has not sent as much."""
+        if self._routes.reply(self._route(addr), n):
+            self.send(buf, n, addr)
+
+    def allowance(self, addr):
+        """Bytes that an answer to an address may have now."""
+        return self._routes.allowance[self._route(addr)]
+
+    def _route(self, addr):
+        return self._routes.known(self._transport.key(addr))
+
+    # --- configured peers ---------------------------------------------------------------------
+
+    def peers(self):
+        """Addresses of the configured peers; those that cannot be resolved are left out."""
+        if self._addresses is None:
+            self._addresses = []
+            for text in self._peers:
+                try:
+                    self._addresses.append(self._transport.resolve(text))
+                except LvsError as e:
+                    self.unresolved += 1
+                    self.error = str(e)
+        return self._addresses
+
+    def bridges(self):
+        """Routes' keys of the configured peers."""
+        if self._keys is None:
+            self._keys = [self._transport.key(addr) for addr in self.peers()]
+        return self._keys
+
+    def some_peers(self, seeking):
+        """Some configured peers, in turn by chance: who may be beyond a broadcast's reach. Also
+        those that were known before the last start, while there is no state."""
+        peers = self.peers()
+        if self.remembered and seeking:
+            peers = peers + self.remembered
+        if len(peers) <= _CONFIGURED:
+            return peers
+        first = self._noise.below(len(peers))
+        return [peers[(first + i) % len(peers)] for i in range(_CONFIGURED)]

@@ -1,0 +1,206 @@
+"""State diff messages (specification 6.2): news and rumours, corrections, answers to who lacks rows.
+
+When is each shard's gossip's to say; here the frames are filled, as the governor lets them
+(docs/protocol.md, sections 8 and 11).
+"""
+
+from .fixed import MAX_RAW, ticks_diff
+from .lifecycle import INIT
+from .wire import MAX_FRAME, SLOTS, SdmWriter
+
+_PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks
+_CORRECTIONS = 3  # corrections heard in a cycle: enough
+
+
+class SdmSender:
+    """Says SDMs. config, outbox, governor, noise, clock, ledger, placement, elsewhere, peers,
+    routes: the node's; life: whether there is state."""
+
+    def __init__(
+        self,
+        config,
+        outbox,
+        governor,
+        noise,
+        clock,
+        ledger,
+        placement,
+        elsewhere,
+        peers,
+        routes,
+        life,
+    ):
+        self._tag = config.tag
+        self._bridged = bool(config.peers)
+        self._outbox = outbox
+        self._governor = governor
+        self._noise = noise
+        self._clock = clock
+        self._ledger = ledger
+        self._placement = placement
+        self._elsewhere = elsewhere
+        self._peers = peers
+        self._routes = routes
+        self._life = life
+        self._writer = SdmWriter()
+        self._corrections = 0  # heard in this cycle
+
+    # --- what is to be said -------------------------------------------------------------------
+
+    def learned(self, r, p, now, key):
+        """A row is new to me. key: the route that it came by."""
+        if self._bridged:
+            r.gossip.crossing(p, now)
+            if key in self._outbox.bridges():
+                r.gossip.urgent = True
+        r.gossip.learned(p, now)
+
+    def hear_correction(self):
+        """Somebody said what its drift corrected."""
+        self._corrections += 1
+
+    def corrected(self, r, now):
+        """Drift moved a shard: say so where there is room and few others do."""
+        few = self._noise.below(8 + self._peers.n) < 8
+        if few and self._corrections < _CORRECTIONS and self._governor.stretch() == 1:
+            r.gossip.corrected(now)
+        self._corrections = 0
+
+    # --- saying it ----------------------------------------------------------------------------
+
+    def poll(self, now):
+        """Say what is due; returns the milliseconds until something is."""
+        wait = 1000
+        for r in self._placement.replicas:
+            g = r.gossip
+            if g.due is not None and ticks_diff(now, g.due) >= 0:
+                self._say_news(r, now)
+            if g.bridge_due is not None and ticks_diff(now, g.bridge_due) >= 0:
+                self._say_crossing(r, now)
+            if g.reply_due is not None and ticks_diff(now, g.reply_due) >= 0:
+                self._say_reply(r, now)
+            wait = min(wait, g.wait(now))
+        return wait
+
+    def _begin(self, index, weight=0):
+        s = self._ledger.session
+        self._writer.begin(self._tag, s.start, s.nonce, self._clock.cycle, index, weight)
+        return self._writer
+
+    def _spread(self, w):
+        if not w.empty():
+            self._outbox.spread(w.buf, w.end(), self._life.seeking())
+
+    def _weight(self, r):
+        return 0 if self._life.seeking() else min(255, r.dc)
+
+    def _later(self, now, least, spread):
+        return (now + least + self._noise.below(spread)) & MAX_RAW
+
+    def _say_news(self, r, now):
+        g = r.gossip
+        governor = self._governor
+        patient = g.waited(now) < _PATIENCE_MS
+        own = g.news or g.late
+        if not own and not self._rumours_may(g, now):
+            return
+        # Rumours leave room for news, on which they ride.
+        reserve = 0 if own else governor.full // 2
+        if self._life.state == INIT or patient and not governor.ready(MAX_FRAME // 2, reserve):
+            g.due = self._later(now, 250, 1000)
+            return
+        w = self._begin(r.index, self._weight(r))
+        self._fill_own(w, r)
+        g.fill_late(w)
+        # Where traffic is dense, fewer repeats do: digests mend the rest.
+        g.fill_rumours(w, g.k if governor.stretch() == 1 else max(1, g.k - 1))
+        for slot in range(r.shard.slots):
+            if g.steps >> slot & 1:
+                w.correction(slot, r.steps[slot])
+        g.steps = 0
+        self._spread(w)
+        g.rest(now)
+
+    def _rumours_may(self, g, now):
+        """May corrections or rumours be said, without news of my own?"""
+        if not g.steps or g.n:
+            return g.may_speak(now)
+        if self._corrections < _CORRECTIONS and self._governor.stretch() == 1:
+            return True
+        g.steps = 0
+        g.rest(now)
+        return False
+
+    def _fill_own(self, w, r):
+        session = self._ledger.session
+        base = r.first_channel()
+        for slot in range(r.shard.slots):
+            if r.gossip.news >> slot & 1:
+                w.own(slot, session.total[base + slot])
+                p = r.shard.find(session.start, session.nonce, slot)
+                if p >= 0:
+                    r.shard.told(p)
+        r.gossip.news = 0
+
+    def _say_crossing(self, r, now):
+        """Tell the configured peers what I learned: suppression works inside a cell only."""
+        g = r.gossip
+        if not self._governor.ready(MAX_FRAME):
+            g.bridge_due = self._later(now, 250, 500)
+            return
+        for addr, key in zip(self._outbox.peers(), self._outbox.bridges()):
+            route = self._routes.known(key)
+            first = 0
+            while first < g.crossed:
+                w = self._begin(r.index, self._weight(r))
+                # A row too old to be said is passed over.
+                first = max(g.fill_crossing(w, first, route), first + 1)
+                if not w.empty():
+                    self._outbox.send(w.buf, w.end(), addr)
+        g.crossed = 0
+        g.bridge_due = None
+
+    def _say_reply(self, r, now):
+        g = r.gossip
+        to = g.reply_to
+        if not self._governor.ready(MAX_FRAME, 0 if g.whole else self._governor.full // 4):
+            g.reply_due = self._later(now, 500, 1000)
+            return
+        w = self._begin(r.index, self._weight(r))
+        if to is not None:
+            w.limit(self._outbox.allowance(to))
+        done = g.fill_reply(w)
+        w.answers(g.buckets if done else 0)
+        if to is None:
+            self._spread(w)
+        elif not w.empty():
+            self._outbox.reply(w.buf, w.end(), to)
+        if done or to is not None:
+            g.reply_due = None
+            g.buckets = 0
+        else:
+            g.reply_due = self._later(now, 50, 200)
+
+    # --- shards held elsewhere ----------------------------------------------------------------
+
+    def say_elsewhere(self):
+        """Say the own rows that are due of a shard that is held elsewhere."""
+        if not self._elsewhere.due() or not self._governor.ready(MAX_FRAME):
+            return
+        index, slots = self._elsewhere.take()
+        w = self._begin(index)
+        for session in reversed(self._ledger.sessions):  # in a frame own rows come first
+            for slot in range(SLOTS):
+                if not slots >> slot & 1:
+                    continue
+                total = session.total[index * SLOTS + slot]
+                if total and not self._say_own(w, session, slot, total):
+                    self._spread(w)
+                    w = self._begin(index)
+                    self._say_own(w, session, slot, total)
+        self._spread(w)
+
+    def _say_own(self, w, session, slot, total):
+        if session is self._ledger.session:
+            return w.own(slot, total)
+        return w.relay(session.nonce, session.start, slot, total)
