@@ -11,8 +11,8 @@ A node that must remember over a power cut is given a journal, which costs a boa
     node = Node("config.json", journal=Journal("/journal"))
 """
 
-from .config import Config, ConfigError
-from .fixed import ONE, LvsError, NotDurable
+from .config import Config
+from .fixed import ONE, ConfigError, LvsError, NotDurable
 from .node_runtime import Node
 
 __all__ = ("Config", "ConfigError", "LvsError", "Node", "NotDurable", "ONE")

@@ -1,4 +1,4 @@
-"""Shards that are held elsewhere: their values are asked for, own rows in them are said blindly."""
+"""Shards held elsewhere: their values are asked for, own rows in them are said blindly."""
 
 from .fixed import zeros
 from .wire import SLOTS

@@ -10,9 +10,7 @@ from .wire import BUCKETS, DIRECT, JOINING, MAX_FRAME, SLOTS, VALUE, WANT, encod
 _WANT_MS = 600  # an answer to WANT waits up to this long
 _VOTE_MS = 32000  # a vote, too
 _ENOUGH = 3  # and is not given once so many were heard
-_EP_MS = (
-    64000  # an EP that Trickle lets through is said after that, whatever the governor thinks ...
-)
+_EP_MS = 64000  # then an EP that Trickle lets through is said, however few tokens there are ...
 _EPS = 320  # ... unless so many were heard since my last: a crowd beyond the tables
 
 
@@ -164,6 +162,8 @@ class EpSender:
     def poll(self, now):
         """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
         wait = 1000
+        if not self._answers:
+            return wait
         for index in sorted(self._answers):
             due, heard = self._answers[index]
             left = ticks_diff(due, now)

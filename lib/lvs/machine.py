@@ -1,7 +1,7 @@
 """The machine for a node that is given nothing: its clock, its random bits, its files.
 
-With transport_layer, run_loop and journal_files the only file here that touches the world; imported
-only when needed.
+With transport_layer, run_loop and journal_files the only file here that touches the world;
+imported only when needed.
 """
 
 import os

@@ -1,33 +1,17 @@
-"""Node: the public face, and where its parts are put together.
+"""Node: the public face, and what its parts do in a turn, a cycle, an epoch.
 
-``tick`` and ``receive`` are all of it: a simulator calls them as the run loop does. Everything the
+``receive`` and ``tick`` are all of it: a simulator calls them as the run loop does. Everything the
 node knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
 """
 
-from .config import Config
-from .contributions import Contributions
-from .drift_core import Drift
-from .elsewhere import Elsewhere
-from .entropy_engine import Governor, Noise, Trickle
-from .ep_sender import EpSender
-from .fixed import LvsError, NotDurable, parse_amount
-from .ledger import Ledger
-from .lifecycle import ACTIVE, Lifecycle
-from .mesh_clock import MeshClock
-from .outbox import Outbox
-from .peers import TC_START, Peers
-from .placement import Placement
-from .ram_journal import RamJournal
-from .reception import Reception
-from .replica import Replica
-from .routes import Routes
-from .sdm_sender import SdmSender
-from .status import rows, status
-from .wire import SLOTS, Frame
+from .fixed import LvsError, NotDurable, parse_amount, unload
+from .lifecycle import ACTIVE
+from .peers import TC_START
+from .wire import SLOTS
 
 
 class Node:
-    """A member of a mesh.
+    """A member of a mesh. Its parts, each handed those that it works with: assembly.
 
     config: dict, path of a JSON file or Config; transport, clock, entropy, journal: the world;
     each has a default for a real machine (UDP, its clock, its random bits, RAM). frame: a
@@ -35,99 +19,13 @@ class Node:
     """
 
     def __init__(self, config, transport=None, clock=None, entropy=None, journal=None, frame=None):
-        self.config = cfg = config if isinstance(config, Config) else Config(config)
-        if clock is None or entropy is None:
-            from . import machine
+        from .assembly import assemble
 
-            clock = clock or machine.clock
-            entropy = entropy or machine.entropy
-        if transport is None:
-            from .transport_layer import UdpTransport
-
-            transport = UdpTransport(cfg.address, cfg.broadcast, cfg.port, clock)
-        self.transport = transport
-        self.now = clock
-        self.journal = journal = journal or RamJournal()
+        try:
+            assemble(self, config, transport, clock, entropy, journal, frame)
+        finally:
+            unload("assembly")
         self.running = True  # until stop(), which may come before run()
-        now = clock()
-        self.noise = noise = Noise(entropy)
-        self.governor = governor = Governor(cfg.kb_per_min, now)
-        self.trickle = trickle = Trickle(noise, governor, now)
-        # A mesh begins where no horizon is negative.
-        self.clock = time = MeshClock(now, (cfg.lifetime + 2) * 64)
-        self.routes = routes = Routes(cfg.routes, noise.nonce())
-        self.peers = peers = Peers(cfg.sessions, noise.nonce())
-        self.ledger = ledger = Ledger(len(cfg.channels))
-        ledger.new_epoch(cfg.route_budget)
-        drift = Drift()
-        self.placement = placement = Placement(
-            (len(cfg.channels) + SLOTS - 1) // SLOTS,
-            cfg.held,
-            cfg.replicas,
-            lambda i: Replica(cfg, i, time.epoch(), drift, routes, peers, noise, trickle),
-        )
-        self.replicas = placement.replicas
-        self.elsewhere = elsewhere = Elsewhere(ledger)
-        self.contributions = contributions = Contributions(
-            cfg, time, clock, noise, ledger, placement, elsewhere, journal
-        )
-        self.life = life = Lifecycle(
-            cfg.lifetime, time, clock, ledger, placement, contributions, routes, trickle, journal
-        )
-        self.outbox = outbox = Outbox(transport, governor, routes, noise, cfg.peers)
-        self.eps = eps = EpSender(
-            cfg,
-            outbox,
-            governor,
-            noise,
-            time,
-            ledger,
-            placement,
-            elsewhere,
-            peers,
-            routes,
-            life,
-            now,
-        )
-        self.sdms = sdms = SdmSender(
-            cfg, outbox, governor, noise, time, ledger, placement, elsewhere, peers, routes, life
-        )
-        self.reception = Reception(
-            frame or Frame(),
-            cfg,
-            time,
-            clock,
-            transport,
-            ledger,
-            placement,
-            contributions,
-            routes,
-            peers,
-            life,
-            governor,
-            trickle,
-            eps,
-            sdms,
-            elsewhere,
-        )
-        contributions.rotate()
-        journal.attach(
-            config=cfg,
-            clock=time,
-            now=clock,
-            noise=noise,
-            ledger=ledger,
-            routes=routes,
-            transport=transport,
-            placement=placement,
-            contributions=contributions,
-        )
-        if journal.restore():
-            time.turned()
-            contributions.rotate()
-            outbox.remembered = journal.addresses
-        placement.fill(ledger.session.nonce)
-        life.seek()
 
     # --- for applications ---------------------------------------------------------------------
 
@@ -205,6 +103,15 @@ class Node:
         """Lifecycle state, a word."""
         return self.life.state
 
+    @property
+    def load(self):
+        """Share of the time, in percent, that this machine computes: the run loop measures it."""
+        return self.governor.load
+
+    @load.setter
+    def load(self, percent):
+        self.governor.load = percent
+
     def low_power(self, on):
         """Enter or leave low power: intervals four times as long, contributions kept.
 
@@ -215,11 +122,18 @@ class Node:
 
     def rows(self):
         """Iterator of (session, channel, claimed raw, credited raw) over the rows held here."""
+        from .status import rows
+
         return rows(self.placement.replicas, self.config.channels)
 
     def status(self):
         """What there is to know about this node, as a dict for people and programs."""
-        return status(self)
+        from .status import status
+
+        try:
+            return status(self)
+        finally:
+            unload("status")  # seldom asked for, and not small
 
     async def run(self, check_in=None):
         """Take part in the mesh until ``stop`` is called (see run_loop.run)."""

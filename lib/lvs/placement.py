@@ -64,7 +64,7 @@ class Placement:
         return bits
 
     def rebalance(self, nonce, peers, cycle, noise):
-        """Once an epoch: adopt a shard that too few hold, or let one go that many hold; True if so.
+        """Each epoch: adopt a shard that too few hold, or let one go that many hold. True if so.
 
         By chance, so that not all do it at once. A shard goes only when it is synchronised,
         nothing in it waits, and there is one that needs its place.

@@ -19,6 +19,11 @@ _FRESH = 2  # and for those that still move
 _GRACE = 64  # cycles after joining in which rows are credited without budget
 
 
+def maker(config, clock, *parts):
+    """A function that makes the replica of a shard, empty, now. parts: as Replica takes them."""
+    return lambda index: Replica(config, index, clock.epoch(), *parts)
+
+
 class Replica:
     """One held shard of a node.
 
@@ -70,7 +75,7 @@ class Replica:
     # --- starting -----------------------------------------------------------------------------
 
     def restore(self, vector, horizon, epoch, confidence, established):
-        """Begin with a settled vector (raw) and the standing that were kept; go_live shows them."""
+        """Begin with a settled vector (raw) and a standing that were kept; go_live shows them."""
         self.shard.adopt(vector, horizon, epoch)
         self.confidence = confidence
         self.established = established

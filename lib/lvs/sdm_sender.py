@@ -1,4 +1,4 @@
-"""State diff messages (specification 6.2): news and rumours, corrections, answers to who lacks rows.
+"""State diff messages (specification 6.2): news, rumours, corrections, answers to who lacks rows.
 
 When is each shard's gossip's to say; here the frames are filled, as the governor lets them
 (docs/protocol.md, sections 8 and 11).

@@ -184,8 +184,8 @@ class Shard:
     def merge(self, start, nonce, slot, total, via):
         """Learn that a session's running total is at least ``total`` (raw).
 
-        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE, NO_ROOM
-        or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
+        via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE,
+        NO_ROOM or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
         """
         i = self._probe(start, nonce, slot)
         p = self._table[i] - 1

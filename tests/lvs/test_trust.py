@@ -255,9 +255,9 @@ def test_an_unconfident_node_judges_nobody():
 
 def verdict(exact, near, off, age=0):
     v = Votes(64)
-    kinds = [voices.EXACT] * exact + [voices.NEAR] * near + [voices.OFF] * off
+    kinds = [votes.EXACT] * exact + [votes.NEAR] * near + [votes.OFF] * off
     for route, kind in enumerate(kinds, 1):
-        v.hear(route, kind, 10)
+        v.cast(route, kind, 10)
     assert v.tally(10 + age) == ((exact, near, off) if age < 8 else (0, 0, 0))
     heard = len(kinds) if age < 8 else 0
     assert v.verdict(10 + age, heard) != DIVERGED  # not before the fourth epoch in a row
@@ -285,7 +285,7 @@ def test_divergence_needs_half_of_the_voices():
 def test_few_voices_move_nobody():
     v = Votes(64)
     for route in (1, 2):
-        v.hear(route, voices.OFF, 10)
+        v.cast(route, votes.OFF, 10)
     for _ in range(5):
         assert v.verdict(10, 5) == AGREED
     for _ in range(3):
@@ -297,15 +297,15 @@ def test_doubts_begin_anew_when_a_majority_was_heard():
     """A loud minority comes through first; the hushed majority's votes take it back."""
     v = Votes(64)
     for route in range(1, 6):
-        v.hear(route, voices.OFF, 10)
+        v.cast(route, votes.OFF, 10)
     for _ in range(3):
         assert v.verdict(10, 5) == AGREED and v.disputed
     for route in range(6, 12):
-        v.hear(route, voices.EXACT, 10)
+        v.cast(route, votes.EXACT, 10)
     assert v.verdict(10, 11) == AGREED
     v.forget()
     for route in range(1, 6):
-        v.hear(route, voices.OFF, 11)
+        v.cast(route, votes.OFF, 11)
     for _ in range(3):
         assert v.verdict(11, 5) == AGREED
     assert v.verdict(11, 5) == DIVERGED
@@ -314,8 +314,8 @@ def test_doubts_begin_anew_when_a_majority_was_heard():
 def test_one_voice_a_route():
     v = Votes(8)
     for _ in range(50):
-        v.hear(3, voices.OFF, 10)
-        v.hear(OTHERS, voices.OFF, 10)
+        v.cast(3, votes.OFF, 10)
+        v.cast(OTHERS, votes.OFF, 10)
     assert v.tally(10) == (0, 0, 1)
     v.forget()
     assert v.tally(10) == (0, 0, 0)
@@ -541,4 +541,4 @@ def test_confidence_rises_by_one_a_cycle_of_agreement():
     seen = []
     cell.run(100, each=lambda: seen.append(r.confidence))
     assert max(b - a for a, b in zip(seen, seen[1:], strict=False)) == 1
-    assert seen[-1] == drift_core.FULL and r.established
+    assert seen[-1] == drift_core.FULL_CONFIDENCE and r.established

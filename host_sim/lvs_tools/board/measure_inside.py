@@ -219,6 +219,7 @@ def scenario(settings, cycles):
     result["tables_full"] = full
     for key in ("peers", "rows", "state", "dropped"):
         result[key] = status[key]
+    yield
 
     # A busy mesh: 64 peers, four packets a cycle, a contribution every ten cycles.
     high = 0

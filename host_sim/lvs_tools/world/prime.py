@@ -1,4 +1,4 @@
-"""Brings new nodes to where a long quiet life would have led them: what a scenario may start from."""
+"""Brings new nodes to where a long quiet life would have led them, for a start in the middle."""
 
 from lvs.drift_core import FULL_CONFIDENCE
 from lvs.peers import TC_MAX
@@ -9,7 +9,7 @@ def settle(node, vectors, established):
     """Give a node the settled vectors (raw) of its shards, one a replica; established: with full
     confidence in them."""
     epoch = node.clock.epoch()
-    for r, vector in zip(node.replicas, vectors):
+    for r, vector in zip(node.replicas, vectors, strict=True):
         confidence = FULL_CONFIDENCE if established else 0
         r.restore(vector, r.shard.horizon, epoch, confidence, established)
         r.go_live(node.clock.cycle)
