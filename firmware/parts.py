@@ -57,8 +57,8 @@ def make_node(config, before):
 
 def transport(config, board):
     """UDP, or UDP and ESP-NOW; raises ConfigError if the board cannot do that."""
-    from lvs.transport_layer import UdpTransport
     from lvs.machine import clock
+    from lvs.transport_layer import UdpTransport
 
     udp = UdpTransport(config.address, config.broadcast, config.port, clock)
     if udp.error:  # it tries again by itself

@@ -1,4 +1,4 @@
-"""Puts a node's parts together, each with the few that it works with. Needed once: then unloaded."""
+"""Puts a node's parts together, each with the few it works with. Needed once: then unloaded."""
 
 from .config import Config
 from .contributions import Contributions

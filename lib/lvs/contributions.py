@@ -51,8 +51,8 @@ class Contributions:
             self.rotate()
 
     def add(self, c, raw, value, ready, at_once):
-        """Accept a contribution (raw). value: the channel's present one; ready: may totals be told?
-        at_once: then now. Raises LvsError and changes nothing when the counter would pass its end.
+        """Accept a contribution (raw). value: the channel's present one; ready: may totals be
+        told? at_once: then now. Raises LvsError, and changes nothing, where the counter would end.
         """
         session = self._ledger.session
         if ready and raw and not session.parted and self._clock.silence() > _SILENCE:

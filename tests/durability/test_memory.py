@@ -7,6 +7,7 @@ import pytest
 from lvs import wire
 from lvs.state_shard import DAMAGED, Shard
 from tests.support.cell import Cell, Voice
+from tests.support.parts import establish
 
 EPOCH = 64  # cycles
 
@@ -152,7 +153,7 @@ def test_somebody_with_a_wild_clock_makes_a_lone_node_forget_nothing():
     cell.run(10 * EPOCH)
     node = cell.nodes[1]
     assert node.replicas[0].established is False
-    node.replicas[0].establish()
+    establish(node.replicas[0], node.clock.cycle)
     cell.run(EPOCH)
     liar = Voice(node, 50, 5000)
     for _ in range(EPOCH):

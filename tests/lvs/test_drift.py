@@ -5,8 +5,7 @@ import random
 import pytest
 
 from lvs import drift_core as d
-from lvs.config import Config
-from lvs.replica import Replica
+from tests.support import parts
 from tests.vectors import run
 
 
@@ -147,12 +146,12 @@ def test_dither_is_fair():
 @pytest.mark.parametrize("established, moves", [(False, 1), (True, 0)])
 def test_ten_newcomers_outvote_whoever_is_not_established(established, moves):
     """A node that came to rest a unit off goes on to where all others are, while it may."""
-    r = Replica(Config({"channels": ["a"], "mesh": "m"}), 0, 100)
+    r = parts.replica()
     r.shard.settle(0, 1000)
     r.go_live(6400)
     r.confidence, r.established = 60, established
     r.guard.new_epoch()
     for k in range(10):
         r.window.put(k + 1, k + 1, 6400, 7, r.shard.horizon & 0xFFFF, 32, [1001])
-    r.cycle(d.Drift(), 6400)
+    r.cycle(6400)
     assert r.shard.settled[0] - 1000 == moves

@@ -66,7 +66,7 @@ def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
     shard = replica.shard
     replica.window.put(7, 7, 1, 1, shard.horizon & 0xFFFF, 32, shard.settled)
     assert replica.window.n == 1 and not replica.live
-    replica.next_epoch(shard.epoch + 1, 2, node.routes, node.peers)
+    replica.next_epoch(shard.epoch + 1, 2)
     assert replica.window.n == 0
 
 
@@ -168,9 +168,9 @@ def test_low_power_speaks_seldom_and_loses_nothing():
     cell.contribute(1, 50)
     cell.contribute(3, 70)
     cell.settle()
-    assert flags(node, at) <= {wire.LOW_POWER} and node.trickle.least == 4000
+    assert flags(node, at) <= {wire.LOW_POWER} and node.trickle.stretch() == 4
     node.low_power(False)
-    assert node.state == "ACTIVE" and node.trickle.least == 1000
+    assert node.state == "ACTIVE" and node.trickle.stretch() == 1
 
 
 def test_low_power_said_again_makes_it_speak_within_a_second():
@@ -182,7 +182,7 @@ def test_low_power_said_again_makes_it_speak_within_a_second():
     at = len(said(node, wire.EP))
     node.low_power(True)
     cell.run(1)
-    assert len(said(node, wire.EP)) == at + 1 and node.trickle.least == 4000
+    assert len(said(node, wire.EP)) == at + 1 and node.trickle.stretch() == 4
 
 
 def test_low_power_is_entered_once_state_is_found():

@@ -1,7 +1,7 @@
 """Shards: who holds which, what happens when holders vanish, reading what is held elsewhere."""
 
 from lvs import placement
-from lvs.peers import EXACT, Peers
+from lvs.peers import WITHIN_UNIT, Peers
 from tests.support.cell import Cell
 
 CHANNELS = [f"c{n}" for n in range(40)]  # three shards
@@ -22,16 +22,23 @@ def test_another_shard_changes_no_order():
 
 
 def test_held_map():
-    assert placement.held_map([]) == 0
-    assert placement.held_map([0, 3, 29]) == 1 | 8 | 1 << 29
+    class Held:
+        def __init__(self, index):
+            self.index = index
+
+    held = placement.Placement(30, 3, 3, Held)
+    assert held.held_map() == 0
+    assert [held.hold(i).index for i in (29, 0, 3)] == [29, 0, 3]
+    assert held.hold(4) is None and [r.index for r in held.replicas] == [0, 3, 29]
+    assert held.held_map() == 1 | 8 | 1 << 29
 
 
 def test_holders_are_those_heard_of_late():
     peers = Peers(8, 1)
     for nonce, held, cycle in ((1, 0b01, 0), (2, 0b11, 300), (3, 0b10, 300)):
-        i = peers.admit(nonce, 0, nonce, cycle)
+        i = peers.admit(nonce, nonce, cycle)
         peers.held[i] = held
-        peers.judge(i, EXACT, cycle)
+        peers.judge(i, WITHIN_UNIT, cycle)
     assert peers.holders(0, 300, 256) == 1 and peers.holders(1, 300, 256) == 2
     assert peers.recent(300, 256) == 2
 

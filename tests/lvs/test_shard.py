@@ -1,6 +1,6 @@
 """Shard: folding at the horizon, the ring's room, digests that change with every epoch."""
 
-from lvs.state_shard import EXPIRED, FULL, FUTURE, GREW, NEW, OLD, SAME, Shard
+from lvs.state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, OLD, SAME, Shard
 from tests.support import reference as ref
 
 EPOCH, LIFETIME = 1000, 6
@@ -27,7 +27,7 @@ def test_what_merging_says():
     assert s.merge(EPOCH, 2, 0, 0, 1) == SAME  # nothing contributed: no row
     assert s.merge(EPOCH + 1, 2, 0, 5, 1) == NEW  # a clock may be an epoch ahead
     assert s.merge(EPOCH + 2, 3, 0, 5, 1) == FUTURE
-    assert s.merge(EPOCH - LIFETIME, 3, 1, 5, 1) == FULL
+    assert s.merge(EPOCH - LIFETIME, 3, 1, 5, 1) == NO_ROOM
     assert s.merge(EPOCH - LIFETIME - 1, 3, 1, 5, 1) == EXPIRED
     assert s.count == 2
 
@@ -46,7 +46,7 @@ def test_an_unexpired_row_is_never_evicted():
     s = shard(capacity=4)
     for nonce in range(4):
         assert s.merge(EPOCH - nonce, nonce, 0, 5, 1) == NEW
-    assert s.merge(EPOCH, 9, 0, 5, 1) == FULL
+    assert s.merge(EPOCH, 9, 0, 5, 1) == NO_ROOM
     assert s.merge(EPOCH, 0, 0, 6, 1) == GREW
     assert s.advance(EPOCH - 3 + LIFETIME + 1) == 1  # the oldest has expired
     assert s.merge(EPOCH, 9, 0, 5, 1) == NEW

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from lvs.entropy_engine import AGREEING, ANY, I_MAX, I_MIN, Governor, Noise, Trickle
+from lvs.entropy_engine import AGREEING, ANY, I_MAX, I_MIN, Governor, Noise
 from lvs.mesh_clock import MeshClock
+from tests.support import parts
 from tests.support.cell import Cell
 
 MASK = 2**30 - 1
@@ -31,7 +32,7 @@ def fires(trickle, start, seconds, hear=None):
 
 @pytest.mark.parametrize("start", STARTS)
 def test_trickle_doubles_from_one_second_to_sixty_four(start):
-    found = fires(Trickle(noise(), start), start, 400)
+    found = fires(parts.trickle(noise(), start), start, 400)
     begin, interval = 0, I_MIN
     for ms in found:  # once in the second half of every interval
         assert begin + interval // 2 <= ms < begin + interval + 10
@@ -43,12 +44,12 @@ def test_trickle_doubles_from_one_second_to_sixty_four(start):
 @pytest.mark.parametrize("start", STARTS)
 def test_news_brings_the_short_interval_back_but_not_too_often(start):
     """A liar can force news: at most one reset in four intervals."""
-    trickle = Trickle(noise(), start)
+    trickle = parts.trickle(noise(), start)
     fires(trickle, start, 200)
     now = (start + 200000) & MASK
-    trickle.news(now, I_MIN)
+    trickle.news(now)
     assert trickle.interval == I_MIN
-    busy = fires(trickle, now, 60, lambda ms: trickle.news((now + ms) & MASK, I_MIN))
+    busy = fires(trickle, now, 60, lambda ms: trickle.news((now + ms) & MASK))
     assert 20 <= len(busy) <= 40
 
 
@@ -181,7 +182,7 @@ def test_nobody_is_hushed_for_ever():
     """However many agree: an EP after 2000 to 3049 s at the latest, and not all nodes at once."""
 
     def silences(seed):
-        trickle = Trickle(noise(seed), 0)
+        trickle = parts.trickle(noise(seed))
         said, last = [], 0
         for now in range(0, 10000 * 1000, 500):
             for k in range(AGREEING):
@@ -202,7 +203,7 @@ def test_suppression_by_agreement():
     """A node keeps quiet once enough others said the same in this interval."""
 
     def speaks(agreeing, others):
-        trickle = Trickle(noise(), 0)
+        trickle = parts.trickle(noise())
         for k in range(agreeing + others):
             trickle.hear(k < agreeing, k + 1)
             trickle.hear(k < agreeing, k + 1)  # nobody is counted twice

@@ -1,11 +1,21 @@
-"""Trust credits, routes and voices: free session numbers buy nothing."""
+"""Trust credits, routes and votes: free session numbers buy nothing."""
 
 import random
 
 from lvs import drift_core, vaultguard
-from lvs.peers import EXACT, FAR, GROSS, NEAR, NONE, TC_MAX, TC_START, TRUSTED, Peers
+from lvs.peers import (
+    BEYOND,
+    NONE,
+    TC_MAX,
+    TC_START,
+    TRUSTED,
+    WITHIN_BUDGET,
+    WITHIN_SHIFT,
+    WITHIN_UNIT,
+    Peers,
+)
 from lvs.routes import ALLOWANCE, FRAMES_PER_EPOCH, OTHERS, Routes
-from lvs.votes import AGREED, DIVERGED, SPLIT, Votes
+from lvs.votes import AGREED, DIVERGED, EXACT, NEAR, OFF, SPLIT, Votes
 from tests.support.cell import Cell, Voice
 
 SALT = 12345
@@ -17,36 +27,36 @@ SALT = 12345
 def trusted(size=16, count=8):
     peers = Peers(size, SALT)
     for nonce in range(count):
-        i = peers.admit(nonce, 0, nonce, 0)
+        i = peers.admit(nonce, nonce, 0)
         for k in range(4):
-            peers.judge(i, EXACT, 8 * k)
+            peers.judge(i, WITHIN_UNIT, 8 * k)
     return peers
 
 
 def test_trust_is_slow_to_earn_and_fast_to_lose():
     peers = Peers(8, SALT)
-    i = peers.admit(1, 0, 1, 0)
+    i = peers.admit(1, 1, 0)
     assert peers.tc[i] == TC_START == peers.tc_of(1) == peers.tc_of(999)
     for k in range(40):
-        peers.judge(i, EXACT, 8 * k)
-        peers.judge(i, EXACT, 8 * k + 7)  # nobody earns trust by talking fast
+        peers.judge(i, WITHIN_UNIT, 8 * k)
+        peers.judge(i, WITHIN_UNIT, 8 * k + 7)  # nobody earns trust by talking fast
         assert peers.tc[i] == min(TC_MAX, TC_START + 8 * (k + 1))
-    for verdict, left in ((NEAR, 255 - 32), (FAR, 223 - 56), (GROSS, 167 // 4)):
+    for verdict, left in ((WITHIN_BUDGET, 255 - 32), (WITHIN_SHIFT, 223 - 56), (BEYOND, 167 // 4)):
         peers.judge(i, verdict, 1000)
         assert peers.tc[i] == left
     for _ in range(50):
-        peers.judge(i, NEAR, 1000)
+        peers.judge(i, WITHIN_BUDGET, 1000)
     assert peers.tc[i] == 1  # and never nothing: it may earn trust again
 
 
 def test_even_a_lie_inside_every_threshold_costs_the_voice():
     """One near miss in four takes more than three agreements give, from half of the trust on."""
     peers = Peers(8, SALT)
-    i = peers.admit(1, 0, 1, 0)
+    i = peers.admit(1, 1, 0)
     for k in range(200):
-        peers.judge(i, NEAR, 24 * k)
+        peers.judge(i, WITHIN_BUDGET, 24 * k)
         for later in (8, 16):
-            peers.judge(i, EXACT, 24 * k + later)
+            peers.judge(i, WITHIN_UNIT, 24 * k + later)
     assert peers.tc[i] < 160
 
 
@@ -60,7 +70,7 @@ def test_contributors_weigh_at_most_a_quarter_more():
     assert peers.weight(0) == 64 + 6
     peers.contributed(0, 10**6)
     assert peers.weight(0) == 64 + 64 * 255 // 1024 < plain * 5 // 4
-    newcomer = peers.admit(99, 0, 99, 0)
+    newcomer = peers.admit(99, 99, 0)
     peers.contributed(99, 10**6)
     assert peers.weight(newcomer) == TC_START
     assert peers.weight(NONE) == 8
@@ -69,7 +79,7 @@ def test_contributors_weigh_at_most_a_quarter_more():
 def test_invented_sessions_push_no_trusted_one_out():
     peers = trusted(size=16, count=8)
     for nonce in range(1000, 3000):
-        peers.admit(nonce, 0, nonce, 1)
+        peers.admit(nonce, nonce, 1)
     assert all(peers.find(nonce) != NONE for nonce in range(8))
     assert peers.n <= 16
     assert sum(peers.tc[i] < TRUSTED for i in range(peers.n)) <= 4
@@ -78,16 +88,16 @@ def test_invented_sessions_push_no_trusted_one_out():
 def test_a_route_has_two_newcomers_at_most():
     peers = trusted(size=64, count=8)
     for nonce in range(1000, 1100):
-        peers.admit(nonce, 0, 777, nonce)
+        peers.admit(nonce, 777, nonce)
     assert sum(peers.key[i] == 777 for i in range(peers.n)) == 2
     assert peers.find(1099) != NONE  # the newest takes the oldest one's place
 
 
 def test_who_is_not_heard_makes_room():
     peers = trusted(size=8, count=8)
-    assert peers.admit(50, 0, 50, 10) == NONE
-    assert peers.admit(51, 0, 51, 300) == NONE  # the trusted are kept while a mesh is hushed
-    assert peers.admit(51, 0, 51, 4200) != NONE
+    assert peers.admit(50, 50, 10) == NONE
+    assert peers.admit(51, 51, 300) == NONE  # the trusted are kept while a mesh is hushed
+    assert peers.admit(51, 51, 4200) != NONE
     assert peers.find(51) != NONE and peers.n == 8
 
 
@@ -97,10 +107,14 @@ def test_the_index_of_sessions_stays_true():
     peers = Peers(16, SALT)
     for step in range(3000):
         nonce = rng.randrange(60)
-        i = peers.admit(nonce, step % 7, nonce % 25, step // 3)
+        i = peers.admit(nonce, nonce % 25, step // 3)
         if i != NONE:
             assert peers.nonce[i] == nonce and peers.find(nonce) == i
-            peers.judge(i, rng.choice((EXACT, EXACT, NEAR, FAR, GROSS)), step // 3)
+            peers.judge(
+                i,
+                rng.choice((WITHIN_UNIT, WITHIN_UNIT, WITHIN_BUDGET, WITHIN_SHIFT, BEYOND)),
+                step // 3,
+            )
         held = [peers.nonce[k] for k in range(peers.n)]
         assert len(set(held)) == len(held) and all(peers.nonce[peers.find(n)] == n for n in held)
 
@@ -193,16 +207,16 @@ def test_drain_evidence_gathers_and_fades():
     routes = Routes(8, SALT)
     i = routes.admit(1, 1, 0)
     for _ in range(32):
-        vaultguard.note_sample(routes, i, True)
+        routes.suspect(i, 2)
     assert routes.below[i] == 64 == vaultguard.SUSPECT
-    vaultguard.note_sample(routes, i, False)
-    vaultguard.note_correction(routes, i, 5)
+    routes.suspect(i, -1)
+    routes.suspect(i, -1)
     assert routes.below[i] == 62
-    vaultguard.note_correction(routes, i, -5)
+    routes.suspect(i, 1)
     assert routes.below[i] == 63
     for _ in range(300):
-        vaultguard.note_sample(routes, i, True)
-        vaultguard.note_correction(routes, i, -1)
+        routes.suspect(i, 2)
+        routes.suspect(i, 1)
     assert routes.below[i] == 255
     for _ in range(40):  # never banned for ever
         routes.new_epoch(1)
@@ -250,12 +264,12 @@ def test_an_unconfident_node_judges_nobody():
     assert node.peers.tc_of(50) == TC_START
 
 
-# --- voices and divergence -----------------------------------------------------------------------
+# --- votes and divergence -----------------------------------------------------------------------
 
 
 def verdict(exact, near, off, age=0):
     v = Votes(64)
-    kinds = [votes.EXACT] * exact + [votes.NEAR] * near + [votes.OFF] * off
+    kinds = [EXACT] * exact + [NEAR] * near + [OFF] * off
     for route, kind in enumerate(kinds, 1):
         v.cast(route, kind, 10)
     assert v.tally(10 + age) == ((exact, near, off) if age < 8 else (0, 0, 0))
@@ -285,7 +299,7 @@ def test_divergence_needs_half_of_the_voices():
 def test_few_voices_move_nobody():
     v = Votes(64)
     for route in (1, 2):
-        v.cast(route, votes.OFF, 10)
+        v.cast(route, OFF, 10)
     for _ in range(5):
         assert v.verdict(10, 5) == AGREED
     for _ in range(3):
@@ -297,15 +311,15 @@ def test_doubts_begin_anew_when_a_majority_was_heard():
     """A loud minority comes through first; the hushed majority's votes take it back."""
     v = Votes(64)
     for route in range(1, 6):
-        v.cast(route, votes.OFF, 10)
+        v.cast(route, OFF, 10)
     for _ in range(3):
         assert v.verdict(10, 5) == AGREED and v.disputed
     for route in range(6, 12):
-        v.cast(route, votes.EXACT, 10)
+        v.cast(route, EXACT, 10)
     assert v.verdict(10, 11) == AGREED
     v.forget()
     for route in range(1, 6):
-        v.cast(route, votes.OFF, 11)
+        v.cast(route, OFF, 11)
     for _ in range(3):
         assert v.verdict(11, 5) == AGREED
     assert v.verdict(11, 5) == DIVERGED
@@ -314,8 +328,8 @@ def test_doubts_begin_anew_when_a_majority_was_heard():
 def test_one_voice_a_route():
     v = Votes(8)
     for _ in range(50):
-        v.cast(3, votes.OFF, 10)
-        v.cast(OTHERS, votes.OFF, 10)
+        v.cast(3, OFF, 10)
+        v.cast(OTHERS, OFF, 10)
     assert v.tally(10) == (0, 0, 1)
     v.forget()
     assert v.tally(10) == (0, 0, 0)
@@ -441,7 +455,7 @@ def test_of_a_crowd_only_some_vote():
     node = cell.nodes[1]
     assert sum(_votes(node, 1) for _ in range(50)) == 50
     for k in range(254):
-        node.peers.tc[node.peers.admit(1000 + k, 0, 1000 + k, 0)] = TRUSTED
+        node.peers.tc[node.peers.admit(1000 + k, 1000 + k, 0)] = TRUSTED
     assert node.peers.n >= 254
     assert 300 < sum(_votes(node, 1) for _ in range(1000)) < 700
 

@@ -1,9 +1,9 @@
 """VaultGuard: budgets of settled values and of credit, and what triggers a recovery."""
 
-from lvs import vaultguard
 from lvs.drift_core import apply_step
 from lvs.routes import OTHERS, Routes
 from lvs.state_shard import Shard
+from tests.support import parts
 from tests.support import reference as ref
 from tests.support.cell import Cell, Voice
 
@@ -14,7 +14,7 @@ def guarded(*values):
     shard = Shard(0, len(values), 16, 6, EPOCH)
     for slot, value in enumerate(values):
         shard.settled[slot] = value
-    return shard, vaultguard.ShardGuard(shard)
+    return shard, parts.guard(shard)
 
 
 def test_settled_values_move_a_thousandth_an_epoch():
@@ -44,8 +44,9 @@ def test_values_are_never_negative_nor_beyond_their_field():
 
 
 def test_credit_is_limited_by_route_and_by_shard():
-    shard, guard = guarded(0, 0)
+    shard, _ = guarded(0, 0)
     routes = Routes(8, 1)
+    guard = parts.guard(shard, routes, 400, 900)
     for key in (1, 2, 3):
         routes.admit(key, key, 0)
     for key in (1, 2, 3):
@@ -53,28 +54,28 @@ def test_credit_is_limited_by_route_and_by_shard():
     found = []
     for key in (1, 2, 3):
         p = shard.find(EPOCH, key, 0)
-        vaultguard.credit_row(shard, guard, routes, p, 400, 900)
+        guard.credit(p)
         found.append(shard.credited[p])
     assert found == [375, 375, 150]  # a sixteenth of each route's is kept for its own word
     assert shard.value(0) == 900 and shard.waiting == 3
     routes.new_epoch(1)
     guard.new_epoch()
-    vaultguard.credit_waiting(shard, guard, routes, 400, 900)
+    guard.credit_waiting()
     assert shard.value(0) == 1800
     for _ in range(5):
         routes.new_epoch(1)
         guard.new_epoch()
-        vaultguard.credit_waiting(shard, guard, routes, 400, 900)
+        guard.credit_waiting()
     assert shard.value(0) == 3000 and shard.waiting == 0
 
 
 def test_routes_without_an_entry_share_one_budget():
-    shard, guard = guarded(0)
-    routes = Routes(8, 1)
+    shard, _ = guarded(0)
+    guard = parts.guard(shard, None, 1500, 9999)
     for nonce, via in ((1, OTHERS), (2, 200), (3, 201)):
         shard.merge(EPOCH, nonce, 0, 1000, via)
     for nonce in (1, 2, 3):
-        vaultguard.credit_row(shard, guard, routes, shard.find(EPOCH, nonce, 0), 1500, 9999)
+        guard.credit(shard.find(EPOCH, nonce, 0))
     assert shard.value(0) == 1500 - 1500 // 16  # the rest is for what sessions say themselves
 
 

@@ -9,7 +9,7 @@ from array import array
 import micropython
 
 from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
-from lvs.peers import EXACT, FAR, GROSS, NEAR, Peers
+from lvs.peers import BEYOND, WITHIN_BUDGET, WITHIN_SHIFT, WITHIN_UNIT, Peers
 from lvs.routes import Routes
 from lvs.votes import Votes
 
@@ -111,19 +111,19 @@ def guard_epoch(guard):
     guard.fallen()
 
 
-def credit(shard, guard, routes):
+def credit(guard, routes):
     routes.new_epoch(1)
     guard.new_epoch()
-    vaultguard.credit_waiting(shard, guard, routes, 1 << 28, 1 << 29)
+    guard.credit_waiting()
 
 
 def judge(peers):
     i = peers.find(77)
-    peers.judge(i, EXACT, 100)
-    peers.judge(i, NEAR, 100)
-    peers.judge(i, FAR, 100)
+    peers.judge(i, WITHIN_UNIT, 100)
+    peers.judge(i, WITHIN_BUDGET, 100)
+    peers.judge(i, WITHIN_SHIFT, 100)
     peers.weight(i)
-    peers.judge(i, GROSS, 100)
+    peers.judge(i, BEYOND, 100)
     peers.contributed(77, MOST)
     peers.clock_offset(1056, 5, 128)
     peers.recent(5, 128)
@@ -133,8 +133,10 @@ def judge(peers):
 def book(routes):
     i = routes.known(MOST)
     routes.receive(i, 250)
-    vaultguard.note_sample(routes, i, True)
-    vaultguard.note_correction(routes, i, -5)
+    routes.suspect(i, 2)
+    routes.suspect(i, -1)
+    routes.charge(i, MOST >> 2, True)
+    routes.reply(i, 250)
 
 
 def govern(governor, trickle, now):
@@ -143,7 +145,8 @@ def govern(governor, trickle, now):
     governor.ready(250, 100)
     governor.stretch()
     trickle.poll(now)
-    trickle.news(now, 1000)
+    trickle.news(now)
+    trickle.hurry(now)
     trickle.wait(now)
 
 
@@ -188,21 +191,21 @@ def main():
     check("drift, diverged", lambda: drift(d, window, settled, 64, 32))
     check("fold the window", lambda: window.fold(7, 7, _vector, _vector))
     check("expire the window", lambda: window.expire(5))
-    guard = vaultguard.ShardGuard(shard)
-    shard.settled[0] = MOST
-    check("budgets", lambda: guard_epoch(guard))
     routes = Routes(8, MOST)
     routes.admit(MOST, None, EPOCH)
-    check("credit", lambda: credit(shard, guard, routes))
+    guard = vaultguard.ShardGuard(shard, routes, 1 << 28, 1 << 29)
+    shard.settled[0] = MOST
+    check("budgets", lambda: guard_epoch(guard))
+    check("credit", lambda: credit(guard, routes))
     peers = Peers(8, MOST)
-    peers.admit(77, 0, MOST, 0)
+    peers.admit(77, MOST, 0)
     check("trust", lambda: judge(peers))
-    voices = Votes(8)
-    check("voices", lambda: voices.hear(3, 1, EPOCH))
+    votes = Votes(8)
+    check("votes", lambda: votes.cast(3, 1, EPOCH))
     check("routes", lambda: book(routes))
     noise = entropy_engine.Noise(numbers_source)
     governor = entropy_engine.Governor(60000, 0)
-    trickle = entropy_engine.Trickle(noise, 0)
+    trickle = entropy_engine.Trickle(noise, governor, 0)
     check("governor and Trickle", lambda: govern(governor, trickle, MOST))
     check("noise", noise.nonce)
     check("jitter", lambda: noise.below(1 << 15))

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs import drift_core, vaultguard
+from lvs import drift_core
 from lvs.routes import Routes
 from lvs.state_shard import Shard
-from tests.support import draw
+from tests.support import draw, parts
 from tests.support import reference as ref
 
 step = st.one_of(st.integers(-ref.MAX_RAW, ref.MAX_RAW), st.integers(-5, 5))
@@ -21,7 +21,7 @@ def test_a_settled_value_moves_no_further_than_its_budget(settled, epochs):
     shard.settled[:] = shard.settled[:0]
     for value in settled:
         shard.settled.append(value)
-    guard = vaultguard.ShardGuard(shard)
+    guard = parts.guard(shard)
     for steps in epochs:
         begin = list(shard.settled)
         way = [0, 0]
@@ -52,32 +52,32 @@ def test_credit_waits_and_is_not_lost(epochs, route_budget, shard_budget):
     for key in range(1, 5):
         assert routes.admit(key, key, 1000) == key
     shard = Shard(0, 3, 32, 60, 1000)
-    guard = vaultguard.ShardGuard(shard)
+    guard = parts.guard(shard, routes, route_budget, shard_budget)
 
     def total():
         return sum(shard.credited[shard.position(k)] for k in range(shard.count))
 
     def epoch_ends(before):
         assert total() - before <= shard_budget
-        assert guard.credit <= shard_budget
+        assert guard.credited <= shard_budget
         assert max(routes.credit) <= route_budget
         routes.new_epoch(1)
         guard.new_epoch()
 
     for claims in epochs:
         before = total()
-        vaultguard.credit_waiting(shard, guard, routes, route_budget, shard_budget)
+        guard.credit_waiting()
         for nonce, slot, amount, via in claims:
             shard.merge(1000, nonce, slot, amount, via)
             p = shard.find(1000, nonce, slot)
             if p >= 0:
-                vaultguard.credit_row(shard, guard, routes, p, route_budget, shard_budget)
+                guard.credit(p)
                 assert 0 <= shard.credited[p] <= shard.claimed[p]
         epoch_ends(before)
     claimed = sum(shard.claimed[shard.position(k)] for k in range(shard.count))
     for _ in range(8):
         before = total()
-        vaultguard.credit_waiting(shard, guard, routes, route_budget, shard_budget)
+        guard.credit_waiting()
         assert total() > before or not shard.waiting
         epoch_ends(before)
     assert shard.waiting == 0 if total() == claimed else shard.waiting > 0

@@ -50,9 +50,9 @@ def test_a_confident_node_moves_only_when_outweighed(case):
     light = [
         (noise, min(weight, 1056 // len(samples)), vector) for noise, weight, vector in samples
     ]
-    steps, error = run.KINDS["drift"](light, settled, drift_core.FULL, max_step, 0)
+    steps, error = run.KINDS["drift"](light, settled, drift_core.FULL_CONFIDENCE, max_step, 0)
     others = sum(weight for _, weight, _ in light)
-    if others < ref.own_weight(drift_core.FULL):
+    if others < ref.own_weight(drift_core.FULL_CONFIDENCE):
         assert (steps, error) == ([0] * len(settled), 0)
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs.state_shard import EXPIRED, FULL, FUTURE, GREW, NEW, Shard
+from lvs.state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, Shard
 from tests.support import draw
 from tests.support import reference as ref
 from tests.vectors import run
@@ -100,7 +100,7 @@ def test_only_grew_and_new_change_anything(rows):
             assert contents(s)[row[:3]][0] == row[3]
         else:
             assert not changed
-        if did == FULL:
+        if did == NO_ROOM:
             assert s.count == 8
         if did in (EXPIRED, FUTURE):
             age = ref.serial_diff(EPOCH, row[0])

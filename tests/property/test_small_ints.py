@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
-from tests.support import draw
+from lvs import drift_core, entropy_engine, fixed, state_shard, wire
+from tests.support import draw, parts
 from tests.support import reference as ref
 from tests.support.small_int import Cells, LeftTheRange, Small, small, tighten
 
@@ -117,7 +117,7 @@ def test_drift(case):
 @given(st.lists(draw.row_of(epoch=1000, lifetime=6, slots=3), max_size=30), st.integers(1, 12))
 def test_shard(rows, epochs):
     shard = tighten(state_shard.Shard(0, 3, 16, 6, 1000))
-    guard = tighten(vaultguard.ShardGuard(shard))
+    guard = tighten(parts.guard(shard))
     for row in rows:
         if shard.merge(*map(small, row), via=small(1)) in (state_shard.NEW, state_shard.GREW):
             p = shard.find(*row[:3])

@@ -14,6 +14,7 @@ from lvs import Node
 from lvs.fixed import MAX_RAW, mix
 from lvs.peers import TC_MAX, TRUSTED
 from lvs.wire import MAX_FRAME, WANT, SdmWriter, encode_ep
+from tests.support.parts import establish
 from tests.support.transport import Transport
 
 VALUE = 100000
@@ -48,14 +49,13 @@ class Flood:
 
     def prime(self):
         node = self.node
-        node.life.state = "ACTIVE"
+        node.life.activate()
         self.replica.shard.settle(0, VALUE)
-        self.replica.go_live(node.clock.cycle)
-        self.replica.establish()
+        establish(self.replica, node.clock.cycle)
         epoch = node.clock.epoch()
         for i in range(self.honest):
             node.routes.heard[node.routes.admit(1 + i, 1 + i, epoch)] = 255
-            peer = node.peers.admit(1 + i, epoch, 1 + i, node.clock.cycle)
+            peer = node.peers.admit(1 + i, 1 + i, node.clock.cycle)
             if peer >= 0:  # as many as the table holds
                 node.peers.tc[peer] = TC_MAX
         self.epoch = epoch

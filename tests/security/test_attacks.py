@@ -12,6 +12,7 @@ from lvs.fixed import MAX_RAW
 from lvs.peers import TRUSTED
 from lvs_tools.fuzz.victim import Victim
 from tests.support.cell import Cell, Voice, encode_ep
+from tests.support.parts import establish
 
 VALUE = 1000000
 BUDGET = VALUE >> 10
@@ -341,7 +342,7 @@ def test_a_read_cannot_be_forged_by_anyone_unasked():
     cell.active()
     for node in cell.nodes.values():
         for replica in node.replicas:
-            replica.establish()
+            establish(replica, node.clock.cycle)
     node = cell.add(held=1)
     cell.run(60)
     index = 1 - node.status()["held"][0]

@@ -191,13 +191,13 @@ def _wider(args):
 
 def _forgotten(args):
     guard, slot = args[:2]
-    guard.used[slot] = 0
+    guard._used[slot] = 0
 
 
 def _one_way(args):
     guard, slot, step = args
     if step > 0:
-        guard.used[slot] = 0
+        guard._used[slot] = 0
 
 
 def budget_times_four():
@@ -226,11 +226,11 @@ def no_judge():
 
 def charged_to_no_route():
     def free(args):
-        routes = args[2]
+        routes = args[0]._routes
         for i in range(routes.n):
             routes.credit[i] = 0
 
-    return after(vaultguard, "credit_row", free)
+    return after(vaultguard.ShardGuard, "credit", free)
 
 
 def route_budget_per_cycle():
@@ -244,9 +244,9 @@ def route_budget_per_cycle():
 
 def no_shard_budget():
     def free(args):
-        args[1].credit = 0
+        args[0].credited = 0
 
-    return after(vaultguard, "credit_row", free)
+    return after(vaultguard.ShardGuard, "credit", free)
 
 
 def no_saturation():

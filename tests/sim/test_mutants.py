@@ -9,10 +9,13 @@ import pytest
 from lvs import (
     drift_core,
     entropy_engine,
+    ep_sender,
+    gossip,
     ledger,
     mesh_clock,
     replica,
     routes,
+    sdm_sender,
     state_shard,
     vaultguard,
 )
@@ -131,13 +134,13 @@ def no_budget(patch):
 
 def ticks_compared_with_less(patch):
     """Ticks are subtracted as if they never wrapped."""
-    for module in (entropy_engine, mesh_clock):
+    for module in (entropy_engine, mesh_clock, gossip, ep_sender, sdm_sender):
         patch.setattr(module, "ticks_diff", lambda a, b: a - b)
 
 
 def budgets_are_never_renewed(patch):
     """A new epoch gives routes no new credit."""
-    patch.setattr(routes.Routes, "new_epoch", lambda self: None)
+    patch.setattr(routes.Routes, "new_epoch", lambda self, epoch: None)
 
 
 def a_large_contribution_is_cut(patch):
@@ -161,9 +164,9 @@ def a_session_keeps_the_old_total(patch):
     """A new session begins where the last one ended."""
     real = ledger.Ledger.open
 
-    def open_(self, epoch, nonce):
+    def open_(self, epoch, nonce, alone):
         before = list(self.session.target) if self.sessions else None
-        real(self, epoch, nonce)
+        real(self, epoch, nonce, alone)
         if before:
             for c in range(self.channels):
                 self.session.target[c] = before[c]

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from lvs import Node, wire
 from lvs_tools.world.prng import Prng
+from tests.support.parts import establish
 from tests.support.transport import Transport
 
 STEP_MS = 50
@@ -108,7 +109,7 @@ class Cell:
             for r in node.replicas:
                 for slot in range(r.shard.slots):
                     r.shard.settle(slot, value)
-                r.establish()
+                establish(r, node.clock.cycle)
         self.contributed = {c: value + raw for c, raw in self.contributed.items()}
 
 

@@ -55,7 +55,8 @@ def decode(frame, data, tag, channels):
                 for i in range(f.relays)
             ],
             "corrections": [
-                [f.correction_slot[i], f.correction_step[i]] for i in range(f.corrections)
+                [data[len(data) - 2 - 3 * (f.corrections - i)], f.correction_step[i]]
+                for i in range(f.corrections)  # no node asks which slot was corrected
             ],
         }
     head.update(body)

@@ -1,17 +1,16 @@
 """The watches see broken budgets, steps and signs, and take no fold or adoption for drift."""
 
-from lvs.config import Config
-from lvs.replica import Replica
 from lvs_tools.world.metrics import Tally, rank
 from lvs_tools.world.watch import Watch
+from tests.support import parts
 
 
 def watched(value=100000, established=True):
-    replica = Replica(Config({"channels": ["a"], "mesh": "m"}), 0, 100)
+    replica = parts.replica()
     replica.shard.settle(0, value)
     replica.live = True
     if established:
-        replica.establish()
+        parts.establish(replica, 0)
     tally = Tally()
     watch = Watch(replica, tally)
     watch.look("ACTIVE")

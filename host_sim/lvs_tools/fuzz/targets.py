@@ -75,7 +75,6 @@ def _check(frame, reason, channels):
         slots = [
             *frame.own_slot[: frame.owns],
             *frame.relay_slot[: frame.relays],
-            *frame.correction_slot[: frame.corrections],
         ]
     if not all(0 <= n <= MAX_RAW for n in numbers) or not all(s < count for s in slots):
         raise Broken("a field is outside its range: %s, slots %s" % (numbers, slots))

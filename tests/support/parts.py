@@ -1,0 +1,34 @@
+"""Single parts of a node, with what they work with around them."""
+
+from lvs.config import Config
+from lvs.drift_core import FULL_CONFIDENCE, Drift
+from lvs.entropy_engine import Governor, Noise, Trickle
+from lvs.peers import Peers
+from lvs.replica import Replica
+from lvs.routes import Routes
+from lvs.vaultguard import ShardGuard
+
+
+def trickle(noise, now=0):
+    """A Trickle timer whose governor has all the tokens that it can have."""
+    return Trickle(noise, Governor(50, now), now)
+
+
+def guard(shard, routes=None, route_budget=1 << 28, shard_budget=1 << 29):
+    """VaultGuard's budgets of a shard."""
+    return ShardGuard(shard, routes or Routes(8, 1), route_budget, shard_budget)
+
+
+def replica(epoch=100, **config):
+    """A replica of shard 0 without a node."""
+    checked = Config(dict({"channels": ["a"], "mesh": "m"}, **config))
+    noise = Noise(lambda: 1)
+    parts = (Drift(), Routes(checked.routes, 1), Peers(checked.sessions, 1), noise, trickle(noise))
+    return Replica(checked, 0, epoch, *parts)
+
+
+def establish(held, cycle):
+    """Full confidence in what a replica holds, as a long quiet life would have led to."""
+    shard = held.shard
+    held.restore(shard.settled, shard.horizon, shard.epoch, FULL_CONFIDENCE, True)
+    held.go_live(cycle)
