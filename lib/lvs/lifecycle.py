@@ -196,7 +196,7 @@ class Lifecycle:
             if not r.suspect:
                 return  # there is a mesh, but nobody has spoken of this shard yet
         if r.suspect:
-            node.journal.repair(node, r)
+            node.journal.repair(r)
             r.repaired()
         if moved:
             r.next_epoch(epoch, cycle, node.routes, node.peers)

@@ -12,7 +12,7 @@ from .drift_core import Drift
 from .entropy_engine import I_MIN, Governor, Noise, Trickle
 from .fixed import LvsError, NotDurable, const, parse_amount, serial_diff
 from .ledger import Ledger
-from .lifecycle import ACTIVE, INIT, Lifecycle
+from .lifecycle import ACTIVE, INIT, LOW, Lifecycle
 from .mesh_clock import MeshClock
 from .peers import TC_START, Peers
 from .placement import held_map, hold, ranked, rebalance
@@ -73,12 +73,22 @@ class Node:
         self.heard_at = None  # cycle when anybody was last heard
         self._peer_addrs = None
         self.peer_error = ""
-        self.remembered = []  # addresses from the journal
         self.epoch = self.clock.epoch()
         self.rotate()
-        if self.journal.restore(self):
+        self.journal.attach(
+            config=cfg,
+            clock=self.clock,
+            now=clock,
+            noise=self.noise,
+            ledger=self.ledger,
+            placement=_Placement(self),
+            routes=self.routes,
+            transport=transport,
+        )
+        if self.journal.restore():
             self.epoch = self.clock.epoch()
             self.rotate()
+        self.remembered = self.journal.addresses
         for index in ranked(self.ledger.session.nonce, self.shards):
             if len(self.replicas) < cfg.held and not self.replica(index):
                 hold(self, index)
@@ -136,7 +146,7 @@ class Node:
         self._keep()
 
     def _keep(self):
-        if not self.journal.flush(self):
+        if not self.journal.flush():
             raise NotDurable(
                 "accepted, but not safe from a power cut: %s; do not contribute it again"
                 % self.journal.error
@@ -246,7 +256,7 @@ class Node:
         ledger.new_cycle()
         ledger.place(not self.journal.error)
         # Not before the journal lets it go: told twice, it would count twice.
-        if ledger.barred() and not self.journal.sync(self) and ledger.session.barred():
+        if ledger.barred() and not self.journal.sync() and ledger.session.barred():
             self.rotate()  # for what comes a session without a bar
         for session in list(ledger.sessions):
             for c in range(ledger.channels):
@@ -259,11 +269,7 @@ class Node:
 
     def enter(self, r):
         """Enter my own rows into a shard: they are mine to know."""
-        first = r.first_channel()
-        for session in self.ledger.sessions:
-            for c in range(first, first + r.shard.slots):
-                if session.total[c]:
-                    r.own_row(session, c)
+        r.enter(self.ledger.sessions)
 
     def met(self, epoch):
         """Somebody is heard in this epoch: what he can take no more of what I did alone nobody
@@ -344,7 +350,7 @@ class Node:
             slew = self.clock.slew
             self.peers.gained(2 if slew > 0 else -4 if slew < 0 else 0)
             self.clock.steer(self.peers.clock_offset(TC_START, self.clock.cycle, 128))
-        self.journal.note(self)
+        self.journal.note(self.state == ACTIVE or self.state == LOW)
 
     def _next_epoch(self, epoch):
         self.epoch = epoch
@@ -386,6 +392,21 @@ class Node:
                     self.dropped["peer"] = self.dropped.get("peer", 0) + 1
                     self.peer_error = str(e)
         return self._peer_addrs
+
+
+class _Placement:
+    """The shards held here, as the journal asks for them."""
+
+    def __init__(self, node):
+        self._node = node
+        self.replicas = node.replicas
+        self.find = node.replica
+        self.shards = node.shards
+        self.held = node.config.held
+
+    def hold(self, index):
+        hold(self._node, index)
+        return self.find(index)
 
 
 class Changes:

@@ -36,6 +36,9 @@ class Port:
     def resolve(self, text):
         return int(text)
 
+    def name(self, addr):
+        return str(addr)
+
     def close(self):
         self.open = False
 
