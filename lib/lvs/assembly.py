@@ -104,11 +104,10 @@ def assemble(node, config, transport, now, entropy, journal, frame):
         routes=routes,
         transport=transport,
         placement=placement,
-        contributions=contributions,
     )
     if journal.restore():
         clock.turned()
         contributions.rotate()
-        outbox.remembered = journal.addresses
+    outbox.remembered = journal.addresses
     placement.fill(ledger.session.nonce)
     life.seek()

@@ -90,14 +90,6 @@ class Contributions:
                 if session.total[c] < session.target[c]:
                     self._issue(session, c)
 
-    def enter(self, r):
-        """Enter my own rows into a shard: they are mine to know."""
-        first = r.first_channel()
-        for session in self._ledger.sessions:
-            for c in range(first, first + r.shard.slots):
-                if session.total[c]:
-                    r.own_row(session, c)
-
     def met(self, epoch):
         """Somebody is heard in this epoch: what he can take no more of what I did alone nobody
         has taken, so it begins anew."""

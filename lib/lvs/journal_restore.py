@@ -1,200 +1,184 @@
-"""Gives a starting node back what its journal holds, record by record.
+"""Gives a starting node back what its journal holds.
 
 Nothing here may count twice: rows are merged, targets are set, and what the journal does not know
-for certain to be untold counts as told (docs/durability.md).
+for certain to be untold counts as told (docs/durability.md). Boards unload it.
 """
 
 from .fixed import LvsError
 from .journal_reader import CHECK
-from .journal_state import FORMAT, read
+from .journal_replay import Found, read
+from .journal_state import FORMAT
 from .ledger import Session
 from .routes import OTHERS
 
 
 class Restorer:
-    """Takes records for a node. careful: newer records were lost; only: restore this replica's
-    shard alone, and nothing else.
+    """Takes records, each by a method of its name (journal_replay.read): shards are filled at
+    once, the rest is collected.
 
-    ``usable``: the journal is this mesh's; ``refused``: why it is not; ``lost``: raw that waited
-    in an old record and cannot be told safely.
+    tag, channels: the mesh's; replica: the one to fill with a shard of this number, or None;
+    careful: newer records were lost; vectors: restore settled vectors, not rows alone.
+    ``usable``: the journal is this mesh's; ``refused``: why it is not.
     """
 
-    def __init__(self, node, careful=False, only=None):
-        self._node = node
+    def __init__(self, tag, channels, replica, careful=False, vectors=True):
+        self._tag = tag
+        self._channels = channels
+        self._replica = replica
         self._careful = careful
-        self._only = only
+        self._vectors = vectors
         self.usable = False
         self.refused = ""
-        self.lost = 0
-        self._sessions = []
-        self._channels = node.ledger.channels
-        self._waiting = [0] * self._channels
-        self._exile = [0] * self._channels
-        self._cycle = 0
-        self._present = Session(0, 0, self._channels)
-        self._was_intact = True
-        if only is not None:
-            self._was_intact = only.shard.intact()
+        self.cycle = 0  # the newest
+        self.sessions = []
+        self.waiting = [0] * channels
+        self.exile = [0] * channels
+        self.texts = []  # addresses
+        self._session = None  # whose entries follow ...
+        self._alone = False  # ... and whether nobody was heard in it
 
     def take(self, kind, buf, at, end):
         """One record."""
         if self.usable or kind == CHECK:
             read(kind, buf, at, end, self)
 
-    # --- what a record says -------------------------------------------------------------------
-
     def check(self, version, tag, channels, cycle):
         """A checkpoint begins."""
         if version != FORMAT:
             self.refused = "its format %d is not this version's, %d" % (version, FORMAT)
-        elif tag != self._node.config.tag or channels != self._channels:
+        elif tag != self._tag or channels != self._channels:
             self.refused = "it is of another mesh, channel list or mesh parameter"
         else:
             self.usable = True
-            self._cycle = cycle
+            self.cycle = cycle
 
     def ledger(self, cycle, whole):
         """What follows replaces the sessions and what waits."""
-        self._cycle = max(self._cycle, cycle)
-        self._waiting = [0] * self._channels
+        self.cycle = max(self.cycle, cycle)
+        self.waiting = [0] * self._channels
         if whole:
-            self._sessions = []
-            self._exile = [0] * self._channels
+            self.sessions = []
+            self.exile = [0] * self._channels
 
     def session(self, start, nonce, alone):
         """A session's entries follow."""
-        for s in self._sessions:
+        self._alone = alone
+        for s in self.sessions:
             if s.nonce == nonce and s.start == start:
-                break
-        else:
-            s = Session(start, nonce, self._channels)
-            s.restored = True
-            self._sessions.append(s)
-        s.alone = alone
-        self._present = s
+                self._session = s
+                return
+        self._session = Session(start, nonce, self._channels)
+        self.sessions.append(self._session)
 
     def entry(self, channel, target, bound):
         """What was contributed in a session, and how far it may have been told."""
-        self._present.target[channel] = target
-        self._present.total[channel] = bound
+        assert self._session is not None
+        self._session.restore(channel, target, target if self._careful else bound, self._alone)
 
     def waits(self, channel, amount):
         """What is part of no session."""
-        self._waiting[channel] = amount
+        self.waiting[channel] = amount
 
     def owed(self, channel, amount):
         """What was folded here alone."""
-        self._exile[channel] = amount
-
-    def _shard(self, index):
-        """The replica to fill, or None."""
-        node = self._node
-        if self._only is not None:
-            return self._only if self._only.index == index else None
-        r = node.replica(index)
-        if r is None and index < node.shards and len(node.replicas) < node.config.held:
-            node.placement.hold(index)
-            r = node.replica(index)
-        return r
+        self.exile[channel] = amount
 
     def settled(self, index, cycle, horizon, confidence, established, vector):
         """A shard's settled vector."""
-        self._cycle = max(self._cycle, cycle)
-        r = self._shard(index)
-        if r is None or len(vector) != r.shard.slots:
-            return
-        if self._only is not None and self._was_intact:
-            return  # only rows are missing
-        r.shard.adopt(vector, horizon, cycle >> 6)
-        r.shard.epoch += 2  # the rows that follow may be of sessions begun a little later
-        r.confidence = confidence
-        r.established = established
-        r.kept = True
+        self.cycle = max(self.cycle, cycle)
+        r = self._replica(index)
+        if self._vectors and r is not None and len(vector) == r.shard.slots:
+            r.restore(vector, horizon, cycle >> 6, confidence, established)
 
     def row(self, index, start, nonce, slot, claimed, credited):
         """A row of a shard."""
-        r = self._shard(index)
-        if r is None or slot >= r.shard.slots:
-            return
-        shard = r.shard
-        shard.merge(start, nonce, slot, claimed, OTHERS)
-        p = shard.find(start, nonce, slot)
-        if p >= 0:
-            shard.credit(p, min(credited, shard.claimed[p]) - shard.credited[p])
+        r = self._replica(index)
+        if r is not None and slot < r.shard.slots:
+            r.shard.merge(start, nonce, slot, claimed, OTHERS)
+            p = r.shard.find(start, nonce, slot)
+            if p >= 0:
+                r.shard.credit(p, min(credited, r.shard.claimed[p]) - r.shard.credited[p])
 
     def route(self, text):
         """An address to try."""
-        node = self._node
-        if self._only is not None:
-            return
+        self.texts.append(text)
+
+
+def restore(log, path, tag, clock, now, ledger, placement, resolve):
+    """Give a node that starts what a log's folder holds, and let the log go on there.
+
+    Returns (is anything restored, is all of it sound, what was wrong, addresses to try). Raises
+    OSError.
+    """
+
+    def replica(index):
+        r = placement.find(index)
+        if r is None and index < placement.shards:
+            r = placement.hold(index)
+        return r
+
+    found = Found(log.files)
+    try:
+        found.find()
+        restorer = Restorer(tag, ledger.channels, replica, found.fallback)
+        if found.segment.number:
+            found.replay(restorer.take)
+        if restorer.refused:
+            found.segment.number = 0  # it is replaced
+    finally:
+        log.resume(found.segment, found.highest, found.serial)
+    if not restorer.usable:
+        return False, False, _describe(path, found, restorer.refused, 0), []
+    lost = 0  # raw that waited in an old record and cannot be told safely
+    if found.fallback:
+        lost = sum(restorer.waiting) + sum(restorer.exile)
+        restorer.waiting = restorer.exile = [0] * ledger.channels
+    clock.adopt(restorer.cycle, now)
+    ledger.restore(restorer.sessions, restorer.waiting, restorer.exile)
+    for r in placement.replicas:
+        r.resume(ledger.sessions, clock.epoch())
+    notice = _describe(path, found, "", lost)
+    return True, not found.damaged, notice, _resolved(restorer.texts, resolve)
+
+
+def repair(files, tag, replica, sessions, channels, epoch):
+    """Give a shard, of which no peer has any, what files hold of it. sessions: the node's own.
+    Raises OSError."""
+    found = Found(files)
+    restorer = Restorer(
+        tag,
+        channels,
+        lambda index: replica if index == replica.index else None,
+        vectors=not replica.shard.intact(),  # else only rows are missing
+    )
+    if found.find():
+        found.replay(restorer.take)
+        replica.resume(sessions, epoch)
+
+
+def _resolved(texts, resolve):
+    addresses = []
+    for text in texts:
         try:
-            addr = node.transport.resolve(text)
+            addresses.append(resolve(text))
         except (LvsError, OSError):
-            return  # no network yet, or a name that is gone: there are others
-        node.remembered.append(addr)
-
-    # --- and then -----------------------------------------------------------------------------
-
-    def finish(self):
-        """All records were taken: put the node together."""
-        node = self._node
-        if self._only is not None:
-            self._advance(self._only)
-            return
-        ledger = node.ledger
-        node.clock.adopt(self._cycle, node.now())
-        for c in range(self._channels):
-            if self._careful:
-                self.lost += self._waiting[c] + self._exile[c]
-            else:
-                ledger.waiting[c] = ledger.remembered[c] = self._waiting[c]
-                ledger.exile[c] = self._exile[c]
-        kept = []
-        for s in self._sessions:
-            if max(s.target):
-                self._settle(s)
-                kept.append(s)
-        ledger.sessions = kept + ledger.sessions
-        for r in node.replicas:
-            self._advance(r)
-
-    def _advance(self, r):
-        """Enter my own rows, then fold what is due by now."""
-        node = self._node
-        r.shard.epoch = node.clock.epoch()
-        node.enter(r)
-        r.shard.advance(node.clock.epoch())
-        r.gossip.forget()
-
-    def _settle(self, s):
-        """Bounds and what is known of a restored session."""
-        for c in range(self._channels):
-            if self._careful:
-                s.total[c] = s.target[c]
-            if s.total[c] < s.target[c]:
-                s.limit[c] = s.total[c]
-            if not s.alone:
-                s.known[c] = s.total[c]  # whoever heard it may have told anybody
+            pass  # no network yet, or a name that is gone: there are others
+    return addresses
 
 
-def describe(path, log, restorer):
+def _describe(path, found, refused, lost):
     """What was wrong with what was found, one line; "" if nothing was."""
-    where = "journal: %s" % path
-    if restorer.refused:
-        return "%s: %s; it is not used and is replaced" % (where, restorer.refused)
-    if not log.number:
-        if log.highest or log.damaged:
-            return "%s: nothing in it can be read; starting without it" % where
-        return ""
-    if log.fallback:
-        text = "%s: the newest segment is damaged; restored from segment %d" % (where, log.number)
-        if restorer.lost:
-            text += "; %d raw that waited may be lost" % restorer.lost
-        return text
-    if log.damaged:
-        return "%s: segment %d is damaged in %d places; the rest is restored" % (
-            where,
-            log.number,
-            log.damaged,
-        )
-    return ""
+    number = found.segment.number
+    text = ""
+    if refused:
+        text = refused + "; it is not used and is replaced"
+    elif not number:
+        if found.highest or found.damaged:
+            text = "nothing in it can be read; starting without it"
+    elif found.fallback:
+        text = "the newest segment is damaged; restored from segment %d" % number
+        if lost:
+            text += "; %d raw that waited may be lost" % lost
+    elif found.damaged:
+        text = "segment %d is damaged in %d places; the rest is restored" % (number, found.damaged)
+    return "journal: %s: %s" % (path, text) if text else ""

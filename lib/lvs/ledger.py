@@ -57,6 +57,16 @@ class Session:
                 return True
         return False
 
+    def restore(self, channel, target, bound, alone):
+        """A journal says what was contributed before the last start, and how far it may have been
+        told; alone: while nobody was heard. Else whoever heard it may have told anybody."""
+        self.restored = True
+        self.alone = alone
+        self.target[channel] = target
+        self.total[channel] = bound
+        self.known[channel] = 0 if alone else bound
+        self.limit[channel] = bound if bound < target else MAX_RAW
+
 
 class Ledger:
     """Own sessions, the present one last, and what waits for one. Amounts in raw."""
@@ -261,3 +271,11 @@ class Ledger:
         if gone:
             self.sessions = [s for s in self.sessions if s not in gone]
         return gone
+
+    def restore(self, sessions, waiting, exile):
+        """Take over what a journal kept, before anything is contributed in this life."""
+        assert self.version == 0
+        self.sessions = [s for s in sessions if max(s.target)] + self.sessions
+        for c in range(self.channels):
+            self.waiting[c] = self.remembered[c] = waiting[c]
+            self.exile[c] = exile[c]

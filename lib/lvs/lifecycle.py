@@ -105,7 +105,7 @@ class Lifecycle:
         """Values or rows of a shard have changed by themselves: a flipped bit, a wild write."""
         n = r.shard.damaged
         r.repair()
-        self._contributions.enter(r)
+        r.enter(self._ledger.sessions)
         self.recover("%d values in the memory of shard %d had changed" % (n, r.index), r)
 
     def _rejoin(self):
@@ -201,7 +201,7 @@ class Lifecycle:
         if n and (r.suspect or r.stale()):
             if r.adopt(epoch, cycle):
                 r.repaired()
-                self._contributions.enter(r)
+                r.enter(self._ledger.sessions)
                 return
             if not r.suspect:
                 return  # there is a mesh, but nobody has spoken of this shard yet
@@ -228,7 +228,7 @@ class Lifecycle:
                 r.orphan = not (r.kept or r.again)  # in a mesh that has no state of it
                 r.whole = True
                 self._revive(r, 0, False)
-                self._contributions.enter(r)
+                r.enter(self._ledger.sessions)
 
     def _synced(self):
         """While fetching rows: active when a peer's digests were equal to mine."""

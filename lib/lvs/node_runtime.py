@@ -195,7 +195,7 @@ class Node:
             slew = clock.slew
             self.peers.gained(2 if slew > 0 else -4 if slew < 0 else 0)
             clock.steer(self.peers.clock_offset(TC_START, clock.cycle, 128))
-        self.journal.note(self.life.state)
+        self.journal.note(not self.life.seeking())
 
     def _next_epoch(self):
         cycle = self.clock.cycle

@@ -9,21 +9,21 @@ class RamJournal:
     durable = False
     error = ""  # why nothing can be kept, one line
     notice = ""  # what is worth knowing about what was restored, one line
-    addresses = ()
+    addresses = []  # of peers, to try after a start
 
-    def attach(self, ledger, **_others):
-        """The node's parts."""
+    def attach(self, ledger, **others):
+        """Get to know the parts of a node that starts (lvs.journal.Journal.attach)."""
         self._ledger = ledger
 
     def restore(self):
-        """Give a starting node back what was kept; returns True if there was anything."""
+        """Give the node back what was kept; True if there was anything."""
         return False
 
     def repair(self, replica):
         """Give a shard, of which no peer has any, what was kept of it."""
 
     def note(self, active):
-        """Something worth keeping may have changed; called once a cycle. Never raises."""
+        """Once a cycle: write a little of what is due. Never raises."""
 
     def sync(self):
         """Keep the ledger now, with what is about to be told; True when that is done."""

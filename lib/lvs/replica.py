@@ -74,13 +74,6 @@ class Replica:
 
     # --- starting -----------------------------------------------------------------------------
 
-    def restore(self, vector, horizon, epoch, confidence, established):
-        """Begin with a settled vector (raw) and a standing that were kept; go_live shows them."""
-        self.shard.adopt(vector, horizon, epoch)
-        self.confidence = confidence
-        self.established = established
-        self.kept = True
-
     def go_live(self, cycle):
         """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
@@ -376,3 +369,28 @@ class Replica:
             self.confidence = 0
             if was != DIVERGED:
                 self._peers.doubt_all()
+
+    # --- from a journal -----------------------------------------------------------------------
+
+    def restore(self, vector, horizon, epoch, confidence, established):
+        """Take over a settled vector (raw) and its standing, as they were kept in ``epoch``."""
+        self.shard.adopt(vector, horizon, epoch)
+        self.shard.expect(epoch + 2)  # rows follow, perhaps of sessions begun a little later
+        self.confidence = confidence
+        self.established = established
+        self.kept = True
+
+    def enter(self, sessions):
+        """Enter the rows of own sessions: they are mine to know."""
+        first = self.first_channel()
+        for session in sessions:
+            for c in range(first, first + self.shard.slots):
+                if session.total[c]:
+                    self.own_row(session, c)
+
+    def resume(self, sessions, epoch):
+        """All was restored: enter own rows, then fold what is due by now."""
+        self.shard.expect(epoch)
+        self.enter(sessions)
+        self.shard.advance(epoch)
+        self.gossip.forget()

@@ -343,3 +343,7 @@ class Shard:
             self.heard[q] = self.heard[p]
             self.via[q] = self.via[p]
             self.check[q] = self.check[p]
+
+    def expect(self, epoch):
+        """Take rows of sessions begun by ``epoch``; what is due is folded by ``advance``."""
+        self.epoch = epoch

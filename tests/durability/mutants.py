@@ -3,13 +3,13 @@
 Each mutant is a function that breaks something through pytest's ``monkeypatch``.
 """
 
-from lvs import journal, journal_log, journal_reader, journal_restore, ledger
+from lvs import journal, journal_log, journal_reader, journal_replay, journal_restore, ledger
 from lvs.fixed import MAX_RAW
 
 
 def acknowledge_before_write(patch):
     """A contribution is called durable before it is written."""
-    patch.setattr(journal.Journal, "flush", lambda self, node: True)
+    patch.setattr(journal.Journal, "flush", lambda self: True)
 
 
 def no_checksum(patch):
@@ -20,7 +20,7 @@ def no_checksum(patch):
 
 def no_order_of_tails(patch):
     """Of the two tails the first that can be read is taken, not the newest."""
-    patch.setattr(journal_log, "serial_diff", lambda a, b: -1)
+    patch.setattr(journal_replay, "serial_diff", lambda a, b: -1)
 
 
 def no_sequence(patch):
@@ -39,8 +39,8 @@ def replay_twice(patch):
     """Amounts are added instead of set when a record repeats what an older one said."""
 
     def entry(self, channel, target, bound):
-        self._present.target[channel] += target
-        self._present.total[channel] += bound
+        s = self._session
+        s.restore(channel, s.target[channel] + target, s.total[channel] + bound, self._alone)
 
     patch.setattr(journal_restore.Restorer, "entry", entry)
 
@@ -50,7 +50,7 @@ def delete_first(patch):
     begin = journal_log.Log.begin
 
     def eager(self, mark):
-        for n in self.segments():
+        for n in journal_log.segments(self.files):
             self.files.remove(journal_log.segment_name(n))
         begin(self, mark)
 
@@ -61,7 +61,8 @@ def one_tail(patch):
     """The only copy of the newest state is overwritten."""
 
     def write_tail(self):
-        self.files.replace("tail-0", self._take())
+        self.serial = (self.serial + 1) & 0xFFFF
+        self.files.replace("tail-0", self._drain())
 
     patch.setattr(journal_log.Log, "write_tail", write_tail)
 
@@ -85,16 +86,15 @@ def told_before_it_is_kept(patch):
 
 def session_goes_on(patch):
     """After a restart contributions go to the session from before the power cut."""
-    finish = journal_restore.Restorer.finish
+    restore = ledger.Ledger.restore
 
-    def going_on(self):
-        finish(self)
-        book = self._node.ledger
-        if len(book.sessions) > 1:
-            book.sessions.pop()
-            book.open = lambda epoch, nonce: None
+    def going_on(self, sessions, waiting, exile):
+        restore(self, sessions, waiting, exile)
+        if len(self.sessions) > 1:
+            self.sessions.pop()
+            self.open = lambda epoch, nonce: None
 
-    patch.setattr(journal_restore.Restorer, "finish", going_on)
+    patch.setattr(ledger.Ledger, "restore", going_on)
 
 
 ALL = (

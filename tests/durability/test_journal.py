@@ -171,7 +171,7 @@ def test_a_restart_restores_all_but_the_session():
     assert restored.established and restored.confidence == node.replicas[0].confidence
     assert abs(after.clock.cycle - node.clock.cycle) <= 64
     assert after.status()["session"] != node.status()["session"]
-    assert after.remembered == [9] and after.state == "INIT"
+    assert after.journal.addresses == [9] and after.state == "INIT"
     assert after.journal.notice == "" == after.journal.error
 
 
@@ -233,9 +233,9 @@ def test_it_is_written_in_small_portions():
     note = bench.journal.note
     portions = []
 
-    def counted(node):
+    def counted(active):
         files.written.clear()
-        note(node)
+        note(active)
         portions.append(list(files.written))
 
     bench.journal.note = counted
@@ -349,7 +349,7 @@ def test_files_of_a_folder(tmp_path):
         bench.contribute(k % 2, True)
         bench.run(4)
     assert sorted(files.names()) == sorted(p.name for p in folder.iterdir())
-    assert (folder / segment_name(bench.journal.log.number)).exists()
+    assert (folder / segment_name(bench.journal.log.segment.number)).exists()
     assert not judge(again(bench), bench.books)
 
 

@@ -98,6 +98,30 @@ def test_without_peers_settled_values_come_from_the_journal():
     assert node.status()["recoveries"] == 1 and node.value("water", raw=True) == 4321
 
 
+def test_a_repair_from_the_journal_while_it_writes_a_checkpoint():
+    from lvs.journal import Journal
+    from lvs_tools.world.memory_files import MemoryFiles
+
+    cell = Cell(channels=["c%d" % i for i in range(40)], held=3, rows=64)
+    node = cell.add(journal=Journal("j", files=MemoryFiles()))
+    cell.active()
+    cell.run(100)
+    journal = node.journal
+    shard = node.replicas[2].shard
+    for k in range(64):
+        shard.merge(shard.epoch, 1000 + k, k % shard.slots, 50 + k, 0)
+    settled = node.replicas[0].shard
+    settled.settle(0, 4321)
+    cell.run(70)  # it is in the journal
+    journal._begin()
+    settled.settled[0] ^= 1 << 17
+    journal.repair(node.replicas[0])
+    cell.run(3)
+    assert settled.settled[0] == 4321 and journal.error == ""
+    cell.run(40)
+    assert journal.error == "" and journal._phase == 0
+
+
 def test_the_state_and_what_the_node_says_meanwhile():
     cell = mesh()
     node = cell.nodes[3]

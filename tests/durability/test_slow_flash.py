@@ -67,7 +67,7 @@ def test_a_slow_flash_holds_nothing_up(how):
     hardly any of the time."""
     bench, chip, waits = live(how, 1500)
     print(max(waits), chip.spent)
-    assert bench.node.status()["rows"] > 300 and bench.journal.log.number > 8
+    assert bench.node.status()["rows"] > 300 and bench.journal.log.segment.number > 8
     assert max(waits) < 2 * ERASE + 100
     assert sum(w > ERASE for w in waits) < len(waits) / 20
     assert chip.spent < 0.02 * 1500_000
@@ -76,8 +76,8 @@ def test_a_slow_flash_holds_nothing_up(how):
 def test_after_a_failure_all_is_written_at_once():
     """The one exception: what lies there cannot be relied on, and a caller waits for it."""
     bench, chip, _ = live(flash.RP2, 300)
-    bench.journal.log.clean = False
+    bench.journal.log.segment.clean = False
     before = chip.spent
     bench.node.contribute(CHANNELS[0], 1, durable=True)
     print(chip.spent - before)
-    assert bench.journal.log.clean and 0 < chip.spent - before < 8 * ERASE
+    assert bench.journal.log.segment.clean and 0 < chip.spent - before < 8 * ERASE

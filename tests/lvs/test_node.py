@@ -246,19 +246,20 @@ class Diary:
     """A journal that notes what it is asked."""
 
     durable = True
+    addresses = []
 
     def __init__(self):
         self.calls = []
 
     def __getattr__(self, name):
-        return lambda *_: self.calls.append(name) or name == "sync"
+        return lambda *_, **__: self.calls.append(name) or name == "sync"
 
 
 def test_a_journal_is_asked_to_restore_and_told_of_every_cycle():
     diary = Diary()
     cell = Cell()
     cell.add(journal=diary)
-    assert diary.calls == ["restore"]
+    assert diary.calls == ["attach", "restore"]
     cell.run(10)
     assert diary.calls.count("note") == 10
 

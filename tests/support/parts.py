@@ -30,5 +30,7 @@ def replica(epoch=100, **config):
 def establish(held, cycle):
     """Full confidence in what a replica holds, as a long quiet life would have led to."""
     shard = held.shard
-    held.restore(shard.settled, shard.horizon, shard.epoch, FULL_CONFIDENCE, True)
+    epoch = shard.epoch
+    held.restore(shard.settled, shard.horizon, epoch, FULL_CONFIDENCE, True)
+    held.resume((), epoch)
     held.go_live(cycle)

@@ -120,14 +120,14 @@ def test_a_restarted_node_is_a_new_one_with_the_same_journal():
     journals = []
 
     class Noting(RamJournal):
-        """Remembers what it was asked to restore."""
+        """Remembers whose journal it was."""
 
         def __init__(self):
-            self.restored = []
+            self.ledgers = []
 
-        def restore(self, node):
-            self.restored.append(node)
-            return False
+        def attach(self, ledger, **others):
+            super().attach(ledger, **others)
+            self.ledgers.append(ledger)
 
     def make_journal(index):
         journals.append(index)
@@ -140,9 +140,9 @@ def test_a_restarted_node_is_a_new_one_with_the_same_journal():
     )
     advance(world, 6)
     assert sorted(journals) == [0, 1]
-    assert len(world_journals[1].restored) == 2
-    assert world_journals[1].restored[1] is world.machines[1].node
-    assert len(world_journals[0].restored) == 1
+    assert len(world_journals[1].ledgers) == 2
+    assert world_journals[1].ledgers[1] is world.machines[1].node.ledger
+    assert len(world_journals[0].ledgers) == 1
 
 
 def test_what_a_journal_holds_outlives_a_crash():

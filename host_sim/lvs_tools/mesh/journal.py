@@ -11,9 +11,10 @@ from rich.table import Table
 
 from lvs.config import EPOCH_CYCLES
 from lvs.journal_files import Files
-from lvs.journal_log import Log
+from lvs.journal_log import TAILS, segment_name, segments
 from lvs.journal_reader import CHECK, END, LATEST, LEDGER, ROUTES, ROWS, SETTLED, Reader
-from lvs.journal_state import FORMAT, read
+from lvs.journal_replay import Found, read
+from lvs.journal_state import FORMAT
 from lvs.status import session_name
 from lvs.wire import SLOTS
 
@@ -27,14 +28,13 @@ _KINDS = {
     ROUTES: "routes",
     END: "end",
 }
-_TAILS = ("tail-0", "tail-1")
 
 
 class JournalError(Exception):
     """There is no journal to show; the text says why and what to do."""
 
 
-class Found:
+class Contents:
     """What the records say, gathered as a starting node would, but for any mesh.
 
     Merged by the same rules as lvs.journal_restore: the last ledger counts, rows by the larger.
@@ -144,44 +144,46 @@ def account(path):
     if not folder.is_dir():
         raise JournalError(f"{path} is a file; name the folder that it is in")
     files = Files(str(folder))
-    log = Log(files)
+    contents = Contents()
     try:
-        segments = log.segments()
-        tails = [name for name in _TAILS if name in files.names()]
-        if not segments and not tails:
+        numbers = segments(files)
+        tails = [name for name in TAILS if name in files.names()]
+        if not numbers and not tails:
             raise JournalError(f"{path}: no journal in there (no files seg-... or tail-...)")
-        chosen = log.find()
-        listed = [_file_account(files, "seg-%06d" % n, False) for n in reversed(segments)]
+        listed = [_file_account(files, segment_name(n), False) for n in reversed(numbers)]
         listed += [_file_account(files, name, True) for name in tails]
-        found = Found()
+        found = Found(files)
+        chosen = found.find()
         if chosen:
-            log.replay(found.take)
+            found.replay(contents.take)
     except OSError as error:
         raise JournalError(f"{path}: cannot be read ({error.strerror or error})") from None
     for entry in listed:
-        entry["used"] = entry["name"] == "seg-%06d" % chosen
-    problems = _problems(log, chosen, found, listed)
+        entry["used"] = entry["name"] == segment_name(chosen)
+    problems = _problems(chosen, found.fallback, contents, listed)
     return {
         "path": str(folder),
         "files": listed,
         "segment": chosen,
         "sound": not problems,
         "problems": problems,
-        "restart": _restart(found, log.fallback) if chosen and found.format == FORMAT else None,
+        "restart": _restart(contents, found.fallback)
+        if chosen and contents.format == FORMAT
+        else None,
     }
 
 
-def _problems(log, chosen, found, listed):
+def _problems(chosen, fallback, contents, listed):
     """What is wrong, one line each. What a power cut leaves is not wrong."""
     wrong = []
     if not chosen:
         wrong.append("no segment has a whole checkpoint: a restart would begin empty")
-    elif found.format != FORMAT:
+    elif contents.format != FORMAT:
         wrong.append(
             "its format is %d, this version's is %d: a restart would begin empty"
-            % (found.format, FORMAT)
+            % (contents.format, FORMAT)
         )
-    if log.fallback and chosen:
+    if fallback and chosen:
         wrong.append(
             "the segment that was in use is damaged: a restart would take an older one,"
             " and treat all that it holds as told"
@@ -195,57 +197,57 @@ def _problems(log, chosen, found, listed):
     return wrong
 
 
-def _restart(found, careful):
+def _restart(contents, careful):
     """What a node would have after a restart."""
-    own = []
-    for (start, nonce), session in found.sessions.items():
-        for channel, (target, bound) in sorted(session["rows"].items()):
-            own.append(
-                {
-                    "session": session_name(start, nonce),
-                    "channel": channel,
-                    "contributed_raw": target,
-                    "told_raw": target if careful else bound,
-                    "alone": session["alone"],
-                }
-            )
-    shards = []
-    for index, shard in sorted(found.shards.items()):
-        rows = shard["rows"]
-        settled = shard.get("settled", [])
-        credit = {key: credited for key, (_, credited) in rows.items()}
-        for (start, nonce), session in found.sessions.items():
-            for channel, (target, bound) in session["rows"].items():
-                key = (start, nonce, channel - index * SLOTS)
-                if start > shard.get("horizon", 0) and 0 <= key[2] < len(settled):
-                    credit[key] = max(credit.get(key, 0), target if careful else bound)
-        values = list(settled)
-        for (_, _, slot), credited in credit.items():
-            if slot < len(values):
-                values[slot] += credited
-        shards.append(
+    own = [
+        {
+            "session": session_name(start, nonce),
+            "channel": channel,
+            "contributed_raw": target,
+            "told_raw": target if careful else bound,
+            "alone": session["alone"],
+        }
+        for (start, nonce), session in contents.sessions.items()
+        for channel, (target, bound) in sorted(session["rows"].items())
+    ]
+    return {
+        "tag": "%08x" % contents.tag,
+        "channels": contents.channels,
+        "cycle": contents.cycle,
+        "epoch": contents.cycle // EPOCH_CYCLES,
+        "own": own,
+        "waiting_raw": {} if careful else contents.waiting,
+        "owed_raw": {} if careful else contents.exile,
+        "shards": [
             {
                 "shard": index,
                 "epoch": shard.get("epoch"),
                 "horizon": shard.get("horizon"),
                 "confidence": shard.get("confidence"),
                 "established": shard.get("established"),
-                "settled_raw": settled,
-                "rows": len(rows),
-                "values_raw": values,
+                "settled_raw": shard.get("settled", []),
+                "rows": len(shard["rows"]),
+                "values_raw": _values(index, shard, contents.sessions, careful),
             }
-        )
-    return {
-        "tag": "%08x" % found.tag,
-        "channels": found.channels,
-        "cycle": found.cycle,
-        "epoch": found.cycle // EPOCH_CYCLES,
-        "own": own,
-        "waiting_raw": {} if careful else found.waiting,
-        "owed_raw": {} if careful else found.exile,
-        "shards": shards,
-        "routes": found.routes,
+            for index, shard in sorted(contents.shards.items())
+        ],
+        "routes": contents.routes,
     }
+
+
+def _values(index, shard, sessions, careful):
+    """A shard's values (raw): what is settled, the rows, and what was contributed in sessions."""
+    values = list(shard.get("settled", []))
+    credit = {key: credited for key, (_, credited) in shard["rows"].items()}
+    for (start, nonce), session in sessions.items():
+        for channel, (target, bound) in session["rows"].items():
+            key = (start, nonce, channel - index * SLOTS)
+            if start > shard.get("horizon", 0) and 0 <= key[2] < len(values):
+                credit[key] = max(credit.get(key, 0), target if careful else bound)
+    for (_, _, slot), credited in credit.items():
+        if slot < len(values):
+            values[slot] += credited
+    return values
 
 
 def _vu(raw):
@@ -254,54 +256,65 @@ def _vu(raw):
 
 def _print(result, console):
     """The account for people."""
-    table = Table(title=result["path"], title_justify="left")
-    for heading in ("file", "bytes", "records", "state"):
-        table.add_column(heading, justify="right" if heading == "bytes" else "left")
-    for entry in result["files"]:
-        words = []
-        if entry["used"]:
-            words.append("in use")
-        if entry["damaged"]:
-            words.append(f"damaged: {entry['damaged']}")
-        if entry["torn"]:
-            words.append("torn end")
-        if entry["name"].startswith("seg-") and "end" not in entry["records"]:
-            words.append("unfinished")
-        records = ", ".join(f"{n} {kind}" for kind, n in entry["records"].items())
-        table.add_row(entry["name"], str(entry["bytes"]), records, "; ".join(words))
-    console.print(table)
-    restart = result["restart"]
-    if restart:
-        console.print(
-            "A restart would begin at cycle %d (epoch %d) of mesh tag %s with:"
-            % (restart["cycle"], restart["epoch"], restart["tag"])
-        )
-        for row in restart["own"]:
-            untold = row["contributed_raw"] - row["told_raw"]
-            console.print(
-                "  own    session %s, channel %d: %s VU%s"
-                % (
-                    row["session"],
-                    row["channel"],
-                    _vu(row["contributed_raw"]),
-                    f", of which {_vu(untold)} are not told yet" if untold else "",
-                )
-            )
-        for word, key in (("waits", "waiting_raw"), ("owed", "owed_raw")):
-            for channel, raw in sorted(restart[key].items()):
-                console.print("  %-6s channel %d: %s VU" % (word, channel, _vu(raw)))
-        for shard in restart["shards"]:
-            values = " ".join(_vu(raw) for raw in shard["values_raw"]) or "no settled vector"
-            console.print(
-                "  shard  %d: %d rows, horizon %s, confidence %s; values %s VU"
-                % (shard["shard"], shard["rows"], shard["horizon"], shard["confidence"], values)
-            )
-        if restart["routes"]:
-            console.print("  peers to try: " + ", ".join(restart["routes"]))
+    console.print(_table(result))
+    if result["restart"]:
+        _print_restart(result["restart"], console)
     for line in result["problems"]:
         console.print(line, style="red")
     if result["sound"]:
         console.print("sound", style="green")
+
+
+def _table(result):
+    """The files, one a row."""
+    table = Table(title=result["path"], title_justify="left")
+    for heading in ("file", "bytes", "records", "state"):
+        table.add_column(heading, justify="right" if heading == "bytes" else "left")
+    for entry in result["files"]:
+        unfinished = entry["name"] not in TAILS and "end" not in entry["records"]
+        words = {
+            "in use": entry["used"],
+            f"damaged: {entry['damaged']}": entry["damaged"],
+            "torn end": entry["torn"],
+            "unfinished": unfinished,
+        }
+        table.add_row(
+            entry["name"],
+            str(entry["bytes"]),
+            ", ".join(f"{n} {kind}" for kind, n in entry["records"].items()),
+            "; ".join(word for word, applies in words.items() if applies),
+        )
+    return table
+
+
+def _print_restart(restart, console):
+    """What a node would have after a restart."""
+    console.print(
+        "A restart would begin at cycle %d (epoch %d) of mesh tag %s with:"
+        % (restart["cycle"], restart["epoch"], restart["tag"])
+    )
+    for row in restart["own"]:
+        untold = row["contributed_raw"] - row["told_raw"]
+        console.print(
+            "  own    session %s, channel %d: %s VU%s"
+            % (
+                row["session"],
+                row["channel"],
+                _vu(row["contributed_raw"]),
+                f", of which {_vu(untold)} are not told yet" if untold else "",
+            )
+        )
+    for word, key in (("waits", "waiting_raw"), ("owed", "owed_raw")):
+        for channel, raw in sorted(restart[key].items()):
+            console.print("  %-6s channel %d: %s VU" % (word, channel, _vu(raw)))
+    for shard in restart["shards"]:
+        values = " ".join(_vu(raw) for raw in shard["values_raw"]) or "no settled vector"
+        console.print(
+            "  shard  %d: %d rows, horizon %s, confidence %s; values %s VU"
+            % (shard["shard"], shard["rows"], shard["horizon"], shard["confidence"], values)
+        )
+    if restart["routes"]:
+        console.print("  peers to try: " + ", ".join(restart["routes"]))
 
 
 @click.command("journal")

@@ -12,6 +12,7 @@ def settle(node, vectors, established):
     for r, vector in zip(node.replicas, vectors, strict=True):
         confidence = FULL_CONFIDENCE if established else 0
         r.restore(vector, r.shard.horizon, epoch, confidence, established)
+        r.resume((), epoch)
         r.go_live(node.clock.cycle)
     node.life.activate()
 

@@ -1,0 +1,172 @@
+"""Reads a journal back: which of its files count, and what their records say, in order.
+
+Needed when a node starts, and by `lvs journal`: boards unload it. journal_state writes them.
+"""
+
+from . import journal_reader as kinds
+from .fixed import serial_diff
+from .journal_log import TAILS, Segment, segment_name, segments
+from .journal_reader import Reader
+from .journal_state import BOUND, ROW
+from .wire import get16, get30
+
+
+class Found:
+    """What there is in a folder. files: see journal_files.
+
+    ``find`` sets ``segment``, the one to restore from (its number is 0 if there is none),
+    ``highest``, the number of the newest that is there, sound or not, and ``fallback``: a newer
+    segment was sound once. ``serial`` is that of the newest tail, ``damaged`` how many places are,
+    and segments that cannot be used.
+    """
+
+    def __init__(self, files):
+        self._files = files
+        self.segment = Segment()
+        self.highest = None
+        self.damaged = 0
+        self.fallback = False
+        self.serial = 0
+        self._tail = None  # a reader at the newest one
+        for name in TAILS:
+            self._look(name)
+
+    def _look(self, name):
+        """Is this tail the newest?"""
+        try:
+            reader = Reader(self._files, name, True)
+        except OSError:
+            return
+        try:
+            sound = reader.next()
+        except OSError:
+            sound = False
+        reader.close()
+        if sound:
+            serial = get16(reader.buf, reader.at)
+            if self._tail is None or serial_diff(serial, self.serial) > 0:
+                self._tail = reader
+                self.serial = serial
+
+    def _mark(self, number):
+        """Mark of a segment with a whole, undamaged checkpoint, or None."""
+        try:
+            reader = Reader(self._files, segment_name(number))
+        except OSError:
+            return None  # as good as not there
+        try:
+            if not reader.next() or reader.kind != kinds.CHECK:
+                return None
+            if get30(reader.buf, reader.end - 4) != number:
+                return None  # blocks of an older file
+            while reader.next() and not reader.damaged:
+                if reader.kind == kinds.END:
+                    return reader.mark
+        except OSError:
+            return None
+        finally:
+            reader.close()
+        return None
+
+    def find(self):
+        """Choose the newest segment that is complete; returns its number. Raises OSError.
+
+        Incomplete ones are what a power cut leaves, unless the tails show that one was in use.
+        """
+        numbers = segments(self._files)
+        self.highest = numbers[0] if numbers else 0
+        tail = self._tail
+        known = tail is None  # is the tail's segment among those that are complete?
+        for n in numbers:
+            mark = self._mark(n)
+            if mark is None:
+                continue
+            known = known or tail is not None and tail.mark == mark
+            if not self.segment.number:
+                self.segment = Segment(n, mark)
+            if known:
+                break
+        if not known:
+            self.damaged = 1
+            self.fallback = True
+        return self.segment.number
+
+    def replay(self, take):
+        """Hand every sound record of the segment, and the newest tail in its place, to
+        ``take(kind, buffer, at, end)``. Raises OSError."""
+        segment = self.segment
+        name = segment_name(segment.number)
+        tail = self._tail
+        if tail and tail.mark != segment.mark:
+            tail = None
+        reader = Reader(self._files, name)
+        try:
+            while reader.next():
+                if tail and tail.index <= reader.index:
+                    take(tail.kind, tail.buf, tail.at, tail.end)
+                    tail = None
+                take(reader.kind, reader.buf, reader.at, reader.end)
+                segment.count = reader.index + 1
+        finally:
+            reader.close()
+        if tail:
+            take(tail.kind, tail.buf, tail.at, tail.end)
+        self.damaged += reader.damaged
+        segment.clean = not reader.torn
+        segment.size = self._files.size(name)
+
+
+def read(kind, b, at, end, into):
+    """Tell ``into`` what a record says, by its methods:
+
+    check(format, tag, channels, cycle), ledger(cycle, whole), session(start, nonce, alone),
+    entry(channel, target, bound), waits(channel, amount), owed(channel, amount),
+    settled(shard, cycle, horizon, confidence, established, vector), row(shard, start, nonce, slot,
+    claimed, credited), route(text).
+    """
+    if kind == kinds.CHECK:
+        into.check(b[at], get30(b, at + 1), get16(b, at + 5), get30(b, at + 7))
+    elif kind == kinds.LEDGER:
+        into.ledger(get30(b, at), True)
+        i = at + 6
+        for _ in range(get16(b, at + 4)):
+            i = _session(b, i, into)
+        _amounts(b, _amounts(b, i, into.waits), into.owed)
+    elif kind == kinds.LATEST:
+        into.ledger(get30(b, at + 2), False)
+        _amounts(b, _session(b, at + 6, into), into.waits)
+    elif kind == kinds.SETTLED:
+        vector = [get30(b, at + 12 + 4 * s) for s in range(b[at + 11])]
+        into.settled(b[at], get30(b, at + 3), get30(b, at + 7), b[at + 2], bool(b[at + 1]), vector)
+    elif kind == kinds.ROWS:
+        i = at + 2
+        for _ in range(b[at + 1]):
+            slot = b[i + 3] >> 6 | b[i + 7] >> 6 << 2
+            into.row(b[at], get16(b, i + 8), get30(b, i), slot, get30(b, i + 4), get30(b, i + 10))
+            i += ROW
+    elif kind == kinds.ROUTES:
+        while at < end:
+            into.route(bytes(b[at + 1 : at + 1 + b[at]]).decode())
+            at += 1 + b[at]
+
+
+def _session(b, i, into):
+    into.session(get16(b, i), get30(b, i + 2), bool(b[i + 5] >> 6))
+    at = i + 8
+    for _ in range(get16(b, i + 6)):
+        c = get16(b, at)
+        target = bound = get30(b, at + 2)
+        at += 6
+        if c & BOUND:
+            bound = get30(b, at)
+            at += 4
+        into.entry(c & ~BOUND, target, bound)
+    return at
+
+
+def _amounts(b, i, take):
+    at = i + 2
+    for _ in range(get16(b, i)):
+        take(get16(b, at), get30(b, at + 2))
+        at += 6
+    return at
