@@ -172,6 +172,6 @@ def test_a_restart_after_damage_does_not_repeat_what_was_told_late():
     files.files[names[-1]][30] ^= 4
     node = Bench(files, books.copy(), AWAY, 5).node
     ledger = node.ledger
-    ledger.open(5000, 1)
+    ledger.open(5000, 1, False)
     ledger.fold(4000, False, True)
     assert max(ledger.waiting) == 0

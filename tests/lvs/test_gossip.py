@@ -179,11 +179,12 @@ def test_many_that_answer_once_each_say_all_rows(cell, node):
     """In a crowd few answer at a time: they do not all begin with the same row."""
     everything = fill(cell, node, 150)
     gossip = node.replicas[0].gossip
+    node.peers.n = 64
     said = set()
     for _ in range(120):
         gossip._cursor = 0  # another node, which has not answered yet
         while gossip.reply_due is None:
-            gossip.lacking(0xFF, None, False, cell.now, node.noise, 1, 64)
+            gossip.lacking(0xFF, None, False, cell.now)
         writer = wire.SdmWriter()
         writer.begin(node.config.tag, node.clock.epoch(), 2, node.clock.cycle, 0, 0)
         gossip.fill_reply(writer)

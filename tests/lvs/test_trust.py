@@ -426,13 +426,13 @@ def test_without_traffic_left_an_ep_waits_64_s_and_in_a_crowd_for_the_governor()
     _, node, _ = among(0)
 
     def says(waited, heard, index=None):
-        sender = node.sender
+        eps = node.eps
         node.governor.tokens = -node.governor.full
-        sender._ep_at = node.now() - waited
-        sender._heard = heard
-        before = sender._said
-        sender.say_ep(node.now(), index)
-        return sender._said - before
+        eps._said_at = node.now() - waited
+        eps._crowd = heard
+        before = eps._said
+        eps.say(node.now(), index)
+        return eps._said - before
 
     assert says(64000, 319) == 1 and says(63999, 319) == 0
     assert says(64000, 320) == 0

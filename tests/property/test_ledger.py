@@ -33,7 +33,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def open(self):
         self.nonce += 1
-        self.ledger.open(self.epoch, self.nonce)
+        self.ledger.open(self.epoch, self.nonce, False)
 
     @rule(c=channel, raw=amount, ready=st.booleans())
     def contribute(self, c, raw, ready):

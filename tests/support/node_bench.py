@@ -190,7 +190,7 @@ def judge_late(node, books):
         for c in range(len(CHANNELS)):
             heard = books.told.get((s.start, s.nonce, c), 0)
             unsure[c] += max(0, s.total[c] - heard)
-    ledger.open(node.clock.epoch() + 1000, 1)
+    ledger.open(node.clock.epoch() + 1000, 1, False)
     ledger.fold(node.clock.epoch() + 900, False, True)
     for c in range(len(CHANNELS)):
         total = told[c] + ledger.waiting[c] + ledger.exile[c]

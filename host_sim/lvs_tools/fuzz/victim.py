@@ -60,7 +60,7 @@ def establish(node, value, peers):
     """
     prime.settle(node, [[value] * r.shard.slots for r in node.replicas], True)
     node.clock.hear()
-    prime.trust(node, peers)
+    prime.trust(node, peers, False)
 
 
 def _doubt_at_once(voices):
@@ -98,7 +98,7 @@ class Victim:
         establish(
             self.node,
             value,
-            [(*session, self.address(i)) for i, session in enumerate(self.sessions)],
+            [(nonce, self.address(i)) for i, (_, nonce) in enumerate(self.sessions)],
         )
         if hasty:
             for r in self.node.replicas:

@@ -137,7 +137,7 @@ class World:
             if session:
                 known.append((session[1], m.addr))
         prng.shuffle(known)
-        prime.trust(machine.node, known)
+        prime.trust(machine.node, known, True)
 
     # --- what befalls machines ------------------------------------------------------------------
 
