@@ -13,7 +13,6 @@ from lvs import Config, ConfigError, Node
 
 _WIFI_WAIT_MS = 15000  # the node starts without a network after this
 _RESTART_S = 10  # after a crash; long enough for Ctrl-C
-_POLL_MS = 20  # receive queues hold 4 datagrams on the RP2
 
 node = None  # the running node, for the REPL
 
@@ -28,36 +27,6 @@ def once(name):
 def load_settings():
     """The settings, checked; raises ConfigError."""
     return once("settings").load()
-
-
-class Load:
-    """How much of the time the node computes, in percent, over the last few seconds."""
-
-    def __init__(self):
-        self._busy = 0
-        self._since = time.ticks_ms()
-        self.percent = 0
-
-    def add(self, busy_ms):
-        """Count a stretch of work."""
-        self._busy += busy_ms
-        passed = time.ticks_diff(time.ticks_ms(), self._since)
-        if passed >= 5000:
-            self.percent = min(100, 100 * self._busy // passed)
-            self._busy = 0
-            self._since = time.ticks_ms()
-
-
-async def run_node(running, load, check_in):
-    """The node's own loop: receive, tick, rest."""
-    while True:
-        began = time.ticks_ms()
-        running.receive()
-        wait = running.tick()
-        load.add(time.ticks_diff(time.ticks_ms(), began))
-        running.load = load.percent
-        check_in("node")
-        await asyncio.sleep_ms(min(wait, _POLL_MS))
 
 
 async def run_led(led, wifi, running, check_in):
@@ -75,76 +44,101 @@ async def run_led(led, wifi, running, check_in):
         blinking.cancel()
 
 
-def tell_new(text, said):
-    """Print what a journal says unless that was said already; returns it."""
-    if text and text != said:
-        print("LVS:", text)
-    return text
+async def connect(settings, led, dog, start):
+    """Bring up the Wi-Fi and keep it up; returns it when it is up, or after 15 s without."""
+    from wifi import Wifi
+
+    wifi = Wifi(settings)
+    start("wifi", wifi.run(dog.check_in), 30000)
+    for i in range(_WIFI_WAIT_MS // 100):
+        led.set(i % 4 == 0)
+        if wifi.state == "up":
+            break
+        await asyncio.sleep_ms(100)
+    return wifi
 
 
-async def run(config, led):
-    """Run everything; ends only with an exception."""
+def make_node(config):
+    """The node in ``node``: a new one, or the one of before with what the REPL contributed."""
     global node
-    board = config["board"]
-    dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)
-    wifi = None
-    tasks = []
-
-    def start(name, coroutine, within_ms):
-        if within_ms:
-            dog.expect(name, within_ms)
-        tasks.append(asyncio.create_task(coroutine))
-
-    if board["wifi"]:
-        from wifi import Wifi
-
-        wifi = Wifi(board["wifi"])
-        start("wifi", wifi.run(dog.check_in), 30000)
-        for i in range(_WIFI_WAIT_MS // 100):
-            led.set(i % 4 == 0)
-            if wifi.state == "up":
-                break
-            await asyncio.sleep_ms(100)
-    found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
-    checked = Config(config)
-    parts = once("parts")
-    if node and node.config.data != config:  # edited at the REPL
+    if node and (node.config.data != config or not node.running):  # edited or stopped there
         node.journal.close()
         node.transport.close()
         node = None
-    if not node:  # else it goes on, with what was contributed at the REPL
-        node = Node(checked, parts.transport(checked, board), journal=parts.journal(board))
+    if not node:
+        parts = once("parts")
+        checked = Config(config)
+        transport = parts.transport(checked, config["board"])
+        node = Node(checked, transport, journal=parts.journal(config["board"]))
     gc.collect()
-    load = Load()
-    start("node", run_node(node, load, dog.check_in), 5000)
-    start("sources", sources.run(found, node, dog.check_in), 10000)
-    start("led", run_led(led, wifi, node, dog.check_in), 15000)
+
+
+def start_extras(config, wifi, dog, start):
+    """Start what only some boards have: low power, the status page."""
+    board = config["board"]
     if board.get("low_power"):
         from power import Power
 
         pins = [s for s in board.get("sources", []) if s["kind"] in ("pulse", "button")]
-        power = Power(board["low_power"], wifi, dog, node, lambda: load.percent, not pins)
-        start("power", power.run(), 30000)
-    page = board.get("status_page")
-    if page:
-        parts.start_page(page, node, config["channels"], wifi, load, start)
-    del parts
-    print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
-    start("watchdog", dog.run(), 0)
-    said = tell_new(node.journal.notice, "")
-    try:
-        while True:  # a task that ends has failed: let its exception out
-            for task in tasks:
-                if task.done():
-                    await task
-                    raise RuntimeError("a task ended")
-            said = tell_new(node.journal.error, said)
-            await asyncio.sleep_ms(500)
-    finally:
+        start("power", Power(board["low_power"], wifi, dog, node, not pins).run(), 30000)
+    if board.get("status_page"):
+        page = once("parts").page(board["status_page"], node, config["channels"], wifi)
+        if page:
+            start("status_page", page)
+
+
+async def supervise(tasks):
+    """Say what the journal says, once; ends with the exception of the first task that ends."""
+    said = ""
+    text = node.journal.notice
+    while True:
+        if text and text != said:
+            print("LVS:", text)
+        said = text
         for task in tasks:
-            task.cancel()
-        node.journal.close()
-        node.transport.close()
+            if task.done():
+                await task
+                raise RuntimeError("a task ended")
+        await asyncio.sleep_ms(500)
+        text = node.journal.error
+
+
+async def end(tasks):
+    """Cancel the tasks and wait for them: the node's closes its journal and transport."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        try:
+            await task
+        except (Exception, asyncio.CancelledError):  # the first was raised, the others follow it
+            pass
+
+
+async def run(config, led):
+    """Run everything; ends only with an exception."""
+    board = config["board"]
+    dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)
+    tasks = []
+
+    def start(name, coroutine, within_ms=0):
+        """Start a task; the watchdog expects it to check in that often (0: never)."""
+        if within_ms:
+            dog.expect(name, within_ms)
+        tasks.append(asyncio.create_task(coroutine))
+
+    try:
+        wifi = await connect(board["wifi"], led, dog, start) if board["wifi"] else None
+        found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
+        make_node(config)
+        start("node", node.run(lambda: dog.check_in("node")), 5000)
+        start("sources", sources.run(found, node, dog.check_in), 10000)
+        start("led", run_led(led, wifi, node, dog.check_in), 15000)
+        start_extras(config, wifi, dog, start)
+        print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
+        start("watchdog", dog.run())  # last: there is no way back
+        await supervise(tasks)
+    finally:
+        await end(tasks)
 
 
 def main():

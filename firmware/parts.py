@@ -51,23 +51,23 @@ def journal(board):
     return Journal(JOURNAL)
 
 
-def start_page(page, node, channels, wifi, load, start):
-    """Serve the status page, if microdot is there."""
+def page(settings, node, channels, wifi):
+    """The coroutine that serves the status page, or None if microdot is not there."""
     try:
         import status_page
     except ImportError:
         print("LVS: status page: microdot is missing; 'make deploy' copies it")
-        return
+        return None
 
     def extra():
-        more = {"load_percent": load.percent, "uptime_s": crashlog.uptime()}
+        more = {"load_percent": node.load, "uptime_s": crashlog.uptime()}
         if wifi:
             more.update(wifi=wifi.state, rssi=wifi.rssi(), wifi_drops=wifi.drops)
         return more
 
     async def serve():
-        await status_page.run(page if page is not True else {}, node, channels, extra)
+        await status_page.run(settings if settings is not True else {}, node, channels, extra)
         while True:  # without its page the node goes on
             await asyncio.sleep_ms(60000)
 
-    start("status_page", serve(), 0)
+    return serve()

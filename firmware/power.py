@@ -60,16 +60,15 @@ class Power:
 
     settings: those of the Judge, "battery_pin" (ADC behind a voltage divider) and "battery_scale"
     (of that divider, 2), "awake_s" (10) and "asleep_s" (50).
-    wifi: a Wifi or None. dog: the Watchdog. node: has ``low_power(on)``. load: () -> percent.
+    wifi: a Wifi or None. dog: the Watchdog. node: has ``low_power(on)`` and ``load`` (percent).
     deep: light sleep is allowed, because no source counts on a pin that must stay awake.
     """
 
-    def __init__(self, settings, wifi, dog, node, load, deep):
+    def __init__(self, settings, wifi, dog, node, deep):
         self.judge = Judge(settings)
         self.wifi = wifi
         self.dog = dog
         self.node = node
-        self.load = load
         self.deep = deep
         self.battery_mv = None
         self._scale = settings.get("battery_scale", 2)
@@ -91,7 +90,7 @@ class Power:
             calibrated = getattr(self._adc, "read_uv", None)  # on the ESP32
             mv = calibrated() // 1000 if calibrated else self._adc.read_u16() * 3300 // 65535
             self.battery_mv = int(mv * self._scale)
-        return self.battery_mv, self.wifi.rssi() if self.wifi else None, self.load()
+        return self.battery_mv, self.wifi.rssi() if self.wifi else None, self.node.load
 
     async def _stay(self, ms):
         while ms > 0:

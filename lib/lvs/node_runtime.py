@@ -1,10 +1,8 @@
-"""Node: the public face, and the asyncio tasks around the protocol.
+"""Node: the public face of the protocol.
 
-``tick`` and ``handle`` are all of it: a simulator calls them as ``run`` does. Everything the node
-knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
+``tick`` and ``handle`` are all of it: a simulator calls them as the run loop does. Everything the
+node knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
 """
-
-import asyncio
 
 from .anti_entropy import Sender
 from .config import CLOSING, Config
@@ -19,6 +17,7 @@ from .placement import held_map, hold, ranked, rebalance
 from .ram_journal import RamJournal
 from .reception import hear
 from .routes import Routes
+from .run_loop import Changes, run
 from .status import rows, status
 from .wire import SLOTS, Frame
 
@@ -68,7 +67,7 @@ class Node:
         self.load = 0
         self.sender = Sender(self)
         self.life = Lifecycle(self)
-        self._running = True  # until stop(), which may come before run()
+        self.running = True  # until stop(), which may come before run()
         self._overstated_at = -_FORGERY
         self.heard_at = None  # cycle when anybody was last heard
         self._peer_addrs = None
@@ -187,26 +186,13 @@ class Node:
         """What there is to know about this node, as a dict for people and programs."""
         return status(self)
 
-    async def run(self):
-        """Take part in the mesh until ``stop`` is called: the receive task and the cycle task."""
-        receiving = asyncio.create_task(self._receive_task())
-        try:
-            while self._running:
-                await _sleep_ms(min(self.tick(), 100))
-        finally:
-            self._running = False
-            receiving.cancel()
-            self.journal.close()
-            self.transport.close()
-
-    async def _receive_task(self):
-        while self._running:
-            self.receive()
-            await _sleep_ms(15)
+    def run(self, check_in=None):
+        """Take part in the mesh until ``stop`` is called: a coroutine, see run_loop."""
+        return run(self, check_in)
 
     def stop(self):
         """Let ``run`` return. Nothing is said to anybody: a silent exit is as good as any."""
-        self._running = False
+        self.running = False
 
     # --- contributions ------------------------------------------------------------------------
 
@@ -386,27 +372,3 @@ class Node:
                     self.dropped["peer"] = self.dropped.get("peer", 0) + 1
                     self.peer_error = str(e)
         return self._peer_addrs
-
-
-class Changes:
-    """Async iterator over (channel, value in VU) of a node's changes, the newest value of each."""
-
-    def __init__(self, node):
-        self._node = node
-        self._last = [node._raw(c) for c in range(len(node.config.channels))]
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        while True:
-            for c, last in enumerate(self._last):
-                raw = self._node._raw(c)
-                if raw != last:
-                    self._last[c] = raw
-                    return self._node.config.channels[c], raw / 256
-            await _sleep_ms(100)
-
-
-async def _sleep_ms(ms):
-    await asyncio.sleep(ms / 1000)

@@ -159,12 +159,25 @@ def test_a_zero_length_datagram_and_noise_do_no_harm(app, bench, live):
     assert sum(status["dropped"].values()) >= 3
 
 
-def test_the_load_is_measured(app, bench):
-    load = app.Load()
-    for _ in range(60):
-        bench.sleep_ms(100)
-        load.add(25)
-    assert 20 <= load.percent <= 30
+def test_the_load_is_measured(app, bench, live, monkeypatch):
+    """A node that computes for 5 ms of every turn of 25 ms, and the board's page says so."""
+    receive = app.Node.receive
+
+    def slowly(node, limit=8):
+        bench.sleep_ms(5)
+        return receive(node, limit)
+
+    monkeypatch.setattr(app.Node, "receive", slowly)
+    live(app.run(app.test_config, app.Led(None)), 30_000)
+    assert 18 <= app.node.load <= 22
+
+
+def test_a_node_that_was_stopped_at_the_repl_begins_anew(app, bench, live):
+    live(app.run(app.test_config, app.Led(None)), 5_000)
+    stopped = app.node
+    stopped.stop()
+    live(app.run(app.test_config, app.Led(None)), 30_000)
+    assert app.node is not stopped and app.node.status()["state"] == "ACTIVE"
 
 
 def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):

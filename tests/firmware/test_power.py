@@ -47,6 +47,8 @@ def test_between_the_thresholds_it_stays_as_it_is(bench):
 class FakeNode:
     """Notes what it is told, and whether there was a network then."""
 
+    load = 0
+
     def __init__(self):
         self.calls = []
         self.up = lambda: True
@@ -67,9 +69,7 @@ def test_the_radio_sleeps_and_wakes(bench, live, deep):
     wifi = Wifi({"ssid": "home", "password": "secret123"}, lambda text: None)
     node = FakeNode()
     node.up = wifi.up
-    power = Power(
-        {"battery_pin": 34, "awake_s": 10, "asleep_s": 50}, wifi, dog, node, lambda: 0, deep
-    )
+    power = Power({"battery_pin": 34, "awake_s": 10, "asleep_s": 50}, wifi, dog, node, deep)
     radio = []
 
     async def watch():

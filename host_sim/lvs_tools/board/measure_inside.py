@@ -174,7 +174,7 @@ def scenario(settings, cycles):
     node = Node(settings, Transport(), clock, entropy, journal)
     dog = app.watchdog.Watchdog(0)
     tasks = [
-        app.run_node(node, app.Load(), dog.check_in),
+        node.run(lambda: dog.check_in("node")),
         app.sources.run([], node, dog.check_in),
         app.run_led(app.Led(None), None, node, dog.check_in),
         dog.run(),
