@@ -9,10 +9,10 @@ import crashlog
 import sources
 import watchdog
 from led import CODES, Led
-from lvs import Config, ConfigError, Node
+from lvs import ConfigError
 
-_WIFI_WAIT_MS = 15000  # the node starts without a network after this
 _RESTART_S = 10  # after a crash; long enough for Ctrl-C
+_LOOK_MS = 500  # between two looks at tasks and journal
 
 node = None  # the running node, for the REPL
 
@@ -29,68 +29,17 @@ def load_settings():
     return once("settings").load()
 
 
-async def run_led(led, wifi, running, check_in):
-    """Keep the LED's code in step with Wi-Fi and node."""
-    blinking = asyncio.create_task(led.run(check_in))
-    try:
-        while True:
-            if wifi and wifi.state != "up" and not wifi.paused:
-                led.code = wifi.state if wifi.state in CODES else "no connection"
-            else:
-                active = running and running.state not in ("INIT", "JOINING")
-                led.code = "active" if active else "joining"
-            await asyncio.sleep_ms(1000)
-    finally:
-        blinking.cancel()
+def led_code(wifi, running):
+    """What the LED says of Wi-Fi (None: there is none) and node."""
+    if wifi and wifi.state != "up" and not wifi.paused:
+        return wifi.state if wifi.state in CODES else "no connection"
+    return "joining" if running.state in ("INIT", "JOINING") else "active"
 
 
-async def connect(settings, led, dog, start):
-    """Bring up the Wi-Fi and keep it up; returns it when it is up, or after 15 s without."""
-    from wifi import Wifi
-
-    wifi = Wifi(settings)
-    start("wifi", wifi.run(dog.check_in), 30000)
-    for i in range(_WIFI_WAIT_MS // 100):
-        led.set(i % 4 == 0)
-        if wifi.state == "up":
-            break
-        await asyncio.sleep_ms(100)
-    return wifi
-
-
-def make_node(config):
-    """The node in ``node``: a new one, or the one of before with what the REPL contributed."""
-    global node
-    if node and (node.config.data != config or not node.running):  # edited or stopped there
-        node.journal.close()
-        node.transport.close()
-        node = None
-    if not node:
-        parts = once("parts")
-        checked = Config(config)
-        transport = parts.transport(checked, config["board"])
-        node = Node(checked, transport, journal=parts.journal(config["board"]))
-    gc.collect()
-
-
-def start_extras(config, wifi, dog, start):
-    """Start what only some boards have: low power, the status page."""
-    board = config["board"]
-    if board.get("low_power"):
-        from power import Power
-
-        pins = [s for s in board.get("sources", []) if s["kind"] in ("pulse", "button")]
-        start("power", Power(board["low_power"], wifi, dog, node, not pins).run(), 30000)
-    if board.get("status_page"):
-        page = once("parts").page(board["status_page"], node, config["channels"], wifi)
-        if page:
-            start("status_page", page)
-
-
-async def supervise(tasks):
-    """Say what the journal says, once; ends with the exception of the first task that ends."""
+async def supervise(tasks, journal):
+    """Print what the journal has to say; raise the exception of the first task that ends."""
     said = ""
-    text = node.journal.notice
+    text = journal.notice
     while True:
         if text and text != said:
             print("LVS:", text)
@@ -99,23 +48,24 @@ async def supervise(tasks):
             if task.done():
                 await task
                 raise RuntimeError("a task ended")
-        await asyncio.sleep_ms(500)
-        text = node.journal.error
+        await asyncio.sleep_ms(_LOOK_MS)
+        text = journal.error
 
 
 async def end(tasks):
-    """Cancel the tasks and wait for them: the node's closes its journal and transport."""
+    """Cancel the tasks and wait for them: the node's closes its journal and its transport."""
     for task in tasks:
         task.cancel()
     for task in tasks:
         try:
             await task
-        except (Exception, asyncio.CancelledError):  # the first was raised, the others follow it
+        except (Exception, asyncio.CancelledError):  # why it ends was raised before
             pass
 
 
 async def run(config, led):
     """Run everything; ends only with an exception."""
+    global node
     board = config["board"]
     dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)
     tasks = []
@@ -126,17 +76,20 @@ async def run(config, led):
             dog.expect(name, within_ms)
         tasks.append(asyncio.create_task(coroutine))
 
+    parts = once("parts")
     try:
-        wifi = await connect(board["wifi"], led, dog, start) if board["wifi"] else None
+        wifi = await parts.connect(board["wifi"], led, dog, start)
         found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
-        make_node(config)
-        start("node", node.run(lambda: dog.check_in("node")), 5000)
-        start("sources", sources.run(found, node, dog.check_in), 10000)
-        start("led", run_led(led, wifi, node, dog.check_in), 15000)
-        start_extras(config, wifi, dog, start)
-        print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
+        node = running = parts.make_node(config, node)
+        gc.collect()
+        start("node", running.run(lambda: dog.check_in("node")), 5000)
+        start("sources", sources.run(found, running, dog.check_in), 10000)
+        start("led", led.run(lambda: led_code(wifi, running), dog.check_in), 15000)
+        parts.start_extras(config, wifi, dog, running, start)
+        del parts
+        print("LVS: mesh '%s', session %s" % (config["mesh"], running.status()["session"]))
         start("watchdog", dog.run())  # last: there is no way back
-        await supervise(tasks)
+        await supervise(tasks, running.journal)
     finally:
         await end(tasks)
 

@@ -19,13 +19,12 @@ _PAUSE_MS = 2500
 
 
 class Led:
-    """An LED on a pin; ``code`` is what it shows. Settings {}: there is none.
+    """An LED on a pin. Settings {}: there is none.
 
     settings: {"pin": number or name, "active_low": false}
     """
 
     def __init__(self, settings):
-        self.code = "no connection"
         self._pin = None
         if settings:
             from machine import Pin
@@ -39,10 +38,10 @@ class Led:
         if self._pin:
             self._pin.value(1 if on != self._low else 0)
 
-    async def run(self, check_in=None):
-        """Show ``code`` for ever."""
+    async def run(self, code, check_in=None):
+        """Show for ever the code that code() names at the time."""
         while True:
-            for _ in range(CODES[self.code]):
+            for _ in range(CODES[code()]):
                 self.set(True)
                 await asyncio.sleep_ms(_ON_MS)
                 self.set(False)

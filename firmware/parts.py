@@ -1,13 +1,16 @@
-"""What ``app`` needs while it starts, and then no more: it unloads this module."""
+"""What ``app`` needs while it starts, and then no more: it unloads this module.
+
+What stays must not come from here: a function keeps all of its module in memory.
+"""
 
 import asyncio
 import sys
 
-import crashlog
-from lvs import ConfigError
+from lvs import Config, ConfigError, Node
 
 OLDEST = (1, 26)  # MicroPython before it lets the RP2 receive one datagram at a time
 JOURNAL = "/journal"
+_WIFI_WAIT_MS = 15000  # the node starts without a network after this
 
 
 def check_version(version=None):
@@ -21,6 +24,35 @@ def check_version(version=None):
         OLDEST[0],
         OLDEST[1],
     )
+
+
+async def connect(settings, led, dog, start):
+    """Bring up the Wi-Fi and keep it up; returns it, up or after 15 s; None for no settings."""
+    if not settings:
+        return None
+    from wifi import Wifi
+
+    wifi = Wifi(settings)
+    start("wifi", wifi.run(dog.check_in), 30000)
+    for i in range(_WIFI_WAIT_MS // 100):
+        led.set(i % 4 == 0)
+        if wifi.state == "up":
+            break
+        await asyncio.sleep_ms(100)
+    return wifi
+
+
+def make_node(config, before):
+    """The node of before, with what was contributed at the REPL; a new one if there is none, or
+    if it was stopped or its settings were edited there. Raises ConfigError."""
+    if before:
+        if before.running and before.config.data == config:
+            return before
+        before.journal.close()
+        before.transport.close()
+    checked = Config(config)
+    board = config["board"]
+    return Node(checked, transport(checked, board), journal=journal(board))
 
 
 def transport(config, board):
@@ -51,23 +83,19 @@ def journal(board):
     return Journal(JOURNAL)
 
 
-def page(settings, node, channels, wifi):
-    """The coroutine that serves the status page, or None if microdot is not there."""
-    try:
-        import status_page
-    except ImportError:
-        print("LVS: status page: microdot is missing; 'make deploy' copies it")
-        return None
+def start_extras(config, wifi, dog, node, start):
+    """Start what only some boards have: low power, the status page."""
+    board = config["board"]
+    if board.get("low_power"):
+        from power import Power
 
-    def extra():
-        more = {"load_percent": node.load, "uptime_s": crashlog.uptime()}
-        if wifi:
-            more.update(wifi=wifi.state, rssi=wifi.rssi(), wifi_drops=wifi.drops)
-        return more
-
-    async def serve():
-        await status_page.run(settings if settings is not True else {}, node, channels, extra)
-        while True:  # without its page the node goes on
-            await asyncio.sleep_ms(60000)
-
-    return serve()
+        pins = [s for s in board.get("sources", []) if s["kind"] in ("pulse", "button")]
+        start("power", Power(board["low_power"], wifi, dog, node, not pins).run(), 30000)
+    if board.get("status_page"):
+        try:
+            import status_page
+        except ImportError:
+            print("LVS: status page: microdot is missing; 'make deploy' copies it")
+            return
+        settings = {} if board["status_page"] is True else board["status_page"]
+        start("status_page", status_page.run(settings, node, config["channels"], wifi))

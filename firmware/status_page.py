@@ -3,10 +3,13 @@
 Needs microdot on the board (``make deploy`` copies it where the page is switched on).
 """
 
+import asyncio
 import gc
 import json
 
 from microdot import Microdot, Response
+
+import crashlog
 
 _STYLE = (
     "body{font:16px sans-serif;margin:1em auto;max-width:30em;padding:0 1em}"
@@ -26,19 +29,19 @@ def escape(value):
     return value
 
 
-def snapshot(node, channels, extra):
-    """Everything the page shows, as a dict that json can write.
-
-    extra: () -> dict with what the board adds (wifi, restarts, ...).
-    """
+def snapshot(node, channels, wifi):
+    """Everything the page shows, as a dict that json can write. wifi: a Wifi, or None."""
     gc.collect()
     result = {
         "status": node.status(),
         "values": {name: node.value(name) for name in channels},
         "values_raw": {name: node.value(name, raw=True) for name in channels},
         "memory_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
+        "load_percent": node.load,
+        "uptime_s": crashlog.uptime(),
     }
-    result.update(extra())
+    if wifi:
+        result.update(wifi=wifi.state, rssi=wifi.rssi(), wifi_drops=wifi.drops)
     return result
 
 
@@ -66,30 +69,30 @@ def page(data):
     yield "</table></html>"
 
 
-def make(node, channels, extra):
+def make(node, channels, wifi):
     """The web application."""
     app = Microdot()
 
     @app.get("/")
     async def _index(_request):
         return Response(
-            "".join(page(snapshot(node, channels, extra))),
+            "".join(page(snapshot(node, channels, wifi))),
             headers={"Content-Type": "text/html; charset=UTF-8"},
         )
 
     @app.get("/status.json")
     async def _status(_request):
         return Response(
-            json.dumps(snapshot(node, channels, extra)),
+            json.dumps(snapshot(node, channels, wifi)),
             headers={"Content-Type": "application/json"},
         )
 
     return app
 
 
-async def run(settings, node, channels, extra):
-    """Serve until the end. settings: {"port": 80, "address": "127.0.0.1"}."""
-    app = make(node, channels, extra)
+async def run(settings, node, channels, wifi):
+    """Serve for ever. settings: {"port": 80, "address": "127.0.0.1"}; wifi: a Wifi, or None."""
+    app = make(node, channels, wifi)
     host = settings.get("address", _LOOPBACK)
     port = settings.get("port", 80)
     if "address" not in settings:
@@ -101,3 +104,5 @@ async def run(settings, node, channels, extra):
         await app.start_server(host=host, port=port)
     except OSError as e:
         print("LVS: status page: port %d: %s; set board.status_page.port" % (port, e))
+    while True:  # without its page the node goes on
+        await asyncio.sleep_ms(60000)

@@ -1,6 +1,6 @@
-"""The run loop: where a node meets asyncio, and the only file here that knows of it.
+"""The run loop: where a node meets asyncio; no other file here knows of it.
 
-Boards and computers run the same one. A simulator calls the node's ``receive`` and ``tick`` itself.
+Boards and computers run the same one. A simulator calls ``receive`` and ``tick`` itself.
 """
 
 import asyncio

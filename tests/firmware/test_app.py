@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from lvs import Node
+
 
 @pytest.fixture
 def app(bench, monkeypatch, tmp_path):
@@ -109,7 +111,7 @@ def test_a_crash_is_recorded_and_the_board_restarts(app, bench, monkeypatch):
     def crash(_self):
         raise MemoryError("memory allocation failed")
 
-    monkeypatch.setattr(app.Node, "tick", crash)
+    monkeypatch.setattr(Node, "tick", crash)
     monkeypatch.setattr(app.asyncio, "run", lambda c: _run(bench, c))
     with pytest.raises(bench.Reset):
         app.main()
@@ -161,13 +163,13 @@ def test_a_zero_length_datagram_and_noise_do_no_harm(app, bench, live):
 
 def test_the_load_is_measured(app, bench, live, monkeypatch):
     """A node that computes for 5 ms of every turn of 25 ms, and the board's page says so."""
-    receive = app.Node.receive
+    receive = Node.receive
 
     def slowly(node, limit=8):
         bench.sleep_ms(5)
         return receive(node, limit)
 
-    monkeypatch.setattr(app.Node, "receive", slowly)
+    monkeypatch.setattr(Node, "receive", slowly)
     live(app.run(app.test_config, app.Led(None)), 30_000)
     assert 18 <= app.node.load <= 22
 

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 
-def groups(bench, live, led, ms):
+def groups(bench, live, led, code, ms):
     """Number of blinks in each group that was shown."""
     states = []
 
     async def story():
-        asyncio.create_task(led.run())
+        asyncio.create_task(led.run(lambda: code))
         for _ in range(ms // 20):
             states.append(led._pin.value())
             await asyncio.sleep_ms(20)
@@ -43,8 +43,7 @@ def test_every_code_can_be_counted(bench, live, code):
     from led import CODES, Led
 
     led = Led({"pin": 2})
-    led.code = code
-    found = groups(bench, live, led, 30_000)
+    found = groups(bench, live, led, code, 30_000)
     assert found and set(found[:-1] or found) == {CODES[code]}
     assert len(set(CODES.values())) == len(CODES)
 

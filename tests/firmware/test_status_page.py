@@ -13,6 +13,8 @@ NASTY = '<script>alert("x")</script>&\''
 
 
 class FakeNode:
+    load = 7  # percent
+
     def status(self):
         return {
             "mesh": NASTY,
@@ -28,6 +30,14 @@ class FakeNode:
 
     def value(self, channel, raw=False):
         return 896 if raw else 3.5
+
+
+class FakeWifi:
+    state = NASTY
+    drops = 2
+
+    def rssi(self):
+        return -70
 
 
 @pytest.fixture
@@ -49,7 +59,7 @@ def serve(port, paths):
     async def story():
         settings = {"address": "127.0.0.1", "port": port}
         task = asyncio.create_task(
-            status_page.run(settings, FakeNode(), [NASTY, "water"], lambda: {"wifi": NASTY})
+            status_page.run(settings, FakeNode(), [NASTY, "water"], FakeWifi())
         )
         await asyncio.sleep(0.2)
         try:
@@ -65,7 +75,11 @@ def test_page_and_json(bench, free_port):
     assert kind.startswith("text/html") and json_kind.startswith("application/json")
     data = json.loads(text)
     assert data["values"] == {NASTY: 3.5, "water": 3.5} and data["values_raw"]["water"] == 896
-    assert data["status"]["peers"] == 3 and data["wifi"] == NASTY
+    assert data["status"]["peers"] == 3
+    shown = {key: data[key] for key in ("wifi", "rssi", "wifi_drops", "load_percent", "uptime_s")}
+    uptime = shown.pop("uptime_s")
+    assert shown == {"wifi": NASTY, "rssi": -70, "wifi_drops": 2, "load_percent": 7}
+    assert 0 <= uptime < 600
     assert "<meta name=viewport content='width=device-width'>" in page  # a phone's width
     assert "http://" not in page and "src=" not in page  # nothing from elsewhere
     assert "<script" not in page and html.unescape(page).count(NASTY) >= 4
@@ -79,7 +93,7 @@ def test_without_an_address_it_listens_on_loopback_and_says_so(bench, free_port,
     import status_page
 
     async def story():
-        task = asyncio.create_task(status_page.run({"port": free_port}, FakeNode(), [], dict))
+        task = asyncio.create_task(status_page.run({"port": free_port}, FakeNode(), [], None))
         await asyncio.sleep(0.2)
         try:
             await asyncio.to_thread(get, free_port, "/")
@@ -100,7 +114,13 @@ def test_a_port_in_use_is_one_line(bench, free_port, capsys):
         s.bind(("127.0.0.1", free_port))
         s.listen()
         settings = {"address": "127.0.0.1", "port": free_port}
-        asyncio.run(status_page.run(settings, FakeNode(), [], dict))
+
+        async def story():
+            serving = status_page.run(settings, FakeNode(), [], None)
+            with pytest.raises(asyncio.TimeoutError):  # the board goes on without it
+                await asyncio.wait_for(serving, 0.2)
+
+        asyncio.run(story())
     out = capsys.readouterr().out.strip()
     assert out.startswith(f"LVS: status page: port {free_port}") and "\n" not in out
 

@@ -176,7 +176,7 @@ def scenario(settings, cycles):
     tasks = [
         node.run(lambda: dog.check_in("node")),
         app.sources.run([], node, dog.check_in),
-        app.run_led(app.Led(None), None, node, dog.check_in),
+        app.Led(None).run(lambda: app.led_code(None, node), dog.check_in),
         dog.run(),
     ]
     yield
