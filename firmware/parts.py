@@ -60,18 +60,19 @@ def transport(config, board):
     from lvs.transport_layer import UdpTransport
     from lvs.world import clock
 
-    udp = UdpTransport(config.address, config.broadcast, config.port, clock)
-    if udp.error:  # it tries again by itself
-        print("LVS:", udp.error)
-    if not board.get("espnow"):
-        return udp
-    try:
-        from espnow_link import EspNowLink
-    except ImportError:
-        raise ConfigError("board.espnow: this board has no ESP-NOW; set it to false") from None
-    from both_links import BothLinks
+    link = UdpTransport(config.address, config.broadcast, config.port, clock)
+    if board.get("espnow"):
+        try:
+            from espnow_link import EspNowLink
+        except ImportError:
+            link.close()
+            raise ConfigError("board.espnow: this board has no ESP-NOW; set it to false") from None
+        from both_links import BothLinks
 
-    return BothLinks(udp, EspNowLink())
+        link = BothLinks(link, EspNowLink())
+    if link.error:  # it tries again by itself
+        print("LVS:", link.error)
+    return link
 
 
 def journal(board):

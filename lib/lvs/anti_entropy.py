@@ -25,6 +25,7 @@ class Sender:
     def __init__(self, node):
         self.node = node
         self.sent = self.sent_bytes = 0
+        self.unsent = 0  # frames that the transport did not take
         self.corrections = 0
         self._writer = SdmWriter()
         self._buf = bytearray(MAX_FRAME)
@@ -47,7 +48,8 @@ class Sender:
     def _send(self, buf, n, addr):
         node = self.node
         frame = bytes(memoryview(buf)[:n])
-        node.transport.send(frame, addr)
+        if not node.transport.send(frame, addr):
+            self.unsent += 1
         node.governor.spend(n)
         self.sent += 1
         self.sent_bytes += n + 28

@@ -48,6 +48,7 @@ def status(node):
         "max_step": max([r.max_step for r in reps] or [0]),
         "dropped": dict(node.dropped),
         "sent": node.sender.sent,
+        "unsent": node.sender.unsent,
         "received": node.received,
         "sent_bytes": node.sender.sent_bytes,
         "received_bytes": node.received_bytes,
