@@ -180,7 +180,7 @@ def test_the_worlds_clock_and_noise():
     assert max(found) > 2**28
 
 
-# --- every transport keeps to the interface that lvs.transport_layer states -----------------------
+# --- the interface that lvs.transport_layer states, and who keeps to it --------------------------
 
 
 def classes(room):
