@@ -44,19 +44,19 @@ async def supervise(tasks, journal):
         if text and text != said:
             print("LVS:", text)
         said = text
-        for task in tasks:
+        for name, task in tasks.items():
             if task.done():
                 await task
-                raise RuntimeError("a task ended")
+                raise RuntimeError("task '%s' ended" % name)
         await asyncio.sleep_ms(_LOOK_MS)
         text = journal.error
 
 
 async def end(tasks):
     """Cancel the tasks and wait for them: the node's closes its journal and its transport."""
-    for task in tasks:
+    for task in tasks.values():
         task.cancel()
-    for task in tasks:
+    for task in tasks.values():
         try:
             await task
         except (Exception, asyncio.CancelledError):  # why it ends was raised before
@@ -68,13 +68,13 @@ async def run(config, led):
     global node
     board = config["board"]
     dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)
-    tasks = []
+    tasks = {}  # by name
 
     def start(name, coroutine, within_ms=0):
         """Start a task; the watchdog expects it to check in that often (0: never)."""
         if within_ms:
             dog.expect(name, within_ms)
-        tasks.append(asyncio.create_task(coroutine))
+        tasks[name] = asyncio.create_task(coroutine)
 
     parts = once("parts")
     try:

@@ -87,11 +87,13 @@ def journal(board):
 def start_extras(config, wifi, dog, node, start):
     """Start what only some boards have: low power, the status page."""
     board = config["board"]
-    if board.get("low_power"):
+    saving = board.get("low_power", False)
+    if saving is not False:  # true and {}: as it comes
         from power import Power
 
         pins = [s for s in board.get("sources", []) if s["kind"] in ("pulse", "button")]
-        start("power", Power(board["low_power"], wifi, dog, node, not pins).run(), 30000)
+        saving = {} if saving is True else saving
+        start("power", Power(saving, wifi, dog, node, not pins).run(), 30000)
     if board.get("status_page"):
         try:
             import status_page
