@@ -29,11 +29,11 @@ def load_settings():
     return once("settings").load()
 
 
-def led_code(wifi, running):
+def led_code(wifi, node):
     """What the LED says of Wi-Fi (None: there is none) and node."""
     if wifi and wifi.state != "up" and not wifi.paused:
         return wifi.state if wifi.state in CODES else "no connection"
-    return "joining" if running.state in ("INIT", "JOINING") else "active"
+    return "joining" if node.state in ("INIT", "JOINING") else "active"
 
 
 async def supervise(tasks, journal):
@@ -80,16 +80,16 @@ async def run(config, led):
     try:
         wifi = await parts.connect(board["wifi"], led, dog, start)
         found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
-        node = running = parts.make_node(config, node)
+        node = parts.make_node(config, node)
         gc.collect()
-        start("node", running.run(lambda: dog.check_in("node")), 5000)
-        start("sources", sources.run(found, running, dog.check_in), 10000)
-        start("led", led.run(lambda: led_code(wifi, running), dog.check_in), 15000)
-        parts.start_extras(config, wifi, dog, running, start)
+        start("node", node.run(lambda: dog.check_in("node")), 5000)
+        start("sources", sources.run(found, node, dog.check_in), 10000)
+        start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
+        parts.start_extras(config, wifi, dog, node, start)
         del parts
-        print("LVS: mesh '%s', session %s" % (config["mesh"], running.status()["session"]))
+        print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
         start("watchdog", dog.run())  # last: there is no way back
-        await supervise(tasks, running.journal)
+        await supervise(tasks, node.journal)
     finally:
         await end(tasks)
 
