@@ -9,6 +9,14 @@ from amounts import Scale
 _STEP_MS = 60000  # a longer gap between two readings is not bridged: nobody knows what was there
 
 
+def analogue_input(pin):
+    """The ADC on a pin, over the whole range of its voltage."""
+    try:
+        return ADC(Pin(pin), atten=ADC.ATTN_11DB)  # the ESP32 measures 1 V without it
+    except (AttributeError, TypeError):
+        return ADC(Pin(pin))
+
+
 class AdcIntegral:
     """The integral of an analogue input over time.
 
@@ -22,11 +30,7 @@ class AdcIntegral:
             raise ValueError("zero: %r; must be from 0 to 65534" % self._zero)
         span = 65535 - self._zero
         self._scale = Scale(settings["per_hour"], span * 3600000)
-        pin = Pin(settings["pin"])
-        try:
-            self._adc = ADC(pin, atten=ADC.ATTN_11DB)  # the ESP32 measures 1 V without it
-        except (AttributeError, TypeError):
-            self._adc = ADC(pin)
+        self._adc = analogue_input(settings["pin"])
         self._last = time.ticks_ms()
 
     def take(self):

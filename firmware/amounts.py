@@ -23,20 +23,21 @@ def text(raw):
 
 
 class Scale:
-    """Turns counts into raw units: ``pulses`` counts are ``units`` units; no rounding adds up.
+    """Turns counts into raw units: ``counts`` counts are ``units`` units; no rounding adds up.
 
     What is not yet a whole raw unit is carried to the next call.
     """
 
-    def __init__(self, units, pulses):
+    def __init__(self, units, counts):
         top, under = ratio(units)
-        more_under, more_top = ratio(pulses)
+        more_under, more_top = ratio(counts)
         self._top = top * more_top * RAW
         self._under = under * more_under
         self._carry = 0
 
     def raw(self, count):
         """Raw units for ``count`` more counts."""
+        assert count >= 0
         total = self._carry + count * self._top
         self._carry = total % self._under
         return total // self._under

@@ -29,11 +29,11 @@ def load_settings():
     return once("settings").load()
 
 
-def led_code(wifi, running):
+def led_code(wifi, node):
     """What the LED says of Wi-Fi (None: there is none) and node."""
     if wifi and wifi.state != "up" and not wifi.paused:
         return wifi.state if wifi.state in CODES else "no connection"
-    return "joining" if running.state in ("INIT", "JOINING") else "active"
+    return "joining" if node.state in ("INIT", "JOINING") else "active"
 
 
 async def supervise(tasks, journal):
@@ -44,19 +44,19 @@ async def supervise(tasks, journal):
         if text and text != said:
             print("LVS:", text)
         said = text
-        for task in tasks:
+        for name, task in tasks.items():
             if task.done():
                 await task
-                raise RuntimeError("a task ended")
+                raise RuntimeError("task '%s' ended" % name)
         await asyncio.sleep_ms(_LOOK_MS)
         text = journal.error
 
 
 async def end(tasks):
     """Cancel the tasks and wait for them: the node's closes its journal and its transport."""
-    for task in tasks:
+    for task in tasks.values():
         task.cancel()
-    for task in tasks:
+    for task in tasks.values():
         try:
             await task
         except (Exception, asyncio.CancelledError):  # why it ends was raised before
@@ -68,28 +68,28 @@ async def run(config, led):
     global node
     board = config["board"]
     dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)
-    tasks = []
+    tasks = {}  # by name
 
     def start(name, coroutine, within_ms=0):
         """Start a task; the watchdog expects it to check in that often (0: never)."""
         if within_ms:
             dog.expect(name, within_ms)
-        tasks.append(asyncio.create_task(coroutine))
+        tasks[name] = asyncio.create_task(coroutine)
 
     parts = once("parts")
     try:
         wifi = await parts.connect(board["wifi"], led, dog, start)
         found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
-        node = running = parts.make_node(config, node)
+        node = parts.make_node(config, node)
         gc.collect()
-        start("node", running.run(lambda: dog.check_in("node")), 5000)
-        start("sources", sources.run(found, running, dog.check_in), 10000)
-        start("led", led.run(lambda: led_code(wifi, running), dog.check_in), 15000)
-        parts.start_extras(config, wifi, dog, running, start)
+        start("node", node.run(lambda: dog.check_in("node")), 5000)
+        start("sources", sources.run(found, node, dog.check_in), 10000)
+        start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
+        parts.start_extras(config, wifi, dog, node, start)
         del parts
-        print("LVS: mesh '%s', session %s" % (config["mesh"], running.status()["session"]))
+        print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
         start("watchdog", dog.run())  # last: there is no way back
-        await supervise(tasks, running.journal)
+        await supervise(tasks, node.journal)
     finally:
         await end(tasks)
 

@@ -2,7 +2,7 @@
 
 
 class BothLinks:
-    """UDP and ESP-NOW side by side; an address is a MAC (6 bytes) or UDP's own."""
+    """A transport (lvs.transport_layer) of two: an address is a MAC (6 bytes) or UDP's own."""
 
     def __init__(self, udp, radio):
         self.udp = udp
@@ -11,19 +11,19 @@ class BothLinks:
 
     @property
     def error(self):
-        """What is wrong with UDP, "" if nothing: ``Node.status()`` shows it."""
-        return self.udp.error
+        """What is wrong with either, "" if nothing."""
+        return self.udp.error or self.radio.error
 
-    def _is_mac(self, addr):
-        return isinstance(addr, bytes) and len(addr) == 6
+    def _link(self, addr):
+        """The transport that an address belongs to."""
+        return self.radio if isinstance(addr, bytes) and len(addr) == 6 else self.udp
 
     def send(self, frame, addr):
         """Send one frame; True if one of the networks took it."""
         if addr is None:
             by_radio = self.radio.send(frame, None)
             return self.udp.send(frame, None) or by_radio
-        link = self.radio if self._is_mac(addr) else self.udp
-        return link.send(frame, addr)
+        return self._link(addr).send(frame, addr)
 
     def recv(self):
         """(frame, address) or None; the two take turns, so that neither starves the other."""
@@ -32,11 +32,15 @@ class BothLinks:
         return first.recv() or second.recv()
 
     def key(self, addr):
-        """The sender's number for quotas."""
-        return (self.radio if self._is_mac(addr) else self.udp).key(addr)
+        """The 30-bit route of an address."""
+        return self._link(addr).key(addr)
+
+    def name(self, addr):
+        """An address as text for ``resolve``."""
+        return self._link(addr).name(addr)
 
     def resolve(self, text):
-        """An address from a configured peer: a MAC with five colons, or a host for UDP."""
+        """The address of a MAC (five colons), or of a host for UDP; raises LvsError."""
         return (self.radio if text.count(":") == 5 else self.udp).resolve(text)
 
     def close(self):

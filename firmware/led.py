@@ -38,7 +38,7 @@ class Led:
         if self._pin:
             self._pin.value(1 if on != self._low else 0)
 
-    async def run(self, code, check_in=None):
+    async def run(self, code, check_in):
         """Show for ever the code that code() names at the time."""
         while True:
             for _ in range(CODES[code()]):
@@ -46,8 +46,7 @@ class Led:
                 await asyncio.sleep_ms(_ON_MS)
                 self.set(False)
                 await asyncio.sleep_ms(_OFF_MS)
-            if check_in:
-                check_in("led")
+            check_in("led")
             await asyncio.sleep_ms(_PAUSE_MS)
 
     def show(self, code, groups):

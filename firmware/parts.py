@@ -60,18 +60,19 @@ def transport(config, board):
     from lvs.machine import clock
     from lvs.transport_layer import UdpTransport
 
-    udp = UdpTransport(config.address, config.broadcast, config.port, clock)
-    if udp.error:  # it tries again by itself
-        print("LVS:", udp.error)
-    if not board.get("espnow"):
-        return udp
-    try:
-        from espnow_link import EspNowLink
-    except ImportError:
-        raise ConfigError("board.espnow: this board has no ESP-NOW; set it to false") from None
-    from both_links import BothLinks
+    link = UdpTransport(config.address, config.broadcast, config.port, clock)
+    if board.get("espnow"):
+        try:
+            from espnow_link import EspNowLink
+        except ImportError:
+            link.close()
+            raise ConfigError("board.espnow: this board has no ESP-NOW; set it to false") from None
+        from both_links import BothLinks
 
-    return BothLinks(udp, EspNowLink())
+        link = BothLinks(link, EspNowLink())
+    if link.error:  # it tries again by itself
+        print("LVS:", link.error)
+    return link
 
 
 def journal(board):
@@ -86,11 +87,13 @@ def journal(board):
 def start_extras(config, wifi, dog, node, start):
     """Start what only some boards have: low power, the status page."""
     board = config["board"]
-    if board.get("low_power"):
+    saving = board.get("low_power", False)
+    if saving is not False:  # true and {}: as it comes
         from power import Power
 
         pins = [s for s in board.get("sources", []) if s["kind"] in ("pulse", "button")]
-        start("power", Power(board["low_power"], wifi, dog, node, not pins).run(), 30000)
+        saving = {} if saving is True else saving
+        start("power", Power(saving, wifi, dog, node, not pins).run(), 30000)
     if board.get("status_page"):
         try:
             import status_page

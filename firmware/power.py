@@ -61,28 +61,24 @@ class Power:
     settings: those of the Judge, "battery_pin" (ADC behind a voltage divider) and "battery_scale"
     (of that divider, 2), "awake_s" (10) and "asleep_s" (50).
     wifi: a Wifi or None. dog: the Watchdog. node: has ``low_power(on)`` and ``load`` (percent).
-    deep: light sleep is allowed, because no source counts on a pin that must stay awake.
+    light_sleep: whether the processor may sleep, too: no source counts on a pin.
     """
 
-    def __init__(self, settings, wifi, dog, node, deep):
+    def __init__(self, settings, wifi, dog, node, light_sleep):
         self.judge = Judge(settings)
         self.wifi = wifi
         self.dog = dog
         self.node = node
-        self.deep = deep
+        self.light_sleep = light_sleep
         self.battery_mv = None
         self._scale = settings.get("battery_scale", 2)
         self._awake_ms = settings.get("awake_s", 10) * 1000
         self._asleep_ms = settings.get("asleep_s", 50) * 1000
         self._adc = None
         if settings.get("battery_pin") is not None:
-            from machine import ADC, Pin
+            from adc_integral import analogue_input
 
-            pin = Pin(settings["battery_pin"])
-            try:
-                self._adc = ADC(pin, atten=ADC.ATTN_11DB)
-            except (AttributeError, TypeError):
-                self._adc = ADC(pin)
+            self._adc = analogue_input(settings["battery_pin"])
 
     def measure(self):
         """(battery mV or None, signal dBm or None, load percent)."""
@@ -99,14 +95,14 @@ class Power:
             ms -= 1000
 
     async def _sleep(self, ms):
-        """Be asleep with the radio off; the sources' interrupts still count if not ``deep``."""
+        """Be asleep, the radio off; without light sleep the sources' interrupts still count."""
         if self.wifi:
-            self.wifi.paused = True
+            self.wifi.pause(True)
             for _ in range(50):  # its task switches the radio off
-                if not self.wifi.wlan.active():
+                if self.wifi.state == "off":
                     break
                 await self._stay(100)
-        if self.deep:
+        if self.light_sleep:
             from machine import lightsleep
 
             until = time.ticks_add(time.ticks_ms(), ms)
@@ -119,7 +115,7 @@ class Power:
         else:
             await self._stay(ms)
         if self.wifi:
-            self.wifi.paused = False
+            self.wifi.pause(False)
 
     async def _joined(self):
         """Wait for the Wi-Fi, but not for long."""
@@ -138,7 +134,7 @@ class Power:
                 told = low
                 self.node.low_power(low)
                 if self.wifi:
-                    self.wifi.power_save = low
+                    self.wifi.save_power(low)
                 print("LVS: low power:", self.judge.reason if low else "over")
             if low:
                 await self._stay(self._awake_ms)

@@ -24,16 +24,27 @@ _BOARD = {
     "journal": (bool,),  # false: a restart forgets what only this board knew
     "low_power": (dict, bool),
 }
-_WIFI = {"ssid": (str,), "password": (str,), "country": (str,), "hostname": (str,)}
-_LOW_POWER = {
-    "battery_pin": (int,),
-    "battery_scale": (int, float),
-    "below_mv": (int,),
-    "above_mv": (int,),
-    "rssi_below": (int,),
-    "load_above": (int,),
-    "awake_s": (int,),
-    "asleep_s": (int,),
+# those that are objects: the keys that they may have, and one that they must (then not `true`)
+_OBJECTS = {
+    "wifi": (
+        {"ssid": (str,), "password": (str,), "country": (str,), "hostname": (str,)},
+        ("ssid",),
+    ),
+    "status_page": ({"address": (str,), "port": (int,)}, ()),
+    "led": ({"pin": (int, str), "active_low": (bool,)}, ("pin",)),
+    "low_power": (
+        {
+            "battery_pin": (int,),
+            "battery_scale": (int, float),
+            "below_mv": (int,),
+            "above_mv": (int,),
+            "rssi_below": (int,),
+            "load_above": (int,),
+            "awake_s": (int,),
+            "asleep_s": (int,),
+        },
+        (),
+    ),
 }
 
 
@@ -72,6 +83,31 @@ def check_keys(where, data, known, needed=()):
             raise ConfigError("%s.%s: %r; must be of type %s" % (where, key, value, names))
 
 
+def check_board(board):
+    """Raise ConfigError unless all of "board" can be used."""
+    check_keys("board", board, _BOARD, ("wifi",))
+    for key, (known, needed) in _OBJECTS.items():
+        value = board.get(key)
+        if value is True and needed:
+            raise ConfigError('board.%s: true; must be {"%s": ...} or false' % (key, needed[0]))
+        if value and value is not True:
+            check_keys("board." + key, value, known, needed)
+    seconds = board.get("watchdog_s", 8)
+    if not 0 <= seconds <= 8 or seconds == 1:
+        raise ConfigError("board.watchdog_s: %d; must be 0 (none) or 2 to 8" % seconds)
+
+
+def add_password(wifi, secrets):
+    """Put the password of secrets.json into board.wifi; raises ConfigError."""
+    check_keys(SECRETS, secrets, {"wifi_password": (str,)})
+    if "password" not in wifi:
+        wifi["password"] = secrets.get("wifi_password", "")
+    if not 0 < len(wifi["ssid"]) <= 32:
+        raise ConfigError("board.wifi.ssid: %r; must have 1 to 32 characters" % wifi["ssid"])
+    if 0 < len(wifi["password"]) < 8:
+        raise ConfigError("the Wi-Fi password has fewer than 8 characters; check %s" % SECRETS)
+
+
 def merge(below, above):
     """``above`` over ``below``; objects are merged key by key, all else is replaced."""
     result = dict(below)
@@ -92,22 +128,7 @@ def load(folder="/"):
             raise ConfigError("%s is missing in %s" % (key, CONFIG))
     data = merge(profile.get("config", {}), user)
     data["board"] = board = merge(profile.get("board", {}), user.get("board", {}))
-    check_keys("board", board, _BOARD, ("wifi",))
-    wifi = board["wifi"]
-    if wifi is True:
-        raise ConfigError('board.wifi: true; must be {"ssid": "..."} or false')
-    if wifi:
-        check_keys("board.wifi", wifi, _WIFI, ("ssid",))
-        check_keys(SECRETS, secrets, {"wifi_password": (str,)})
-        if "password" not in wifi:
-            wifi["password"] = secrets.get("wifi_password", "")
-        if not 0 < len(wifi["ssid"]) <= 32:
-            raise ConfigError("board.wifi.ssid: %r; must have 1 to 32 characters" % wifi["ssid"])
-        if 0 < len(wifi["password"]) < 8:
-            raise ConfigError("the Wi-Fi password has fewer than 8 characters; check %s" % SECRETS)
-    seconds = board.get("watchdog_s", 8)
-    if not 0 <= seconds <= 8 or seconds == 1:
-        raise ConfigError("board.watchdog_s: %d; must be 0 (none) or 2 to 8" % seconds)
-    if board.get("low_power"):
-        check_keys("board.low_power", board["low_power"], _LOW_POWER)
+    check_board(board)
+    if board["wifi"]:
+        add_password(board["wifi"], secrets)
     return data

@@ -3,19 +3,10 @@
 from lvs import ConfigError
 
 # kind: (module, class, keys that must be there, keys that may); modules load when they are used
+_PULSE = ("units", "pulses", "debounce_ms", "pull", "active")
 _KINDS = {
-    "pulse": (
-        "pulse",
-        "Pulse",
-        ("pin",),
-        ("units", "pulses", "debounce_ms", "pull", "active"),
-    ),
-    "button": (
-        "pulse",
-        "Button",
-        ("pin",),
-        ("units", "pulses", "debounce_ms", "pull", "active"),
-    ),
+    "pulse": ("pulse", "Pulse", ("pin",), _PULSE),
+    "button": ("pulse", "Button", ("pin",), _PULSE),
     "adc": ("adc_integral", "AdcIntegral", ("pin", "per_hour"), ("zero",)),
     "callback": ("callback", "Callback", ("module",), ("function", "every_s")),
 }

@@ -29,6 +29,7 @@ class Watchdog:
 
     def expect(self, name, within_ms):
         """From now on the task ``name`` must check in at least every ``within_ms``."""
+        assert within_ms > 0
         self._tasks[name] = [within_ms, time.ticks_ms()]
 
     def check_in(self, name):

@@ -36,8 +36,8 @@ class Wifi:
         self.settings = settings
         self.report = report
         self.state = "off"
-        self.power_save = False  # True: the access point may hold frames back (low power)
-        self.paused = False  # True: the radio stays off (low power)
+        self.paused = False  # True: the radio stays off
+        self._power_save = False
         self.drops = 0
         self._said = ""
         if settings.get("country"):
@@ -52,16 +52,20 @@ class Wifi:
         """Whether there is a connection with an address."""
         return not self.paused and self.wlan.isconnected()
 
-    def address(self):
-        """The address as text, "0.0.0.0" without a connection."""
-        return self.wlan.ifconfig()[0] if self.up() else "0.0.0.0"  # noqa: S104
-
     def rssi(self):
         """Signal strength in dBm, or None without a connection."""
         try:
             return self.wlan.status("rssi") if self.up() else None
         except (OSError, ValueError):
             return None
+
+    def pause(self, on):
+        """Keep the radio off (True), or join again: low power."""
+        self.paused = on
+
+    def save_power(self, on):
+        """From the next connection on the access point may hold frames back (True), or not."""
+        self._power_save = on
 
     def _say(self, text):
         if text != self._said:  # a wrong password is said once, not every minute for a year
@@ -106,11 +110,10 @@ class Wifi:
             self.state = "no connection"
             self._say("'%s' does not answer (status %s); trying again" % (ssid, status))
 
-    async def join(self, check_in=None):
+    async def join(self, check_in):
         """One attempt; True when connected."""
         await self._radio()
-        if self.state != "up":
-            self.state = "joining"
+        self.state = "joining"
         try:
             self.wlan.connect(self.settings["ssid"], self.settings["password"] or None)
         except OSError as e:
@@ -120,8 +123,7 @@ class Wifi:
         status = None
         for _ in range(_JOIN_MS // 100):
             await asyncio.sleep_ms(100)
-            if check_in:
-                check_in("wifi")
+            check_in("wifi")
             if self.wlan.isconnected():
                 self._connected()
                 return True
@@ -135,7 +137,7 @@ class Wifi:
         # Power save is on by default: access points then hold broadcasts back (ESP32), and the
         # Pico W may hang.
         try:
-            save = self.wlan.PM_POWERSAVE if self.power_save else self.wlan.PM_NONE
+            save = self.wlan.PM_POWERSAVE if self._power_save else self.wlan.PM_NONE
             self.wlan.config(pm=save)
         except (ValueError, AttributeError):
             self.report("wifi: this radio has no power-save setting")
@@ -144,17 +146,15 @@ class Wifi:
 
     async def _wait(self, ms, check_in):
         while ms > 0 and not self.paused:
-            if check_in:
-                check_in("wifi")
+            check_in("wifi")
             await asyncio.sleep_ms(min(ms, _LOOK_MS))
             ms -= _LOOK_MS
 
-    async def run(self, check_in=None):
+    async def run(self, check_in):
         """Keep the connection for ever, with longer and longer pauses after failures."""
         backoff = _BACKOFF_MS
         while True:
-            if check_in:
-                check_in("wifi")
+            check_in("wifi")
             if self.paused:
                 if self.wlan.active():
                     self.off()

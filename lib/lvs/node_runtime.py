@@ -7,6 +7,7 @@ node knows of the world it is handed: a transport, a clock, a source of entropy,
 from .fixed import LvsError, NotDurable, parse_amount, unload
 from .lifecycle import ACTIVE
 from .peers import TC_START
+from .run_loop import Changes, run
 from .wire import SLOTS
 
 
@@ -94,8 +95,6 @@ class Node:
 
     def changes(self):
         """Async iterator of (channel, value) for every channel whose value changed."""
-        from .run_loop import Changes
-
         return Changes(self)
 
     @property
@@ -135,11 +134,9 @@ class Node:
         finally:
             unload("status")  # seldom asked for, and not small
 
-    async def run(self, check_in=None):
-        """Take part in the mesh until ``stop`` is called (see run_loop.run)."""
-        from . import run_loop
-
-        await run_loop.run(self, check_in)
+    def run(self, check_in=None):
+        """Take part in the mesh until ``stop`` is called: a coroutine, see run_loop."""
+        return run(self, check_in)
 
     def stop(self):
         """Let ``run`` return. Nothing is said to anybody: a silent exit is as good as any."""

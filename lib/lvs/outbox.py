@@ -25,10 +25,12 @@ class Outbox:
         self.unresolved = 0
         self.error = ""
         self.sent = self.sent_bytes = 0
+        self.unsent = 0  # frames that the transport did not take
 
     def send(self, buf, n, addr):
         """The first n bytes of a buffer to an address, None for all."""
-        self._transport.send(bytes(memoryview(buf)[:n]), addr)
+        if not self._transport.send(bytes(memoryview(buf)[:n]), addr):
+            self.unsent += 1
         self._governor.spend(n)
         self.sent += 1
         self.sent_bytes += n + _HEADERS

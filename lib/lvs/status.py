@@ -50,6 +50,7 @@ def status(node):
         "max_step": max([r.max_step for r in reps] or [0]),
         "dropped": _dropped(node),
         "sent": said.sent,
+        "unsent": said.unsent,
         "received": heard.received,
         "sent_bytes": said.sent_bytes,
         "received_bytes": heard.received_bytes,

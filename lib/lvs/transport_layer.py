@@ -1,21 +1,30 @@
 """Transports: how frames leave and arrive. This is the one file here that may import socket.
 
-A transport has five methods, and a simulator or a radio can stand in for UDP:
-``send(frame, addr)`` hands a frame to the network (addr None: broadcast), True if it went;
-``recv()`` returns (frame, addr) or None at once; ``key(addr)`` is the 30-bit route of an address
-(the host, not the port); ``resolve(text)`` makes an address of "host" or "host:port"; ``close()``.
-Nothing here raises once it is open, except resolve: a lost frame is repaired by the next one.
+A transport is any object with these seven; a simulator or a radio can stand in for UDP. Addresses
+are its own affair: what ``recv`` and ``resolve`` give, the others take.
+
+``send(frame, addr)``  Hand a frame (a buffer of at most 250 bytes) to the network; addr None: to
+                       all. False if it was not taken: the node counts it, the next one repairs it.
+``recv()``             (frame, addr) of a datagram that waits, or None at once. Never an empty one.
+``key(addr)``          The route of an address, 0 .. 2**30 - 1: the host, not the port.
+``name(addr)``         The address as text of at most 64 bytes, which ``resolve`` takes.
+``resolve(text)``      The address of such a text, or of a configured peer. Raises LvsError.
+``error``              What is wrong at present, one line for people; "" if nothing is.
+``close()``            Give up what is held. A transport that is used again opens again.
+
+Nothing but ``resolve`` raises: a lost frame is repaired by the next one.
 """
 
 import select
 import socket
 
-from .fixed import LvsError, ticks_diff
+from .fixed import LvsError, const, ticks_diff
 
-_READ = 256  # a frame has at most 250; lwIP allocates what is asked for
-_RETRY = 5000  # ms between attempts to open a socket
+_READ = const(256)  # bytes: a frame has at most 250; lwIP allocates what is asked for
+_RETRY_MS = const(5000)  # between attempts to open a socket
 _EADDRINUSE = (98, 112, 48)  # Linux, lwIP, BSD
 _NO_ADDRESS = (99, 49)
+_UNREACHABLE = (101, 113, 118)  # network or host: Linux, lwIP
 
 
 def _sockaddr(host, port):
@@ -32,15 +41,14 @@ class UdpTransport:
 
     def __init__(self, address, broadcast, port, clock):
         self.error = ""
-        self.unsent = 0  # frames that the network did not take
         self._address = address
         self._broadcast = broadcast
         self._port = port
         self._clock = clock
         self._sockets = []
         self._target = None
-        self._tried = None
         self._poll = None
+        self._tried = None  # ticks of the last attempt to open
         self.open()
 
     def open(self):
@@ -53,7 +61,7 @@ class UdpTransport:
                 self._sockets.append(self._bind(self._broadcast, True))
             self._target = _sockaddr(self._broadcast, self._port)
         except OSError as e:
-            self.close()
+            self._close_sockets()
             self.error = self._explain(e)
             return False
         self._poll = select.poll()
@@ -90,21 +98,24 @@ class UdpTransport:
             e,
         )
 
-    def _again(self):
-        if self._tried is None or ticks_diff(self._clock(), self._tried) >= _RETRY:
-            return self.open()
-        return False
+    def _ready(self):
+        """Whether the sockets are open; if not, try to open them."""
+        return bool(self._sockets) or self._rested() and self.open()
+
+    def _rested(self):
+        """Whether the last attempt to open is some time ago; ticks of long ago seem ahead."""
+        tried = self._tried
+        return tried is None or not 0 <= ticks_diff(self._clock(), tried) < _RETRY_MS
 
     def send(self, frame, addr):
         """Hand a frame to the network; False when it was not taken (it is not tried again)."""
-        if not self._sockets and not self._again():
+        if not self._ready():
             return False
         try:
             self._sockets[0].sendto(frame, self._target if addr is None else addr)
         except OSError as e:
-            self.unsent += 1
             code = e.args[0] if e.args else 0
-            if code in (101, 113, 118):  # network or host unreachable (Linux, lwIP)
+            if code in _UNREACHABLE:
                 self.error = "network: unreachable (%s); frames wait for the next change" % e
             return False
         if self.error:
@@ -113,11 +124,10 @@ class UdpTransport:
 
     def recv(self):
         """(frame, address) of one waiting datagram, or None."""
-        if not self._sockets and not self._again():
+        if not self._ready():
             return None
         poll = self._poll
-        if poll is None:
-            return None
+        assert poll  # it is there while the sockets are
         for s, _ in getattr(poll, "ipoll", poll.poll)(0):
             if not isinstance(s, int):
                 sock = s
@@ -129,7 +139,7 @@ class UdpTransport:
                 continue  # nothing there after all, or an ICMP error of an earlier frame
             if not frame:
                 # A zero-length datagram leaves an ESP32 socket deaf (micropython-lib#736).
-                if ticks_diff(self._clock(), self._tried) >= _RETRY:
+                if self._rested():
                     self.open()
                 return None
             return frame, addr
@@ -169,6 +179,10 @@ class UdpTransport:
 
     def close(self):
         """Close the sockets."""
+        self._close_sockets()
+        self._tried = None
+
+    def _close_sockets(self):
         for s in self._sockets:
             s.close()
         self._sockets = []

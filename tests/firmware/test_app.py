@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -180,6 +181,24 @@ def test_a_node_that_was_stopped_at_the_repl_begins_anew(app, bench, live):
     stopped.stop()
     live(app.run(app.test_config, app.Led(None)), 30_000)
     assert app.node is not stopped and app.node.status()["state"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("value", "started"),
+    [(True, ["power"]), ({}, ["power"]), ({"awake_s": 5}, ["power"]), (False, []), (None, [])],
+)
+def test_low_power_is_on_with_the_values_of_the_documentation(app, value, started):
+    """`"low_power": {}` takes the defaults (docs/boards/low-power.md)."""
+    begun = []
+
+    def start(name, coroutine, within_ms):
+        coroutine.close()
+        begun.append(name)
+
+    board = {"wifi": False} if value is None else {"wifi": False, "low_power": value}
+    node = SimpleNamespace(load=0)
+    app.parts.start_extras({"board": board}, None, None, node, start)
+    assert begun == started
 
 
 def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):

@@ -1,7 +1,10 @@
 """ESP-NOW beside UDP: nodes without a common network find each other through one that has both."""
 
+import random
+
 import pytest
 
+from lvs import Node
 from tests.support.transport import Transport
 
 
@@ -39,14 +42,65 @@ def test_more_peers_than_the_radio_holds(link):
     for other in others:
         assert a.send(b"frame", other._radio.mac)
         assert other.recv() == (b"frame", A)
-    assert a.failed == 0
+    assert a.error == ""
 
 
-def test_what_the_radio_refuses_is_counted_not_raised(link):
+def test_what_the_radio_refuses_is_said_not_raised(link):
     a = link(A)
-    assert not a.send(b"", None)
-    assert not a.send(b"x" * 251, None)
-    assert a.failed == 2
+    for frame in (b"", b"x" * 251):
+        assert not a.send(frame, None)
+        assert a.error.startswith("espnow: frames are not taken") and "ESPNOW_ARG" in a.error
+        assert a.send(b"frame", None) and a.error == ""
+
+
+def test_a_radio_that_cannot_be_used_is_tried_again(bench, link):
+    import network
+
+    station = network.WLAN(network.WLAN.IF_STA)
+    station.active(False)
+    a, b = link(A), link(B)
+    assert a.error.startswith("espnow: the radio cannot be used") and "ESPNOW_IF" in a.error
+    assert not a.send(b"frame", None) and a.recv() is None
+    station.active(True)
+    assert not a.send(b"frame", None)  # not at once: every five seconds
+    bench.sleep_ms(5000)
+    assert b.recv() is None and b.error == ""
+    assert a.send(b"frame", None) and a.error == "" and b.recv() == (b"frame", A)
+
+
+def test_a_radio_that_fails_is_switched_on_anew(bench, link):
+    """With the peers that it forgot: each is added again when it is sent to."""
+    a, b = link(A), link(B)
+    assert a.send(b"frame", B) and b.recv()
+    a._radio.active(False)
+    assert a.recv() is None and a.error.startswith("espnow: nothing can be received")
+    bench.sleep_ms(5000)
+    assert a.send(b"again", B) and a.error == "" and b.recv() == (b"again", A)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["alone", "beside UDP"])
+def test_an_address_survives_a_restart(bench, link, tmp_path, both):
+    """Through the journal, where addresses stand by name."""
+    from both_links import BothLinks
+
+    from lvs.journal import Journal
+
+    def node(mac, journal=None):
+        radio = link(mac)
+        transport = BothLinks(Transport(), radio) if both else radio
+        rng = random.Random(mac[5])
+        config = {"mesh": "m", "channels": ["water"]}
+        return Node(config, transport, bench.ticks_ms, lambda: rng.getrandbits(30), journal)
+
+    def journal():
+        return Journal(str(tmp_path / "journal"), checkpoint_s=5)
+
+    nodes = [node(A, journal()), node(B)]
+    live(bench, nodes, 30)
+    assert nodes[0].status()["peers"] == 1 and nodes[0].remembered == []
+    nodes[0].journal.close()
+    nodes[0].transport.close()
+    assert node(A, journal()).remembered == [B]
 
 
 def test_routes_differ_and_have_30_bits(link):
@@ -80,30 +134,33 @@ def test_both_ways(link):
     assert got[6] is None and None not in got[:6]
     assert both.key(7) == 7 and both.key(B) == radio.key(B)
     assert both.resolve("02:00:00:00:00:0b") == B and both.resolve("7") == 7
+    assert [both.resolve(both.name(address)) for address in (7, B)] == [7, B]
+    assert both.error == ""
+    assert not radio.send(b"", None) and both.error == radio.error != ""
     udp.error = "down"
     assert both.error == "down"
     both.close()
     assert not udp.open and not radio._radio.active()
 
 
+def live(bench, nodes, seconds):
+    """Let time pass for nodes."""
+    for _ in range(20 * seconds):
+        bench.sleep_ms(50)
+        for node in nodes:
+            node.receive()
+            node.tick()
+
+
 def test_two_nodes_share_a_value_over_espnow_only(bench, link):
-    import random
-
-    from lvs import Node
-
     config = {"mesh": "m", "channels": ["water"]}
     seeds = [random.Random(i) for i in range(2)]
     nodes = [
         Node(config, link(mac), bench.ticks_ms, lambda r=rng: r.getrandbits(30))
         for rng, mac in zip(seeds, (A, B), strict=True)
     ]
-    for second in range(60):
-        if second == 20:
-            nodes[0].contribute("water", "2.5")
-            nodes[1].contribute("water", 1)
-        for _ in range(20):
-            bench.sleep_ms(50)
-            for node in nodes:
-                node.receive()
-                node.tick()
+    live(bench, nodes, 20)
+    nodes[0].contribute("water", "2.5")
+    nodes[1].contribute("water", 1)
+    live(bench, nodes, 40)
     assert [node.value("water", raw=True) for node in nodes] == [896, 896]

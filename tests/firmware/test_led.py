@@ -10,7 +10,7 @@ def groups(bench, live, led, code, ms):
     states = []
 
     async def story():
-        asyncio.create_task(led.run(lambda: code))
+        asyncio.create_task(led.run(lambda: code, lambda name: None))
         for _ in range(ms // 20):
             states.append(led._pin.value())
             await asyncio.sleep_ms(20)

@@ -66,6 +66,9 @@ def test_every_profile_is_accepted_by_node_and_firmware(load):
         ({**GOOD, "board": {"wifi": False, "watchdog_s": True}}, "must be of type int"),
         ({**GOOD, "board": {"wifi": False, "led": 2}}, "board.led: 2; must be of type"),
         ({**GOOD, "board": {"wifi": False, "low_power": {"awake": 3}}}, "awake: unknown key"),
+        ({**GOOD, "board": {"wifi": False, "led": True}}, 'board.led: true; must be {"pin": ...}'),
+        ({**GOOD, "board": {"wifi": False, "led": {"pins": 2}}}, "board.led.pin is missing"),
+        ({**GOOD, "board": {"wifi": False, "status_page": {"port": "80"}}}, "must be of type int"),
     ],
 )
 def test_a_mistake_is_one_clear_line(load, config, text):

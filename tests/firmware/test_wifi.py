@@ -3,6 +3,10 @@
 import pytest
 
 
+def nobody(name):
+    """Nobody waits for check-ins."""
+
+
 @pytest.fixture
 def wifi(bench):
     from wifi import Wifi
@@ -15,7 +19,7 @@ def wifi(bench):
 
 def test_joins_and_switches_power_save_off(bench, live, wifi):
     bench.air["home"] = "secret123"
-    live(wifi.run(), 5000)
+    live(wifi.run(nobody), 5000)
     assert wifi.state == "up" and wifi.up() and wifi.rssi() == -60
     assert wifi.wlan.config("pm") == wifi.wlan.PM_NONE
     assert wifi.said == ["wifi: connected to 'home' as 127.0.0.1"]
@@ -32,7 +36,7 @@ def test_the_access_point_of_an_earlier_program_is_switched_off(bench, wifi):
 
 def test_wrong_name_is_one_line_that_names_what_is_there(bench, live, wifi):
     bench.air.update({"hom": "x", "cafe": ""})
-    live(wifi.run(), 200_000)
+    live(wifi.run(nobody), 200_000)
     assert wifi.state == "no network"
     assert wifi.said == [
         "wifi: no network named 'home'; in reach: cafe, hom; check board.wifi.ssid"
@@ -41,7 +45,7 @@ def test_wrong_name_is_one_line_that_names_what_is_there(bench, live, wifi):
 
 def test_wrong_password_is_one_line(bench, live, wifi):
     bench.air["home"] = "another1"
-    live(wifi.run(), 200_000)
+    live(wifi.run(nobody), 200_000)
     assert wifi.state == "wrong password"
     assert wifi.said == ["wifi: 'home' refuses the password; check secrets.json"]
 
@@ -55,7 +59,7 @@ def test_waits_longer_and_longer_between_attempts(bench, live, wifi):
         connect(ssid, key)
 
     wifi.wlan.connect = timed
-    live(wifi.run(), 600_000)
+    live(wifi.run(nobody), 600_000)
     gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
     assert gaps[0] < 4000
     assert max(gaps) > 60_000
@@ -93,12 +97,12 @@ def test_a_pause_switches_the_radio_off(bench, live, wifi):
     bench.air["home"] = "secret123"
 
     async def story():
-        task = asyncio.create_task(wifi.run())
+        task = asyncio.create_task(wifi.run(nobody))
         await asyncio.sleep_ms(3000)
-        wifi.paused = True
+        wifi.pause(True)
         await asyncio.sleep_ms(1000)
         assert not wifi.wlan.active() and wifi.state == "off"
-        wifi.paused = False
+        wifi.pause(False)
         await asyncio.sleep_ms(3000)
         assert wifi.up()
         task.cancel()

@@ -173,6 +173,7 @@ def test_status_has_all_keys(node):
         "expired",
         "dropped",
         "sent",
+        "unsent",
         "received",
         "sent_bytes",
         "received_bytes",
@@ -182,6 +183,15 @@ def test_status_has_all_keys(node):
     } <= set(status)
     assert status["state"] == "ACTIVE" and status["held"] == [0] and status["warnings"] == []
     assert status["rows_max"] == node.config.rows
+
+
+def test_what_the_network_does_not_take_is_counted(cell, node):
+    said = node.status()
+    assert said["unsent"] == 0 < said["sent"]
+    node.transport.send = lambda frame, addr: False
+    cell.run(130)
+    more = node.status()["sent"] - said["sent"]
+    assert node.status()["unsent"] == more > 0
 
 
 def test_rows_show_every_session(cell):

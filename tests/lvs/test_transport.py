@@ -1,14 +1,22 @@
-"""UDP on loopback: broadcast, unicast, ports in use, networks that are down."""
+"""UDP on loopback: broadcast, unicast, ports in use, networks that are down. And the interface of
+all transports."""
 
+import ast
 import errno
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from lvs import LvsError
 from lvs.machine import clock, entropy
 from lvs.transport_layer import UdpTransport
+from lvs_tools.fuzz import victim
+from lvs_tools.mesh.lossy import Lossy
+from lvs_tools.mesh.node_main import Announcing
+from lvs_tools.places import ROOT
+from lvs_tools.world.machine import Machine
 
 BROADCAST = "127.255.255.255"
 
@@ -97,9 +105,9 @@ def test_a_network_that_is_down_is_reported_and_survived(transports):
     working = t._sockets[0]
     t._sockets[0] = Broken(errno.ENETUNREACH)
     assert not t.send(b"x", None)
-    assert t.error.startswith("network: unreachable") and t.unsent == 1
+    assert t.error.startswith("network: unreachable")
     t._sockets[0] = Broken(errno.EAGAIN)
-    assert not t.send(b"x", None) and t.unsent == 2
+    assert not t.send(b"x", None)
     t._sockets[0] = working
     assert t.send(b"x", None) and t.error == ""
 
@@ -118,6 +126,17 @@ def test_an_empty_datagram_opens_the_socket_anew(transports):
     assert a.recv() is None and a._sockets[0] is not before
     b.send(b"again", a.resolve("127.0.0.2"))
     assert received(a)[0][0] == b"again"
+
+
+def test_after_a_week_an_empty_datagram_still_opens_the_socket_anew(transports):
+    """Ticks of that long ago look like the future."""
+    ticks = [0]
+    a, b = transports("127.0.0.2", lambda: ticks[0]), transports("127.0.0.3")
+    before = a._sockets[0]
+    ticks[0] = 7 * 24 * 3600 * 1000
+    b.send(b"", a.resolve("127.0.0.2"))
+    time.sleep(0.05)
+    assert a.recv() is None and a._sockets[0] is not before
 
 
 def test_a_long_datagram_is_cut_and_dropped_later(transports):
@@ -159,3 +178,148 @@ def test_the_worlds_clock_and_noise():
     found = {entropy() for _ in range(100)}
     assert len(found) > 90 and all(0 <= n < 2**30 for n in found)
     assert max(found) > 2**28
+
+
+# --- the interface that lvs.transport_layer states, and who keeps to it --------------------------
+
+
+def classes(room):
+    """Names of the classes in a room that look like a transport."""
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(found, ast.ClassDef):
+                own = {n.name for n in found.body if isinstance(n, ast.FunctionDef)}
+                if own & {"send", "recv"} and own & {"key", "__getattr__"}:
+                    yield found.name
+
+
+class Ether:
+    """Makes transports of each kind; a frame that one of a kind broadcasts reaches the others."""
+
+    def __init__(self, udp):
+        self.udp = udp  # number -> UdpTransport
+        self.made = []
+
+    def espnow(self, n):
+        import network
+        from espnow_link import EspNowLink
+
+        network.WLAN(network.WLAN.IF_STA).active(True)
+        link = EspNowLink()
+        link._radio.mac = bytes([2, 0, 0, 0, 0, n])
+        return link
+
+    def both(self, n):
+        from both_links import BothLinks
+
+        return BothLinks(self.udp(n), self.espnow(n))
+
+    def announcing(self, n):
+        transport = Announcing(self.udp(n), lambda said: None)
+        transport.node = SimpleNamespace(status=lambda: {"session": ""})
+        return transport
+
+    def machine(self, n):
+        made = self.made
+
+        def send(sender, frame, addr, source):
+            for m in made:
+                if m is not sender and addr in (None, m.addr):
+                    m.inbox.append((frame, source))
+            return True
+
+        carries = SimpleNamespace(send=send, frame=lambda *_: None, now=0)
+        made.append(Machine(n, None, n, carries, carries, carries, 4))
+        return made[-1]
+
+    def measured(self, n):
+        """The one inside `lvs measure`, a script for MicroPython: its class alone."""
+        tree = ast.parse((ROOT / "host_sim/lvs_tools/board/measure_inside.py").read_text())
+        tree.body = [n for n in tree.body if getattr(n, "name", "") == "Transport"]
+        names = {}
+        exec(compile(tree, "measure_inside.py", "exec"), names)
+        return names["Transport"]()
+
+
+# class: (how to make the n-th, texts of addresses as people write them, what is none)
+KINDS = {
+    "UdpTransport": (lambda e, n: e.udp(n), ["127.0.0.9", "127.0.0.9:5000"], "127.0.0.1:port"),
+    "EspNowLink": (Ether.espnow, ["02:00:00:00:00:0b", "AA:bb:0:1:2:3"], "02:00"),
+    "BothLinks": (Ether.both, ["127.0.0.9:5000", "02:00:00:00:00:0b"], "0:0:0:0:0:zz"),
+    "Lossy": (lambda e, n: Lossy(e.udp(n), 0), ["127.0.0.9"], "127.0.0.1:port"),
+    "Announcing": (Ether.announcing, ["127.0.0.9"], "127.0.0.1:port"),
+    "Machine": (Ether.machine, ["node0", "node41"], "nowhere"),
+    "Port": (lambda e, n: victim.Port(), ["7"], "node7"),
+    "Transport": (Ether.measured, ["7"], "node7"),
+}
+HEARS = [kind for kind in KINDS if kind not in ("Port", "Transport")]
+
+
+@pytest.fixture
+def ether(bench, transports):
+    return Ether(lambda n: transports(f"127.0.0.{n}"))
+
+
+@pytest.fixture
+def make(request, ether):
+    made = []
+
+    def make(kind, n):
+        made.append(KINDS[kind][0](ether, n))
+        return made[-1]
+
+    yield make
+    for transport in made:
+        transport.close()
+
+
+def test_there_is_no_other_transport():
+    """A new one goes into KINDS above, so that the tests below hold it to the interface."""
+    found = [name for room in ("lib", "firmware", "host_sim") for name in classes(room)]
+    assert sorted(found) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_addresses_have_names_and_routes(make, kind):
+    transport = make(kind, 2)
+    _, texts, nonsense = KINDS[kind]
+    for text in texts:
+        address = transport.resolve(text)
+        name = transport.name(address)
+        assert transport.resolve(name) == address and 0 < len(name.encode()) <= 64
+        assert 0 <= transport.key(address) < 1 << 30
+    with pytest.raises(LvsError, match=f"^peers: .*{nonsense}"):
+        transport.resolve(nonsense)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_waits_and_nothing_is_wrong(make, kind):
+    transport = make(kind, 2)
+    assert transport.recv() is None and transport.error == ""
+    assert transport.send(memoryview(bytearray(250)), None) is True
+    assert transport.error == ""
+
+
+@pytest.mark.parametrize("kind", HEARS)
+def test_who_is_heard_can_be_answered_and_named(make, kind):
+    a, b = make(kind, 2), make(kind, 3)
+    buffer = bytearray(b"x" * 250)
+    assert a.send(buffer, None)
+    buffer[0] = 0  # its owner uses it again
+    [(frame, sender)] = received(b)
+    assert bytes(frame) == b"x" * 250
+    assert b.send(b"answer", b.resolve(b.name(sender)))
+    answers = [got for got in received(a, 4, 0.3) if bytes(got[0]) == b"answer"]
+    assert answers and a.key(answers[0][1]) != b.key(sender)
+
+
+@pytest.mark.parametrize("kind", HEARS)
+def test_a_closed_one_opens_again(make, kind):
+    """app.main() goes on with the node that Ctrl-C had stopped."""
+    a, b = make(kind, 2), make(kind, 3)
+    for transport in (a, b):
+        transport.close()
+        transport.close()
+        transport.recv()
+    assert a.send(b"frame", None) and a.error == ""
+    assert received(b)[0][0] == b"frame"

@@ -57,9 +57,25 @@ class Transport:
         """Take a frame."""
         return True
 
+    def recv(self):
+        """Nothing: see above."""
+        return None
+
     def key(self, addr):
         """The route of an address."""
         return addr
+
+    def name(self, addr):
+        """An address as text for ``resolve``."""
+        return str(addr)
+
+    def resolve(self, text):
+        """The address in a text."""
+        from lvs import LvsError
+
+        if not text.isdigit():
+            raise LvsError("peers: '%s' is no number" % text)
+        return int(text)
 
     def close(self):
         """Nothing to close."""

@@ -8,7 +8,7 @@ exclude (docs/security.md), whatever was said to the node before.
 import random
 from array import array
 
-from lvs import Node
+from lvs import LvsError, Node
 from lvs.fixed import MAX_RAW
 from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
 from lvs_tools.world import prime
@@ -26,10 +26,11 @@ class Broken(AssertionError):
 class Port:
     """The victim's transport: counts what it sends, by destination. Addresses are numbers."""
 
+    error = ""
+
     def __init__(self):
         self.sent = {}  # address or None: bytes
         self.frames = 0
-        self.error = ""
 
     def send(self, frame, addr):
         """Book a frame."""
@@ -47,7 +48,13 @@ class Port:
 
     def resolve(self, text):
         """An address written as a number."""
+        if not text.isdigit():
+            raise LvsError("peers: '%s' is no number" % text)
         return int(text)
+
+    def name(self, addr):
+        """An address as text for ``resolve``."""
+        return str(addr)
 
     def close(self):
         """Nothing is open."""

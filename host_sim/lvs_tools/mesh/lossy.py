@@ -10,8 +10,8 @@ _SKIP = 32  # losses drawn in one recv() before it says "nothing": keeps a flood
 class Lossy:
     """Wraps a transport; each datagram that it receives is lost with probability ``loss``.
 
-    transport: any object with send, recv, key, resolve and close; loss: 0 <= loss < 1; seed: an
-    int. ``lost`` counts what was lost. Raises ValueError for a loss that is no probability.
+    transport: see lvs.transport_layer; loss: 0 <= loss < 1; seed: an int. ``lost`` counts what was
+    lost. Raises ValueError for a loss that is no probability.
     """
 
     def __init__(self, transport, loss, seed=0):

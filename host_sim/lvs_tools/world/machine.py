@@ -1,5 +1,6 @@
 """A simulated machine: what a node runs on, and what outlives the node when the power goes."""
 
+from lvs import LvsError
 from lvs_tools.world.network import HEADERS
 from lvs_tools.world.prng import Prng
 
@@ -55,10 +56,12 @@ class Machine:
         """True while it is switched on."""
         return self.state == UP
 
-    # --- the transport interface of lvs ---------------------------------------------------------
+    # --- a transport (lvs.transport_layer) ------------------------------------------------------
+
+    error = ""
 
     def send(self, frame, addr):
-        """Send a frame to an address, or to all (None)."""
+        """Send a frame to an address, or to all (None); False if the link is too busy."""
         frame = bytes(frame)  # the node reuses its buffer
         self.sent_bytes += len(frame) + HEADERS
         self._trace.frame(frame, self._timeline.now, self.index)
@@ -69,14 +72,15 @@ class Machine:
         return self.inbox.pop(0) if self.inbox else None
 
     def key(self, addr):
-        """The route of an address: here the address itself."""
+        """The 30-bit route of an address: here the address itself."""
         return addr & _ADDR_MASK
 
     def resolve(self, text):
         """The address of a configured peer such as 'node7'."""
-        if not text.startswith(_NAME):
-            raise OSError("no machine '%s'; they are node0, node1 and so on" % text)
-        return int(text[len(_NAME) :]) + 1
+        number = text[len(_NAME) :]
+        if not text.startswith(_NAME) or not number.isdigit():
+            raise LvsError("peers: no machine '%s'; they are node0, node1 and so on" % text)
+        return int(number) + 1
 
     def name(self, addr):
         """An address as text for `resolve`."""
