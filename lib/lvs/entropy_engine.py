@@ -145,12 +145,12 @@ class Governor:
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now
-        self.load = 0  # the board's own, 0..255, as it was told
+        self.load = 0  # percent of the time that the board computes, as it was told
 
     def busy(self):
         """local_node_load, 0..255: the larger of the board's own and the traffic's."""
         traffic = (self.full - self.tokens) * 255 // (2 * self.full)
-        return min(255, max(traffic, self.load))
+        return min(255, max(traffic, self.load * 255 // 100))
 
     def refill(self, now):
         """Add what the time since the last call brings."""

@@ -97,10 +97,10 @@ def test_an_address_survives_a_restart(bench, link, tmp_path, both):
 
     nodes = [node(A, journal()), node(B)]
     live(bench, nodes, 30)
-    assert nodes[0].status()["peers"] == 1 and nodes[0].remembered == []
+    assert nodes[0].status()["peers"] == 1 and nodes[0].outbox.remembered == []
     nodes[0].journal.close()
     nodes[0].transport.close()
-    assert node(A, journal()).remembered == [B]
+    assert node(A, journal()).outbox.remembered == [B]
 
 
 def test_routes_differ_and_have_30_bits(link):

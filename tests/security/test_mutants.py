@@ -282,12 +282,12 @@ def sessions_of_any_address():
     """An EP is believed to come from where its session was heard before."""
 
     def moved(args):
-        node, frame, _, key = args[:4]
-        peer = node.peers.find(frame.nonce)
+        hearing, frame, _, key = args[:4]
+        peer = hearing._peers.find(frame.nonce)
         if peer >= 0:
-            node.peers.key[peer] = key
+            hearing._peers.key[peer] = key
 
-    return before(reception, "_hear_ep", moved)
+    return before(reception.Reception, "_hear_ep", moved)
 
 
 MUTANTS = [

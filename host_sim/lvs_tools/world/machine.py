@@ -20,8 +20,6 @@ class Machine:
     index: its number in the world; addr: its address, index + 1; node: the running node or None.
     """
 
-    error = ""  # as a transport: nothing is ever wrong with it
-
     def __init__(self, index, clock, seed, network, trace, timeline, queue):
         self.index = index
         self.addr = index + 1
