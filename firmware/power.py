@@ -86,7 +86,7 @@ class Power:
             calibrated = getattr(self._adc, "read_uv", None)  # on the ESP32
             mv = calibrated() // 1000 if calibrated else self._adc.read_u16() * 3300 // 65535
             self.battery_mv = int(mv * self._scale)
-        return self.battery_mv, self.wifi.rssi() if self.wifi else None, self.node.load
+        return self.battery_mv, self.wifi.rssi() if self.wifi else None, self.node.governor.load
 
     async def _stay(self, ms):
         while ms > 0:

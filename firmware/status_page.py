@@ -37,7 +37,7 @@ def snapshot(node, channels, wifi):
         "values": {name: node.value(name) for name in channels},
         "values_raw": {name: node.value(name, raw=True) for name in channels},
         "memory_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
-        "load_percent": node.load,
+        "load_percent": node.governor.load,
         "uptime_s": crashlog.uptime(),
     }
     if wifi:

@@ -145,7 +145,7 @@ class Governor:
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now
-        self.load = 0  # percent of the time that the board computes, as it was told
+        self.load = 0  # percent of the time that the machine computes: told by the run loop
 
     def busy(self):
         """local_node_load, 0..255: the larger of the board's own and the traffic's."""

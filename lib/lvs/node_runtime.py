@@ -102,15 +102,6 @@ class Node:
         """Lifecycle state, a word."""
         return self.life.state
 
-    @property
-    def load(self):
-        """Share of the time, in percent, that this machine computes: the run loop measures it."""
-        return self.governor.load
-
-    @load.setter
-    def load(self, percent):
-        self.governor.load = percent
-
     def low_power(self, on):
         """Enter or leave low power: intervals four times as long, contributions kept.
 

@@ -15,6 +15,18 @@ _KNOWN = 2  # epochs heard from which an entry is no longer a newcomer's
 _STALE = const(64)  # unheard epochs after which any entry may be taken over: Trickle hushes long
 
 
+def choose(n, size, newcomers, gone, worst):
+    """Place for a newcomer in a table with n of ``size`` entries: a free one; gone, of somebody
+    who is not heard any more, if any (> 0); worst, of another newcomer."""
+    # While the table is young everybody is a newcomer: let them in.
+    if newcomers < size // 4 or n <= size // 2:
+        if n < size:
+            return n
+        if gone > OTHERS:
+            return gone
+    return worst
+
+
 class Routes:
     """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits."""
 
@@ -81,13 +93,7 @@ class Routes:
                 h = mix(self._salt, self.key[i])
                 if h > most:
                     worst, most = i, h
-        # While the table is young everybody is a newcomer: let them in.
-        if newcomers < self.size // 4 or self.n <= self.size // 2:
-            if self.n < self.size:
-                return self.n
-            if gone != OTHERS:
-                return gone
-        return worst
+        return choose(self.n, self.size, newcomers, gone, worst)
 
     def charge(self, i, amount, late):
         """Book what a route is credited (raw); late: for a row that is about to be folded."""

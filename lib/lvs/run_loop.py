@@ -18,7 +18,7 @@ async def run(node, check_in=None):
 
     A turn receives, ticks if something is due or came in, and rests until something is due, for
     20 ms at most. ``check_in()`` is called once a turn: a watchdog learns that the node is alive.
-    ``node.load`` is the share of the time, in percent, that the turns of the last 5 s computed.
+    ``node.governor.load`` is the share of the time, in percent, that the turns of the last 5 s computed.
     """
     now = node.now
     sleep_ms = getattr(asyncio, "sleep_ms", _sleep_ms)
@@ -33,7 +33,7 @@ async def run(node, check_in=None):
             busy += ticks_diff(ended, began)
             passed = ticks_diff(ended, since)
             if passed >= _LOAD_MS:
-                node.load = min(100, 100 * busy // passed)
+                node.governor.load = min(100, 100 * busy // passed)
                 busy = 0
                 since = ended
             if check_in:

@@ -38,17 +38,12 @@ _SDM_FIX = const(22)
 _CRC = const(2)
 
 
-def _make_table():
-    table = array("H", bytes(512))
-    for i in range(256):
-        c = i << 8
-        for _ in range(8):
-            c = ((c << 1) ^ 0x1021) & 0xFFFF if c & 0x8000 else c << 1
-        table[i] = c
-    return table
-
-
-_TABLE = array("H") if _crc_hqx else _make_table()
+_TABLE = array("H", bytes(0 if _crc_hqx else 512))
+for _i in range(len(_TABLE)):
+    _c = _i << 8
+    for _ in range(8):
+        _c = ((_c << 1) ^ 0x1021) & 0xFFFF if _c & 0x8000 else _c << 1
+    _TABLE[_i] = _c
 
 
 def crc16(data, n):

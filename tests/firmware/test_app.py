@@ -172,7 +172,7 @@ def test_the_load_is_measured(app, bench, live, monkeypatch):
 
     monkeypatch.setattr(Node, "receive", slowly)
     live(app.run(app.test_config, app.Led(None)), 30_000)
-    assert 18 <= app.node.load <= 22
+    assert 18 <= app.node.governor.load <= 22
 
 
 def test_a_node_that_was_stopped_at_the_repl_begins_anew(app, bench, live):

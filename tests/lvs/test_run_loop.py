@@ -90,7 +90,7 @@ def test_the_load_is_the_share_of_the_time_that_it_computes(bench, run, start, w
     node = Worker(bench, work_ms=work_ms)
     run(node, 12_000)
     share = 100 * work_ms * len(node.received) / 12_000
-    assert abs(node.load - share) <= 2 and (work_ms == 0 or share > 15)
+    assert abs(node.governor.load - share) <= 2 and (work_ms == 0 or share > 15)
 
 
 def test_others_get_a_turn_however_busy_it_is(bench, live, start):
