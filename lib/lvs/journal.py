@@ -340,7 +340,9 @@ class Journal:
     def _finish(self, lead):
         log = self.log
         cycle = self._clock.cycle
-        put_routes(log, [self._transport.name(a) for a in self._routes.latest(_ADDRESSES)])
+        routes = self._routes
+        latest = sorted([(-routes.last[i], i) for i in range(1, routes.n)])[:_ADDRESSES]
+        put_routes(log, [self._transport.name(routes.addr[i]) for _, i in latest])
         self._put_moved(True)
         log.write()
         put_ledger(log, self._ledger, cycle, lead, True)
