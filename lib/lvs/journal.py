@@ -61,7 +61,7 @@ class Journal:
         self.checkpoint_s = checkpoint_s
         self.log = Log(files or Files(path))
         self.error = self.notice = ""
-        self._ledger = None
+        self._attached = False
 
     # --- starting -----------------------------------------------------------------------------
 
@@ -71,6 +71,7 @@ class Journal:
         clock: MeshClock; now: function that returns ticks (ms); the others are named as their
         modules are.
         """
+        self._attached = True
         self._config = config
         self._clock = clock
         self._ticks = now
@@ -167,7 +168,7 @@ class Journal:
 
     def close(self):
         """Write what waits, then stop."""
-        if self._ledger:
+        if self._attached:
             self.flush()
         self.log.abandon()
 
@@ -187,7 +188,7 @@ class Journal:
 
     def _failed(self, e, what):
         """Note why; the next attempt begins a new segment."""
-        code = e.args[0] if e.args else None
+        code = e.args[0] if e.args else 0
         self.error = "journal: %s cannot be %s (%s); a power cut would lose what is new" % (
             self.path,
             what,
@@ -340,7 +341,9 @@ class Journal:
     def _finish(self, lead):
         log = self.log
         cycle = self._clock.cycle
-        put_routes(log, [self._transport.name(a) for a in self._routes.latest(_ADDRESSES)])
+        routes = self._routes
+        latest = sorted([(-routes.last[i], i) for i in range(1, routes.n)])[:_ADDRESSES]
+        put_routes(log, [self._transport.name(routes.addr[i]) for _, i in latest])
         self._put_moved(True)
         log.write()
         put_ledger(log, self._ledger, cycle, lead, True)

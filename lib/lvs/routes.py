@@ -153,8 +153,3 @@ class Routes:
     def pick(self, random):
         """A remembered address chosen by ``random``, or None."""
         return self.addr[1 + random % (self.n - 1)] if self.n > 1 else None
-
-    def latest(self, most):
-        """The addresses that were heard last, at most so many."""
-        recent = sorted([(-self.last[i], i) for i in range(1, self.n)])[:most]
-        return [self.addr[i] for _, i in recent]
