@@ -20,8 +20,8 @@ from .sdm_sender import SdmSender
 from .wire import SLOTS, Frame
 
 
-def assemble(node, config, transport, now, entropy, journal, frame):
-    """Give a Node its parts; None stands for the machine's own, as Node says."""
+def assemble(config, transport, now, entropy, journal, frame):
+    """The parts of a Node, in its order; None stands for the machine's own, as Node says."""
     cfg = config if isinstance(config, Config) else Config(config)
     if now is None or entropy is None:
         from . import machine
@@ -57,7 +57,7 @@ def assemble(node, config, transport, now, entropy, journal, frame):
     said = (cfg, outbox, governor, noise, clock, ledger, placement, elsewhere, peers, routes, life)
     eps = EpSender(*said, now())
     sdms = SdmSender(*said)
-    node.reception = Reception(
+    reception = Reception(
         frame or Frame(),
         cfg,
         clock,
@@ -75,25 +75,6 @@ def assemble(node, config, transport, now, entropy, journal, frame):
         sdms,
         elsewhere,
     )
-    node.config = cfg
-    node.transport = transport
-    node.now = now
-    node.journal = journal
-    node.noise = noise
-    node.governor = governor
-    node.trickle = trickle
-    node.clock = clock
-    node.routes = routes
-    node.peers = peers
-    node.ledger = ledger
-    node.placement = placement
-    node.replicas = placement.replicas
-    node.elsewhere = elsewhere
-    node.contributions = contributions
-    node.life = life
-    node.outbox = outbox
-    node.eps = eps
-    node.sdms = sdms
     contributions.rotate()
     journal.attach(
         config=cfg,
@@ -111,3 +92,24 @@ def assemble(node, config, transport, now, entropy, journal, frame):
     outbox.remembered = journal.addresses
     placement.fill(ledger.session.nonce)
     life.seek()
+    return (
+        cfg,
+        transport,
+        now,
+        journal,
+        noise,
+        governor,
+        trickle,
+        clock,
+        routes,
+        peers,
+        ledger,
+        placement,
+        elsewhere,
+        contributions,
+        life,
+        outbox,
+        eps,
+        sdms,
+        reception,
+    )

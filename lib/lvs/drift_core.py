@@ -218,6 +218,7 @@ class Drift:
             if window.horizon[i] == horizon and window.cycle[i] >= since and window.weight[i]:
                 self._pick[n] = i
                 n += 1
+        assert n <= WINDOW
         self.samples = n
         return n
 

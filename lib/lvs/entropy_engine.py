@@ -166,6 +166,7 @@ class Governor:
     def spend(self, size):
         """Book a datagram of ``size`` bytes, sent or received."""
         self.tokens = max(-self.full, self.tokens - size - _HEADERS)
+        assert -self.full <= self.tokens <= self.full
 
     def ready(self, size, reserve=0):
         """True when a frame of ``size`` bytes may be sent; ``reserve``: tokens to be left over."""

@@ -5,7 +5,7 @@ k times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's
 lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sections 8 and 11.
 """
 
-from .fixed import const, ticks_diff, zeros
+from .fixed import MAX_RAW, const, ticks_diff, zeros
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
 _NEWS_MS = 400  # own news waits so long at most: contributions of one moment go together
@@ -104,7 +104,7 @@ class Gossip:
             self.bridge[self.crossed] = p
             self.crossed += 1
         if self.bridge_due is None:
-            self.bridge_due = (now + 200 + self._noise.below(_NEWS_MS)) & 0x3FFFFFFF
+            self.bridge_due = (now + 200 + self._noise.below(_NEWS_MS)) & MAX_RAW
 
     def fill_crossing(self, writer, first, route):
         """Add rows for a peer from the first-th on, but not what came by its route; the next."""
@@ -127,7 +127,7 @@ class Gossip:
         if self.since is None:
             self.since = now
         if self.due is None or ticks_diff(self.due, now) > delay:
-            self.due = (now + delay) & 0x3FFFFFFF
+            self.due = (now + delay) & MAX_RAW
 
     def lacking(self, buckets, addr, whole, now):
         """Somebody lacks rows in these buckets, or has rows that I lack.
@@ -148,7 +148,7 @@ class Gossip:
                 self._cursor = self._noise.below(self.shard.count + 1)
             self.buckets = 0
             self.whole = False
-            self.reply_due = (now + 50 + self._jitter(_REPLY_MS)) & 0x3FFFFFFF
+            self.reply_due = (now + 50 + self._jitter(_REPLY_MS)) & MAX_RAW
             self.reply_to = addr
         elif addr is None:
             self.reply_to = None

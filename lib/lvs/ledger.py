@@ -174,6 +174,7 @@ class Ledger:
         self._issued[channel] += amount
         self._epoch_left -= amount
         session.total[channel] += amount
+        assert session.total[channel] <= session.target[channel] <= MAX_RAW
         return amount
 
     def find(self, start, nonce):

@@ -5,7 +5,7 @@ It never goes back, and it advances at most twice as fast as local time, whoever
 """
 
 from .config import CYCLE_MS
-from .fixed import ticks_diff
+from .fixed import MAX_RAW, ticks_diff
 
 _CATCH_UP = 4  # cycles counted at once after a stall; the rest is caught up by slewing
 
@@ -50,9 +50,10 @@ class MeshClock:
         if over < 0:
             return False
         # A stalled node does not race through the cycles that it missed.
-        self._began = (now - (over if over < _CATCH_UP * CYCLE_MS else 0)) & 0x3FFFFFFF
+        self._began = (now - (over if over < _CATCH_UP * CYCLE_MS else 0)) & MAX_RAW
         self._due = CYCLE_MS // 2 if self.slew > 0 else CYCLE_MS * 2 if self.slew < 0 else CYCLE_MS
         self.cycle += 1
+        assert self.cycle <= MAX_RAW
         return True
 
     def steer(self, offset):

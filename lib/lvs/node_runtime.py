@@ -23,9 +23,30 @@ class Node:
         from .assembly import assemble
 
         try:
-            assemble(self, config, transport, clock, entropy, journal, frame)
+            (
+                self.config,
+                self.transport,
+                self.now,
+                self.journal,
+                self.noise,
+                self.governor,
+                self.trickle,
+                self.clock,
+                self.routes,
+                self.peers,
+                self.ledger,
+                self.placement,
+                self.elsewhere,
+                self.contributions,
+                self.life,
+                self.outbox,
+                self.eps,
+                self.sdms,
+                self.reception,
+            ) = assemble(config, transport, clock, entropy, journal, frame)
         finally:
             unload("assembly")
+        self.replicas = self.placement.replicas
         self.running = True  # until stop(), which may come before run()
 
     # --- for applications ---------------------------------------------------------------------

@@ -76,6 +76,7 @@ class Peers:
             self.key[i] = key
             self.tc[i] = TC_START  # trust does not move to another address
         self.last[i] = cycle
+        assert 0 <= i < self.n <= self.size
         return i
 
     def _place(self, key, cycle):

@@ -322,6 +322,7 @@ class Replica:
             step = steps[s]
             if step and self.established:
                 step = self.guard.allow(s, step)
+            assert -self._shift < step < self._shift  # G2
             self.steps[s] = step
             if step:
                 if not moved and not shard.intact():

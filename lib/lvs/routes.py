@@ -74,6 +74,7 @@ class Routes:
             self.frames[i] = self.allowance[i] = self.places[i] = 0
             self.credit[i] = self.own[i] = self.late[i] = 0
             self.last[i] = -1
+        assert 0 < i < self.n <= self.size
         self.addr[i] = addr
         if self.last[i] != epoch:
             self.last[i] = epoch

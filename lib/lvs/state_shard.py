@@ -10,7 +10,7 @@ before it is folded or told to anybody: since rows only grow, a row that flipped
 otherwise stay in the mesh for ever (docs/durability.md).
 """
 
-from .fixed import add, hash16, mix, serial_diff, zeros
+from .fixed import MAX_RAW, add, hash16, mix, serial_diff, zeros
 from .wire import BUCKETS
 
 # what merge() did
@@ -79,6 +79,7 @@ class Shard:
 
     def settle(self, slot, value):
         """Set a settled value (raw). It is never set in any other way."""
+        assert 0 <= value <= MAX_RAW
         self.settled[slot] = value
         self.seals[slot] = self._seal(slot)
         self.changes += 1
@@ -187,6 +188,7 @@ class Shard:
         via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE,
         NO_ROOM or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
         """
+        assert 0 <= total <= MAX_RAW and 0 <= slot < self.slots
         i = self._probe(start, nonce, slot)
         p = self._table[i] - 1
         if p >= 0:
@@ -229,6 +231,7 @@ class Shard:
         if amount <= 0 or not self.sound(p):
             return
         credited = self.credited[p] + amount
+        assert credited <= self.claimed[p]
         self._toggle(p, -1)
         self.credited[p] = credited
         self._toggle(p, 1)
@@ -292,6 +295,7 @@ class Shard:
             self.horizon = horizon
             folded = self._sweep(True)
         self._redigest()  # the digests' salt is the epoch
+        assert self.count <= self.capacity and 0 <= self.waiting <= self.count
         return folded
 
     def _gone(self, p):
