@@ -18,7 +18,7 @@ async def run(node, check_in=None):
 
     A turn receives, ticks if something is due or came in, and rests until something is due, for
     20 ms at most. ``check_in()`` is called once a turn: a watchdog learns that the node is alive.
-    The governor's ``load`` is the share of the time, in percent, that the turns of the last 5 s took.
+    The governor's ``load``: the share of the time (percent) that the turns of the last 5 s took.
     """
     now = node.now
     sleep_ms = getattr(asyncio, "sleep_ms", _sleep_ms)
