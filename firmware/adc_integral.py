@@ -3,10 +3,13 @@
 import time
 
 from machine import ADC, Pin
+from micropython import const
 
 from amounts import Scale
 
-_STEP_MS = 60000  # a longer gap between two readings is not bridged: nobody knows what was there
+_STEP_MS = const(
+    60000
+)  # a longer gap between two readings is not bridged: nobody knows what was there
 
 
 def analogue_input(pin):

@@ -5,14 +5,16 @@ import gc
 import sys
 import time
 
+from micropython import const
+
 import crashlog
 import sources
 import watchdog
 from led import CODES, Led
 from lvs import ConfigError
 
-_RESTART_S = 10  # after a crash; long enough for Ctrl-C
-_LOOK_MS = 500  # between two looks at tasks and journal
+_RESTART_S = const(10)  # after a crash; long enough for Ctrl-C
+_LOOK_MS = const(500)  # between two looks at tasks and journal
 
 node = None  # the running node, for the REPL
 

@@ -7,7 +7,9 @@ main.py that somebody wants the REPL.
 import os
 import time
 
-_WINDOW_MS = 2000
+from micropython import const
+
+_WINDOW_MS = const(2000)
 stay = False
 
 

@@ -8,9 +8,11 @@ import os
 import sys
 import time
 
+from micropython import const
+
 PATH = "/crash.log"
 OLD = "/crash.old"
-_LIMIT = 4096  # bytes before the log becomes crash.old
+_LIMIT = const(4096)  # bytes before the log becomes crash.old
 _STARTED = time.time()
 
 

@@ -7,13 +7,14 @@ is joined to Wi-Fi is on its access point's channel.
 import time
 
 import espnow  # pyright: ignore[reportMissingImports] the RP2 has none
+from micropython import const
 
 from lvs import LvsError
 
 _BROADCAST = b"\xff" * 6
-_ROOM = 16 * 263  # bytes; the default holds two frames
-_PEERS = 20  # unicast peers that the radio can hold
-_RETRY_MS = 5000  # between attempts to switch it on
+_ROOM = const(16) * 263  # bytes; the default holds two frames
+_PEERS = const(20)  # unicast peers that the radio can hold
+_RETRY_MS = const(5000)  # between attempts to switch it on
 
 
 class EspNowLink:

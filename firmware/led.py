@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from micropython import const
+
 # name: blinks in a group. docs/boards/troubleshooting.md has the table for people.
 CODES = {
     "active": 1,  # one short blink every few seconds: all is well
@@ -13,9 +15,9 @@ CODES = {
     "configuration": 6,  # lvs.json cannot be used
     "crashed": 7,  # restarts in a few seconds
 }
-_ON_MS = 80
-_OFF_MS = 220
-_PAUSE_MS = 2500
+_ON_MS = const(80)
+_OFF_MS = const(220)
+_PAUSE_MS = const(2500)
 
 
 class Led:

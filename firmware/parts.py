@@ -6,11 +6,13 @@ What stays must not come from here: a function keeps all of its module in memory
 import asyncio
 import sys
 
+from micropython import const
+
 from lvs import Config, ConfigError, Node
 
 OLDEST = (1, 26)  # MicroPython before it lets the RP2 receive one datagram at a time
 JOURNAL = "/journal"
-_WIFI_WAIT_MS = 15000  # the node starts without a network after this
+_WIFI_WAIT_MS = const(15000)  # the node starts without a network after this
 
 
 def check_version(version=None):

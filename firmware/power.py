@@ -8,10 +8,12 @@ sent on waking; docs/boards/low-power.md says what that costs in latency.
 import asyncio
 import time
 
-_LOOK_MS = 10000  # between two measurements while awake
-_SLICE_MS = 2000  # of light sleep; a watchdog is fed in between
-_JOIN_MS = 10000  # that joining may take before awake_s begin to count
-_PATIENCE = 3  # measurements in a row, so that one bad moment changes nothing
+from micropython import const
+
+_LOOK_MS = const(10000)  # between two measurements while awake
+_SLICE_MS = const(2000)  # of light sleep; a watchdog is fed in between
+_JOIN_MS = const(10000)  # that joining may take before awake_s begin to count
+_PATIENCE = const(3)  # measurements in a row, so that one bad moment changes nothing
 
 
 class Judge:

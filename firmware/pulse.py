@@ -4,10 +4,11 @@ import sys
 import time
 
 from machine import Pin
+from micropython import const
 
 from amounts import Scale
 
-_LONG_MS = 3600000  # a pause after which ticks are renewed, far below their wrap
+_LONG_MS = const(3600000)  # a pause after which ticks are renewed, far below their wrap
 
 
 class Pulse:

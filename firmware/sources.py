@@ -5,10 +5,12 @@
 
 import asyncio
 
+from micropython import const
+
 from amounts import text
 from lvs import LvsError
 
-_POLL_MS = 200
+_POLL_MS = const(200)
 
 
 def contribute_once(sources, node):

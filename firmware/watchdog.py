@@ -7,7 +7,9 @@ feeds it, so that whoever pressed Ctrl-C is not thrown out by a reset.
 import asyncio
 import time
 
-_FEED_MS = 1000
+from micropython import const
+
+_FEED_MS = const(1000)
 
 _timer = None  # feeds the watchdog at the REPL
 _running = False  # whether this program started the hardware

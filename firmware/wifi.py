@@ -4,11 +4,12 @@ import asyncio
 import os
 
 import network
+from micropython import const
 
-_JOIN_MS = 20000  # what joining may take
-_BACKOFF_MS = 1000  # wait after the first failure; doubles
-_BACKOFF_MAX_MS = 60000
-_LOOK_MS = 500  # how often a connection is looked at
+_JOIN_MS = const(20000)  # what joining may take
+_BACKOFF_MS = const(1000)  # wait after the first failure; doubles
+_BACKOFF_MAX_MS = const(60000)
+_LOOK_MS = const(500)  # how often a connection is looked at
 
 # what the ports call the ends of an attempt
 _NO_NETWORK = (

@@ -12,7 +12,7 @@ ANY = 8  # EPs heard of any kind: enough for a window, say nothing
 
 _HUSHED = const(2000000)  # ms that a node may be hushed, up to half as long again
 
-_HEADERS = 28  # bytes of IPv4 and UDP around a frame
+_HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 _RESERVE = const(6000)  # bytes of burst in the governor's bucket
 
 

@@ -4,14 +4,14 @@ By Trickle; in answer to who wants a shard; as a vote where one is disputed (doc
 sections 8 and 11).
 """
 
-from .fixed import MAX_RAW, ticks_diff, zeros
+from .fixed import MAX_RAW, const, ticks_diff, zeros
 from .wire import BUCKETS, DIRECT, JOINING, MAX_FRAME, SLOTS, VALUE, WANT, encode_ep
 
-_WANT_MS = 600  # an answer to WANT waits up to this long
-_VOTE_MS = 32000  # a vote, too
-_ENOUGH = 3  # and is not given once so many were heard
-_EP_MS = 64000  # then an EP that Trickle lets through is said, however few tokens there are ...
-_EPS = 320  # ... unless so many were heard since my last: a crowd beyond the tables
+_WANT_MS = const(600)  # an answer to WANT waits up to this long
+_VOTE_MS = const(32000)  # a vote, too
+_ENOUGH = const(3)  # and is not given once so many were heard
+_EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
+_EPS = const(320)  # ... unless so many were heard since my last: a crowd beyond the tables
 
 
 class EpSender:

@@ -8,13 +8,13 @@ lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sect
 from .fixed import MAX_RAW, const, ticks_diff, zeros
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
-_NEWS_MS = 400  # own news waits so long at most: contributions of one moment go together
-_FLIGHT_MS = 8000  # a row has reached nearly everybody after that
-_BUSY = 24  # sixteenths of an SDM a cycle: others carry my rumours
-_HOLDS = 3  # times that rumours are held back before they rest
+_NEWS_MS = const(400)  # own news waits so long at most: contributions of one moment go together
+_FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
+_BUSY = const(24)  # sixteenths of an SDM a cycle: others carry my rumours
+_HOLDS = const(3)  # times that rumours are held back before they rest
 _CROWD = const(48)  # sessions heard from which each answers seldom
-_NEWEST = 12  # rows of an answer that are the newest
-_REPLY_MS = 900  # answers wait up to this, so that one of them is heard by the others
+_NEWEST = const(12)  # rows of an answer that are the newest
+_REPLY_MS = const(900)  # answers wait up to this, so that one of them is heard by the others
 
 
 class Gossip:

@@ -5,9 +5,9 @@ It never goes back, and it advances at most twice as fast as local time, whoever
 """
 
 from .config import CYCLE_MS
-from .fixed import MAX_RAW, ticks_diff
+from .fixed import MAX_RAW, const, ticks_diff
 
-_CATCH_UP = 4  # cycles counted at once after a stall; the rest is caught up by slewing
+_CATCH_UP = const(4)  # cycles counted at once after a stall; the rest is caught up by slewing
 
 
 class MeshClock:

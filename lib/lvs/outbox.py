@@ -3,10 +3,10 @@
 An answer to an address is never larger than what that address sent (docs/protocol.md, section 11).
 """
 
-from .fixed import LvsError
+from .fixed import LvsError, const
 
-_CONFIGURED = 3  # configured peers that a broadcast also goes to
-_HEADERS = 28  # bytes of IPv4 and UDP around a frame
+_CONFIGURED = const(3)  # configured peers that a broadcast also goes to
+_HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
 
 class Outbox:

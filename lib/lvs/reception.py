@@ -11,7 +11,7 @@ from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
 
 _LOUD = const(192)  # frames an epoch beyond which a route's are not counted as everybody's traffic
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
-_HEADERS = 28  # bytes of IPv4 and UDP around a frame
+_HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
 
 class Reception:

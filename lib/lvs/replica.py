@@ -5,7 +5,7 @@ an epoch. It is handed what it needs and touches no network and no clock.
 """
 
 from .drift_core import CONFIDENT, FULL_CONFIDENCE, Window, apply_step, median_of
-from .fixed import MAX_RAW, serial_diff, zeros
+from .fixed import MAX_RAW, const, serial_diff, zeros
 from .gossip import Gossip
 from .peers import BEYOND, WITHIN_BUDGET, WITHIN_SHIFT, WITHIN_UNIT
 from .routes import OTHERS
@@ -14,9 +14,9 @@ from .vaultguard import SUSPECT, ShardGuard
 from .votes import AGREED, DIVERGED, EPOCHS, EXACT, NEAR, OFF, SPLIT, Votes
 from .wire import BUCKETS, SLOTS
 
-_MEMORY = 256  # cycles that a sample counts for the confident
-_FRESH = 2  # and for those that still move
-_GRACE = 64  # cycles after joining in which rows are credited without budget
+_MEMORY = const(256)  # cycles that a sample counts for the confident
+_FRESH = const(2)  # and for those that still move
+_GRACE = const(64)  # cycles after joining in which rows are credited without budget
 
 
 def maker(config, clock, *parts):

@@ -11,7 +11,7 @@ OTHERS = 0  # the shared entry
 FRAMES_PER_EPOCH = 1280  # twenty a cycle; honest nodes stay below one
 ALLOWANCE = 1000  # bytes of reply that a route can save up
 
-_KNOWN = 2  # epochs heard from which an entry is no longer a newcomer's
+_KNOWN = const(2)  # epochs heard from which an entry is no longer a newcomer's
 _STALE = const(64)  # unheard epochs after which any entry may be taken over: Trickle hushes long
 
 

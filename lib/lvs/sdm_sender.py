@@ -4,12 +4,12 @@ When is each shard's gossip's to say; here the frames are filled, as the governo
 (docs/protocol.md, sections 8 and 11).
 """
 
-from .fixed import MAX_RAW, ticks_diff
+from .fixed import MAX_RAW, const, ticks_diff
 from .lifecycle import INIT
 from .wire import MAX_FRAME, SLOTS, SdmWriter
 
-_PATIENCE_MS = 32000  # news is said after that, whatever the governor thinks
-_CORRECTIONS = 3  # corrections heard in a cycle: enough
+_PATIENCE_MS = const(32000)  # news is said after that, whatever the governor thinks
+_CORRECTIONS = const(3)  # corrections heard in a cycle: enough
 
 
 class SdmSender:
