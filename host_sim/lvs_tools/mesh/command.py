@@ -1,16 +1,15 @@
 """`lvs mesh`: a mesh of real processes on this machine, with kills and a verdict."""
 
 import asyncio
-import json
 import signal
 import sys
 import time
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.live import Live
 
+from lvs_tools import options
 from lvs_tools.interpreters import InterpreterMissing, mend, micropython
 from lvs_tools.mesh import plan as mesh_plan
 from lvs_tools.mesh import view as mesh_view
@@ -91,13 +90,8 @@ async def _run(plan, interpreters, view):
     show_default=True,
     help="Whether killed nodes find a journal again.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the account as JSON; - is standard output.",
-)
-def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_file):
+@options.JSON
+def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_path):
     """Run a mesh of real node processes on this machine.
 
     Every node has a loopback address of its own and speaks real UDP. Each contributes to the
@@ -108,7 +102,7 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
 
     Exit codes: 0 exact; 1 not exact; 2 it could not run; 130 interrupted.
     """
-    console = Console(stderr=json_file == "-")
+    console = Console(stderr=json_path == "-")
     try:
         plan = mesh_plan.make_plan(
             nodes, micropython, seconds, kill, loss, seed, channels.split(","), port, journal
@@ -132,8 +126,5 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
         sys.exit(_EXIT_FAILED)
     for line in mesh_view.verdict_lines(account):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if json_file == "-":
-        click.echo(json.dumps(account, indent=1))
-    elif json_file:
-        Path(json_file).write_text(json.dumps(account, indent=1) + "\n")
+    options.write_json(json_path, account)
     sys.exit(0 if account["exact"] else _EXIT_NOT_EXACT)

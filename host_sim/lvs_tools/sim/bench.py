@@ -5,7 +5,6 @@ does not count.  The account of the time is cProfile's, summed over modules.
 """
 
 import cProfile
-import json
 import multiprocessing
 import pstats
 import sys
@@ -16,6 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from lvs_tools import options
 from lvs_tools.sim import engine, scenario
 
 # name: (scenario, settings); what is promised is steady traffic among 300
@@ -73,7 +73,7 @@ def shares(case):
 
 @click.command()
 @click.option("--large", is_flag=True, help="Also 10,000 nodes (several minutes).")
-@click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write the figures.")
+@options.JSON
 def command(large, json_path):
     """Measure simulated node-seconds a second, and say where the time goes."""
     cases = dict(CASES, **LARGE) if large else CASES
@@ -101,16 +101,14 @@ def command(large, json_path):
     except (scenario.ScenarioError, engine.EngineError) as error:
         print("error: %s" % error, file=sys.stderr)
         sys.exit(2)
-    console = Console()
-    console.print(table)
-    console.print(
-        "where the time goes among 300: "
-        + ", ".join("%s %.0f %%" % item for item in account if item[1] >= 2),
-        highlight=False,
-    )
-    if json_path:
-        text = json.dumps({"cases": figures, "shares": dict(account)}, indent=2) + "\n"
-        Path(json_path).write_text(text, encoding="utf-8")
+    if options.write_json(json_path, {"cases": figures, "shares": dict(account)}):
+        console = Console()
+        console.print(table)
+        console.print(
+            "where the time goes among 300: "
+            + ", ".join("%s %.0f %%" % item for item in account if item[1] >= 2),
+            highlight=False,
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """`lvs sim`: run a scenario in the simulated world and say what came of it."""
 
 import contextlib
-import json
 import sys
 import time
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lvs.config_check import NUMBERS
+from lvs_tools import options
 from lvs_tools.sim import engine, report, scenario
 from lvs_tools.world.liars import LiarError
 
@@ -109,12 +108,7 @@ def verdict_code(result, same):
     help="Interpreter of world and nodes; instead of the scenario's.",
 )
 @click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the figures to this file (- for standard output).",
-)
+@options.JSON
 @click.option(
     "--keys",
     is_flag=True,
@@ -155,13 +149,7 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
         _ERRORS.print("stopped")
         sys.exit(130)
     history = result.pop("history")
-    if json_path:
-        text = json.dumps(result, indent=2) + "\n"
-        if json_path == "-":
-            sys.stdout.write(text)
-        else:
-            Path(json_path).write_text(text, encoding="utf-8")
-    if json_path != "-":
+    if options.write_json(json_path, result):
         report.summary(result, checked, Console(), same if twice else None)
     if plot_path:
         report.picture(result, history, checked, plot_path)

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import lvs
-from lvs_tools import world
+from lvs_tools import options, world
 from lvs_tools.sim import engine, scenario
 
 _OUT = Console()
@@ -240,13 +239,7 @@ def _summary(frame, keys):
     metavar="ADDRESS",
     help="A Dask scheduler such as tcp://host:8786; by default workers on this machine.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Processes, without --scheduler.",
-)
+@options.WORKERS
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -1,8 +1,6 @@
 """`lvs swarm`: many random worlds; in the calm after the faults each must become exact."""
 
-import json
 import multiprocessing
-import os
 import re
 import signal
 import sys
@@ -14,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from lvs_tools import options
 from lvs_tools.sim import engine, scenario
 from lvs_tools.sim.swarm import random_world
 from lvs_tools.sim.swarm.shrink import shrink
@@ -206,13 +205,7 @@ def _few_at_a_time(pool, tasks, workers):
     show_default=True,
     help="Size of the largest worlds.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Processes.",
-)
+@options.WORKERS
 @click.option(
     "--shrink/--no-shrink",
     "shrinking",
@@ -241,12 +234,7 @@ def _few_at_a_time(pool, tasks, workers):
     show_default=True,
     help="Where shrunk worlds go.",
 )
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the figures to this file (- for standard output).",
-)
+@options.JSON
 def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, out, json_path):
     """Run random worlds, each with faults of its own, and check what the protocol promises.
 
@@ -271,13 +259,7 @@ def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, 
     except KeyboardInterrupt:
         stopped = True
     result = total.result(time.perf_counter() - began)
-    if json_path:
-        text = json.dumps(result, indent=2) + "\n"
-        if json_path == "-":
-            sys.stdout.write(text)
-        else:
-            Path(json_path).write_text(text, encoding="utf-8")
-    if json_path != "-":
+    if options.write_json(json_path, result):
         _OUT.print(
             "%d worlds, %s failed; %.4f node-years in %.0f s (%.0f node-seconds a second)"
             % (
