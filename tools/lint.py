@@ -116,6 +116,8 @@ def board_findings(path, source):
     """Yield (line, text) for each thing in the source that a board or the design has not."""
     forbidden = WORLD - WORLDLY.get(path.name, set()) if path.parent.name == "lvs" else ()
     for found in ast.walk(ast.parse(source, str(path))):
+        if not isinstance(found, (ast.stmt, ast.expr)):
+            continue
         if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute):
             if found.func.attr in LACKING_METHODS:
                 yield found.lineno, f"MicroPython has no method {found.func.attr}()"
@@ -128,7 +130,7 @@ def long_functions(path, source):
     """Yield (line, text) for each function of more than LONGEST lines."""
     for found in ast.walk(ast.parse(source, str(path))):
         if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            lines = found.end_lineno - found.lineno + 1
+            lines = (found.end_lineno or found.lineno) - found.lineno + 1
             if lines > LONGEST:
                 yield found.lineno, f"{found.name} has {lines} lines: more than {LONGEST}"
 
@@ -210,6 +212,7 @@ CHECKS = {
     "boards": check_boards,
     "types of esp32": tool("basedpyright", "--project", "pyright-esp32.json"),
     "types of rp2": tool("basedpyright", "--project", "pyright-rp2.json"),
+    "types of host": tool("basedpyright", "--project", "pyright-host.json"),
     "mpy-cross": check_compiles,
 }
 

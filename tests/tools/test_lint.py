@@ -11,9 +11,9 @@ import pytest
 from lvs_tools import interpreters
 from tools import lint
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ImportError:
+else:
     import tomli as tomllib
 
 DOC = '"""A module."""\n'
@@ -217,3 +217,15 @@ def test_types_know_the_board(board, other, tmp_path):
     assert f'Import "{other}" could not be resolved' in output
     assert "no_such" in output
     assert "2 errors" in output
+
+
+def test_types_of_what_runs_on_a_computer(tmp_path):
+    config = json.loads((lint.ROOT / "pyright-host.json").read_text())
+    assert {"host_sim", "tools"} <= set(config["include"])
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps({**config, "include": ["."]}))
+    sample = tmp_path / "sample.py"
+    check = lint.tool("basedpyright", "--project", str(tmp_path))
+    sample.write_text("import re\n\nfound = re.match('a', 'b')\nprint(found and found.group())\n")
+    assert check() == ""
+    sample.write_text("import re\n\nprint(re.match('a', 'b').group())\n")
+    assert "reportOptionalMemberAccess" in check()

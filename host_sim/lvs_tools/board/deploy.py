@@ -48,7 +48,8 @@ def finish_update_source():
     text = (profiles.ROOT / "firmware" / "boot.py").read_text()
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and node.name == "finish_update":
-            return "import os\n" + ast.get_source_segment(text, node) + "\nfinish_update()\n"
+            lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
+            return "\n".join(["import os", *lines, "finish_update()\n"])
     raise BoardError("firmware/boot.py has no finish_update()")
 
 

@@ -81,15 +81,16 @@ def command(ports, name, config, secrets, wait, as_json):
     except KeyboardInterrupt:
         click.echo("fleet: interrupted; the boards run what they had, or run it again", err=True)
         sys.exit(130)
-    failed = [p for p, r in results.items() if isinstance(r, BoardError)]
+    done = [r for r in results.values() if isinstance(r, deploy.Result)]
     if as_json:
-        click.echo(
-            json.dumps(
-                {p: {"error": str(r)} if p in failed else asdict(r) for p, r in results.items()}
-            )
-        )
+        said = {
+            port: asdict(result) if isinstance(result, deploy.Result) else {"error": str(result)}
+            for port, result in results.items()
+        }
+        click.echo(json.dumps(said))
     else:
-        for port, result in results.items():
-            click.echo(str(result) if port in failed else deploy.summary(result))
-    waiting = wait and any(p not in failed and not r.started for p, r in results.items())
-    sys.exit(1 if failed else 3 if waiting else 0)
+        for result in results.values():
+            known = isinstance(result, deploy.Result)
+            click.echo(deploy.summary(result) if known else str(result))
+    waiting = wait and not all(result.started for result in done)
+    sys.exit(1 if len(done) < len(results) else 3 if waiting else 0)

@@ -21,8 +21,12 @@ class _Absent:
     POLLIN = 1
 
 
-for _name in ("socket", "select"):
-    sys.modules[_name] = _Absent
+def _pretend(modules, names):
+    for name in names:
+        modules[name] = _Absent
+
+
+_pretend(sys.modules, ("socket", "select"))
 
 # These are in a board's firmware; here they are Python, so they come before any measurement.
 import asyncio  # noqa: E402, F401

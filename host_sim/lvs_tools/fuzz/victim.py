@@ -172,6 +172,7 @@ class Victim:
         """An EP; what is not given is as an honest peer in full agreement has it."""
         node = self.node
         r = node.placement.find(shard)
+        assert r
         n = encode_ep(
             self._buf,
             node.config.tag,

@@ -22,6 +22,10 @@ _EXIT_FAILED = 2
 _EXIT_INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
+class _Unable(click.ClickException):
+    exit_code = _EXIT_FAILED
+
+
 def _interpreters(wanted):
     """(CPython, MicroPython) as paths; a clear error when MicroPython is wanted and missing."""
     path = None
@@ -29,9 +33,9 @@ def _interpreters(wanted):
         try:
             path = micropython()
         except InterpreterMissing as error:
-            raise click.ClickException(str(error)) from None
+            raise _Unable(str(error)) from None
         if path is None:
-            raise click.ClickException(f"{mend('micropython')}; or give --micropython 0")
+            raise _Unable(f"{mend('micropython')}; or give --micropython 0")
     return sys.executable, path
 
 
@@ -69,6 +73,7 @@ class _Lines:
 async def _run(plan, interpreters, view):
     """Run the mesh; SIGINT and SIGTERM cancel it, and it stops its processes first."""
     task = asyncio.current_task()
+    assert task
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
@@ -109,11 +114,7 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
         )
     except mesh_plan.PlanError as error:
         raise click.UsageError(str(error)) from None
-    try:
-        interpreters = _interpreters(sum(plan.micropython))
-    except click.ClickException as error:
-        error.exit_code = _EXIT_FAILED
-        raise
+    interpreters = _interpreters(sum(plan.micropython))
     live, view = _live(console) if console.is_terminal else (_Lines(console),) * 2
     try:
         with live:

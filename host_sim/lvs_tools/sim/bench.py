@@ -6,7 +6,6 @@ does not count.  The account of the time is cProfile's, summed over modules.
 
 import cProfile
 import multiprocessing
-import pstats
 import sys
 import time
 from pathlib import Path
@@ -63,9 +62,10 @@ def shares(case):
     engine.run(checked)
     profile.disable()
     by_module = {}
-    for (file, _, _), (_, _, own, _, _) in pstats.Stats(profile).stats.items():
-        module = Path(file).stem if file.endswith(".py") else "built-in functions"
-        by_module[module] = by_module.get(module, 0) + own
+    for entry in profile.getstats():
+        code = entry.code
+        module = "built-in functions" if isinstance(code, str) else Path(code.co_filename).stem
+        by_module[module] = by_module.get(module, 0) + entry.inlinetime
     total = sum(by_module.values())
     ordered = sorted(by_module.items(), key=lambda item: -item[1])
     return [(module, 100 * own / total) for module, own in ordered]

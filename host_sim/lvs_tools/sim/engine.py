@@ -110,6 +110,7 @@ class _Interpreter:
 
     def close(self):
         """It ends."""
+        assert self._process.stdin and self._process.stdout
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.stdout.close()

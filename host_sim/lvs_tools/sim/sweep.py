@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -126,7 +127,10 @@ def _run(tasks, results, scheduler, workers):
     cluster = None
     if scheduler is None:
         cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,  # pyright: ignore[reportArgumentType] - it documents None
+            silence_logs=50,
         )
     columns = (
         TextColumn("{task.description}"),
@@ -289,7 +293,7 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
     _OUT.print("%s and sweep.png" % results.path, highlight=False)
 
 
-def _fail(text, code):
+def _fail(text, code) -> NoReturn:
     _ERRORS.print("[red]error:[/] ", end="")
     _ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
