@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lvs_tools import options
@@ -23,7 +22,6 @@ from lvs_tools.sim.workers import end_with
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OUT = Console()
-_ERRORS = Console(stderr=True)
 
 
 def sources(root=ROOT):
@@ -81,13 +79,7 @@ def _run(cases, results, workers, engine_name, minutes):
     """Run what is missing, in the order given; after so many minutes nothing more is begun."""
     missing = [case for case in cases if results.get(case) is None]
     end = time.monotonic() + 60 * minutes if minutes is not None else None
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_ERRORS, disable=not _ERRORS.is_terminal) as bar:
+    with options.counting() as bar:
         shown = bar.add_task("attack", total=len(cases), completed=len(cases) - len(missing))
         pool = ProcessPoolExecutor(workers, initializer=end_with, initargs=(os.getpid(),))
         running = {}
@@ -203,14 +195,7 @@ def _document(summary, rows, cases, seeds, sources):
     "docs/figures/attack.*: only --seeds (of the cells of G4) counts.",
 )
 @click.option("--minutes", type=click.FloatRange(0), help="Begin no run after so many minutes.")
-@click.option(
-    "--engine",
-    "engine_name",
-    type=click.Choice(scenario.ENGINES),
-    default="cpython",
-    show_default=True,
-    help="pypy is the fastest; the results are the same.",
-)
+@engine.OPTION
 @options.WORKERS
 @options.JSON
 @click.option("--stale", is_flag=True, help="Take results of changed sources, too; say so.")
@@ -257,10 +242,9 @@ def command(
     try:
         rows = _run(cases, results, workers, engine_name, minutes)
     except (scenario.ScenarioError, engine.EngineError) as error:
-        _ERRORS.print("error: %s" % error, markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        options.fail(error, 2)
     except KeyboardInterrupt:
-        _ERRORS.print("stopped; the same command goes on from here")
+        options.ERRORS.print("stopped; the same command goes on from here")
         sys.exit(130)
     summary = page.summarise(rows)
     if options.write_json(json_path, rows):

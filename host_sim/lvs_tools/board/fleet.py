@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
+from lvs_tools import options
 from lvs_tools.board import deploy
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import ports as found_ports
@@ -59,14 +58,7 @@ def command(ports, name, config, secrets, wait, as_json):
         sys.exit(1)
     try:
         own = deploy.own_files(config, secrets)
-        console = Console(stderr=True)
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            console=console,
-            disable=not console.is_terminal or as_json,
-        )
-        with bar:
+        with options.progress(transient=False) as bar:
             tasks = {port: bar.add_task(port, total=None) for port in chosen}
             sizes = {port: {} for port in chosen}
 

@@ -99,8 +99,7 @@ def command(large, json_path):
     except KeyboardInterrupt:
         sys.exit(130)
     except (scenario.ScenarioError, engine.EngineError) as error:
-        print("error: %s" % error, file=sys.stderr)
-        sys.exit(2)
+        options.fail(error, 2)
     if options.write_json(json_path, {"cases": figures, "shares": dict(account)}):
         console = Console()
         console.print(table)

@@ -6,15 +6,13 @@ import time
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lvs.config_check import NUMBERS
 from lvs_tools import options
 from lvs_tools.sim import engine, report, scenario
 from lvs_tools.world.liars import LiarError
-
-_ERRORS = Console(stderr=True)
 
 
 @contextlib.contextmanager
@@ -23,15 +21,7 @@ def progress_bar(title, cycles):
 
     Yields the function to call with the number of cycles done.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal
-    ) as bar:
+    with options.progress(TextColumn("{task.fields[speed]}"), TimeRemainingColumn()) as bar:
         task = bar.add_task(title, total=cycles, speed="")
         began = time.perf_counter()
         base = 0
@@ -142,11 +132,9 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
             else:
                 result, same = engine.run(checked, advance), True
     except (scenario.ScenarioError, engine.EngineError, LiarError, ImportError) as error:
-        _ERRORS.print("[red]error:[/] ", end="")
-        _ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        options.fail(error, 2)
     except KeyboardInterrupt:
-        _ERRORS.print("stopped")
+        options.ERRORS.print("stopped")
         sys.exit(130)
     history = result.pop("history")
     if options.write_json(json_path, result):

@@ -6,18 +6,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import lvs
 from lvs_tools import options, world
 from lvs_tools.sim import engine, scenario
 
 _OUT = Console()
-_ERRORS = Console(stderr=True)
 _RETRIES = 3  # of a run whose worker was lost or failed
 _SAVE_S = 5  # results are on disk so many seconds after they came
 _PANELS = (
@@ -132,16 +129,10 @@ def _run(tasks, results, scheduler, workers):
             dashboard_address=None,  # pyright: ignore[reportArgumentType] - it documents None
             silence_logs=50,
         )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     try:
         with (
             Client(cluster or scheduler, timeout="20s") as client,
-            Progress(*columns, console=_ERRORS, disable=not _ERRORS.is_terminal) as bar,
+            options.counting() as bar,
         ):
             shown = bar.add_task("sweep", total=len(tasks))
             futures = client.map(run_one, tasks, retries=_RETRIES, pure=False)
@@ -259,14 +250,14 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
     try:
         tasks = tasks_of(path, settings, adversaries, varied, range(1, seeds + 1))
     except scenario.ScenarioError as error:
-        _fail(str(error), 2)
+        options.fail(error, 2)
     folder = out or Path("build/sweep") / Path(path).stem
     try:
         results = _Results(folder / "results.parquet")
         known = {row["run"] for row in results.rows}
         missing = [task for task in tasks if task[0] not in known]
         if len(missing) < len(tasks):
-            _ERRORS.print(
+            options.ERRORS.print(
                 "%d of %d runs are in %s already"
                 % (len(tasks) - len(missing), len(tasks), results.path),
                 highlight=False,
@@ -277,26 +268,20 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
             finally:
                 results.save()
     except ImportError as error:
-        _fail("%s; `make setup` installs what sweeps need" % error, 2)
+        options.fail("%s; `make setup` installs what sweeps need" % error, 2)
     except KeyboardInterrupt:
-        _ERRORS.print("stopped; the same command goes on from here")
+        options.ERRORS.print("stopped; the same command goes on from here")
         sys.exit(130)
     except OSError as error:
-        _fail("%s: %s" % (scheduler or folder, error), 2)
+        options.fail("%s: %s" % (scheduler or folder, error), 2)
     except engine.EngineError as error:
-        _fail(str(error), 1)
+        options.fail(error, 1)
     frame = results.frame()
     frame = frame[frame["run"].isin([task[0] for task in tasks])]
     keys = [key for key, _ in varied]
     _summary(frame, keys)
     picture(frame, keys, folder / "sweep.png")
     _OUT.print("%s and sweep.png" % results.path, highlight=False)
-
-
-def _fail(text, code) -> NoReturn:
-    _ERRORS.print("[red]error:[/] ", end="")
-    _ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

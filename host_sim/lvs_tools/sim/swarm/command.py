@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import TextColumn
 
 from lvs_tools import options
 from lvs_tools.sim import engine, scenario
@@ -19,7 +19,6 @@ from lvs_tools.sim.swarm.shrink import shrink
 
 _YEAR = 365.25 * 86400
 _OUT = Console()
-_ERRORS = Console(stderr=True)
 
 
 def faults_of(result, max_allowed_shift):
@@ -153,11 +152,8 @@ def _run(seeds, minutes, most_nodes, shrink_seconds, on, workers, folder, total)
         for seed in seeds
         if end is None or time.monotonic() < end
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
     with (
-        Progress(
-            *columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal
-        ) as bar,
+        options.progress(TextColumn("{task.fields[done]}")) as bar,
         multiprocessing.get_context("spawn").Pool(workers, _quiet) as pool,
     ):
         shown = bar.add_task("swarm", total=len(seeds), done="")
@@ -219,14 +215,7 @@ def _few_at_a_time(pool, tasks, workers):
     show_default=True,
     help="How long to look, for each failing seed.",
 )
-@click.option(
-    "--engine",
-    "on",
-    type=click.Choice(scenario.ENGINES),
-    default="cpython",
-    show_default=True,
-    help="pypy is the fastest; the results are the same.",
-)
+@engine.OPTION
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -235,7 +224,9 @@ def _few_at_a_time(pool, tasks, workers):
     help="Where shrunk worlds go.",
 )
 @options.JSON
-def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, out, json_path):
+def command(
+    seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, engine_name, out, json_path
+):
     """Run random worlds, each with faults of its own, and check what the protocol promises.
 
     Each ends with a calm phase in which the mesh must become exact; budgets, bounds and signs
@@ -251,7 +242,7 @@ def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, 
             minutes,
             most_nodes,
             shrink_seconds if shrinking else 0,
-            on,
+            engine_name,
             min(workers, len(chosen)),
             out,
             total,
