@@ -2,6 +2,8 @@
 
 from rich.table import Table
 
+from lvs.fixed import ONE
+
 
 def duration(seconds):
     """Seconds as a short text: 45 s, 12 min, 3.5 h, 2.1 d."""
@@ -12,7 +14,7 @@ def duration(seconds):
 
 
 def _vu(raw):
-    return "%.2f VU (%d raw)" % (raw / 256, raw)
+    return "%.2f VU (%d raw)" % (raw / ONE, raw)
 
 
 def summary(result, checked, console, same=None):
@@ -171,7 +173,7 @@ def _draw_values(axes, history):
     for curve in curves:
         axes.plot(
             history["cycles"],
-            [None if v is None else v / 256 for v in curve],
+            [None if v is None else v / ONE for v in curve],
             color="tab:blue",
             alpha=max(0.15, thin),
             linewidth=0.9,
