@@ -63,8 +63,8 @@ def shares(case):
     profile.disable()
     by_module = {}
     for entry in profile.getstats():
-        code = entry.code
-        module = "built-in functions" if isinstance(code, str) else Path(code.co_filename).stem
+        file = "" if isinstance(entry.code, str) else entry.code.co_filename
+        module = Path(file).stem if file.endswith(".py") else "built-in functions"
         by_module[module] = by_module.get(module, 0) + entry.inlinetime
     total = sum(by_module.values())
     ordered = sorted(by_module.items(), key=lambda item: -item[1])
