@@ -7,7 +7,6 @@ exclude (docs/security.md), whatever was said to the node before.
 
 import random
 from array import array
-from typing import Any
 
 from lvs import LvsError, Node
 from lvs.fixed import MAX_RAW, ONE
@@ -96,7 +95,7 @@ class Victim:
         self.ms = start
         self.begin_ms = start
         self.port = Port()
-        self.node: Any = Node(  # its parts are seen here, too
+        self.node = Node(
             {"channels": ["a", "b"], **config},
             self.port,
             self._clock,
