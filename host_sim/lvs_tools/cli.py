@@ -40,11 +40,11 @@ class LazyGroup(click.Group):
         """The names of the subcommands whose modules are there."""
         return [name for name, (module, _) in COMMANDS.items() if importlib.util.find_spec(module)]
 
-    def get_command(self, ctx, name):
+    def get_command(self, ctx, cmd_name):
         """Import a subcommand; None for an unknown name."""
-        if name not in self.list_commands(ctx):
+        if cmd_name not in self.list_commands(ctx):
             return None
-        return importlib.import_module(COMMANDS[name][0]).command
+        return importlib.import_module(COMMANDS[cmd_name][0]).command
 
     def format_commands(self, ctx, formatter):
         """List the subcommands from the table, without importing them."""

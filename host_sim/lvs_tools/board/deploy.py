@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import DownloadColumn
 
+from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard, choose_port
@@ -48,7 +48,8 @@ def finish_update_source():
     text = (profiles.ROOT / "firmware" / "boot.py").read_text()
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and node.name == "finish_update":
-            return "import os\n" + ast.get_source_segment(text, node) + "\nfinish_update()\n"
+            lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
+            return "\n".join(["import os", *lines, "finish_update()\n"])
     raise BoardError("firmware/boot.py has no finish_update()")
 
 
@@ -307,18 +308,10 @@ def command(name, port, config, secrets, py, status_page, wait, as_json):
     Exit code 0: done, and the node runs; 1: it could not be done; 3: done, but the node
     does not run yet (it says why).
     """
-    console = Console(stderr=True)
     try:
         port = choose_port(port)
         own = own_files(config, secrets)
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            console=console,
-            disable=not console.is_terminal or as_json,
-        )
-        with bar:
+        with options.progress(DownloadColumn(), transient=False) as bar:
             task = bar.add_task(f"{port}: comparing", total=None)
             sizes = {}
 

@@ -8,6 +8,7 @@ import hashlib
 import io
 import struct
 from contextlib import redirect_stdout
+from typing import Any
 
 from lvs_tools.board.profiles import BoardError
 
@@ -27,7 +28,7 @@ def _check_esp_part(data, chip, what, path):
 
     try:
         with redirect_stdout(io.StringIO()):
-            image = LoadFirmwareImage(chip, data)
+            image: Any = LoadFirmwareImage(chip, data)  # only the ESP8266's lacks a digest
     except FatalError as error:
         raise BoardError(f"{path}: corrupted: {what}: {error}") from None
     except (struct.error, IndexError, TypeError, ValueError) as error:

@@ -54,6 +54,7 @@ def esptool(arguments, port, chip, show):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
+    assert process.stdout
     output = []
     try:
         for line in process.stdout:

@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
+from lvs_tools import options
 from lvs_tools.board import deploy
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import ports as found_ports
@@ -59,14 +58,7 @@ def command(ports, name, config, secrets, wait, as_json):
         sys.exit(1)
     try:
         own = deploy.own_files(config, secrets)
-        console = Console(stderr=True)
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            console=console,
-            disable=not console.is_terminal or as_json,
-        )
-        with bar:
+        with options.progress(transient=False) as bar:
             tasks = {port: bar.add_task(port, total=None) for port in chosen}
             sizes = {port: {} for port in chosen}
 
@@ -81,15 +73,16 @@ def command(ports, name, config, secrets, wait, as_json):
     except KeyboardInterrupt:
         click.echo("fleet: interrupted; the boards run what they had, or run it again", err=True)
         sys.exit(130)
-    failed = [p for p, r in results.items() if isinstance(r, BoardError)]
+    done = [r for r in results.values() if isinstance(r, deploy.Result)]
     if as_json:
-        click.echo(
-            json.dumps(
-                {p: {"error": str(r)} if p in failed else asdict(r) for p, r in results.items()}
-            )
-        )
+        said = {
+            port: asdict(result) if isinstance(result, deploy.Result) else {"error": str(result)}
+            for port, result in results.items()
+        }
+        click.echo(json.dumps(said))
     else:
-        for port, result in results.items():
-            click.echo(str(result) if port in failed else deploy.summary(result))
-    waiting = wait and any(p not in failed and not r.started for p, r in results.items())
-    sys.exit(1 if failed else 3 if waiting else 0)
+        for result in results.values():
+            known = isinstance(result, deploy.Result)
+            click.echo(deploy.summary(result) if known else str(result))
+    waiting = wait and not all(result.started for result in done)
+    sys.exit(1 if len(done) < len(results) else 3 if waiting else 0)

@@ -43,6 +43,13 @@ def write(path, data, private=False):
         os.chmod(path, 0o600)
 
 
+def ask_board():
+    """Ask which board it is for; returns its profile's name."""
+    for known in profiles.names():
+        click.echo(f"  {known:18} {profiles.load(known)['title']}")
+    return click.prompt("Which board", type=click.Choice(profiles.names()), show_choices=False)
+
+
 def ask_source(profile, channels):
     """Ask for one source; None when there are no more."""
     kind = click.prompt(
@@ -93,12 +100,7 @@ def command(name, mesh, channels, ssid, password, out, force, yes):
                 raise BoardError(f"{out / file} is there already; edit it, or give --force")
         if yes and not (name and mesh and channels and ssid is not None):
             raise BoardError("--yes needs --board, --mesh, --channels and --ssid")
-        if not name:
-            for known in profiles.names():
-                click.echo(f"  {known:18} {profiles.load(known)['title']}")
-            name = click.prompt(
-                "Which board", type=click.Choice(profiles.names()), show_choices=False
-            )
+        name = name or ask_board()
         profile = profiles.load(name)
         mesh = mesh or click.prompt("Name of the mesh, the same on all of its nodes")
         channels = channels or click.prompt("Channels, with commas between (water,people)")
@@ -109,12 +111,7 @@ def command(name, mesh, channels, ssid, password, out, force, yes):
             password = click.prompt(
                 "Its password", hide_input=True, default="", show_default=False
             )
-        sources = []
-        while not yes:
-            source = ask_source(profile, listed)
-            if source is None:
-                break
-            sources.append(source)
+        sources = [] if yes else list(iter(lambda: ask_source(profile, listed), None))
         config = build(mesh, listed, profile, ssid, sources)
         if ssid and password and len(password) < 8:
             raise BoardError("a Wi-Fi password has at least 8 characters")

@@ -57,6 +57,14 @@ def settings(profile):
     }
 
 
+def _said(pattern, output):
+    """The group of a pattern in what the measurement printed."""
+    found = re.search(pattern, output, re.MULTILINE)
+    if found is None:
+        raise BoardError(f"the measurement ended early; it printed: {output[-300:].strip()}")
+    return found.group(1)
+
+
 def measure(profile, cycles=1000, timeout=600):
     """Measure a profile; returns a dict with KEYS and what the run looked like.
 
@@ -81,9 +89,9 @@ def measure(profile, cycles=1000, timeout=600):
             heap=profile["heap_kb"] * 1024,
             timeout=timeout,
         )
-    result = json.loads(re.search(r"^RESULT (.*)$", output, re.MULTILINE).group(1))
+    result = json.loads(_said(r"^RESULT (.*)$", output))
     # MicroPython counts blocks of four words.
-    result["largest_free"] = int(re.search(r"max free sz: (\d+)", output).group(1)) * 16
+    result["largest_free"] = int(_said(r"max free sz: (\d+)", output)) * 16
     result["mpy_bytes"] = sizes
     result["board"] = profile["name"]
     result["cycles"] = cycles

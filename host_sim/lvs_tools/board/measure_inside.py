@@ -21,8 +21,12 @@ class _Absent:
     POLLIN = 1
 
 
-for _name in ("socket", "select"):
-    sys.modules[_name] = _Absent
+def _pretend(modules, names):
+    for name in names:
+        modules[name] = _Absent
+
+
+_pretend(sys.modules, ("socket", "select"))
 
 # These are in a board's firmware; here they are Python, so they come before any measurement.
 import asyncio  # noqa: E402, F401
@@ -170,6 +174,71 @@ def cost(node, peers, kind):
     return gc.mem_alloc() - before
 
 
+def fill(node, peers, settings):
+    """Ten epochs: until every table is full and the peers have trust."""
+    each = min((settings["rows"] + PEERS - 1) // PEERS + 1, peers.wire.SLOTS)
+    for _ in range(40):
+        for i in range(PEERS):
+            peers.totals[i] += UNIT
+            for k in range(len(node.replicas)):
+                slots = [(i + j) % peers.wire.SLOTS for j in range(each)]
+                node.handle(peers.ep(i, k), 1000 + i)
+                node.handle(peers.sdm(i, k, slots, 0), 1000 + i)
+            if i & 7 == 7:
+                pass_time(node, 2000)
+        for i in range(node.peers.n):  # the trust that they would earn within hours
+            node.peers.tc[i] = 255
+        yield
+    for name in settings["channels"]:
+        node.contribute(name, "1.5")
+    pass_time(node, 2000)
+    yield
+
+
+def tables_full(node):
+    """Whether it has all it can hold; a node keeps some rows back for itself."""
+    return (
+        all(r.shard.crowded() for r in node.replicas)
+        and node.routes.n == node.routes.size
+        and node.peers.n == node.peers.size
+    )
+
+
+def busy(node, peers, cycles):
+    """A busy mesh: 64 peers, four packets a cycle, a contribution every ten cycles.
+
+    Returns the most bytes that were in use.
+    """
+    high = 0
+    channels = node.config.channels
+    held = len(node.replicas)
+    for c in range(cycles):
+        for j in range(4):
+            i = (c * 4 + j) % PEERS
+            peers.totals[i] += 64
+            if j & 1:
+                node.handle(peers.sdm(i, c % held, [i % peers.wire.SLOTS], 8), 1000 + i)
+            else:
+                node.handle(peers.ep(i, c % held), 1000 + i)
+            pass_time(node, 250)
+        if c % 10 == 0:
+            node.contribute(channels[c // 10 % len(channels)], "0.5")
+        high = max(high, gc.mem_alloc())
+        yield
+    return high
+
+
+def mean_cost(node, peers, kinds):
+    """The mean of what things of these kinds allocate, in bytes."""
+    used = 0
+    for kind in kinds:
+        for _ in range(32):
+            used += cost(node, peers, kind)
+            pass_time(node, 250)
+            yield
+    return used // (32 * len(kinds))
+
+
 def scenario(settings, cycles):
     """The whole measurement; every yield is a collection."""
     result = {}
@@ -206,67 +275,23 @@ def scenario(settings, cycles):
     grown = gc.mem_alloc() - before
     before = gc.mem_alloc()
     peers = Peers(node, wire)
+    filling, rush = fill(node, peers, settings), busy(node, peers, cycles)
     yield
     base += gc.mem_alloc() - before  # the test's own memory
     result["heap_active"] = result["heap_start"] + grown
 
-    held = len(node.replicas)
-    each = (settings["rows"] + PEERS - 1) // PEERS + 1
-    for _ in range(40):  # ten epochs: until every table is full and the peers have trust
-        for i in range(PEERS):
-            peers.totals[i] += UNIT
-            for k in range(held):
-                slots = [(i + j) % wire.SLOTS for j in range(min(each, wire.SLOTS))]
-                node.handle(peers.ep(i, k), 1000 + i)
-                node.handle(peers.sdm(i, k, slots, 0), 1000 + i)
-            if i & 7 == 7:
-                pass_time(node, 2000)
-        for i in range(node.peers.n):  # the trust that they would earn within hours
-            node.peers.tc[i] = 255
-        yield
-    for name in settings["channels"]:
-        node.contribute(name, "1.5")
-    pass_time(node, 2000)
-    yield
+    yield from filling
     result["heap_full_tables"] = gc.mem_alloc() - base
     status = node.status()
-    # A node keeps some rows back for itself: others cannot fill the ring to the last.
-    full = all(r.shard.crowded() for r in node.replicas)
-    full = full and node.routes.n == node.routes.size
-    full = full and node.peers.n == node.peers.size
-    result["tables_full"] = full
+    result["tables_full"] = tables_full(node)
     for key in ("peers", "rows", "state", "dropped"):
         result[key] = status[key]
     yield
-
-    # A busy mesh: 64 peers, four packets a cycle, a contribution every ten cycles.
-    high = 0
-    for c in range(cycles):
-        for j in range(4):
-            i = (c * 4 + j) % PEERS
-            peers.totals[i] += 64
-            if j & 1:
-                node.handle(peers.sdm(i, c % held, [i % wire.SLOTS], 8), 1000 + i)
-            else:
-                node.handle(peers.ep(i, c % held), 1000 + i)
-            pass_time(node, 250)
-        if c % 10 == 0:
-            node.contribute(settings["channels"][c // 10 % len(settings["channels"])], "0.5")
-        high = max(high, gc.mem_alloc())
-        yield
+    high = yield from rush
     result["heap_high_water"] = high - base
-    for key, kinds in (
-        ("alloc_per_cycle", ("cycle",)),
-        ("alloc_per_packet", ("ep", "sdm")),
-        ("alloc_per_contribution", ("contribution",)),
-    ):
-        used = 0
-        for kind in kinds:
-            for _ in range(32):
-                used += cost(node, peers, kind)
-                pass_time(node, 250)
-                yield
-        result[key] = used // (32 * len(kinds))
+    result["alloc_per_cycle"] = yield from mean_cost(node, peers, ("cycle",))
+    result["alloc_per_packet"] = yield from mean_cost(node, peers, ("ep", "sdm"))
+    result["alloc_per_contribution"] = yield from mean_cost(node, peers, ("contribution",))
     yield
     print("RESULT", json.dumps(result))
     micropython.mem_info()

@@ -75,7 +75,7 @@ def by_mcu(mcu):
 def microdot():
     """The path of the web server's one source file, from this environment."""
     spec = importlib.util.find_spec("microdot")
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise BoardError("microdot is not installed: run `make setup`")
     return Path(spec.origin).with_name("microdot.py")
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from typing import Any
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
@@ -133,7 +134,7 @@ class SerialBoard:
         # No soft reset: it would leave a running watchdog unfed, while a node that is
         # interrupted by Ctrl-C keeps feeding it.
         # mpremote's own enter_raw_repl would print what it did not understand.
-        line = self.transport.serial
+        line: Any = self.transport.serial  # a pyserial port; with a folder mounted a wrapper
         with contextlib.suppress(TransportError, serial.SerialException, OSError, TypeError):
             for _ in range(2):
                 line.write(b"\r\x03")
@@ -151,11 +152,11 @@ class SerialBoard:
 
     def _identify(self):
         self.transport.exec("import sys,os,gc\ngc.collect()")
-        version, machine, mpy, self.platform = self.transport.eval(
+        said: Any = self.transport.eval(
             "(tuple(sys.implementation[1])[:3],sys.implementation._machine,"
             "getattr(sys.implementation,'_mpy',0),sys.platform)"
         )
-        self.version = version
+        self.version, machine, mpy, self.platform = said
         self.machine = machine
         self.mcu = machine.rpartition(" with ")[2]
         self.mpy = mpy & 0xFF

@@ -207,7 +207,7 @@ class Standin:
 
     def _interrupt(self):
         """Ctrl-C while it boots; before it has a handler the signal would end it."""
-        if self._interrupted and self._alive:
+        if self._interrupted and self._alive and self._process:
             self._interrupted = False
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGINT)
@@ -216,7 +216,7 @@ class Standin:
         try:
             data = os.read(self._inner, 4096)
         except OSError:  # the interpreter has ended: Ctrl-D, or sys.exit
-            if self._process.wait() == -signal.SIGINT:
+            if self._process and self._process.wait() == -signal.SIGINT:
                 # Ctrl-C in the moment around the prompt when MicroPython on Linux has no handler.
                 # A board would show its prompt and go on with what is typed.
                 typed = self._typed + self._since

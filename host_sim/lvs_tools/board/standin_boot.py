@@ -42,6 +42,14 @@ class _Flash:
         return 0 if operation == 6 else None
 
 
+def _mount(flash):
+    try:
+        vfs.mount(vfs.VfsLfs2(flash), "/")
+    except OSError:  # a chip that was erased
+        vfs.VfsLfs2.mkfs(flash)
+        vfs.mount(vfs.VfsLfs2(flash), "/")
+
+
 sys.path[:] = [_shims, ".frozen"]
 import bench  # noqa: E402
 
@@ -50,11 +58,7 @@ for _name in ("machine", "network", "esp32", "rp2", "espnow"):
     __import__(_name)  # kept in sys.modules when the computer's files are out of sight
 _flash = _Flash(_image)
 vfs.umount("/")
-try:
-    vfs.mount(vfs.VfsLfs2(_flash), "/")
-except OSError:  # a chip that was erased
-    vfs.VfsLfs2.mkfs(_flash)
-    vfs.mount(vfs.VfsLfs2(_flash), "/")
+_mount(_flash)
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
 sys.argv[:] = []

@@ -9,7 +9,7 @@ import random
 from array import array
 
 from lvs import LvsError, Node
-from lvs.fixed import MAX_RAW
+from lvs.fixed import MAX_RAW, ONE
 from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
 from lvs_tools.world import prime
 
@@ -152,7 +152,7 @@ class Victim:
 
     def contribute(self, channel, raw):
         """The application contributes."""
-        self.node.contribute(self.node.config.channels[channel], "%.9f" % (raw / 256))
+        self.node.contribute(self.node.config.channels[channel], "%.9f" % (raw / ONE))
         self.referee.given += raw
         self.referee.look()
 
@@ -172,6 +172,7 @@ class Victim:
         """An EP; what is not given is as an honest peer in full agreement has it."""
         node = self.node
         r = node.placement.find(shard)
+        assert r
         n = encode_ep(
             self._buf,
             node.config.tag,

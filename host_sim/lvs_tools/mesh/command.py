@@ -1,16 +1,15 @@
 """`lvs mesh`: a mesh of real processes on this machine, with kills and a verdict."""
 
 import asyncio
-import json
 import signal
 import sys
 import time
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.live import Live
 
+from lvs_tools import options
 from lvs_tools.interpreters import InterpreterMissing, mend, micropython
 from lvs_tools.mesh import plan as mesh_plan
 from lvs_tools.mesh import view as mesh_view
@@ -23,6 +22,10 @@ _EXIT_FAILED = 2
 _EXIT_INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
+class _Unable(click.ClickException):
+    exit_code = _EXIT_FAILED
+
+
 def _interpreters(wanted):
     """(CPython, MicroPython) as paths; a clear error when MicroPython is wanted and missing."""
     path = None
@@ -30,9 +33,9 @@ def _interpreters(wanted):
         try:
             path = micropython()
         except InterpreterMissing as error:
-            raise click.ClickException(str(error)) from None
+            raise _Unable(str(error)) from None
         if path is None:
-            raise click.ClickException(f"{mend('micropython')}; or give --micropython 0")
+            raise _Unable(f"{mend('micropython')}; or give --micropython 0")
     return sys.executable, path
 
 
@@ -70,6 +73,7 @@ class _Lines:
 async def _run(plan, interpreters, view):
     """Run the mesh; SIGINT and SIGTERM cancel it, and it stops its processes first."""
     task = asyncio.current_task()
+    assert task
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
@@ -91,13 +95,8 @@ async def _run(plan, interpreters, view):
     show_default=True,
     help="Whether killed nodes find a journal again.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the account as JSON; - is standard output.",
-)
-def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_file):
+@options.JSON
+def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_path):
     """Run a mesh of real node processes on this machine.
 
     Every node has a loopback address of its own and speaks real UDP. Each contributes to the
@@ -108,18 +107,14 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
 
     Exit codes: 0 exact; 1 not exact; 2 it could not run; 130 interrupted.
     """
-    console = Console(stderr=json_file == "-")
+    console = Console(stderr=json_path == "-")
     try:
         plan = mesh_plan.make_plan(
             nodes, micropython, seconds, kill, loss, seed, channels.split(","), port, journal
         )
     except mesh_plan.PlanError as error:
         raise click.UsageError(str(error)) from None
-    try:
-        interpreters = _interpreters(sum(plan.micropython))
-    except click.ClickException as error:
-        error.exit_code = _EXIT_FAILED
-        raise
+    interpreters = _interpreters(sum(plan.micropython))
     live, view = _live(console) if console.is_terminal else (_Lines(console),) * 2
     try:
         with live:
@@ -132,8 +127,5 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
         sys.exit(_EXIT_FAILED)
     for line in mesh_view.verdict_lines(account):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if json_file == "-":
-        click.echo(json.dumps(account, indent=1))
-    elif json_file:
-        Path(json_file).write_text(json.dumps(account, indent=1) + "\n")
+    options.write_json(json_path, account)
     sys.exit(0 if account["exact"] else _EXIT_NOT_EXACT)

@@ -17,8 +17,8 @@ from lvs.journal_replay import Found, read
 from lvs.journal_state import FORMAT
 from lvs.status import session_name
 from lvs.wire import SLOTS
+from lvs_tools.mesh.view import vu
 
-RAW_PER_VU = 256
 _KINDS = {
     CHECK: "checkpoint",
     LEDGER: "ledger",
@@ -250,10 +250,6 @@ def _values(index, shard, sessions, careful):
     return values
 
 
-def _vu(raw):
-    return f"{raw / RAW_PER_VU:g}"
-
-
 def _print(result, console):
     """The account for people."""
     console.print(_table(result))
@@ -300,15 +296,15 @@ def _print_restart(restart, console):
             % (
                 row["session"],
                 row["channel"],
-                _vu(row["contributed_raw"]),
-                f", of which {_vu(untold)} are not told yet" if untold else "",
+                vu(row["contributed_raw"]),
+                f", of which {vu(untold)} are not told yet" if untold else "",
             )
         )
     for word, key in (("waits", "waiting_raw"), ("owed", "owed_raw")):
         for channel, raw in sorted(restart[key].items()):
-            console.print("  %-6s channel %d: %s VU" % (word, channel, _vu(raw)))
+            console.print("  %-6s channel %d: %s VU" % (word, channel, vu(raw)))
     for shard in restart["shards"]:
-        values = " ".join(_vu(raw) for raw in shard["values_raw"]) or "no settled vector"
+        values = " ".join(vu(raw) for raw in shard["values_raw"]) or "no settled vector"
         console.print(
             "  shard  %d: %d rows, horizon %s, confidence %s; values %s VU"
             % (shard["shard"], shard["rows"], shard["horizon"], shard["confidence"], values)

@@ -52,16 +52,9 @@ HELP = {
 }
 
 
-if hasattr(time, "ticks_ms"):  # MicroPython
-    _ticks_ms = time.ticks_ms
-    _ticks_diff = time.ticks_diff
-else:
-
-    def _ticks_ms():
-        return int(time.monotonic() * 1000)
-
-    def _ticks_diff(a, b):
-        return a - b
+# MicroPython's own where they are: they wrap.
+_ticks_ms = getattr(time, "ticks_ms", lambda: int(time.monotonic() * 1000))
+_ticks_diff = getattr(time, "ticks_diff", lambda a, b: a - b)
 
 
 class UsageError(ValueError):
@@ -184,16 +177,21 @@ class Announcing:
 
     def __init__(self, transport, say):
         self.transport = transport
-        self.node = None
+        self._node = None
         self._say = say
         self._session = b""
+
+    def attach(self, node):
+        """The node whose sessions these are; before it sends anything."""
+        self._node = node
 
     def send(self, frame, addr):
         """Send a frame; bytes 6 to 11 of every frame are its sender's session."""
         session = bytes(frame[6:12])
         if session != self._session:
+            assert self._node
             self._session = session
-            self._say({"session": self.node.status()["session"]})
+            self._say({"session": self._node.status()["session"]})
         return self.transport.send(frame, addr)
 
     def __getattr__(self, name):
@@ -358,8 +356,9 @@ def build(options, say):
         from lvs.journal import Journal
 
         journal = Journal(options["journal"])
-    transport.node = Node(config, transport, journal=journal)
-    return transport.node, config.channels
+    node = Node(config, transport, journal=journal)
+    transport.attach(node)
+    return node, config.channels
 
 
 def _main(argv):

@@ -8,7 +8,8 @@ import random
 import socket
 from dataclasses import dataclass, field
 
-RAW_PER_VU = 256
+from lvs.fixed import ONE
+
 BROADCAST = "127.255.255.255"
 MAX_NODES = 250
 DEFAULT_CHANNELS = ("water", "power", "people", "work")
@@ -88,8 +89,8 @@ def default_kill(nodes):
 
 def amount_text(raw):
     """A raw amount as the exact decimal text of its VU: 640 is "2.5"."""
-    whole, rest = divmod(raw, RAW_PER_VU)
-    return f"{whole}.{rest * 10**8 // RAW_PER_VU:08d}".rstrip("0").rstrip(".")
+    whole, rest = divmod(raw, ONE)
+    return f"{whole}.{rest * 10**8 // ONE:08d}".rstrip("0").rstrip(".")
 
 
 def free_port():

@@ -31,10 +31,11 @@ class Instance:
 
     ``contributed``: raw by channel, *acknowledged* contributions only; ``sessions``: every
     session that it announced (it does so before the first frame under it leaves); ``report``: its
-    newest report; ``killed``: ended by this program.
+    newest report; ``killed``: ended by this program. on_report: called with the instance and the
+    values of each report.
     """
 
-    def __init__(self, node, micropython, clock):
+    def __init__(self, node, micropython, clock, on_report=None):
         self.node = node
         self.micropython = micropython
         self.contributed = {}
@@ -44,8 +45,8 @@ class Instance:
         self.started = self.heard = 0.0
         self.last_contribution = None
         self.not_durable = []  # why contributions were acknowledged that a kill could lose
-        self.on_report = None
         self._clock = clock
+        self._on_report = on_report
         self._process = None
         self._tasks = []
         self._waiting = deque()  # what was asked and not answered: (channel, raw, future)
@@ -71,7 +72,7 @@ class Instance:
 
         journal: its folder, or None for a node that forgets when it is killed.
         """
-        self._process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             interpreter,
             str(NODE_MAIN),
             str(config),
@@ -83,26 +84,28 @@ class Instance:
             limit=_LINE_LIMIT,
             start_new_session=True,  # Ctrl-C in the terminal is this program's to handle
         )
-        self._tasks = [asyncio.create_task(job) for job in (self._listen(), self._complaints())]
+        self._process = process
+        jobs = self._listen(process), self._complaints(process.stderr)
+        self._tasks = [asyncio.create_task(job) for job in jobs]
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), READY_S)
         except asyncio.TimeoutError:
             raise NodeError(f"node {self.node} was not ready after {READY_S:g} s") from None
         self.started = self.heard = self._clock()
 
-    async def _complaints(self):
-        async for line in self._process.stderr:
+    async def _complaints(self, stream):
+        async for line in stream:
             self._errors.append(line.decode(errors="replace").rstrip())
 
-    async def _listen(self):
-        async for line in self._process.stdout:
+    async def _listen(self, process):
+        async for line in process.stdout:
             try:
                 said = json.loads(line)
             except ValueError:  # killed in the middle of a long answer, or a stray print
                 self._errors.append(line.decode(errors="replace").rstrip())
                 continue
             self._hear(said)
-        await self._process.wait()
+        await process.wait()
         gone = NodeError(self.last_words())
         if not self._ready.done():
             self._ready.set_exception(gone)
@@ -120,8 +123,8 @@ class Instance:
         elif "report" in said:
             self.report = said["report"]
             self.heard = self._clock()
-            if self.on_report:
-                self.on_report(self, said["report"]["values"])
+            if self._on_report:
+                self._on_report(self, said["report"]["values"])
         elif "answer" in said:
             channel, raw, future = self._waiting.popleft()
             if channel and "error" not in said:
@@ -142,12 +145,16 @@ class Instance:
         words = [line for line in self._errors if line]
         return words[-1] if words else f"node {self.node} ended with exit code {code}"
 
+    def _input(self):
+        assert self._process and self._process.stdin
+        return self._process.stdin
+
     def _write(self, line, channel="", raw=0, future=None):
         self._waiting.append((channel, raw, future))
         self._idle.clear()
         # A node that has just died is noticed by the reader; the command was told to nobody.
         with contextlib.suppress(ConnectionError, RuntimeError):
-            self._process.stdin.write(line.encode() + b"\n")
+            self._input().write(line.encode() + b"\n")
 
     def contribute(self, channel, raw):
         """Hand a contribution over; it counts once the node has acknowledged it."""
@@ -177,7 +184,8 @@ class Instance:
 
     def _signal_kill(self):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            if self._process:
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def kill(self):
         """SIGKILL, then read what the process had already said."""
@@ -190,7 +198,7 @@ class Instance:
         if self._process is None:
             return
         self.killed = True
-        self._process.stdin.close()
+        self._input().close()
         try:
             await asyncio.wait_for(self._process.wait(), STOP_S)
         except asyncio.TimeoutError:

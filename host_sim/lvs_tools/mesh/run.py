@@ -35,7 +35,7 @@ class Mesh:
         self.histories = [[] for _ in range(plan.nodes)]
         self.ready = 0  # nodes that came up at the start
         self._begun = None
-        self._folder = None
+        self._folder = Path()  # of configurations and journals, while it runs
         self._work = []  # tasks: starts, and kills with their restarts
 
     def elapsed(self):
@@ -58,15 +58,14 @@ class Mesh:
 
     async def _start(self, node):
         plan = self.plan
-        instance = Instance(node, plan.micropython[node], time.monotonic)
-        instance.on_report = self._remember
+        instance = Instance(node, plan.micropython[node], time.monotonic, self._remember)
         lives = sum(1 for i in self.past if i.node == node)
         if self.instances[node]:
             lives += 1
             self.past.append(self.instances[node])
         self.histories[node] = []
         self.instances[node] = instance
-        config = Path(self._folder) / f"node-{node}.json"
+        config = self._folder / f"node-{node}.json"
         config.write_text(json.dumps(plan.config(node)))
         await instance.start(
             self.interpreters[plan.micropython[node]],
@@ -74,7 +73,7 @@ class Mesh:
             plan.loss,
             plan.seed + node + lives * plan.nodes,  # another stream of losses in each life
             report_ms(plan.nodes),
-            Path(self._folder) / f"journal-{node}" if plan.journal else None,
+            self._folder / f"journal-{node}" if plan.journal else None,
         )
 
     async def _start_first(self, node):
@@ -130,7 +129,8 @@ class Mesh:
         view: called with this mesh twice a second. Raises NodeError when a node cannot start.
         However it ends, no process is left behind.
         """
-        with tempfile.TemporaryDirectory(prefix="lvs-mesh-") as self._folder:
+        with tempfile.TemporaryDirectory(prefix="lvs-mesh-") as folder:
+            self._folder = Path(folder)
             watching = asyncio.create_task(self._watch(view))
             try:
                 nodes = range(self.plan.nodes)

@@ -5,7 +5,8 @@ import statistics
 from rich.table import Table
 from rich.text import Text
 
-from lvs_tools.mesh.plan import CALM_FROM, RAW_PER_VU
+from lvs.fixed import ONE
+from lvs_tools.mesh.plan import CALM_FROM
 from lvs_tools.mesh.process import interpreter_name
 
 _STATE_STYLES = {"ACTIVE": "green", "killed": "bold red", "gone": "bold red"}
@@ -13,7 +14,7 @@ _STATE_STYLES = {"ACTIVE": "green", "killed": "bold red", "gone": "bold red"}
 
 def vu(raw):
     """Raw units as VU for people; at most four decimals, a dash for None."""
-    return "-" if raw is None else f"{raw / RAW_PER_VU:,.4f}".rstrip("0").rstrip(".")
+    return "-" if raw is None else f"{raw / ONE:,.4f}".rstrip("0").rstrip(".")
 
 
 def _values(mesh):

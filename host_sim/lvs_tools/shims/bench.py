@@ -10,6 +10,9 @@ import time
 
 ON_BOARD = sys.implementation.name == "micropython"
 _PERIOD = 1 << 30  # ticks wrap here, on every port with 31-bit small ints
+# MicroPython's own; CPython has none.
+_board_ticks_ms = getattr(time, "ticks_ms", int)
+_board_sleep_ms = getattr(time, "sleep_ms", int)
 
 port = "esp32"  # whose quirks to show: "esp32" or "rp2"
 air = {}  # name of a network in reach -> its password ("" = open)
@@ -94,14 +97,14 @@ def turn(pin):
                 schedule(lambda level: drive(pin, level), level)
                 return
             except RuntimeError:  # the queue is full
-                time.sleep_ms(1)
+                sleep_ms(1)
 
     def run():
         period, pulses = waves[pin]
         for _ in range(pulses):
-            time.sleep_ms(period // 2)
+            sleep_ms(period // 2)
             later(0)
-            time.sleep_ms(period - period // 2)
+            sleep_ms(period - period // 2)
             later(1)
 
     _thread.start_new_thread(run, ())
@@ -109,7 +112,7 @@ def turn(pin):
 
 def ticks_ms():
     """Milliseconds, wrapping at 2**30."""
-    return time.ticks_ms() if ON_BOARD else _now % _PERIOD
+    return _board_ticks_ms() if ON_BOARD else _now % _PERIOD
 
 
 def ticks_add(ticks, delta):
@@ -123,8 +126,11 @@ def ticks_diff(a, b):
 
 
 def sleep_ms(ms):
-    """Let time pass (CPython): timers fire, scheduled functions run, watchdogs bite."""
+    """Let time pass; on CPython timers fire, scheduled functions run and watchdogs bite then."""
     global _now
+    if ON_BOARD:
+        _board_sleep_ms(ms)
+        return
     end = _now + max(0, ms)
     while True:
         while scheduled:

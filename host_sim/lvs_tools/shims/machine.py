@@ -1,7 +1,5 @@
 """MicroPython's ``machine`` module for a simulated board: see ``bench``."""
 
-import time
-
 import bench
 
 PWRON_RESET = 1
@@ -29,7 +27,7 @@ def _stop():
     if not bench.ON_BOARD:
         raise bench.Reset("reset")
     while True:  # the process that plays the hardware ends this one
-        time.sleep_ms(1000)
+        bench.sleep_ms(1000)
 
 
 def reset_cause():
@@ -55,7 +53,7 @@ def lightsleep(ms):
     for wlan in network.WLAN._made.values():
         if wlan.active():
             wlan.disconnect()
-    time.sleep_ms(ms)
+    bench.sleep_ms(ms)
 
 
 class Pin:
@@ -164,7 +162,8 @@ class Timer:
     def init(self, mode=PERIODIC, period=1000, callback=None):
         """Call callback(timer) every ``period`` ms."""
         self.deinit()
-        self._mode, self._period, self._callback = mode, period, callback
+        self._mode, self._period = mode, period
+        self._callback = callback or (lambda timer: None)
         self._on += 1
         if bench.ON_BOARD:
             import _thread
@@ -189,7 +188,7 @@ class Timer:
 
     def _run(self, ticket):
         while True:
-            time.sleep_ms(self._period)
+            bench.sleep_ms(self._period)
             if ticket != self._on:
                 return
             self._callback(self)

@@ -1,7 +1,5 @@
 """MicroPython's ``network`` module for a simulated board: see ``bench``."""
 
-import time
-
 import bench
 
 STA_IF = 0
@@ -40,12 +38,12 @@ class WLAN:
     PM_PERFORMANCE = 1
     PM_POWERSAVE = 2
     _made = {}
+    _config = {}
 
     def __new__(cls, interface=0):
         """The one object of an interface."""
         if interface not in cls._made:
             self = super().__new__(cls)
-            self._interface = interface
             self._active = False
             self._target = None
             self._started = 0
@@ -72,7 +70,7 @@ class WLAN:
             raise OSError("Wifi Internal State Error")
         bench.tell("connect " + ssid)
         self._target = (ssid, key or "")
-        self._started = time.ticks_ms()
+        self._started = bench.ticks_ms()
 
     def disconnect(self):
         """Leave the network."""
@@ -89,7 +87,7 @@ class WLAN:
         if not self._active or not self._target:
             return STAT_IDLE
         ssid, key = self._target
-        if time.ticks_diff(time.ticks_ms(), self._started) < bench.join_ms:
+        if bench.ticks_diff(bench.ticks_ms(), self._started) < bench.join_ms:
             return STAT_CONNECTING
         if ssid not in bench.air:
             return STAT_NO_AP_FOUND

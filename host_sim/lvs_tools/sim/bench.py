@@ -5,9 +5,7 @@ does not count.  The account of the time is cProfile's, summed over modules.
 """
 
 import cProfile
-import json
 import multiprocessing
-import pstats
 import sys
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from lvs_tools import options
 from lvs_tools.sim import engine, scenario
 
 # name: (scenario, settings); what is promised is steady traffic among 300
@@ -63,9 +62,10 @@ def shares(case):
     engine.run(checked)
     profile.disable()
     by_module = {}
-    for (file, _, _), (_, _, own, _, _) in pstats.Stats(profile).stats.items():
+    for entry in profile.getstats():
+        file = "" if isinstance(entry.code, str) else entry.code.co_filename
         module = Path(file).stem if file.endswith(".py") else "built-in functions"
-        by_module[module] = by_module.get(module, 0) + own
+        by_module[module] = by_module.get(module, 0) + entry.inlinetime
     total = sum(by_module.values())
     ordered = sorted(by_module.items(), key=lambda item: -item[1])
     return [(module, 100 * own / total) for module, own in ordered]
@@ -73,7 +73,7 @@ def shares(case):
 
 @click.command()
 @click.option("--large", is_flag=True, help="Also 10,000 nodes (several minutes).")
-@click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write the figures.")
+@options.JSON
 def command(large, json_path):
     """Measure simulated node-seconds a second, and say where the time goes."""
     cases = dict(CASES, **LARGE) if large else CASES
@@ -99,18 +99,15 @@ def command(large, json_path):
     except KeyboardInterrupt:
         sys.exit(130)
     except (scenario.ScenarioError, engine.EngineError) as error:
-        print("error: %s" % error, file=sys.stderr)
-        sys.exit(2)
-    console = Console()
-    console.print(table)
-    console.print(
-        "where the time goes among 300: "
-        + ", ".join("%s %.0f %%" % item for item in account if item[1] >= 2),
-        highlight=False,
-    )
-    if json_path:
-        text = json.dumps({"cases": figures, "shares": dict(account)}, indent=2) + "\n"
-        Path(json_path).write_text(text, encoding="utf-8")
+        options.fail(error, 2)
+    if options.write_json(json_path, {"cases": figures, "shares": dict(account)}):
+        console = Console()
+        console.print(table)
+        console.print(
+            "where the time goes among 300: "
+            + ", ".join("%s %.0f %%" % item for item in account if item[1] >= 2),
+            highlight=False,
+        )
 
 
 if __name__ == "__main__":

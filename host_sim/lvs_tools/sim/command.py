@@ -1,21 +1,18 @@
 """`lvs sim`: run a scenario in the simulated world and say what came of it."""
 
 import contextlib
-import json
 import sys
 import time
-from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lvs.config_check import NUMBERS
+from lvs_tools import options
 from lvs_tools.sim import engine, report, scenario
 from lvs_tools.world.liars import LiarError
-
-_ERRORS = Console(stderr=True)
 
 
 @contextlib.contextmanager
@@ -24,15 +21,7 @@ def progress_bar(title, cycles):
 
     Yields the function to call with the number of cycles done.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal
-    ) as bar:
+    with options.progress(TextColumn("{task.fields[speed]}"), TimeRemainingColumn()) as bar:
         task = bar.add_task(title, total=cycles, speed="")
         began = time.perf_counter()
         base = 0
@@ -109,12 +98,7 @@ def verdict_code(result, same):
     help="Interpreter of world and nodes; instead of the scenario's.",
 )
 @click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the figures to this file (- for standard output).",
-)
+@options.JSON
 @click.option(
     "--keys",
     is_flag=True,
@@ -148,20 +132,12 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
             else:
                 result, same = engine.run(checked, advance), True
     except (scenario.ScenarioError, engine.EngineError, LiarError, ImportError) as error:
-        _ERRORS.print("[red]error:[/] ", end="")
-        _ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        options.fail(error, 2)
     except KeyboardInterrupt:
-        _ERRORS.print("stopped")
+        options.ERRORS.print("stopped")
         sys.exit(130)
     history = result.pop("history")
-    if json_path:
-        text = json.dumps(result, indent=2) + "\n"
-        if json_path == "-":
-            sys.stdout.write(text)
-        else:
-            Path(json_path).write_text(text, encoding="utf-8")
-    if json_path != "-":
+    if options.write_json(json_path, result):
         report.summary(result, checked, Console(), same if twice else None)
     if plot_path:
         report.picture(result, history, checked, plot_path)

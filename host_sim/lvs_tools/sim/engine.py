@@ -10,10 +10,21 @@ import tempfile
 import time
 from pathlib import Path
 
+import click
+
 import lvs
 from lvs_tools import interpreters
 from lvs_tools.sim import scenario
 from lvs_tools.world import runner
+
+OPTION = click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(scenario.ENGINES),
+    default="cpython",
+    show_default=True,
+    help="pypy is the fastest; the results are the same.",
+)
 
 _RUNNER = Path(runner.__file__)
 _LIB = Path(lvs.__file__).parent.parent  # the same core for every engine
@@ -110,6 +121,7 @@ class _Interpreter:
 
     def close(self):
         """It ends."""
+        assert self._process.stdin and self._process.stdout
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.stdout.close()

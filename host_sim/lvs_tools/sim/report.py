@@ -2,6 +2,8 @@
 
 from rich.table import Table
 
+from lvs.fixed import ONE
+
 
 def duration(seconds):
     """Seconds as a short text: 45 s, 12 min, 3.5 h, 2.1 d."""
@@ -12,7 +14,7 @@ def duration(seconds):
 
 
 def _vu(raw):
-    return "%.2f VU (%d raw)" % (raw / 256, raw)
+    return "%.2f VU (%d raw)" % (raw / ONE, raw)
 
 
 def summary(result, checked, console, same=None):
@@ -34,6 +36,24 @@ def summary(result, checked, console, same=None):
 
 
 def _lines(result, checked):
+    """(name, text) of each row of the summary: the run, what came of it, what it took."""
+    yield from _run_lines(result, checked)
+    yield from _outcome_lines(result)
+    traffic = result["bytes_per_node_per_min"]
+    yield (
+        "traffic",
+        "%.1f KB/min a node (p99 %.1f, most %.1f), sent + received"
+        % (traffic["mean"] / 1000, traffic["p99"] / 1000, traffic["max"] / 1000),
+    )
+    yield (
+        "rows",
+        "%d refused, %d expired; %d recoveries"
+        % (result["refused"], result["expired"], result["recoveries"]),
+    )
+    yield "trace", result["trace_hash"]
+
+
+def _run_lines(result, checked):
     liars = ", %d of them liars" % result["liars"] if result["liars"] else ""
     yield (
         "mesh",
@@ -57,6 +77,9 @@ def _lines(result, checked):
     )
     faults = ["%d %s" % (n, name) for name, n in sorted(result["faults"].items()) if n]
     yield "faults", ", ".join(faults) or "none"
+
+
+def _outcome_lines(result):
     yield "contributed", _vu(result["contributed_raw"])
     if result["exact"]:
         verdict = "[green]exact[/]: every honest node has it to the bit"
@@ -79,28 +102,9 @@ def _lines(result, checked):
         "mean %.1f, most %d raw; largest step %d raw"
         % (result["settled_shift_mean"], result["settled_shift_max"], result["max_step"]),
     )
-    broken = result["negative_values"] + result["budget_violations"]
-    yield (
-        "invariants",
-        "held"
-        if not broken
-        else (
-            "[red]%d negative values, %d steps beyond the budget[/]"
-            % (result["negative_values"], result["budget_violations"])
-        ),
-    )
-    traffic = result["bytes_per_node_per_min"]
-    yield (
-        "traffic",
-        "%.1f KB/min a node (p99 %.1f, most %.1f), sent + received"
-        % (traffic["mean"] / 1000, traffic["p99"] / 1000, traffic["max"] / 1000),
-    )
-    yield (
-        "rows",
-        "%d refused, %d expired; %d recoveries"
-        % (result["refused"], result["expired"], result["recoveries"]),
-    )
-    yield "trace", result["trace_hash"]
+    negative, violations = result["negative_values"], result["budget_violations"]
+    broken = "[red]%d negative values, %d steps beyond the budget[/]" % (negative, violations)
+    yield "invariants", broken if negative or violations else "held"
 
 
 def _since(cycle):
@@ -134,21 +138,10 @@ def picture(result, history, checked, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    cycles = history["cycles"]
-    figure, (values, spread, traffic) = pyplot.subplots(
+    figure, panels = pyplot.subplots(
         3, 1, sharex=True, figsize=(10, 9), height_ratios=(3, 2, 1.5), layout="constrained"
     )
-    curves = list(zip(*history["values_raw"], strict=True))
-    thin = max(0.1, min(1.0, 8 / max(1, len(curves))))
-    for curve in curves:
-        values.plot(
-            cycles,
-            [None if v is None else v / 256 for v in curve],
-            color="tab:blue",
-            alpha=max(0.15, thin),
-            linewidth=0.9,
-        )
-    values.set_ylabel("value of the first channel (VU)")
+    values, spread, traffic = panels
     values.set_title(
         "%s: %d nodes, %d liars, seed %d: %s"
         % (
@@ -159,34 +152,62 @@ def picture(result, history, checked, path):
             "exact" if result["exact"] else "not exact",
         )
     )
-    apart = [_apart(point) for point in history["values_raw"]]
-    spread.plot(cycles, apart, color="tab:blue", label="values, first channel")
-    spread.plot(cycles, history["spread_raw"], color="tab:red", label="settled, widest channel")
-    spread.set_yscale("symlog", linthresh=1)
-    spread.set_ylim(0, 3 + 2 * max((n for n in apart + history["spread_raw"] if n), default=0))
-    spread.set_ylabel("spread (raw)")
-    spread.legend(loc="best", fontsize="small")
-    traffic.plot(cycles, [b / 1000 for b in history["bytes_per_min"]], color="tab:green")
+    _draw_values(values, history)
+    _draw_spread(spread, history)
+    traffic.plot(
+        history["cycles"], [b / 1000 for b in history["bytes_per_min"]], color="tab:green"
+    )
     traffic.axhline(50, color="black", linestyle=":", linewidth=0.8)
     traffic.set_ylim(bottom=0)
     traffic.set_ylabel("KB/min a node")
     traffic.set_xlabel("cycles (s)")
     traffic.set_xlim(0, checked["cycles"])
+    _draw_events(panels, checked)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _draw_values(axes, history):
+    curves = list(zip(*history["values_raw"], strict=True))
+    thin = max(0.1, min(1.0, 8 / max(1, len(curves))))
+    for curve in curves:
+        axes.plot(
+            history["cycles"],
+            [None if v is None else v / ONE for v in curve],
+            color="tab:blue",
+            alpha=max(0.15, thin),
+            linewidth=0.9,
+        )
+    axes.set_ylabel("value of the first channel (VU)")
+
+
+def _draw_spread(axes, history):
+    apart = [_apart(point) for point in history["values_raw"]]
+    axes.plot(history["cycles"], apart, color="tab:blue", label="values, first channel")
+    axes.plot(
+        history["cycles"], history["spread_raw"], color="tab:red", label="settled, widest channel"
+    )
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(0, 3 + 2 * max((n for n in apart + history["spread_raw"] if n), default=0))
+    axes.set_ylabel("spread (raw)")
+    axes.legend(loc="best", fontsize="small")
+
+
+def _draw_events(panels, checked):
+    """A line across all panels for each event; the first panel's legend names them."""
     seen = set()
     for event in checked["event"]:
         action = event["action"]
         if event["at_cycle"] > checked["cycles"]:
             continue
-        for axes in (values, spread, traffic):
+        for axes in panels:
             axes.axvline(
                 event["at_cycle"],
                 color=_SHADES[action],
                 linestyle="--",
                 linewidth=0.9,
-                label=action if axes is values and action not in seen else None,
+                label=action if axes is panels[0] and action not in seen else None,
             )
         seen.add(action)
     if seen:
-        values.legend(loc="best", fontsize="small")
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+        panels[0].legend(loc="best", fontsize="small")

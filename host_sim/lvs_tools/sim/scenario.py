@@ -8,11 +8,13 @@ Errors name the file, the line or key, what was found, what is allowed and the n
 import difflib
 import os
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ImportError:  # Python 3.10
+else:
     import tomli as tomllib
 
 from lvs.config import CYCLE_MS, Config
@@ -225,7 +227,7 @@ def _value(source, where, value, field):
     return value
 
 
-def _table(source, section, data, where):
+def _table(source, section, data, where) -> dict[str, Any]:
     """The table `data` of a section, checked, with defaults."""
     if not isinstance(data, dict):
         raise source.error(where, "%r; must be a table" % (data,))
@@ -466,7 +468,7 @@ def load(path, settings=(), adversaries=()):
         if not isinstance(data.setdefault("adversary", []), list):
             raise ScenarioError("%s: adversary: write each kind under [[adversary]]" % path)
         data["adversary"].append(_extra_adversary(extra))
-    return check(data, str(path), text, place.parent)
+    return check(data, str(path), text, str(place.parent))
 
 
 def _probability(p):

@@ -3,21 +3,18 @@
 import hashlib
 import itertools
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import lvs
-from lvs_tools import world
+from lvs_tools import options, world
 from lvs_tools.sim import engine, scenario
 
 _OUT = Console()
-_ERRORS = Console(stderr=True)
 _RETRIES = 3  # of a run whose worker was lost or failed
 _SAVE_S = 5  # results are on disk so many seconds after they came
 _PANELS = (
@@ -127,18 +124,15 @@ def _run(tasks, results, scheduler, workers):
     cluster = None
     if scheduler is None:
         cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,  # pyright: ignore[reportArgumentType] - it documents None
+            silence_logs=50,
         )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     try:
         with (
             Client(cluster or scheduler, timeout="20s") as client,
-            Progress(*columns, console=_ERRORS, disable=not _ERRORS.is_terminal) as bar,
+            options.counting() as bar,
         ):
             shown = bar.add_task("sweep", total=len(tasks))
             futures = client.map(run_one, tasks, retries=_RETRIES, pure=False)
@@ -240,13 +234,7 @@ def _summary(frame, keys):
     metavar="ADDRESS",
     help="A Dask scheduler such as tcp://host:8786; by default workers on this machine.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Processes, without --scheduler.",
-)
+@options.WORKERS
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -262,14 +250,14 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
     try:
         tasks = tasks_of(path, settings, adversaries, varied, range(1, seeds + 1))
     except scenario.ScenarioError as error:
-        _fail(str(error), 2)
+        options.fail(error, 2)
     folder = out or Path("build/sweep") / Path(path).stem
     try:
         results = _Results(folder / "results.parquet")
         known = {row["run"] for row in results.rows}
         missing = [task for task in tasks if task[0] not in known]
         if len(missing) < len(tasks):
-            _ERRORS.print(
+            options.ERRORS.print(
                 "%d of %d runs are in %s already"
                 % (len(tasks) - len(missing), len(tasks), results.path),
                 highlight=False,
@@ -280,26 +268,20 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
             finally:
                 results.save()
     except ImportError as error:
-        _fail("%s; `make setup` installs what sweeps need" % error, 2)
+        options.fail("%s; `make setup` installs what sweeps need" % error, 2)
     except KeyboardInterrupt:
-        _ERRORS.print("stopped; the same command goes on from here")
+        options.ERRORS.print("stopped; the same command goes on from here")
         sys.exit(130)
     except OSError as error:
-        _fail("%s: %s" % (scheduler or folder, error), 2)
+        options.fail("%s: %s" % (scheduler or folder, error), 2)
     except engine.EngineError as error:
-        _fail(str(error), 1)
+        options.fail(error, 1)
     frame = results.frame()
     frame = frame[frame["run"].isin([task[0] for task in tasks])]
     keys = [key for key, _ in varied]
     _summary(frame, keys)
     picture(frame, keys, folder / "sweep.png")
     _OUT.print("%s and sweep.png" % results.path, highlight=False)
-
-
-def _fail(text, code):
-    _ERRORS.print("[red]error:[/] ", end="")
-    _ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

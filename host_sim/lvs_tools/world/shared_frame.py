@@ -12,7 +12,7 @@ class SharedFrame(Frame):
         self._tag = 0
         self._reason = ""
 
-    def decode(self, data, tag, channels):
+    def decode(self, data, tag, channels):  # pyright: ignore - a word, not the words known there
         """As Frame.decode."""
         if data is self._data and tag == self._tag:
             return self._reason

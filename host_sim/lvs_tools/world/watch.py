@@ -23,7 +23,8 @@ class Watch:
         self._fold = [0] * replica.shard.slots  # ... since the last look
         self._rebase = True  # what happened since the last look was no drift
         self._epoch = None
-        self._up = self._down = self._limit = None
+        self._up, self._down = [], []
+        self._limit = None
         self._wrap(replica.shard)
 
     def _wrap(self, shard):

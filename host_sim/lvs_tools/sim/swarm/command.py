@@ -1,8 +1,6 @@
 """`lvs swarm`: many random worlds; in the calm after the faults each must become exact."""
 
-import json
 import multiprocessing
-import os
 import re
 import signal
 import sys
@@ -12,15 +10,15 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import TextColumn
 
+from lvs_tools import options
 from lvs_tools.sim import engine, scenario
 from lvs_tools.sim.swarm import random_world
 from lvs_tools.sim.swarm.shrink import shrink
 
 _YEAR = 365.25 * 86400
 _OUT = Console()
-_ERRORS = Console(stderr=True)
 
 
 def faults_of(result, max_allowed_shift):
@@ -154,11 +152,8 @@ def _run(seeds, minutes, most_nodes, shrink_seconds, on, workers, folder, total)
         for seed in seeds
         if end is None or time.monotonic() < end
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
     with (
-        Progress(
-            *columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal
-        ) as bar,
+        options.progress(TextColumn("{task.fields[done]}")) as bar,
         multiprocessing.get_context("spawn").Pool(workers, _quiet) as pool,
     ):
         shown = bar.add_task("swarm", total=len(seeds), done="")
@@ -206,13 +201,7 @@ def _few_at_a_time(pool, tasks, workers):
     show_default=True,
     help="Size of the largest worlds.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Processes.",
-)
+@options.WORKERS
 @click.option(
     "--shrink/--no-shrink",
     "shrinking",
@@ -226,14 +215,7 @@ def _few_at_a_time(pool, tasks, workers):
     show_default=True,
     help="How long to look, for each failing seed.",
 )
-@click.option(
-    "--engine",
-    "on",
-    type=click.Choice(scenario.ENGINES),
-    default="cpython",
-    show_default=True,
-    help="pypy is the fastest; the results are the same.",
-)
+@engine.OPTION
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -241,13 +223,10 @@ def _few_at_a_time(pool, tasks, workers):
     show_default=True,
     help="Where shrunk worlds go.",
 )
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the figures to this file (- for standard output).",
-)
-def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, out, json_path):
+@options.JSON
+def command(
+    seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, engine_name, out, json_path
+):
     """Run random worlds, each with faults of its own, and check what the protocol promises.
 
     Each ends with a calm phase in which the mesh must become exact; budgets, bounds and signs
@@ -263,7 +242,7 @@ def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, 
             minutes,
             most_nodes,
             shrink_seconds if shrinking else 0,
-            on,
+            engine_name,
             min(workers, len(chosen)),
             out,
             total,
@@ -271,13 +250,7 @@ def command(seeds, minutes, most_nodes, workers, shrinking, shrink_seconds, on, 
     except KeyboardInterrupt:
         stopped = True
     result = total.result(time.perf_counter() - began)
-    if json_path:
-        text = json.dumps(result, indent=2) + "\n"
-        if json_path == "-":
-            sys.stdout.write(text)
-        else:
-            Path(json_path).write_text(text, encoding="utf-8")
-    if json_path != "-":
+    if options.write_json(json_path, result):
         _OUT.print(
             "%d worlds, %s failed; %.4f node-years in %.0f s (%.0f node-seconds a second)"
             % (

@@ -1,0 +1,61 @@
+"""What commands have in common: options, the file of --json, errors, progress."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+ERRORS = Console(stderr=True)
+JSON = click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the figures as JSON to this file (- for standard output).",
+)
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    help="Processes on this machine.",
+)
+
+
+def write_json(path, figures):
+    """Write figures to the file of --json; returns whether standard output is free for people.
+
+    path: None for no file, "-" for standard output.
+    """
+    text = json.dumps(figures, indent=2)
+    if path == "-":
+        click.echo(text)
+    elif path:
+        Path(path).write_text(text + "\n", encoding="utf-8")
+    return path != "-"
+
+
+def fail(error, code) -> NoReturn:
+    """End the program with one line about an error and this exit code."""
+    ERRORS.print("[red]error:[/] ", end="")
+    ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def progress(*columns, transient=True):
+    """A progress bar on a terminal's standard error: a name, a bar, then these columns."""
+    return Progress(
+        *(TextColumn("{task.description}"), BarColumn(), *columns),
+        console=ERRORS,
+        transient=transient,
+        disable=not ERRORS.is_terminal,
+    )
+
+
+def counting():
+    """A progress bar that counts runs and stays when all are done."""
+    return progress(MofNCompleteColumn(), TimeRemainingColumn(), transient=False)
