@@ -211,8 +211,9 @@ def install_wasm():
 
 
 def note_missing():
-    """Say which interpreter the platform lacks; everything else works without it."""
-    subprocess.call([PYTHON, "-m", "lvs_tools.interpreters", "--missing"], cwd=ROOT)
+    """Say if the platform lacks MicroPython; everything else works without it."""
+    missing = [PYTHON, "-m", "lvs_tools.interpreters", "--missing", "micropython"]
+    subprocess.call(missing, cwd=ROOT)
 
 
 @contextlib.contextmanager

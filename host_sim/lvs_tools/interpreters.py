@@ -10,6 +10,7 @@
 """
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lvs_tools.places import LIB, WASM, wasm_home
+from lvs_tools.places import LIB, WASM, wasm_home, wasm_package
 
 NAMES = ("cpython", "micropython", "wasm")
 
@@ -75,7 +76,11 @@ def wasm():
     """The command, a list, that takes a script and runs it in 32-bit MicroPython; or None."""
     program = node()
     modules = wasm_home() / "node_modules"
-    if program is None or not (modules / "@micropython").is_dir():
+    name, release = wasm_package()
+    installed = modules / name / "package.json"
+    if program is None or not installed.is_file():
+        return None
+    if json.loads(installed.read_text())["version"] != release:
         return None
     return [program, str(WASM / "run.mjs"), str(modules)]
 
@@ -175,9 +180,9 @@ def run(name, script, args=(), env=None, *, path=(LIB,), heap=None, timeout=120)
     return done.stdout
 
 
-def main(only_missing=False):
+def main(only_missing=False, names=NAMES):
     """Print where each interpreter is, or only how to get those missing; 1 if one is."""
-    commands = {name: command(name) for name in NAMES}
+    commands = {name: command(name) for name in names}
     for name, found in commands.items():
         if found is None:
             print(f"{name:12} {mend(name)}")
@@ -188,8 +193,8 @@ def main(only_missing=False):
 
 if __name__ == "__main__":
     try:
-        if "--fetch" in sys.argv:
+        if "--fetch" in sys.argv and wasm() is None:
             fetch_wasm()
-        sys.exit(main("--missing" in sys.argv))
+        sys.exit(main("--missing" in sys.argv, [n for n in NAMES if n in sys.argv] or NAMES))
     except InterpreterMissing as error:
         sys.exit(str(error))

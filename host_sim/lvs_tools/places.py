@@ -15,10 +15,15 @@ BOARDS = (ROOT or PACKAGE) / "boards"
 WASM = PACKAGE / "wasm"  # run.mjs, and what npm must install for it
 
 
+def wasm_package():
+    """The npm package of MicroPython for WebAssembly: (name, release)."""
+    ((name, release),) = json.loads((WASM / "package.json").read_text())["dependencies"].items()
+    return name, release
+
+
 def wasm_home():
-    """The folder whose node_modules has MicroPython for WebAssembly, if it was ever fetched."""
+    """The folder whose node_modules has MicroPython for WebAssembly, once it was fetched."""
     if ROOT:
         return WASM
-    ((_, release),) = json.loads((WASM / "package.json").read_text())["dependencies"].items()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "lvs" / f"wasm-{release}"
+    return Path(cache) / "lvs" / f"wasm-{wasm_package()[1]}"
