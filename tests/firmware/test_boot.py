@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from lvs_tools.board import profiles
+from lvs_tools import places
 from lvs_tools.board.deploy import commit_order
 
-BOOT = (profiles.ROOT / "firmware" / "boot.py").read_text()
+BOOT = (places.FIRMWARE / "boot.py").read_text()
 
 
 class Cut(Exception):
@@ -123,7 +123,7 @@ def test_ctrl_c_in_the_window_keeps_the_repl(bench, tmp_path, capsys):
     names = boot(bench, Disk(tmp_path))
     assert names["stay"] is True
     assert state(tmp_path) == OLD  # nothing happens until the next start
-    main = (profiles.ROOT / "firmware" / "main.py").read_text()
+    main = (places.FIRMWARE / "main.py").read_text()
     exec(compile(main, "main.py", "exec"), names)
     assert "not started" in capsys.readouterr().out and "app" not in names
 

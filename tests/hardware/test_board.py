@@ -10,12 +10,13 @@ import time
 
 import pytest
 
-from lvs_tools.board import deploy, logs, profiles
+from lvs_tools import places
+from lvs_tools.board import deploy, logs
 from lvs_tools.board.serial_board import SerialBoard
 
 pytestmark = pytest.mark.hardware
 SOAK_S = int(os.environ.get("LVS_SOAK_S", "600"))
-VECTORS = profiles.ROOT / "tests" / "vectors"
+VECTORS = places.ROOT / "tests" / "vectors"
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ import pytest
 from mpremote import transport_serial
 
 import lvs.machine  # bound to the real clock before the stand-ins come
-from lvs_tools import shims
-from lvs_tools.board import profiles
+from lvs_tools import places, shims
 
-FIRMWARE = profiles.ROOT / "firmware"
+FIRMWARE = places.FIRMWARE
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,7 +16,7 @@ from rich.table import Table
 from lvs_tools import options
 from lvs_tools.attack import page
 from lvs_tools.attack.cases import COLD, SHARES, STRATEGIES, TOPOLOGIES, campaign, cells, run_one
-from lvs_tools.places import ROOT
+from lvs_tools.places import PACKAGE, PROTOCOL
 from lvs_tools.sim import engine, scenario
 from lvs_tools.sim.workers import end_with
 
@@ -24,11 +24,11 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OUT = Console()
 
 
-def sources(root=ROOT):
+def sources(folders=(PROTOCOL, PACKAGE / "adversaries", PACKAGE / "world")):
     """A checksum of all code that decides a result: not of comments and docstrings."""
     digest = hashlib.sha256()
-    for folder in ("lib/lvs", "host_sim/lvs_tools/adversaries", "host_sim/lvs_tools/world"):
-        for path in sorted((root / folder).glob("*.py")):
+    for folder in folders:
+        for path in sorted(folder.glob("*.py")):
             code = ast.parse(path.read_text(encoding="utf-8"))
             for node in ast.walk(code):
                 if isinstance(node, _DOCUMENTED) and ast.get_docstring(node):

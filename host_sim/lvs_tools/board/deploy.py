@@ -19,6 +19,7 @@ from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard, choose_port
+from lvs_tools.places import FIRMWARE
 
 STAGE = "/update"
 COMMIT = STAGE + "/commit"
@@ -45,7 +46,7 @@ class Result:
 
 def finish_update_source():
     """The source of boot.py's finish_update(): the board's own way to end an update."""
-    text = (profiles.ROOT / "firmware" / "boot.py").read_text()
+    text = (FIRMWARE / "boot.py").read_text()
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and node.name == "finish_update":
             lines = text.splitlines()[node.lineno - 1 : node.end_lineno]

@@ -11,56 +11,38 @@ from pathlib import Path
 
 import click
 
+from lvs import __version__
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
-
-ROOT_PACKAGE = profiles.ROOT / "package.json"
-
-
-def version():
-    """The version of lib/lvs."""
-    text = (profiles.ROOT / "lib" / "lvs" / "__init__.py").read_text()
-    line = next(line for line in text.splitlines() if line.startswith("__version__"))
-    return line.split('"')[1]
+from lvs_tools.places import LIB, ROOT
 
 
 def manifest(urls):
     """The text of a package.json. urls: [(path below /lib on the board, path of the file)]."""
     entries = ",\n".join(f"    {json.dumps(list(pair))}" for pair in urls)
-    return f'{{\n  "urls": [\n{entries}\n  ],\n  "deps": [],\n  "version": "{version()}"\n}}\n'
-
-
-def library():
-    """The source files of lib/, sorted."""
-    return sorted((profiles.ROOT / "lib").rglob("*.py"))
+    return f'{{\n  "urls": [\n{entries}\n  ],\n  "deps": [],\n  "version": "{__version__}"\n}}\n'
 
 
 def root_manifest():
     """What the package.json in the project's root must be."""
-    lib = profiles.ROOT / "lib"
-    return manifest(
-        [
-            (p.relative_to(lib).as_posix(), p.relative_to(profiles.ROOT).as_posix())
-            for p in library()
-        ]
-    )
+    names = [path.relative_to(LIB).as_posix() for path in profiles.protocol()]
+    return manifest([(name, "lib/" + name) for name in names])
 
 
 def build(out, arch=None):
     """Write out/py and out/mpy; returns the paths of their package.json files."""
-    lib = profiles.ROOT / "lib"
     made = []
     for kind in ("py", "mpy"):
         folder = Path(out) / kind
         names = []
-        for path in library():
-            name = path.relative_to(lib).with_suffix("." + kind).as_posix()
+        for path in profiles.protocol():
+            name = path.relative_to(LIB).with_suffix("." + kind).as_posix()
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             data = (
                 path.read_bytes()
                 if kind == "py"
-                else profiles.compile_file(path, path.relative_to(lib).as_posix(), arch)
+                else profiles.compile_file(path, path.relative_to(LIB).as_posix(), arch)
             )
             target.write_bytes(data)
             names.append(name)
@@ -77,8 +59,8 @@ def command(out, arch, root):
     """Build the packages for `mpremote mip install` (the library only, without the firmware)."""
     try:
         if root:
-            ROOT_PACKAGE.write_text(root_manifest())
-            click.echo(f"{ROOT_PACKAGE.name}: {len(library())} files")
+            (ROOT / "package.json").write_text(root_manifest())
+            click.echo(f"package.json: {len(profiles.protocol())} files")
             return
         for path in build(out, arch):
             click.echo(f"mpremote connect PORT resume mip install {path}")

@@ -13,9 +13,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lvs_tools.places import ROOT
+from lvs_tools.places import BOARDS, FIRMWARE, LIB, PROTOCOL
 
-BOARDS = ROOT / "boards"
 KEYS = ("title", "port", "mcu", "arch", "flash", "heap_kb", "budget_kb", "pins", "config", "board")
 # sys.implementation._mpy >> 10 of a board -> -march of mpy-cross
 ARCHITECTURES = (
@@ -76,16 +75,21 @@ def microdot():
     """The path of the web server's one source file, from this environment."""
     spec = importlib.util.find_spec("microdot")
     if spec is None or spec.origin is None:
-        raise BoardError("microdot is not installed: run `make setup`")
+        raise BoardError("microdot is not installed: pip install microdot")
     return Path(spec.origin).with_name("microdot.py")
+
+
+def protocol():
+    """The source files of the protocol, sorted: what is in lib/lvs."""
+    return sorted(PROTOCOL.rglob("*.py"))
 
 
 def sources(status_page=True):
     """{path on the board: source file}: lib/ goes to /lib, firmware/ to /."""
     found = {}
-    for path in sorted((ROOT / "lib").rglob("*.py")):
-        found["/lib/" + path.relative_to(ROOT / "lib").as_posix()] = path
-    for path in sorted((ROOT / "firmware").glob("*.py")):
+    for path in protocol():
+        found["/lib/" + path.relative_to(LIB).as_posix()] = path
+    for path in sorted(FIRMWARE.glob("*.py")):
         if status_page or path.name != "status_page.py":
             found["/" + path.name] = path
     if status_page:

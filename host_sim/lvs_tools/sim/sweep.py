@@ -267,8 +267,6 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
                 _run(missing, results, scheduler, min(workers, len(missing)))
             finally:
                 results.save()
-    except ImportError as error:
-        options.fail("%s; `make setup` installs what sweeps need" % error, 2)
     except KeyboardInterrupt:
         options.ERRORS.print("stopped; the same command goes on from here")
         sys.exit(130)

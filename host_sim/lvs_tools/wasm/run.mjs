@@ -1,5 +1,5 @@
 // Runs a Python script in MicroPython for WebAssembly, whose objects are 32-bit as on boards:
-//     node run.mjs SCRIPT [ARGUMENT ...]
+//     node run.mjs NODE_MODULES SCRIPT [ARGUMENT ...]
 // The directories in MICROPYPATH, the script's own one, and every argument that names a file or
 // a directory are copied to the same place in MicroPython's in-memory file system.
 // MICROPYHEAP (bytes, 4 MiB unless told) is the first size of the heap, which grows when full.
@@ -8,14 +8,15 @@
 // Exit status: the script's own, 1 after an exception.
 import fs from "node:fs";
 import path from "node:path";
-import { loadMicroPython }
-  from "@micropython/micropython-webassembly-pyscript/micropython.mjs";
+import { pathToFileURL } from "node:url";
 
-const [script, ...args] = process.argv.slice(2);
+const [modules, script, ...args] = process.argv.slice(2);
 if (script === undefined) {
-  console.error("usage: node run.mjs SCRIPT [ARGUMENT ...]");
+  console.error("usage: node run.mjs NODE_MODULES SCRIPT [ARGUMENT ...]");
   process.exit(2);
 }
+const home = path.join(modules, "@micropython/micropython-webassembly-pyscript/micropython.mjs");
+const { loadMicroPython } = await import(pathToFileURL(home));
 const heapsize = Number(process.env.MICROPYHEAP ?? 4 << 20);
 const stdout = (bytes) => fs.writeSync(1, bytes);
 const stderr = (bytes) => fs.writeSync(2, bytes);
