@@ -1,4 +1,4 @@
-"""docs/boards: every example is accepted, every command exists, every link leads somewhere."""
+"""docs/boards: every example is accepted, every command and option exists, pins and LEDs are true."""
 
 import json
 import re
@@ -57,22 +57,6 @@ def test_every_command_exists(text):
             assert {w for w in words[2:] if w.startswith("--")} <= options, line
         else:
             assert words[0] in ("mpremote", ".venv/bin/pytest"), line
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_link_leads_somewhere(page):
-    text = page.read_text()
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("http"):
-            continue
-        name, _, anchor = target.partition("#")
-        linked = page.parent / name if name else page
-        assert linked.exists(), target
-        titles = [
-            re.sub(r"[^\w -]", "", t).strip().lower().replace(" ", "-")
-            for t in re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
-        ]
-        assert not anchor or anchor in titles, target
 
 
 @pytest.mark.parametrize("name", profiles.names())
