@@ -48,7 +48,7 @@ def missing(text):
 
 
 def test_a_missing_path_is_found():
-    text = "See docs/gone.md, `tests/world/`, (lib/lvs/wire.py), boards/NAME/none.json, [x](docs/b.md)"
+    text = "docs/gone.md, `tests/world/`, (lib/lvs/wire.py), boards/NAME/none.json, [x](docs/b.md)"
     assert missing(text) == ["docs/gone.md", "boards/NAME/none.json"]
 
 
