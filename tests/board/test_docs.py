@@ -1,4 +1,4 @@
-"""docs/boards: every example is accepted, every command and option exists, pins and LEDs are true."""
+"""docs/boards: every example and command is accepted, pins and blinks are those of the code."""
 
 import json
 import re
