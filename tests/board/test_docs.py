@@ -60,10 +60,20 @@ def test_every_command_exists(text):
 
 
 @pytest.mark.parametrize("name", profiles.names())
-def test_every_board_has_a_page_with_its_pins(name):
+def test_every_board_has_a_page_of_its_own_with_its_pins(name):
     text = (profiles.ROOT / "docs" / "boards" / f"{name}.md").read_text()
     for pin in profiles.load(name)["pins"].values():
         assert re.search(rf"GP(IO )?{pin}\b", text), pin
+    manifest = (profiles.BOARDS / name / "manifest.py").read_text()
+    others = {other for other in profiles.names() if other != name}
+    for words in (text, manifest):
+        named = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", words))
+        assert name in named and not named & others
+
+
+def test_the_list_of_boards_is_complete():
+    text = (profiles.ROOT / "docs" / "boards" / "README.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == profiles.names()
 
 
 def test_the_leds_codes_are_those_of_the_firmware(bench):
