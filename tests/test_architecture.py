@@ -144,8 +144,9 @@ def findings(root):
     library = {name for name, where in rooms.items() if where == "lib"}
     found += [f"{name} is in no layer, or is not there" for name in sorted(library ^ row.keys())]
     for what, arrows in (("modules", tree), ("rooms", between)):
-        if way := circle(arrows):
+        while way := circle(arrows):
             found.append(f"a circle of {what}: {' -> '.join(way)}")
+            arrows[way[-2]].discard(way[-1])  # and look for the next one
     return found
 
 
