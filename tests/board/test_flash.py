@@ -11,18 +11,20 @@ import pytest
 import serial
 from click.testing import CliRunner
 from esp32_mock_bootloader import mock_bootloader
+from esptool.targets import CHIP_DEFS
 
 from lvs_tools.board import firmware_image, flash, profiles
 from lvs_tools.board.profiles import BoardError
 
-CHIP_ID = {"esp32": 0, "esp32s3": 9, "esp32c3": 5}
 ESP_BOARDS = [n for n in profiles.names() if "chip" in profiles.load(n)["flash"]]
 
 
 def esp_part(chip, address, data):
     """A bootable image of one segment, after Espressif's documentation of the format."""
     out = struct.pack("<BBBBI", 0xE9, 1, 2, 0x20, address)
-    out += bytes([0xEE, 0, 0, 0]) + struct.pack("<HBHH", CHIP_ID[chip], 0, 0, 0xFFFF)
+    out += bytes([0xEE, 0, 0, 0]) + struct.pack(
+        "<HBHH", CHIP_DEFS[chip].IMAGE_CHIP_ID, 0, 0, 0xFFFF
+    )
     out += bytes(4) + b"\x01"
     out += struct.pack("<II", address, len(data)) + data
     checksum = 0xEF

@@ -85,11 +85,9 @@ def drive(pin, level):
         listener._edge(level)
 
 
-def turn(pin):
-    """Give the pulses that ``waves`` has for a pin, from a thread (MicroPython)."""
+def turn(pin, schedule):
+    """Give the pulses that ``waves`` has for a pin, from a thread, by micropython.schedule."""
     import _thread
-
-    from micropython import schedule
 
     def later(level):
         while True:

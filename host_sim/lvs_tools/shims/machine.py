@@ -101,7 +101,9 @@ class Pin:
         self._handler, self._trigger = handler, trigger
         bench.pins[self.number] = self
         if self.number in bench.waves:
-            bench.turn(self.number)
+            from micropython import schedule
+
+            bench.turn(self.number, schedule)
 
     def _edge(self, level):
         wanted = Pin.IRQ_RISING if level else Pin.IRQ_FALLING
