@@ -72,7 +72,7 @@ def test_a_missing_extra_is_one_line(name, installed, monkeypatch):
     extra = cli.COMMANDS[name][2]
     hide(monkeypatch, cli.EXTRAS[extra][0])
     if installed:
-        monkeypatch.setattr(places, "ROOT", None)
+        monkeypatch.setattr(places, "CHECKOUT", False)
     result = call(name, "--help")
     mend = f"pip install 'lvs[{extra}]'" if installed else "make setup"
     assert (result.exit_code, result.output) == (2, f"lvs {name} needs lvs[{extra}]: {mend}\n")
@@ -90,7 +90,7 @@ def test_an_option_that_needs_an_extra_asks_before_the_work(given, monkeypatch):
     "command, option", [(row[0], row[1]) for row in cli.OPTIONS if row[2] == "checkout"]
 )
 def test_what_only_the_project_needs_says_so_elsewhere(command, option, monkeypatch):
-    monkeypatch.setattr(places, "ROOT", None)
+    monkeypatch.setattr(places, "CHECKOUT", False)
     result = call(command, option)
     assert result.exit_code == 2
     assert result.output == (

@@ -64,10 +64,10 @@ class Missing(click.ClickException):
 def require(extra, who):
     """Raise Missing, in one line, unless the extra is installed. who: such as "lvs flash"."""
     if extra == "checkout":
-        if places.ROOT is None:
+        if not places.CHECKOUT:
             raise Missing(f"{who} works only in a checkout of the project, on its own files")
     elif not all(importlib.util.find_spec(module) for module in EXTRAS[extra]):
-        how = "make setup" if places.ROOT else f"pip install 'lvs[{extra}]'"
+        how = "make setup" if places.CHECKOUT else f"pip install 'lvs[{extra}]'"
         raise Missing(f"{who} needs lvs[{extra}]: {how}")
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent  # this one
 HOST = PACKAGE.parent  # the folder to import lvs_tools from
-# The project's root, or None where the package is installed without it.
-ROOT = HOST.parent if (HOST.parent / "lib" / "lvs").is_dir() else None
-LIB = ROOT / "lib" if ROOT else HOST  # the folder to import lvs from
+ROOT = HOST.parent  # the project's, in a checkout; of no use elsewhere
+CHECKOUT = (ROOT / "lib" / "lvs").is_dir()  # or the package is installed without the project
+LIB = ROOT / "lib" if CHECKOUT else HOST  # the folder to import lvs from
 PROTOCOL = LIB / "lvs"
-FIRMWARE = (ROOT or PACKAGE) / "firmware"
-BOARDS = (ROOT or PACKAGE) / "boards"
+FIRMWARE = (ROOT if CHECKOUT else PACKAGE) / "firmware"
+BOARDS = (ROOT if CHECKOUT else PACKAGE) / "boards"
 WASM = PACKAGE / "wasm"  # run.mjs, and what npm must install for it
 
 
@@ -23,7 +23,7 @@ def wasm_package():
 
 def wasm_home():
     """The folder whose node_modules has MicroPython for WebAssembly, once it was fetched."""
-    if ROOT:
+    if CHECKOUT:
         return WASM
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "lvs" / f"wasm-{wasm_package()[1]}"

@@ -20,8 +20,8 @@ from .sdm_sender import SdmSender
 from .wire import SLOTS, Frame
 
 
-def assemble(config, transport, now, entropy, journal, frame):
-    """The parts of a Node, in its order; None stands for the machine's own, as Node says."""
+def _machine(config, transport, now, entropy):
+    """The world: what is not given is the machine's own."""
     cfg = config if isinstance(config, Config) else Config(config)
     if now is None or entropy is None:
         from . import machine
@@ -32,49 +32,11 @@ def assemble(config, transport, now, entropy, journal, frame):
         from .transport_layer import UdpTransport
 
         transport = UdpTransport(cfg.address, cfg.broadcast, cfg.port, now)
-    journal = journal or RamJournal()
-    began = now()
-    noise = Noise(entropy)
-    governor = Governor(cfg.kb_per_min, began)
-    trickle = Trickle(noise, governor, began)
-    clock = MeshClock(began, (cfg.lifetime + 2) * 64)  # a mesh begins where no horizon is negative
-    routes = Routes(cfg.routes, noise.nonce())
-    peers = Peers(cfg.sessions, noise.nonce())
-    ledger = Ledger(len(cfg.channels))
-    ledger.new_epoch(cfg.route_budget)
-    placement = Placement(
-        (len(cfg.channels) + SLOTS - 1) // SLOTS,
-        cfg.held,
-        cfg.replicas,
-        maker(cfg, clock, Drift(), routes, peers, noise, trickle),
-    )
-    elsewhere = Elsewhere(ledger)
-    contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
-    life = Lifecycle(
-        cfg.lifetime, clock, now, ledger, placement, contributions, routes, trickle, journal
-    )
-    outbox = Outbox(transport, governor, routes, noise, cfg.peers)
-    said = (cfg, outbox, governor, noise, clock, ledger, placement, elsewhere, peers, routes, life)
-    eps = EpSender(*said, now())
-    sdms = SdmSender(*said)
-    reception = Reception(
-        frame or Frame(),
-        cfg,
-        clock,
-        now,
-        transport,
-        ledger,
-        placement,
-        contributions,
-        routes,
-        peers,
-        life,
-        governor,
-        trickle,
-        eps,
-        sdms,
-        elsewhere,
-    )
+    return cfg, transport, now, entropy
+
+
+def _start(cfg, transport, now, journal, noise, clock, routes, ledger, placement, contributions):
+    """Begin a session, with what the journal kept, and hold shards; returns addresses to try."""
     contributions.rotate()
     journal.attach(
         config=cfg,
@@ -89,27 +51,43 @@ def assemble(config, transport, now, entropy, journal, frame):
     if journal.restore():
         clock.turned()
         contributions.rotate()
-    outbox.remembered = journal.addresses
     placement.fill(ledger.session.nonce)
-    life.seek()
-    return (
-        cfg,
-        transport,
-        now,
-        journal,
-        noise,
-        governor,
-        trickle,
-        clock,
-        routes,
-        peers,
-        ledger,
-        placement,
-        elsewhere,
-        contributions,
-        life,
-        outbox,
-        eps,
-        sdms,
-        reception,
+    return journal.addresses
+
+
+def assemble(config, transport, now, entropy, journal, frame):
+    """The parts of a Node, in its order; None stands for the machine's own, as Node says."""
+    cfg, transport, now, entropy = _machine(config, transport, now, entropy)
+    journal = journal or RamJournal()
+    began = now()
+    noise = Noise(entropy)
+    governor = Governor(cfg.kb_per_min, began)
+    trickle = Trickle(noise, governor, began)
+    clock = MeshClock(began, (cfg.lifetime + 2) * 64)  # a mesh begins where no horizon is negative
+    routes = Routes(cfg.routes, noise.nonce())
+    peers = Peers(cfg.sessions, noise.nonce())
+    ledger = Ledger(len(cfg.channels))
+    ledger.new_epoch(cfg.route_budget)
+    make = maker(cfg, clock, Drift(), routes, peers, noise, trickle)
+    placement = Placement(-(-len(cfg.channels) // SLOTS), cfg.held, cfg.replicas, make)
+    elsewhere = Elsewhere(ledger)
+    contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
+    life = Lifecycle(
+        cfg.lifetime, clock, now, ledger, placement, contributions, routes, trickle, journal
     )
+    outbox = Outbox(transport, governor, routes, noise, cfg.peers)
+    # Who speaks and who hears work with the same parts.
+    common = cfg, governor, clock, ledger, placement, elsewhere, peers, routes, life
+    eps = EpSender(outbox, noise, now(), *common)
+    sdms = SdmSender(outbox, noise, *common)
+    reception = Reception(
+        frame or Frame(), now, transport, contributions, trickle, eps, sdms, *common
+    )
+    outbox.remembered = _start(
+        cfg, transport, now, journal, noise, clock, routes, ledger, placement, contributions
+    )
+    life.seek()
+    world = cfg, transport, now, journal
+    pace = noise, governor, trickle, clock
+    state = routes, peers, ledger, placement, elsewhere, contributions, life
+    return world + pace + state + (outbox, eps, sdms, reception)

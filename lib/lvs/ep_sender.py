@@ -20,10 +20,11 @@ class EpSender:
 
     def __init__(
         self,
-        config,
         outbox,
-        governor,
         noise,
+        now,
+        config,
+        governor,
         clock,
         ledger,
         placement,
@@ -31,7 +32,6 @@ class EpSender:
         peers,
         routes,
         life,
-        now,
     ):
         self._tag = config.tag
         self._channels = len(config.channels)

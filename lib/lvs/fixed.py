@@ -10,7 +10,7 @@ import sys
 from array import array
 
 try:
-    from micropython import const
+    from micropython import const as const  # the rest of lvs takes it from here
 except ImportError:
     const = int  # CPython: the value itself  # pyright: ignore[reportAssignmentType]
 

@@ -18,10 +18,10 @@ class SdmSender:
 
     def __init__(
         self,
-        config,
         outbox,
-        governor,
         noise,
+        config,
+        governor,
         clock,
         ledger,
         placement,
