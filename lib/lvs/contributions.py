@@ -55,7 +55,7 @@ class Contributions:
         told? at_once: then now. Raises LvsError, and changes nothing, where the counter would end.
         """
         session = self._ledger.session
-        if ready and raw and not session.parted and self._clock.silence() > _SILENCE:
+        if ready and raw and not session.begun_isolated and self._clock.silence() > _SILENCE:
             if session.unknown():  # perhaps nobody hears me: keep it apart from what they may know
                 self.rotate()
         self._ledger.add(c, raw, value, ready)
@@ -83,7 +83,7 @@ class Contributions:
         ledger.new_cycle()
         ledger.place(not self._journal.error)
         # Not before the journal lets it go: told twice, it would count twice.
-        if ledger.barred() and not self._journal.sync() and ledger.session.barred():
+        if ledger.withheld() and not self._journal.sync() and ledger.session.withheld():
             self.rotate()  # for what comes a session without a bar
         for session in list(ledger.sessions):
             for c in range(ledger.channels):
@@ -95,7 +95,7 @@ class Contributions:
         has taken, so it begins anew."""
         session = self._ledger.session
         oldest = epoch - (self._config.lifetime - CLOSING) - 1
-        if session.alone and serial_diff(session.start, oldest) <= 0:
+        if session.isolated and serial_diff(session.start, oldest) <= 0:
             self.rotate()
         for s in self._ledger.met(oldest):
             for r in self._placement.replicas:

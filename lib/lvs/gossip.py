@@ -92,8 +92,8 @@ class Gossip:
 
     def behind(self, p, now):
         """Somebody said a total of the row at p that is older than mine."""
-        if self.shard.heard[p] >= self.k:
-            self.shard.heard[p] = self.k - 1
+        if self.shard.repeats[p] >= self.k:
+            self.shard.repeats[p] = self.k - 1
             self.learned(p, now)
 
     def crossing(self, p, now):
@@ -170,7 +170,7 @@ class Gossip:
         shard = self.shard
         for k in range(shard.count):
             p = shard.position(k)
-            if shard.heard[p] == 0 and self.n < RUMOURS:
+            if shard.repeats[p] == 0 and self.n < RUMOURS:
                 self.rumours[self.n] = p
                 self.n += 1
         self.reply_due = None
@@ -226,7 +226,7 @@ class Gossip:
 
     def fill_rumours(self, writer, k):
         """Add rumours to a frame, the least heard first; drops those heard k times: they rest."""
-        heard = self.shard.heard
+        heard = self.shard.repeats
         i = 0
         while i < self.n:
             if heard[self.rumours[i]] >= k:
@@ -244,7 +244,7 @@ class Gossip:
         for level in range(k):
             for i in range(self.n):
                 p = self.rumours[i]
-                if self.shard.heard[p] == level and p not in said:
+                if self.shard.repeats[p] == level and p not in said:
                     if not self._relay(writer, p):
                         return said
                     said.append(p)

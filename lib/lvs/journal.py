@@ -174,7 +174,7 @@ class Journal:
 
     def _keep(self, lead):
         ledger = self._ledger
-        if ledger.version == self._version and not (lead and ledger.barred()):
+        if ledger.version == self._version and not (lead and ledger.withheld()):
             return True
         try:
             self._write_ledger(lead)
@@ -253,7 +253,9 @@ class Journal:
             self._renew(lead)
             return
         # A tail has the present session alone, which is the last.
-        whole = ledger.shape != self._shape or any([s.limited() for s in ledger.sessions[:-1]])
+        whole = ledger.shape != self._shape or any(
+            [s.has_write_ahead() for s in ledger.sessions[:-1]]
+        )
         if not whole and put_latest(log, ledger, cycle, lead) <= _TAIL:
             log.write_tail()
         else:

@@ -31,8 +31,8 @@ class Restorer:
         self.refused = ""
         self.cycle = 0  # the newest
         self.sessions = []
-        self.waiting = [0] * channels
-        self.exile = [0] * channels
+        self.unassigned = [0] * channels
+        self.unacknowledged = [0] * channels
         self.texts = []  # addresses
         self._session = None  # whose entries follow ...
         self._alone = False  # ... and whether nobody was heard in it
@@ -55,10 +55,10 @@ class Restorer:
     def ledger(self, cycle, whole):
         """What follows replaces the sessions and what waits."""
         self.cycle = max(self.cycle, cycle)
-        self.waiting = [0] * self._channels
+        self.unassigned = [0] * self._channels
         if whole:
             self.sessions = []
-            self.exile = [0] * self._channels
+            self.unacknowledged = [0] * self._channels
 
     def session(self, start, nonce, alone):
         """A session's entries follow."""
@@ -77,11 +77,11 @@ class Restorer:
 
     def waits(self, channel, amount):
         """What is part of no session."""
-        self.waiting[channel] = amount
+        self.unassigned[channel] = amount
 
     def owed(self, channel, amount):
         """What was folded here alone."""
-        self.exile[channel] = amount
+        self.unacknowledged[channel] = amount
 
     def settled(self, index, cycle, horizon, confidence, established, vector):
         """A shard's settled vector."""
@@ -131,10 +131,10 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
         return False, False, _describe(path, found, restorer.refused, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:
-        lost = sum(restorer.waiting) + sum(restorer.exile)
-        restorer.waiting = restorer.exile = [0] * ledger.channels
+        lost = sum(restorer.unassigned) + sum(restorer.unacknowledged)
+        restorer.unassigned = restorer.unacknowledged = [0] * ledger.channels
     clock.adopt(restorer.cycle, now)
-    ledger.restore(restorer.sessions, restorer.waiting, restorer.exile)
+    ledger.restore(restorer.sessions, restorer.unassigned, restorer.unacknowledged)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

@@ -47,7 +47,7 @@ def _amounts(b, i, amounts):
 def _session(b, i, s, lead):
     """A session with its targets, and how far its totals may have been told."""
     put16(b, i, s.start)
-    put30(b, i + 2, s.nonce, 1 if s.alone else 0)
+    put30(b, i + 2, s.nonce, 1 if s.isolated else 0)
     n = 0
     at = i + 8
     for c in range(len(s.target)):
@@ -76,8 +76,8 @@ def put_ledger(log, ledger, cycle, lead, new=False):
     at = i + 6
     for s in sessions:
         at = _session(b, at, s, lead)
-    at = _amounts(b, at, ledger.waiting)
-    log.seal(kinds.LEDGER, _amounts(b, at, ledger.exile), new)
+    at = _amounts(b, at, ledger.unassigned)
+    log.seal(kinds.LEDGER, _amounts(b, at, ledger.unacknowledged), new)
 
 
 def put_latest(log, ledger, cycle, lead):
@@ -87,7 +87,7 @@ def put_latest(log, ledger, cycle, lead):
     put16(b, i, log.serial + 1)
     put30(b, i + 2, cycle)
     at = _session(b, i + 6, ledger.session, lead)
-    end = _amounts(b, at, ledger.waiting)
+    end = _amounts(b, at, ledger.unassigned)
     log.seal(kinds.LATEST, end)
     return end - i + kinds.HEAD + kinds.CRC
 

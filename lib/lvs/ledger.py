@@ -4,12 +4,13 @@ A contribution belongs to the session in which it was accepted: it raises that s
 ``target``. Cycle by cycle the running total that is said to the mesh follows the target,
 max_allowed_shift bounding each step. After a power cut the target is claimed again under the same
 session, so nothing counts twice, however much of it the mesh knew. What is accepted while there is
-no session yet ``waits``. A total that another node was heard to hold is *known*. Sessions are kept
-until they are folded (docs/protocol.md, section 3).
+no session yet is ``unassigned``. A total that another node was heard to hold is *known*. Sessions
+are kept until they are folded (docs/protocol.md, section 3).
 
 Where a journal remembers an amount as never told, nothing of it may be told before the journal
 knows better: a session that is folded while the node is switched off would count it twice. Such
-amounts are *barred* (``limit``, ``remembered``) until the journal is written (docs/durability.md).
+amounts are withheld (``write_ahead``, ``journaled``) until the journal is written
+(docs/durability.md).
 """
 
 from .config import CLOSING
@@ -25,13 +26,13 @@ class Session:
         self.target = zeros("i", channels)
         self.total = zeros("i", channels)
         self.known = zeros("i", channels)
-        self.limit = zeros("i", channels)  # totals go no further before the journal is written
-        self.parted = False  # begun while nobody was heard ...
-        self.alone = False  # ... and nobody was heard since
+        self.write_ahead = zeros("i", channels)  # limit of totals until the journal is written
+        self.begun_isolated = False  # begun while nobody was heard ...
+        self.isolated = False  # ... and nobody was heard since
         self.restored = False  # from before the last start
         self.astray = False  # begun by a clock that was never the mesh's
         for c in range(channels):
-            self.limit[c] = MAX_RAW
+            self.write_ahead[c] = MAX_RAW
 
     def bound(self, channel, lead):
         """The total that may have been told by the time it has grown by ``lead`` raw."""
@@ -39,14 +40,14 @@ class Session:
         rest = self.target[channel] - total
         return total + (rest if rest < lead else lead)
 
-    def limited(self):
+    def has_write_ahead(self):
         """True when the journal remembers something of it as untold."""
-        return min(self.limit) < MAX_RAW
+        return min(self.write_ahead) < MAX_RAW
 
-    def barred(self):
+    def withheld(self):
         """True when something is not to be told before the journal is written."""
         for c in range(len(self.total)):
-            if self.limit[c] <= self.total[c] < self.target[c]:
+            if self.write_ahead[c] <= self.total[c] < self.target[c]:
                 return True
         return False
 
@@ -57,15 +58,15 @@ class Session:
                 return True
         return False
 
-    def restore(self, channel, target, bound, alone):
+    def restore(self, channel, target, bound, isolated):
         """A journal says what was contributed before the last start, and how far it may have been
-        told; alone: while nobody was heard. Else whoever heard it may have told anybody."""
+        told; isolated: while nobody was heard. Else whoever heard it may have told anybody."""
         self.restored = True
-        self.alone = alone
+        self.isolated = isolated
         self.target[channel] = target
         self.total[channel] = bound
-        self.known[channel] = 0 if alone else bound
-        self.limit[channel] = bound if bound < target else MAX_RAW
+        self.known[channel] = 0 if isolated else bound
+        self.write_ahead[channel] = bound if bound < target else MAX_RAW
 
 
 class Ledger:
@@ -74,9 +75,9 @@ class Ledger:
     def __init__(self, channels):
         self.channels = channels
         self.sessions = []
-        self.waiting = zeros("i", channels)  # accepted, but part of no session yet
-        self.exile = zeros("i", channels)  # folded here, but never known to anybody else
-        self.remembered = zeros("i", channels)  # of what waits: a journal may hold it elsewhere
+        self.unassigned = zeros("i", channels)  # accepted, but part of no session yet
+        self.unacknowledged = zeros("i", channels)  # folded here, but never known to anybody else
+        self.journaled = zeros("i", channels)  # of what waits: a journal may hold it elsewhere
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
         self._issued = zeros("i", channels)  # in this cycle
@@ -87,13 +88,13 @@ class Ledger:
         """The present session."""
         return self.sessions[-1]
 
-    def open(self, epoch, nonce, alone):
-        """Begin a session, alone: while nobody is heard. One in which nothing was contributed is
-        not kept."""
+    def open(self, epoch, nonce, isolated):
+        """Begin a session, isolated: while nobody is heard. One without contributions is not
+        kept."""
         if self.sessions and not max(self.session.target):
             self.sessions.pop()
         self.sessions.append(Session(epoch & 0xFFFF, nonce, self.channels))
-        self.session.alone = self.session.parted = alone
+        self.session.isolated = self.session.begun_isolated = isolated
         self.shape += 1
 
     def new_cycle(self):
@@ -116,29 +117,29 @@ class Ledger:
         if ready:
             self.session.target[channel] += amount
         else:
-            self.waiting[channel] += amount
+            self.unassigned[channel] += amount
         self.version += 1
 
     def place(self, all_of_it=True):
         """What waits becomes part of the present session; all_of_it: also what a journal
-        remembers elsewhere, which then is barred."""
+        remembers elsewhere, which then is withheld."""
         for c in range(self.channels):
-            n = self.waiting[c]
+            n = self.unassigned[c]
             if not all_of_it:
-                n -= self.remembered[c]
+                n -= self.journaled[c]
             if n > 0:
                 session = self.session
                 session.target[c] += n
-                self.waiting[c] -= n
-                if all_of_it and self.remembered[c]:
-                    self.remembered[c] = 0
-                    session.limit[c] = session.total[c]
+                self.unassigned[c] -= n
+                if all_of_it and self.journaled[c]:
+                    self.journaled[c] = 0
+                    session.write_ahead[c] = session.total[c]
                 self.version += 1
 
-    def barred(self):
+    def withheld(self):
         """True when something could be told but for the journal, which remembers it untold."""
         for s in self.sessions:
-            if s.barred():
+            if s.withheld():
                 return True
         return False
 
@@ -146,15 +147,15 @@ class Ledger:
         """The journal holds all this now, totals as if ``lead`` raw more were told: no more bars
         than follow from that."""
         for c in range(self.channels):
-            self.remembered[c] = self.waiting[c]
+            self.journaled[c] = self.unassigned[c]
             for s in self.sessions:
-                s.limit[c] = s.bound(c, lead)
-                if s.limit[c] == s.target[c]:
-                    s.limit[c] = MAX_RAW
+                s.write_ahead[c] = s.bound(c, lead)
+                if s.write_ahead[c] == s.target[c]:
+                    s.write_ahead[c] = MAX_RAW
 
     def pending(self, channel):
         """Raw accepted on a channel and not said yet."""
-        n = self.waiting[channel]
+        n = self.unassigned[channel]
         for s in self.sessions:
             n += s.target[channel] - s.total[channel]
         return n
@@ -165,7 +166,8 @@ class Ledger:
 
     def issue(self, session, channel, max_step):
         """Let a session's total follow its target as far as this cycle allows; the raw issued."""
-        amount = min(session.target[channel], session.limit[channel]) - session.total[channel]
+        most = min(session.target[channel], session.write_ahead[channel])
+        amount = most - session.total[channel]
         room = min(max_step - self._issued[channel], self._epoch_left)
         if amount > room:
             amount = room
@@ -184,7 +186,7 @@ class Ledger:
                 return s
         return None
 
-    def heard(self, session, channel, total):
+    def echo(self, session, channel, total):
         """Somebody said that a session of mine has this total; False if it overstates me."""
         if total > session.target[channel]:
             return False
@@ -194,17 +196,17 @@ class Ledger:
             session.known[channel] = total
         return True
 
-    def heard_all(self, first, slots):
+    def echo_all(self, first, slots):
         """Somebody's digests equal mine: all my totals in these channels are known."""
         for s in self.sessions:
             for c in range(first, first + slots):
                 s.known[c] = s.total[c]
 
-    def fold(self, horizon, alone, jumped=False):
+    def fold(self, horizon, isolated, jumped=False):
         """Drop the sessions that began at or before ``horizon`` (an epoch).
 
-        What they had not said yet waits for another session. alone: nobody was heard for longer
-        than a horizon, so what nobody is known to hold is owed to the mesh: it goes to ``exile``.
+        What they had not said yet waits for another session. isolated: nobody was heard for longer
+        than a horizon, so what nobody is known to hold is owed to the mesh (``unacknowledged``).
         jumped: my clock did, so that nobody ever took what was begun astray: that waits, too.
         """
         kept = []
@@ -221,8 +223,8 @@ class Ledger:
                     self._take_back(c, s.target[c])
                     continue
                 self._take_back(c, s.target[c] - s.total[c])
-                if alone:
-                    self.exile[c] += s.total[c] - s.known[c]
+                if isolated:
+                    self.unacknowledged[c] += s.total[c] - s.known[c]
         self.sessions = kept
 
     def astray(self):
@@ -232,7 +234,7 @@ class Ledger:
 
     def owe(self, channel, amount):
         """An amount (raw) that was folded here alone has to be told under another session."""
-        self.exile[channel] -= amount
+        self.unacknowledged[channel] -= amount
         self._take_back(channel, amount)
         self.version += 1
         self.shape += 1
@@ -247,8 +249,8 @@ class Ledger:
                 self.shape += 1
 
     def _take_back(self, channel, amount):
-        self.waiting[channel] += amount
-        self.remembered[channel] += amount
+        self.unassigned[channel] += amount
+        self.journaled[channel] += amount
 
     def met(self, oldest):
         """Somebody is heard, who takes sessions that began after ``oldest`` (an epoch).
@@ -258,9 +260,9 @@ class Ledger:
         """
         gone = []
         for s in self.sessions:
-            if not s.alone:
+            if not s.isolated:
                 continue
-            s.alone = False
+            s.isolated = False
             if not max(s.target):
                 continue
             self.version += 1
@@ -273,10 +275,10 @@ class Ledger:
             self.sessions = [s for s in self.sessions if s not in gone]
         return gone
 
-    def restore(self, sessions, waiting, exile):
+    def restore(self, sessions, unassigned, unacknowledged):
         """Take over what a journal kept, before anything is contributed in this life."""
         assert self.version == 0
         self.sessions = [s for s in sessions if max(s.target)] + self.sessions
         for c in range(self.channels):
-            self.waiting[c] = self.remembered[c] = waiting[c]
-            self.exile[c] = exile[c]
+            self.unassigned[c] = self.journaled[c] = unassigned[c]
+            self.unacknowledged[c] = unacknowledged[c]

@@ -131,10 +131,10 @@ class Lifecycle:
     def come_back(self):
         """Somebody is heard again after more than a horizon: nobody else knows what I folded."""
         ledger = self._ledger
-        if self._clock.heard_at is None and not any(ledger.exile):
+        if self._clock.heard_at is None and not any(ledger.unacknowledged):
             return  # just switched on
         for c in range(ledger.channels):
-            owed = ledger.exile[c]
+            owed = ledger.unacknowledged[c]
             if owed:
                 ledger.owe(c, owed)
                 r = self._placement.find(c // SLOTS)
@@ -146,7 +146,7 @@ class Lifecycle:
 
     def offer(self, f, key, r):
         """An EP with state for a shard that seeks it."""
-        if r.again and f.horizon != r.shard.horizon & 0xFFFF:
+        if r.readopt and f.horizon != r.shard.horizon & 0xFFFF:
             return  # from before the fold
         cycle = self._clock.cycle
         # One voice a route: sessions cost nothing.
@@ -225,7 +225,7 @@ class Lifecycle:
                 r.fetching = _ROWS
                 self._trickle.restart(self._now())
             elif r.sought >= _ROWS:
-                r.orphan = not (r.kept or r.again)  # in a mesh that has no state of it
+                r.orphan = not (r.kept or r.readopt)  # in a mesh that has no state of it
                 r.whole = True
                 self._revive(r, 0, False)
                 r.enter(self._ledger.sessions)

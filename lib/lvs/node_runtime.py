@@ -217,7 +217,7 @@ class Node:
             if r.live and r.established and r.guard.fallen():
                 self.life.recover("value fell by an eighth", r)
             r.next_epoch(epoch, cycle)
-            if r.again:
+            if r.readopt:
                 self.trickle.restart(self.now())
             if r.votes.disputed and r.live:
                 self.eps.vote(r.index, self.now())

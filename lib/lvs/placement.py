@@ -81,7 +81,7 @@ class Placement:
             return True
         for i in reversed(order):
             r = self.find(i)
-            if r and r.synced and not r.shard.waiting:
+            if r and r.synced and not r.shard.uncredited:
                 if peers.holders(i, cycle, _RECENT) > 2 * self._holders:
                     self.replicas.remove(r)
                     self.hold(missing[0])

@@ -180,7 +180,7 @@ class Reception:
         """Compare digests, ask for or tell what is lacking; False if that is news."""
         bits = r.lacking(f, not f.flags & (JOINING | RECOVERING))
         if bits == 0:
-            self._ledger.heard_all(r.first_channel(), r.shard.slots)
+            self._ledger.echo_all(r.first_channel(), r.shard.slots)
             return True
         if bits is None:
             return True
@@ -211,7 +211,7 @@ class Reception:
 
     def _hear_row(self, r, start, nonce, slot, total, route, key):
         mine = self._ledger.find(start, nonce)
-        if mine and not self._ledger.heard(mine, r.first_channel() + slot, total):
+        if mine and not self._ledger.echo(mine, r.first_channel() + slot, total):
             self._contributions.overstated(mine)
         own = nonce == self._frame.nonce
         did, p = r.row(start, nonce, slot, total, route, self._clock.cycle, own)

@@ -58,7 +58,7 @@ class Replica:
         # all rows in the epoch before.
         self.whole = True  # has all that will be folded next
         self.equal = False  # its digests were equal to a peer's in this epoch
-        self.again = False  # to adopt what its peers have after the fold
+        self.readopt = False  # to adopt what its peers have after the fold
         self.synced = False  # its rows were seen to equal a peer's
         self.grace = 0  # cycle until which rows are credited without budget
         self.refused = 0  # rows for which the ring had no room
@@ -77,7 +77,7 @@ class Replica:
     def go_live(self, cycle):
         """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
         self.live = True
-        self.kept = self.again = False
+        self.kept = self.readopt = False
         self.shard.seal()
         self.guard.new_epoch()
         self.grace = 0 if self.established else cycle + _GRACE
@@ -141,7 +141,7 @@ class Replica:
         self.established = False
         self.verdict = AGREED
         self._quiet = False
-        self.whole = self.again and self.equal
+        self.whole = self.readopt and self.equal
         self.equal = False
         self.go_live(cycle)
         return True
@@ -234,11 +234,11 @@ class Replica:
         elif did == EXPIRED:
             self.expired += 1
         elif did == SAME and p >= 0:
-            shard.told(p)
+            shard.repeat(p)
             if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
                 self.guard.credit(p, own, route, total)
         elif did == GREW or did == NEW:
-            shard.heard[p] = 1
+            shard.repeats[p] = 1
             if cycle < self.grace:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
@@ -355,11 +355,11 @@ class Replica:
             self.window.expire(MAX_RAW)  # I lack those rows: what was offered is of the past
         self._quiet = False
         self.guard.new_epoch()
-        self.guard.credit_waiting()
+        self.guard.credit_rest()
         if not self.live:
             return
         if not self.whole:
-            self.again = True
+            self.readopt = True
             self.live = self.synced = False
             self.sought = 0
             self.window.expire(MAX_RAW)

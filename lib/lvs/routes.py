@@ -36,11 +36,11 @@ class Routes:
         self.addr = [None] * size
         self.key = zeros("i", size)
         self.last = zeros("i", size)  # epoch when last heard
-        self.heard = bytearray(size)  # epochs in which it was heard, up to 255
+        self.epochs = bytearray(size)  # epochs in which it was heard, up to 255
         self.frames = zeros("H", size)  # in this epoch
-        self.credit = zeros("i", size)  # raw credited in this epoch
-        self.own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
-        self.late = zeros("i", size)  # of that, for rows that are about to be folded
+        self.credited = zeros("i", size)  # raw credited in this epoch
+        self.credited_own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
+        self.credited_late = zeros("i", size)  # of that, for rows that are about to be folded
         self.places = bytearray(size)  # last places of rings that it took of late
         self.allowance = zeros("H", size)  # bytes of reply
         self.below = bytearray(size)  # drain evidence, 0..255 (vaultguard)
@@ -70,16 +70,16 @@ class Routes:
                 del self._index[self.key[i]]
             self._index[key] = i
             self.key[i] = key
-            self.heard[i] = self.below[i] = 0
+            self.epochs[i] = self.below[i] = 0
             self.frames[i] = self.allowance[i] = self.places[i] = 0
-            self.credit[i] = self.own[i] = self.late[i] = 0
+            self.credited[i] = self.credited_own[i] = self.credited_late[i] = 0
             self.last[i] = -1
         assert 0 < i < self.n <= self.size
         self.addr[i] = addr
         if self.last[i] != epoch:
             self.last[i] = epoch
-            if self.heard[i] < 255:
-                self.heard[i] += 1
+            if self.epochs[i] < 255:
+                self.epochs[i] += 1
         return i
 
     def _place(self, key, epoch):
@@ -89,7 +89,7 @@ class Routes:
         for i in range(1, self.n):
             if epoch - self.last[i] > _STALE:
                 gone = i
-            if self.heard[i] < _KNOWN:
+            if self.epochs[i] < _KNOWN:
                 newcomers += 1
                 h = mix(self._salt, self.key[i])
                 if h > most:
@@ -98,13 +98,13 @@ class Routes:
 
     def charge(self, i, amount, late):
         """Book what a route is credited (raw); late: for a row that is about to be folded."""
-        self.credit[i] += amount
+        self.credited[i] += amount
         if late:
-            self.late[i] += amount
+            self.credited_late[i] += amount
 
     def charge_own(self, i, amount):
         """Book what a route's own session is credited (raw) beyond all budgets."""
-        self.own[i] += amount
+        self.credited_own[i] += amount
 
     def suspect(self, i, amount):
         """Drain evidence (specification 8.3) for a route, or, negative, against it: 0..255."""
@@ -141,7 +141,7 @@ class Routes:
             if epoch & 63 == 0:
                 self.places[i] = 0
             self.frames[i] = 0
-            self.credit[i] = self.own[i] = self.late[i] = 0
+            self.credited[i] = self.credited_own[i] = self.credited_late[i] = 0
             self.below[i] -= self.below[i] >> 2
 
     def recent(self, epoch, within):

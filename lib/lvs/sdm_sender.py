@@ -139,7 +139,7 @@ class SdmSender:
                 w.own(slot, session.total[base + slot])
                 p = r.shard.find(session.start, session.nonce, slot)
                 if p >= 0:
-                    r.shard.told(p)
+                    r.shard.repeat(p)
         r.gossip.news = 0
 
     def _say_crossing(self, r, now):

@@ -55,10 +55,10 @@ class Shard:
         self.slot = bytearray(capacity)
         self.claimed = zeros("i", capacity)
         self.credited = zeros("i", capacity)
-        self.heard = bytearray(capacity)  # times the present total was heard or said
+        self.repeats = bytearray(capacity)  # times the present total was heard or said
         self.via = bytearray(capacity)  # route that is charged for the row's increase
         self.check = zeros("H", capacity)  # checksum of each row
-        self.waiting = 0  # rows with credited < claimed
+        self.uncredited = 0  # rows with credited < claimed
         size = 32
         while size < 2 * capacity:
             size *= 2
@@ -198,10 +198,10 @@ class Shard:
             if not self.sound(p):
                 return DAMAGED
             if self.credited[p] == known:
-                self.waiting += 1
+                self.uncredited += 1
             self.claimed[p] = total
             self.check[p] = self._row_check(p)
-            self.heard[p] = 0
+            self.repeats[p] = 0
             self.via[p] = via
             return GREW
         if serial_diff(start, self.horizon) <= 0:
@@ -219,11 +219,11 @@ class Shard:
         self.slot[p] = slot
         self.claimed[p] = total
         self.credited[p] = 0
-        self.heard[p] = 0
+        self.repeats[p] = 0
         self.via[p] = via
         self.check[p] = self._row_check(p)
         self._table[i] = p + 1
-        self.waiting += 1
+        self.uncredited += 1
         return NEW
 
     def credit(self, p, amount):
@@ -239,12 +239,12 @@ class Shard:
         slot = self.slot[p]
         self.inflow[slot] = add(self.inflow[slot], amount)
         if credited == self.claimed[p]:
-            self.waiting -= 1
+            self.uncredited -= 1
 
-    def told(self, p):
+    def repeat(self, p):
         """The total of the row at p was heard or said once more."""
-        if self.heard[p] < 100:
-            self.heard[p] += 1
+        if self.repeats[p] < 100:
+            self.repeats[p] += 1
 
     # --- digests ------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ class Shard:
             self.horizon = horizon
             folded = self._sweep(True)
         self._redigest()  # the digests' salt is the epoch
-        assert self.count <= self.capacity and 0 <= self.waiting <= self.count
+        assert self.count <= self.capacity and 0 <= self.uncredited <= self.count
         return folded
 
     def _gone(self, p):
@@ -318,7 +318,7 @@ class Shard:
             return 0
         for slot in range(self.slots):
             self.inflow[slot] = 0
-        self.waiting = 0
+        self.uncredited = 0
         for _ in range(self.count):
             p = self.head
             self.head = self.position(1)
@@ -328,7 +328,7 @@ class Shard:
             slot = self.slot[p]
             if not self._gone(p):
                 self.inflow[slot] = add(self.inflow[slot], self.credited[p])
-                self.waiting += self.credited[p] < self.claimed[p]
+                self.uncredited += self.credited[p] < self.claimed[p]
                 self._append_copy(p)
             elif settle:
                 self.settle(slot, add(self.settled[slot], self.credited[p]))
@@ -344,7 +344,7 @@ class Shard:
             self.slot[q] = self.slot[p]
             self.claimed[q] = self.claimed[p]
             self.credited[q] = self.credited[p]
-            self.heard[q] = self.heard[p]
+            self.repeats[q] = self.repeats[p]
             self.via[q] = self.via[p]
             self.check[q] = self.check[p]
 

@@ -81,11 +81,11 @@ class ShardGuard:
         base = budget >> 4
         late = serial_diff(shard.epoch, shard.start[p]) - (shard.lifetime - CLOSING)
         if late > 0:
-            amount = min(amount, (budget >> (4 * late)) - routes.late[via])
+            amount = min(amount, (budget >> (4 * late)) - routes.credited_late[via])
             base = 0
         shared = min(
             amount,
-            budget - (budget >> 4) - routes.credit[via],
+            budget - (budget >> 4) - routes.credited[via],
             self._shard_budget - self.credited,
         )
         if shared > 0:
@@ -94,15 +94,15 @@ class ShardGuard:
             shard.credit(p, shared)
             amount -= shared
         if own and amount > 0:
-            shared = min(amount, base - routes.own[via])
+            shared = min(amount, base - routes.credited_own[via])
             if shared > 0:
                 routes.charge_own(via, shared)
                 shard.credit(p, shared)
 
-    def credit_waiting(self):
+    def credit_rest(self):
         """Credit the rows that wait, as far as the new epoch's budgets go."""
         shard = self.shard
-        if not shard.waiting:
+        if not shard.uncredited:
             return
         for k in range(shard.count):
             p = shard.position(k)

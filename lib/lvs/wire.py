@@ -38,8 +38,8 @@ _SDM_FIX = const(22)
 _CRC = const(2)
 
 
-_TABLE = array("H", bytes(0 if _crc_hqx else 512))
-for _i in range(len(_TABLE)):
+_TABLE = array("H", bytes(512))
+for _i in range(256):
     _c = _i << 8
     for _ in range(8):
         _c = ((_c << 1) ^ 0x1021) & 0xFFFF if _c & 0x8000 else _c << 1

@@ -73,14 +73,14 @@ def no_bars(patch):
     def kept(self, lead):
         for s in self.sessions:
             for c in range(self.channels):
-                s.limit[c] = MAX_RAW
+                s.write_ahead[c] = MAX_RAW
 
     patch.setattr(ledger.Ledger, "kept", kept)
 
 
 def told_before_it_is_kept(patch):
     """What waits is told before the journal knows where it went."""
-    patch.setattr(ledger.Ledger, "barred", lambda self: False)
+    patch.setattr(ledger.Ledger, "withheld", lambda self: False)
     patch.setattr(ledger.Ledger, "kept", lambda self, lead: None)
 
 

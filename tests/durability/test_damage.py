@@ -44,7 +44,7 @@ def works(files, books):
     first = bench.node
     assert notice.count("\n") == 0 and (not notice or notice in first.status()["warnings"])
     assert not doubled(first, books)
-    before = sum(s.target[0] for s in first.ledger.sessions) + first.ledger.waiting[0]
+    before = sum(s.target[0] for s in first.ledger.sessions) + first.ledger.unassigned[0]
     bench.run(12)
     assert first.state == "ACTIVE"
     bench.contribute(0, True)
@@ -52,7 +52,9 @@ def works(files, books):
     assert bench.journal.error == ""
     second = Bench(files, bench.books.copy(), 2 * AWAY, 6)
     assert second.journal.notice == ""  # it was mended
-    after = sum(s.target[0] for s in second.node.ledger.sessions) + second.node.ledger.waiting[0]
+    after = (
+        sum(s.target[0] for s in second.node.ledger.sessions) + second.node.ledger.unassigned[0]
+    )
     assert after == before + 4 ** books.given[0]
     return notice, first
 
@@ -162,7 +164,7 @@ def test_what_waited_in_an_old_segment_is_named_as_lost():
     assert newer
     node = Bench(files, bench.books.copy(), AWAY, 5).node
     assert "restored from segment 1; 1 raw that waited may be lost" in node.journal.notice
-    assert not any(max(s.target) for s in node.ledger.sessions) and not max(node.ledger.waiting)
+    assert not any(max(s.target) for s in node.ledger.sessions) and not max(node.ledger.unassigned)
 
 
 def test_a_restart_after_damage_does_not_repeat_what_was_told_late():
@@ -174,4 +176,4 @@ def test_a_restart_after_damage_does_not_repeat_what_was_told_late():
     ledger = node.ledger
     ledger.open(5000, 1, False)
     ledger.fold(4000, False, True)
-    assert max(ledger.waiting) == 0
+    assert max(ledger.unassigned) == 0

@@ -6,7 +6,7 @@ import pytest
 
 from lvs import wire
 from lvs.state_shard import DAMAGED, Shard
-from tests.support.cell import Cell, Voice
+from tests.support.cell import Cell, Speaker
 from tests.support.parts import establish
 
 EPOCH = 64  # cycles
@@ -147,7 +147,7 @@ def test_nothing_that_is_heard_triggers_recovery():
     cell = mesh()
     cell.run(70)
     node = cell.nodes[1]
-    voices = [Voice(node, 50 + k, 5000 + k) for k in range(40)]
+    voices = [Speaker(node, 50 + k, 5000 + k) for k in range(40)]
     held = node.replicas[0].shard.settled[0]
     for _ in range(3 * EPOCH):
         for voice in rng.sample(voices, 6):
@@ -179,7 +179,7 @@ def test_somebody_with_a_wild_clock_makes_a_lone_node_forget_nothing():
     assert node.replicas[0].established is False
     establish(node.replicas[0], node.clock.cycle)
     cell.run(EPOCH)
-    liar = Voice(node, 50, 5000)
+    liar = Speaker(node, 50, 5000)
     for _ in range(EPOCH):
         liar.ep([0], cycle=node.clock.cycle + 100 * EPOCH)
         liar.ep([0])

@@ -196,7 +196,7 @@ def test_low_power_is_on_with_the_values_of_the_documentation(app, value, starte
         begun.append(name)
 
     board = {"wifi": False} if value is None else {"wifi": False, "low_power": value}
-    node = SimpleNamespace(load=0)
+    node = SimpleNamespace(governor=SimpleNamespace(load=0))
     app.parts.start_extras({"board": board}, None, None, node, start)
     assert begun == started
 

@@ -1,6 +1,7 @@
 """Low power: when, with hysteresis; the radio off; contributions kept."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_between_the_thresholds_it_stays_as_it_is(bench):
 class FakeNode:
     """Notes what it is told, and whether there was a network then."""
 
-    load = 0
+    governor = SimpleNamespace(load=0)
 
     def __init__(self):
         self.calls = []

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,7 @@ NASTY = '<script>alert("x")</script>&\''
 
 
 class FakeNode:
-    load = 7  # percent
+    governor = SimpleNamespace(load=7)  # percent
 
     def status(self):
         return {

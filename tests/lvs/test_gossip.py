@@ -3,7 +3,7 @@
 import pytest
 
 from lvs import wire
-from tests.support.cell import Cell, Voice, decoded
+from tests.support.cell import Cell, Speaker, decoded
 
 
 def sdms(node):
@@ -25,7 +25,7 @@ def node(cell):
 
 
 def test_news_goes_out_within_half_a_second_and_once(cell, node):
-    Voice(node, 5, 50).ep()  # somebody is there
+    Speaker(node, 5, 50).ep()  # somebody is there
     cell.contribute(1, 10)
     cell.contribute(1, 5)
     cell.run(0.5)
@@ -49,12 +49,12 @@ def test_an_sdm_says_the_senders_coefficient_cycle_and_shard(cell, node):
 
 def test_a_recovering_node_says_so_in_its_weight(cell, node):
     """Its rows are as good as ever; its drift is not."""
-    Voice(node, 6, 60).ep([9])
+    Speaker(node, 6, 60).ep([9])
     cell.run(2)
     assert node.replicas[0].dc > 0
     node.life.recover("test")
     node.transport.sent.clear()
-    Voice(node, 5, 50).sdm(relayed=[(node.clock.epoch(), 77, 0, 7)])
+    Speaker(node, 5, 50).sdm(relayed=[(node.clock.epoch(), 77, 0, 7)])
     cell.run(4)
     assert node.state == "RECOVERING"
     assert {f["weight"] for f in sdms(node)} == {0}
@@ -63,7 +63,7 @@ def test_a_recovering_node_says_so_in_its_weight(cell, node):
 def test_a_rumour_is_passed_on_until_it_was_heard_k_times(cell, node):
     epoch = node.clock.epoch()
     row = [epoch, 77, 0, 9]
-    Voice(node, 5, 50).sdm(relayed=[row])
+    Speaker(node, 5, 50).sdm(relayed=[row])
     cell.run(60)
     said = sum(row in f["relayed"] for f in sdms(node))
     assert said == node.config.relays - 1  # heard once already
@@ -72,7 +72,7 @@ def test_a_rumour_is_passed_on_until_it_was_heard_k_times(cell, node):
 def test_a_rumour_heard_from_others_rests(cell, node):
     row = [node.clock.epoch(), 77, 0, 9]
     for k in range(node.config.relays):
-        Voice(node, 5 + k, 50 + k).sdm(relayed=[row])
+        Speaker(node, 5 + k, 50 + k).sdm(relayed=[row])
     cell.run(60)
     assert not any(row in f["relayed"] for f in sdms(node))
 
@@ -80,7 +80,7 @@ def test_a_rumour_heard_from_others_rests(cell, node):
 def test_rumours_ride_on_news(cell, node):
     """What a node has to say goes with what it passes on: one frame, not two."""
     epoch = node.clock.epoch()
-    Voice(node, 5, 50).sdm(relayed=[(epoch, 100 + n, 0, 9) for n in range(5)])
+    Speaker(node, 5, 50).sdm(relayed=[(epoch, 100 + n, 0, 9) for n in range(5)])
     cell.contribute(1, 10)
     cell.run(0.5)
     with_news = [f for f in sdms(node) if f["own"]]
@@ -92,7 +92,7 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
     cell = Cell(1)
     cell.active()
     node = cell.nodes[1]
-    others = [Voice(node, 5 + i, 50 + i) for i in range(12)]
+    others = [Speaker(node, 5 + i, 50 + i) for i in range(12)]
 
     def busy(seconds):
         for i in range(seconds):
@@ -113,10 +113,10 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
 def test_who_says_an_older_total_is_told_the_newer(cell, node):
     epoch = node.clock.epoch()
     for k in range(9):
-        Voice(node, 5 + k, 50 + k).sdm(relayed=[(epoch, 77, 0, 9)])
+        Speaker(node, 5 + k, 50 + k).sdm(relayed=[(epoch, 77, 0, 9)])
     cell.run(60)
     node.transport.sent.clear()
-    Voice(node, 5, 50).sdm(relayed=[(epoch, 77, 0, 4)])
+    Speaker(node, 5, 50).sdm(relayed=[(epoch, 77, 0, 4)])
     cell.run(60)
     assert any([epoch, 77, 0, 9] in f["relayed"] for f in sdms(node))
 
@@ -126,7 +126,7 @@ def fill(cell, node, rows):
     epoch = node.clock.epoch()
     for k in range(node.config.relays):
         for at in range(0, rows, 20):
-            Voice(node, 5 + k, 50 + k).sdm(
+            Speaker(node, 5 + k, 50 + k).sdm(
                 relayed=[(epoch, 1000 + n, 0, 9) for n in range(at, min(at + 20, rows))]
             )
     cell.run(60)
@@ -139,7 +139,7 @@ def test_a_digest_that_differs_is_answered_with_rows_of_that_bucket(cell, node):
     shard = node.replicas[0].shard
     digests = list(shard.digests)
     digests[3] ^= 1
-    Voice(node, 9, 90).ep(digests=digests)
+    Speaker(node, 9, 90).ep(digests=digests)
     cell.run(3)
     said = [r for f in sdms(node) for r in f["relayed"]]
     assert said
@@ -148,17 +148,17 @@ def test_a_digest_that_differs_is_answered_with_rows_of_that_bucket(cell, node):
 
 def test_equal_digests_are_not_answered(cell, node):
     fill(cell, node, 40)
-    Voice(node, 9, 90).ep()
+    Speaker(node, 9, 90).ep()
     cell.run(3)
     assert not any(f["relayed"] for f in sdms(node))
 
 
 def test_answers_name_their_buckets_and_silence_others(cell, node):
     fill(cell, node, 10)
-    voice = Voice(node, 9, 90)
+    voice = Speaker(node, 9, 90)
     voice.ep(digests=[1] * 8)
     assert node.replicas[0].gossip.reply_due is not None
-    Voice(node, 8, 80).sdm(relayed=[(node.clock.epoch(), 1000, 0, 9)], buckets=255)
+    Speaker(node, 8, 80).sdm(relayed=[(node.clock.epoch(), 1000, 0, 9)], buckets=255)
     cell.run(3)
     assert not any(f["buckets"] for f in sdms(node))
 
@@ -169,7 +169,7 @@ def test_repeated_answers_go_round_through_all_rows(cell, node):
     said = set()
     for k in range(30):
         node.transport.sent.clear()
-        Voice(node, 9 + k % 5, 90 + k % 5).ep(digests=[1] * 8)
+        Speaker(node, 9 + k % 5, 90 + k % 5).ep(digests=[1] * 8)
         cell.run(3)
         said |= {r[1] for f in sdms(node) for r in f["relayed"]}
     assert said >= everything
@@ -196,7 +196,7 @@ def test_many_that_answer_once_each_say_all_rows(cell, node):
 
 def test_who_wants_all_gets_all_at_once(cell, node):
     everything = fill(cell, node, 150)
-    Voice(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
+    Speaker(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
     cell.run(15)
     assert {r[1] for f in sdms(node) for r in f["relayed"]} >= everything
 
@@ -206,11 +206,11 @@ def test_rows_about_to_be_folded_are_not_sent_to_who_lacks_them():
     cell.active()
     node = cell.nodes[1]
     epoch = node.clock.epoch()
-    Voice(node, 5, 50).sdm(relayed=[(epoch - node.config.lifetime + 1, 77, 0, 9)])
+    Speaker(node, 5, 50).sdm(relayed=[(epoch - node.config.lifetime + 1, 77, 0, 9)])
     cell.run(64)
     node.transport.sent.clear()
     assert any(row[2] == 9 for row in node.rows())
-    Voice(node, 9, 90).ep(digests=[1] * 8)
+    Speaker(node, 9, 90).ep(digests=[1] * 8)
     cell.run(5)
     assert not any(f["relayed"] for f in sdms(node))
 

@@ -4,7 +4,7 @@ import pytest
 
 from lvs import wire
 from lvs.config import CLOSING
-from tests.support.cell import Cell, Voice, decoded
+from tests.support.cell import Cell, Speaker, decoded
 
 SHORT = {"session_epochs": 2, "horizon_epochs": 2}  # a session folds after 4 + CLOSING epochs
 
@@ -84,7 +84,7 @@ def test_a_newcomer_adopts_the_median_of_its_offers():
     cell = Cell(1)
     node = cell.nodes[1]
     for k, value in enumerate((1000, 1001, 10**9)):
-        Voice(node, 20 + k, 200 + k).ep([value])
+        Speaker(node, 20 + k, 200 + k).ep([value])
     cell.run(2)
     assert node.state == "JOINING" and node.value("water", raw=True) == 1001
 
@@ -95,7 +95,7 @@ def test_an_offer_of_another_age_is_outvoted():
     horizon = node.replicas[0].shard.horizon
     offers = (10, horizon), (99, horizon - 3), (11, horizon), (12, horizon)
     for k, (value, at) in enumerate(offers):
-        Voice(node, 20 + k, 200 + k).ep([value], horizon=at)
+        Speaker(node, 20 + k, 200 + k).ep([value], horizon=at)
     cell.run(2)
     assert node.value("water", raw=True) == 11
     assert node.replicas[0].shard.horizon == horizon
@@ -104,7 +104,7 @@ def test_an_offer_of_another_age_is_outvoted():
 def test_joining_ends_though_no_peer_has_equal_rows():
     cell = Cell(1)
     node = cell.nodes[1]
-    Voice(node).ep([5])
+    Speaker(node).ep([5])
     cell.run(6)
     assert node.state == "JOINING"
     cell.run(40)
@@ -116,9 +116,9 @@ def test_joining_and_recovering_senders_are_no_samples():
     cell.active()
     node = cell.nodes[1]
     for flag in (wire.JOINING, wire.RECOVERING):
-        Voice(node, 5, 50).ep([100], flags=flag)
+        Speaker(node, 5, 50).ep([100], flags=flag)
     assert node.replicas[0].window.n == 0 and node.status()["peers"] == 0
-    Voice(node, 5, 50).ep([100])
+    Speaker(node, 5, 50).ep([100])
     assert node.replicas[0].window.n == 1 and node.status()["peers"] == 1
 
 
@@ -130,7 +130,7 @@ def test_everybody_is_told_that_wants_to_know():
     cell.contribute(1, 300)
     cell.run(100)
     node.transport.sent.clear()
-    Voice(node).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
+    Speaker(node).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
     cell.run(5)
     rows = [r for f in said(node, wire.SDM) for r in f["relayed"]]
     session = node.ledger.session
@@ -144,12 +144,12 @@ def test_an_answer_to_one_address_is_no_larger_than_what_it_sent():
     cell.active()
     node = cell.nodes[1]
     for k in range(150):
-        Voice(node, 50, 7).sdm(relayed=[(node.clock.epoch(), 1000 + k, 0, 5)])
+        Speaker(node, 50, 7).sdm(relayed=[(node.clock.epoch(), 1000 + k, 0, 5)])
     cell.run(70)
     asked = 0
     node.transport.sent.clear()
     for _ in range(10):
-        asked += len(Voice(node, 66, 66).ep(flags=wire.WANT | wire.DIRECT, digests=[0] * 8))
+        asked += len(Speaker(node, 66, 66).ep(flags=wire.WANT | wire.DIRECT, digests=[0] * 8))
         cell.run(3)
     answers = [f for f, addr in node.transport.sent if addr == 66]
     assert answers and sum(map(len, answers)) <= asked
@@ -320,7 +320,7 @@ def test_who_hears_itself_overstated_goes_on_under_another_session():
     cell.settle()
     node = cell.nodes[1]
     session = node.ledger.session
-    forger = Voice(cell.nodes[1], 66, 66)
+    forger = Speaker(cell.nodes[1], 66, 66)
     forger.sdm(relayed=[(session.start, session.nonce, 0, 80)])
     assert node.ledger.session is not session
     cell.contribute(1, 50)
@@ -334,7 +334,7 @@ def test_a_forged_row_in_my_name_is_not_credited_to_me():
     cell.active()
     cell.run(70)
     node = cell.nodes[1]
-    forger = Voice(node, 66, 66)
+    forger = Speaker(node, 66, 66)
     cell.contribute(1, 256)
     for _ in range(2):  # the second time too soon for another session
         session = node.ledger.session
@@ -343,7 +343,7 @@ def test_a_forged_row_in_my_name_is_not_credited_to_me():
     assert node.value("water", raw=True) <= 3 * 256 + 2 * 1000
     cell.run(2)
     assert node.value("water", raw=True) <= 3 * 256 + 2 * 1000
-    assert node.replicas[0].shard.waiting == 2
+    assert node.replicas[0].shard.uncredited == 2
 
 
 # --- partitions and exile ------------------------------------------------------------------------
@@ -410,7 +410,7 @@ def test_a_clock_is_slewed_by_what_it_differs_and_no_further(offset):
     node = cell.nodes[1]
     begin, cycle = cell.now, node.clock.cycle
     for i in range(4):
-        Voice(node, 60 + i, 7000 + i).ep(cycle=cycle + offset)
+        Speaker(node, 60 + i, 7000 + i).ep(cycle=cycle + offset)
     cell.run(100)
     gained = node.clock.cycle - cycle - (cell.now - begin) // 1000
     assert 1 <= gained * (1 if offset > 0 else -1) <= 4
@@ -438,7 +438,7 @@ def test_no_liar_pushes_an_established_clock_beyond_twice_local_time():
     begin = node.clock.cycle
     for second in range(60):
         for k in range(9):
-            Voice(node, 30 + k, 300 + k).ep(cycle=begin + 10**6 + second)
+            Speaker(node, 30 + k, 300 + k).ep(cycle=begin + 10**6 + second)
         cell.run(1)
     assert node.clock.cycle - begin <= 2 * 60
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lvs import ConfigError, LvsError, Node
 from tests.support import reference as ref
-from tests.support.cell import Cell, Voice, encode_ep
+from tests.support.cell import Cell, Speaker, encode_ep
 
 
 def fingerprint(node):
@@ -28,7 +28,7 @@ def fingerprint(node):
         node.clock.cycle,
         vars(node.trickle),
         node.outbox.sent,
-        list(node.routes.credit),
+        list(node.routes.credited),
     ]
     return repr(
         [
@@ -279,7 +279,7 @@ def test_a_journal_is_asked_to_restore_and_told_of_every_cycle():
 
 def broken_frames(node):
     """(reason, frame): one for every reason to drop a frame unread."""
-    voice = Voice(node)
+    voice = Speaker(node)
     f = {
         **voice.head(),
         "noise": 1,
@@ -335,7 +335,7 @@ def test_another_mesh_is_named_in_the_warnings(node):
 
 def test_a_flood_is_cut_off_by_its_route(cell, node):
     """Frames beyond a route's quota are not even read; another route is not affected."""
-    loud, calm = Voice(node, 5, 55), Voice(node, 6, 66)
+    loud, calm = Speaker(node, 5, 55), Speaker(node, 6, 66)
     loud.ep()
     for _ in range(3000):
         loud.ep()
@@ -349,7 +349,7 @@ def test_a_flood_is_cut_off_by_its_route(cell, node):
 
 
 def test_an_old_ep_said_again_is_dropped(cell, node):
-    voice = Voice(node)
+    voice = Speaker(node)
     old = voice.ep()
     cell.run(3)
     voice.ep()
@@ -360,7 +360,7 @@ def test_an_old_ep_said_again_is_dropped(cell, node):
 
 
 def test_a_session_belongs_to_the_route_that_speaks_for_it(cell, node):
-    honest, thief = Voice(node, 5, 77), Voice(node, 6, 77)
+    honest, thief = Speaker(node, 5, 77), Speaker(node, 6, 77)
     honest.ep()
     before = fingerprint(node)
     thief.ep([999])

@@ -66,9 +66,9 @@ def test_what_was_not_credited_is_not_folded():
     s = shard()
     s.merge(EPOCH, 1, 0, 10, 1)
     s.credit(s.find(EPOCH, 1, 0), 4)
-    assert s.waiting == 1
+    assert s.uncredited == 1
     s.advance(EPOCH + LIFETIME + 1)
-    assert s.settled[0] == 4 and s.waiting == 0
+    assert s.settled[0] == 4 and s.uncredited == 0
 
 
 def test_crediting_nothing_changes_nothing():
@@ -78,7 +78,7 @@ def test_crediting_nothing_changes_nothing():
     p = s.find(EPOCH, 1, 0)
     s.credit(p, 10)
     s.credit(p, 0)
-    assert s.waiting == 1
+    assert s.uncredited == 1
 
 
 def test_the_ring_goes_round():

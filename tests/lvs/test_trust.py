@@ -16,7 +16,7 @@ from lvs.peers import (
 )
 from lvs.routes import ALLOWANCE, FRAMES_PER_EPOCH, OTHERS, Routes
 from lvs.votes import AGREED, DIVERGED, EXACT, NEAR, OFF, SPLIT, Votes
-from tests.support.cell import Cell, Voice
+from tests.support.cell import Cell, Speaker
 
 SALT = 12345
 
@@ -180,8 +180,8 @@ def test_a_flood_of_addresses_pushes_no_known_route_out_and_renews_no_budget():
         for key in range(1000, 1400):
             i = routes.admit(key, key, 5)
             if i != OTHERS:
-                entered[key] = entered.get(key, 0) + (routes.credit[i] == 0)
-                routes.credit[i] = 1
+                entered[key] = entered.get(key, 0) + (routes.credited[i] == 0)
+                routes.credited[i] = 1
     assert {key: routes.known(key) for key in range(1, 8)} == first
     assert max(entered.values()) == 1  # who was pushed out does not come back with a new budget
     assert routes.n <= 16
@@ -228,7 +228,7 @@ def test_a_suspect_routes_samples_weigh_half():
     cell.prime(100000)
     node = cell.nodes[1]
     r = node.replicas[0]
-    liar = Voice(node, 5, 50)
+    liar = Speaker(node, 5, 50)
     liar.ep()
     assert r.window.weight[0] == TC_START + 8
     node.routes.below[node.routes.known(5)] = 255
@@ -244,7 +244,7 @@ def judged(distance, value=1024000):
     cell = Cell(1)
     cell.prime(value)
     node = cell.nodes[1]
-    Voice(node, 5, 50).ep([value + distance])
+    Speaker(node, 5, 50).ep([value + distance])
     return node.peers.tc_of(50)
 
 
@@ -260,7 +260,7 @@ def test_an_unconfident_node_judges_nobody():
     cell = Cell(1)
     cell.active()
     node = cell.nodes[1]
-    Voice(node, 5, 50).ep([10**6])
+    Speaker(node, 5, 50).ep([10**6])
     assert node.peers.tc_of(50) == TC_START
 
 
@@ -380,7 +380,7 @@ def among(count):
     cell = Cell(1)
     cell.prime(100000)
     node = cell.nodes[1]
-    return cell, node, [Voice(node, 10 + k, 100 + k) for k in range(count)]
+    return cell, node, [Speaker(node, 10 + k, 100 + k) for k in range(count)]
 
 
 def loud(crowd, vector=None):
@@ -471,7 +471,7 @@ def test_what_is_off_has_no_weight_where_a_majority_is_near():
     cell, node, near = among(4)
     r = node.replicas[0]
     r.confidence = 1  # it follows everybody
-    off = [Voice(node, 50 + k, 500 + k) for k in range(8)]
+    off = [Speaker(node, 50 + k, 500 + k) for k in range(8)]
     for _ in range(12):
         loud(off, [90000])
         loud(near)
@@ -522,7 +522,7 @@ def test_liars_move_an_established_node_no_faster_than_its_budget():
     cell = Cell(1)
     cell.prime(1000000)
     node = cell.nodes[1]
-    crowd = [Voice(node, 10 + k, 100 + k) for k in range(15)]
+    crowd = [Speaker(node, 10 + k, 100 + k) for k in range(15)]
     begin = cell.values(node)[0]
     epochs = 8
     for _ in range(64 * epochs):
@@ -542,7 +542,7 @@ def test_a_third_of_liars_does_not_move_an_established_node():
     for second in range(300):
         for node in cell.nodes.values():
             for k in range(3):
-                Voice(node, 50 + k, 500 + k).ep([99000 if second % 2 else 100090])
+                Speaker(node, 50 + k, 500 + k).ep([99000 if second % 2 else 100090])
         cell.run(1)
     assert all(cell.values(n) == [100000] for n in cell.nodes.values())
     assert all(n.peers.tc_of(500) < 16 for n in cell.nodes.values())

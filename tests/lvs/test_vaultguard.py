@@ -5,7 +5,7 @@ from lvs.routes import OTHERS, Routes
 from lvs.state_shard import Shard
 from tests.support import parts
 from tests.support import reference as ref
-from tests.support.cell import Cell, Voice
+from tests.support.cell import Cell, Speaker
 
 EPOCH = 1000
 
@@ -57,16 +57,16 @@ def test_credit_is_limited_by_route_and_by_shard():
         guard.credit(p)
         found.append(shard.credited[p])
     assert found == [375, 375, 150]  # a sixteenth of each route's is kept for its own word
-    assert shard.value(0) == 900 and shard.waiting == 3
+    assert shard.value(0) == 900 and shard.uncredited == 3
     routes.new_epoch(1)
     guard.new_epoch()
-    guard.credit_waiting()
+    guard.credit_rest()
     assert shard.value(0) == 1800
     for _ in range(5):
         routes.new_epoch(1)
         guard.new_epoch()
-        guard.credit_waiting()
-    assert shard.value(0) == 3000 and shard.waiting == 0
+        guard.credit_rest()
+    assert shard.value(0) == 3000 and shard.uncredited == 0
 
 
 def test_routes_without_an_entry_share_one_budget():
@@ -101,8 +101,8 @@ def test_invented_contributions_are_credited_at_the_routes_pace():
     node = cell.nodes[1]
     epoch = node.clock.epoch()
     for nonce in range(200):
-        Voice(node, 66, 1000 + nonce).sdm(own=[(0, 1 << 20)])
-        Voice(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1 << 20)])
+        Speaker(node, 66, 1000 + nonce).sdm(own=[(0, 1 << 20)])
+        Speaker(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1 << 20)])
     assert 0 < cell.values(node)[0] <= 2000  # its own entry's budget, and its share of the others'
     before = cell.values(node)[0]
     cell.run(64)
@@ -127,7 +127,7 @@ def test_sixteen_times_as_many_rows_as_fit_are_refused_and_counted():
     node = cell.nodes[1]
     epoch = node.clock.epoch()
     for nonce in range(256):
-        Voice(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
+        Speaker(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
     status = node.status()
     # A quarter is for what sessions say of themselves.
     assert status["rows"] == 12 and status["refused"] == 256 - 11
@@ -147,10 +147,10 @@ def test_own_contributions_find_room_in_a_ring_that_others_fill():
     epoch = node.clock.epoch()
     shard = node.replicas[0].shard
     for nonce in range(64):
-        Voice(node, 60 + nonce % 8, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
+        Speaker(node, 60 + nonce % 8, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
     assert shard.count == 12  # a quarter is for what sessions say of themselves
     for nonce in range(64):
-        Voice(node, 60 + nonce % 8, 9000 + nonce).sdm(own=[(0, 1)])
+        Speaker(node, 60 + nonce % 8, 9000 + nonce).sdm(own=[(0, 1)])
     assert shard.count == 13  # the last three places are my own rows'
     cell.contribute(1, 50)
     cell.run(2)
@@ -163,8 +163,8 @@ def test_rows_of_folded_sessions_are_refused_and_counted():
     cell.active()
     node = cell.nodes[1]
     old = node.replicas[0].shard.horizon
-    Voice(node, 5, 5).sdm(relayed=[(old, 77, 0, 100)])
-    Voice(node, 5, 5, start=old - 3).sdm(own=[(0, 100)])
+    Speaker(node, 5, 5).sdm(relayed=[(old, 77, 0, 100)])
+    Speaker(node, 5, 5, start=old - 3).sdm(own=[(0, 100)])
     assert node.status()["expired"] == 2 and cell.values(node) == [0]
 
 
@@ -173,5 +173,5 @@ def test_who_is_established_credits_nothing_without_a_budget():
     cell = Cell(1, route_budget=1000)
     cell.prime(100000)
     node = cell.nodes[1]
-    Voice(node, 66, 5).sdm(relayed=[(node.clock.epoch(), 77, 0, 1 << 20)])
+    Speaker(node, 66, 5).sdm(relayed=[(node.clock.epoch(), 77, 0, 1 << 20)])
     assert cell.values(node)[0] <= 100000 + 1000

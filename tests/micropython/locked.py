@@ -114,7 +114,7 @@ def guard_epoch(guard):
 def credit(guard, routes):
     routes.new_epoch(1)
     guard.new_epoch()
-    guard.credit_waiting()
+    guard.credit_rest()
 
 
 def judge(peers):

@@ -60,13 +60,13 @@ def test_credit_waits_and_is_not_lost(epochs, route_budget, shard_budget):
     def epoch_ends(before):
         assert total() - before <= shard_budget
         assert guard.credited <= shard_budget
-        assert max(routes.credit) <= route_budget
+        assert max(routes.credited) <= route_budget
         routes.new_epoch(1)
         guard.new_epoch()
 
     for claims in epochs:
         before = total()
-        guard.credit_waiting()
+        guard.credit_rest()
         for nonce, slot, amount, via in claims:
             shard.merge(1000, nonce, slot, amount, via)
             p = shard.find(1000, nonce, slot)
@@ -77,7 +77,7 @@ def test_credit_waits_and_is_not_lost(epochs, route_budget, shard_budget):
     claimed = sum(shard.claimed[shard.position(k)] for k in range(shard.count))
     for _ in range(8):
         before = total()
-        guard.credit_waiting()
-        assert total() > before or not shard.waiting
+        guard.credit_rest()
+        assert total() > before or not shard.uncredited
         epoch_ends(before)
-    assert shard.waiting == 0 if total() == claimed else shard.waiting > 0
+    assert shard.uncredited == 0 if total() == claimed else shard.uncredited > 0

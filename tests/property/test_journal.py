@@ -23,8 +23,8 @@ def amounts(ledger):
     """What a ledger holds: targets of its sessions, what waits, what it owes."""
     return (
         {(s.start, s.nonce): list(s.target) for s in ledger.sessions if max(s.target)},
-        list(ledger.waiting),
-        list(ledger.exile),
+        list(ledger.unassigned),
+        list(ledger.unacknowledged),
     )
 
 

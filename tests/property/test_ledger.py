@@ -50,9 +50,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(all_of_it=st.booleans())
     def place(self, all_of_it):
         waited = [self.ledger.pending(c) for c in range(CHANNELS)]
-        remembered = list(self.ledger.remembered)
+        remembered = list(self.ledger.journaled)
         self.ledger.place(all_of_it)
-        assert list(self.ledger.waiting) == ([0] * CHANNELS if all_of_it else remembered)
+        assert list(self.ledger.unassigned) == ([0] * CHANNELS if all_of_it else remembered)
         assert waited == [self.ledger.pending(c) for c in range(CHANNELS)]
 
     @rule(lead=st.sampled_from([0, STEP, ref.MAX_RAW]))
@@ -62,9 +62,9 @@ class LedgerMachine(RuleBasedStateMachine):
         for s in self.ledger.sessions:
             for c in range(CHANNELS):
                 rest = s.target[c] - s.total[c]
-                assert s.limit[c] == (ref.MAX_RAW if rest <= lead else s.total[c] + lead)
-        assert list(self.ledger.remembered) == list(self.ledger.waiting)
-        assert self.ledger.barred() == (
+                assert s.write_ahead[c] == (ref.MAX_RAW if rest <= lead else s.total[c] + lead)
+        assert list(self.ledger.journaled) == list(self.ledger.unassigned)
+        assert self.ledger.withheld() == (
             lead == 0
             and any(
                 s.total[c] < s.target[c] for s in self.ledger.sessions for c in range(CHANNELS)
@@ -74,7 +74,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(c=channel, which=st.integers(0, 9))
     def issue(self, c, which):
         session = self.ledger.sessions[which % len(self.ledger.sessions)]
-        owed = max(0, min(session.target[c], session.limit[c]) - session.total[c])
+        owed = max(0, min(session.target[c], session.write_ahead[c]) - session.total[c])
         issued = self.ledger.issue(session, c, STEP)
         room = min(STEP - self.issued_in_cycle[c], BUDGET - self.issued_in_epoch)
         assert issued == min(owed, max(0, room))
@@ -92,7 +92,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.new_epoch(BUDGET)
         self.issued_in_epoch = 0
         before = list(self.ledger.sessions)
-        exile = list(self.ledger.exile)
+        exile = list(self.ledger.unacknowledged)
         self.ledger.fold(self.epoch - 5, alone, jumped)
         for s in before:
             if s in self.ledger.sessions:
@@ -103,28 +103,28 @@ class LedgerMachine(RuleBasedStateMachine):
                     continue  # nobody ever took it: it waits again
                 self.folded[c] += s.total[c]
                 exile[c] += s.total[c] - s.known[c] if alone else 0
-        assert list(self.ledger.exile) == exile
+        assert list(self.ledger.unacknowledged) == exile
 
     @rule()
     def alone(self):
-        self.ledger.session.alone = True
+        self.ledger.session.isolated = True
 
     @rule(behind=st.integers(-2, 9))
     def met(self, behind):
         """Somebody is heard: what was begun alone and is too old for all is told anew."""
         oldest = self.epoch - behind
         before = list(self.ledger.sessions)
-        expected = [s for s in before[:-1] if s.alone and max(s.target) and s.start <= oldest]
+        expected = [s for s in before[:-1] if s.isolated and max(s.target) and s.start <= oldest]
         assert self.ledger.met(oldest) == expected
         assert self.ledger.sessions == [s for s in before if s not in expected]
-        assert not any(s.alone for s in before)
+        assert not any(s.isolated for s in before)
 
     @rule(which=st.integers(0, 9), c=channel, total=amount)
     def heard(self, which, c, total):
         session = self.ledger.sessions[which % len(self.ledger.sessions)]
         assert self.ledger.find(session.start, session.nonce) is session
         known = session.known[c]
-        assert self.ledger.heard(session, c, total) == (total <= session.target[c])
+        assert self.ledger.echo(session, c, total) == (total <= session.target[c])
         assert session.known[c] == (max(known, total) if total <= session.target[c] else known)
 
     @rule()

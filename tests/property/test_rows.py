@@ -43,7 +43,7 @@ def check_inside(s):
     rows = contents(s)
     assert s.count <= s.capacity
     assert all(0 <= credited <= claimed <= ref.MAX_RAW for claimed, credited in rows.values())
-    assert s.waiting == sum(credited < claimed for claimed, credited in rows.values())
+    assert s.uncredited == sum(credited < claimed for claimed, credited in rows.values())
     for key in rows:
         assert contents(s)[key] == (s.claimed[s.find(*key)], s.credited[s.find(*key)])
     for slot in range(s.slots):

@@ -54,7 +54,7 @@ class Flood:
         establish(self.replica, node.clock.cycle)
         epoch = node.clock.epoch()
         for i in range(self.honest):
-            node.routes.heard[node.routes.admit(1 + i, 1 + i, epoch)] = 255
+            node.routes.epochs[node.routes.admit(1 + i, 1 + i, epoch)] = 255
             peer = node.peers.admit(1 + i, 1 + i, node.clock.cycle)
             if peer >= 0:  # as many as the table holds
                 node.peers.tc[peer] = TC_MAX

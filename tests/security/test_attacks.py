@@ -11,7 +11,7 @@ from lvs import wire
 from lvs.fixed import MAX_RAW
 from lvs.peers import TRUSTED
 from lvs_tools.fuzz.victim import Victim
-from tests.support.cell import Cell, Voice, encode_ep
+from tests.support.cell import Cell, Speaker, encode_ep
 from tests.support.parts import establish
 
 VALUE = 1000000
@@ -55,7 +55,7 @@ def test_rows_said_in_the_last_moment_do_not_split_the_mesh():
         until_the_end_of_an_epoch(cell, 120)
         for node in cell.nodes.values():
             if rng.random() < 0.5:
-                Voice(node, LIAR, LIAR).sdm(
+                Speaker(node, LIAR, LIAR).sdm(
                     relayed=[(node.replicas[0].shard.horizon + 1, 31337 + turn, 0, 100000)]
                 )
         cell.run(30)
@@ -73,7 +73,7 @@ def test_what_waits_for_a_budget_is_folded_alike_by_all():
     start = cell.nodes[1].replicas[0].shard.horizon + 9
     for turn in range(3):
         node = cell.nodes[1 + turn]
-        Voice(node, LIAR, LIAR).sdm(relayed=[(start, 31337, 0, 1 << 28)])
+        Speaker(node, LIAR, LIAR).sdm(relayed=[(start, 31337, 0, 1 << 28)])
         cell.run(64)
     cell.run(9 * 64)
     assert cell.nodes[1].replicas[0].shard.horizon > start
@@ -114,9 +114,9 @@ def fill(cell, addresses, times=120):
     for i in range(times):
         for node in cell.nodes.values():
             rows = [(node.clock.epoch(), cell.rng.getrandbits(30), 0, 1) for _ in range(25)]
-            Voice(node, LIAR + i % addresses, LIAR).sdm(relayed=rows)
+            Speaker(node, LIAR + i % addresses, LIAR).sdm(relayed=rows)
             for _ in range(5):
-                Voice(node, LIAR + i % addresses, cell.rng.getrandbits(30)).sdm(own=[(0, 1)])
+                Speaker(node, LIAR + i % addresses, cell.rng.getrandbits(30)).sdm(own=[(0, 1)])
         if i % 20 == 0:
             cell.run(64)
 
@@ -141,7 +141,7 @@ def test_liars_under_ever_new_sessions_do_not_use_up_the_traffic():
     def booked(address, vector):
         before = node.governor.tokens
         for nonce in range(40):
-            Voice(node, address, 70000 + 100 * address + nonce).ep(vector)
+            Speaker(node, address, 70000 + 100 * address + nonce).ep(vector)
         return before - node.governor.tokens
 
     first = booked(LIAR, [2 * VALUE]) - booked(LIAR, [2 * VALUE])
@@ -154,7 +154,7 @@ def test_a_forged_claim_does_not_use_up_an_honest_route():
     """Told to one node alone, which passes it on: that node's own contributions still count."""
     cell = mesh(6)
     victim = cell.nodes[2]
-    Voice(victim, LIAR, LIAR).sdm(relayed=[(victim.clock.epoch(), 31337, 0, 1 << 29)])
+    Speaker(victim, LIAR, LIAR).sdm(relayed=[(victim.clock.epoch(), 31337, 0, 1 << 29)])
     cell.run(100)
     session = victim.ledger.session
     cell.contribute(2, 256)
@@ -173,7 +173,7 @@ def test_many_addresses_do_not_use_up_the_shard():
         total += 1 << 22
         for node in cell.nodes.values():
             for i in range(20):
-                Voice(node, LIAR + i, 700 + i).sdm(own=[(0, total)])
+                Speaker(node, LIAR + i, 700 + i).sdm(own=[(0, total)])
         cell.run(20)
         address = 1 + turn
         session = cell.nodes[address].ledger.session
@@ -192,7 +192,7 @@ def test_overstating_a_session_does_not_make_it_multiply():
         cell.contribute(1, 64)
         cell.run(1)
         session = node.ledger.session
-        Voice(node, LIAR, LIAR).sdm(
+        Speaker(node, LIAR, LIAR).sdm(
             relayed=[(session.start, session.nonce, 0, session.total[0] + 1)]
         )
         cell.run(63)
@@ -300,7 +300,7 @@ def test_three_frames_do_not_crash_a_newcomer_nor_keep_it_out():
     assert node.state == "ACTIVE"
     for _ in range(10):
         for i in range(3):
-            Voice(node, LIAR, LIAR + i).ep(cycle=node.clock.cycle + 100)
+            Speaker(node, LIAR, LIAR + i).ep(cycle=node.clock.cycle + 100)
         cell.run(10)
     assert node.life.rejoins <= 1
     assert node.state == "ACTIVE"
@@ -315,7 +315,7 @@ def test_fifteen_sessions_of_one_address_do_not_set_a_newcomers_clock():
     node = cell.add()
     seen = []
     for i in range(15):
-        Voice(node, LIAR, LIAR + i).ep(cycle=MAX_RAW - i, vector=[MAX_RAW])
+        Speaker(node, LIAR, LIAR + i).ep(cycle=MAX_RAW - i, vector=[MAX_RAW])
     cell.run(60, each=lambda: seen.append(node.clock.cycle))
     assert max(seen) < 1 << 20
     assert node.state == "ACTIVE" and cell.values(node) == [0]
@@ -326,7 +326,7 @@ def test_no_frame_takes_the_clock_out_of_31_bits():
     cell = Cell(1)
     node = cell.nodes[1]
     for i in range(15):
-        Voice(node, LIAR + i, LIAR + i).ep(cycle=MAX_RAW, vector=[0])
+        Speaker(node, LIAR + i, LIAR + i).ep(cycle=MAX_RAW, vector=[0])
     cell.run(30)
     node.eps.say(cell.now)
     assert node.clock.cycle <= MAX_RAW

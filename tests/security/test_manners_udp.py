@@ -13,7 +13,7 @@ from lvs_tools.fuzz.victim import establish
 from lvs_tools.mesh import plan
 from lvs_tools.mesh.process import Instance
 from tests.security.duration import LONG
-from tests.support.cell import Voice, encode_ep
+from tests.support.cell import Speaker, encode_ep
 from tests.support.interpreters import require
 
 FLOOD_S = 60.0 if LONG else 3.0
@@ -91,7 +91,7 @@ def test_no_address_gets_more_than_it_sent():
         clock=Fast(20),
     )
     establish(node, 100000, [])
-    liar = Voice(node, ("127.0.0.40", port))
+    liar = Speaker(node, ("127.0.0.40", port))
     for i in range(12):  # rows to be asked for
         liar.sdm(relayed=[(liar.start, 5000 + 25 * i + k, 0, 9) for k in range(25)])
     assert node.status()["rows"] > 100

@@ -228,7 +228,7 @@ def charged_to_no_route():
     def free(args):
         routes = args[0]._routes
         for i in range(routes.n):
-            routes.credit[i] = 0
+            routes.credited[i] = 0
 
     return after(vaultguard.ShardGuard, "credit", free)
 
@@ -237,7 +237,7 @@ def route_budget_per_cycle():
     def renewed(args):
         routes = args[0].routes
         for i in range(routes.n):
-            routes.credit[i] = 0
+            routes.credited[i] = 0
 
     return before(node_runtime.Node, "_cycle", renewed)
 

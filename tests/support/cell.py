@@ -113,7 +113,7 @@ class Cell:
         self.contributed = {c: value + raw for c, raw in self.contributed.items()}
 
 
-class Voice:
+class Speaker:
     """Says frames as a session of its own, to one node: the tests' hand on the wire."""
 
     def __init__(self, node, address=99, nonce=424242, start=None):

@@ -164,7 +164,7 @@ def judge(node, books):
                 key = (s.start, s.nonce, c)
                 if s.target[c]:
                     known[key] = max(known.get(key, 0), s.target[c])
-            total = sum(known.values()) + node.ledger.waiting[c] + node.ledger.exile[c]
+            total = sum(known.values()) + node.ledger.unassigned[c] + node.ledger.unacknowledged[c]
             why = digits_wrong(total, books.durable[c], books.accepted[c])
             if why:
                 wrong.append(
@@ -193,7 +193,7 @@ def judge_late(node, books):
     ledger.open(node.clock.epoch() + 1000, 1, False)
     ledger.fold(node.clock.epoch() + 900, False, True)
     for c in range(len(CHANNELS)):
-        total = told[c] + ledger.waiting[c] + ledger.exile[c]
+        total = told[c] + ledger.unassigned[c] + ledger.unacknowledged[c]
         if total > books.accepted[c]:
             wrong.append(
                 "%s: counts %d raw too much when it was away for long"

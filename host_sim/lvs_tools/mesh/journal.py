@@ -45,7 +45,7 @@ class Contents:
         self.cycle = 0
         self.sessions = {}
         self.waiting = {}
-        self.exile = {}
+        self.unacknowledged = {}
         self.shards = {}
         self.routes = []
         self.records = 0
@@ -66,7 +66,7 @@ class Contents:
         self.cycle = max(self.cycle, cycle)
         self.waiting = {}
         if whole:
-            self.sessions, self.exile = {}, {}
+            self.sessions, self.unacknowledged = {}, {}
 
     def session(self, start, nonce, alone):
         """A session's entries follow."""
@@ -83,7 +83,7 @@ class Contents:
 
     def owed(self, channel, amount):
         """What was folded alone."""
-        self.exile[channel] = amount
+        self.unacknowledged[channel] = amount
 
     def settled(self, shard, cycle, horizon, confidence, established, vector):
         """A shard's settled vector; rows that it contains go."""
@@ -217,7 +217,7 @@ def _restart(contents, careful):
         "epoch": contents.cycle // EPOCH_CYCLES,
         "own": own,
         "waiting_raw": {} if careful else contents.waiting,
-        "owed_raw": {} if careful else contents.exile,
+        "owed_raw": {} if careful else contents.unacknowledged,
         "shards": [
             {
                 "shard": index,

@@ -36,7 +36,7 @@ class Account:
                 self._late[(owner, c)] = self._late.get((owner, c), 0) + raw
         ledger = node.ledger
         for c in range(self.channels):
-            self._wait(owner, c, ledger.waiting[c] + ledger.exile[c])
+            self._wait(owner, c, ledger.unassigned[c] + ledger.unacknowledged[c])
             for session in ledger.sessions:
                 if session.target[c]:
                     self._bury(session.start, session.nonce, c, session.target[c], owner)
@@ -56,7 +56,7 @@ class Account:
         """A node has started from its journal: what waited there is not lost."""
         ledger = node.ledger
         for c in range(self.channels):
-            self._wait(owner, c, -ledger.waiting[c] - ledger.exile[c])
+            self._wait(owner, c, -ledger.unassigned[c] - ledger.unacknowledged[c])
 
     def survey(self, nodes):
         """Look up what the living `nodes` know of the dead."""

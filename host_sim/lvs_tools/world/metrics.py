@@ -37,7 +37,7 @@ class Reach:
     def follow(self, machine, channel, now, machines):
         """Follow what a machine has just contributed, if there is room."""
         ledger = machine.node.ledger
-        if len(self._open) < _SAMPLES and ledger.sessions and not ledger.waiting[channel]:
+        if len(self._open) < _SAMPLES and ledger.sessions and not ledger.unassigned[channel]:
             session = ledger.session
             total = session.target[channel]
             lacking = [m for m in machines if m is not machine]

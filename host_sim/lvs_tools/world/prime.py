@@ -26,7 +26,7 @@ def trust(node, peers, voted):
     for k, (nonce, addr) in enumerate(peers):
         key = node.transport.key(addr)
         route = node.routes.admit(key, addr, epoch)
-        node.routes.heard[route] = 255
+        node.routes.epochs[route] = 255
         for r in node.replicas if voted else ():
             r.votes.cast(route, EXACT, epoch)
         if k < node.config.sessions:
