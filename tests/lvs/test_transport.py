@@ -217,7 +217,6 @@ class Ether:
     def announcing(self, n):
         transport = Announcing(self.udp(n), lambda said: None)
         transport.attach(SimpleNamespace(status=lambda: {"session": "0001-00000001"}))
-        transport.node = SimpleNamespace(status=lambda: {"session": ""})
         return transport
 
     def machine(self, n):
