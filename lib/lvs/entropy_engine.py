@@ -145,7 +145,11 @@ class Governor:
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now
-        self.load = 0  # percent of the time that the machine computes: told by the run loop
+        self.load = 0  # percent of the time that the machine computes
+
+    def report(self, load):
+        """The machine computes for ``load`` percent of the time."""
+        self.load = load
 
     def busy(self):
         """local_node_load, 0..255: the larger of the board's own and the traffic's."""

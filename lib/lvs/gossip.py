@@ -76,8 +76,12 @@ class Gossip:
                 self.own_late(session, slot, now)
         self.news = 0
 
+    def stepped(self, steps):
+        """Bit map of the slots that drift corrected last."""
+        self.steps = steps
+
     def corrected(self, now):
-        """My drift took steps; the caller has set ``steps``."""
+        """My drift took steps that are worth a word."""
         self._schedule(now, self._noise.below(_REPLY_MS))
 
     def learned(self, p, now):
@@ -96,8 +100,10 @@ class Gossip:
             self.shard.repeats[p] = self.k - 1
             self.learned(p, now)
 
-    def crossing(self, p, now):
-        """The row at p is new to me; my configured peers, beyond this cell, may lack it, too."""
+    def crossing(self, p, now, urgent):
+        """The row at p is new to me; my configured peers, beyond this cell, may lack it, too.
+        urgent: it came from beyond itself."""
+        self.urgent = self.urgent or urgent
         if not self.bridge:
             self.bridge = zeros("H", RUMOURS)
         if self.crossed < RUMOURS:
@@ -250,6 +256,24 @@ class Gossip:
                     said.append(p)
         return said
 
+    def fill_own(self, writer, session, first):
+        """Add own news to a frame: totals of my session; first: the channel of slot 0."""
+        shard = self.shard
+        for slot in range(shard.slots):
+            if self.news >> slot & 1:
+                writer.own(slot, session.total[first + slot])
+                p = shard.find(session.start, session.nonce, slot)
+                if p >= 0:
+                    shard.repeat(p)
+        self.news = 0
+
+    def fill_steps(self, writer, steps):
+        """Add the corrections (raw, one a slot) that are worth a word."""
+        for slot in range(self.shard.slots):
+            if self.steps >> slot & 1:
+                writer.correction(slot, steps[slot])
+        self.steps = 0
+
     def fill_late(self, writer):
         """Add own news of earlier sessions to a frame; what finds no room stays."""
         while self.late:
@@ -292,6 +316,26 @@ class Gossip:
         if shard.about_to_fold(p) and not self.whole:
             return 0  # but who has nothing yet needs it, or lacks it for ever
         return 1 if self._relay(writer, p) else -1
+
+    def postpone(self, now):
+        """There are no tokens for news."""
+        self.due = self._later(now, 250, 1000)
+
+    def postpone_crossing(self, now):
+        """There are no tokens for the configured peers."""
+        self.bridge_due = self._later(now, 250, 500)
+
+    def crossing_said(self):
+        """The configured peers were told."""
+        self.crossed = 0
+        self.bridge_due = None
+
+    def postpone_reply(self, now, least, spread):
+        """The (rest of the) answer comes in least .. least + spread ms."""
+        self.reply_due = self._later(now, least, spread)
+
+    def _later(self, now, least, spread):
+        return (now + least + self._noise.below(spread)) & MAX_RAW
 
     def rest(self, now):
         """After a frame: when to say what is left."""

@@ -119,8 +119,7 @@ class Replica:
     def repaired(self):
         """What is there now is to be used."""
         self.suspect = False
-        self.shard.seal()
-        self.shard.damaged = 0
+        self.shard.mended()
 
     def adopt(self, epoch, cycle):
         """Take over the median of the samples with the commonest horizon; False without any."""
@@ -334,7 +333,7 @@ class Replica:
                 size = -step if step < 0 else step
                 if size > self.max_step:
                     self.max_step = size
-        self.gossip.steps = bits
+        self.gossip.stepped(bits)
         return moved
 
     def next_epoch(self, epoch, cycle):
@@ -346,7 +345,7 @@ class Replica:
         horizon = shard.horizon
         if shard.advance(epoch):
             self.gossip.forget()
-        self.gossip.steps = 0  # what was corrected before the fold is of the past
+        self.gossip.stepped(0)  # what was corrected before the fold is of the past
         if self.live and not self.suspect:
             # Whoever was heard folds the same rows: the samples stay comparable.
             self.window.fold(horizon, shard.horizon, before, shard.settled)

@@ -33,7 +33,7 @@ async def run(node, check_in=None):
             busy += ticks_diff(ended, began)
             passed = ticks_diff(ended, since)
             if passed >= _LOAD_MS:
-                node.governor.load = min(100, 100 * busy // passed)
+                node.governor.report(min(100, 100 * busy // passed))
                 busy = 0
                 since = ended
             if check_in:

@@ -4,7 +4,7 @@ When is each shard's gossip's to say; here the frames are filled, as the governo
 (docs/protocol.md, sections 8 and 11).
 """
 
-from .fixed import MAX_RAW, const, ticks_diff
+from .fixed import const, ticks_diff
 from .lifecycle import INIT
 from .wire import MAX_FRAME, SLOTS, SdmWriter
 
@@ -50,9 +50,7 @@ class SdmSender:
     def learned(self, r, p, now, key):
         """A row is new to me. key: the route that it came by."""
         if self._bridged:
-            r.gossip.crossing(p, now)
-            if key in self._outbox.bridges():
-                r.gossip.urgent = True
+            r.gossip.crossing(p, now, key in self._outbox.bridges())
         r.gossip.learned(p, now)
 
     def hear_correction(self):
@@ -94,9 +92,6 @@ class SdmSender:
     def _weight(self, r):
         return 0 if self._life.seeking() else min(255, r.dc)
 
-    def _later(self, now, least, spread):
-        return (now + least + self._noise.below(spread)) & MAX_RAW
-
     def _say_news(self, r, now):
         g = r.gossip
         governor = self._governor
@@ -107,17 +102,15 @@ class SdmSender:
         # Rumours leave room for news, on which they ride.
         reserve = 0 if own else governor.full // 2
         if self._life.state == INIT or patient and not governor.ready(MAX_FRAME // 2, reserve):
-            g.due = self._later(now, 250, 1000)
+            g.postpone(now)
             return
         w = self._begin(r.index, self._weight(r))
-        self._fill_own(w, r)
+        session = self._ledger.session
+        g.fill_own(w, session, r.first_channel())
         g.fill_late(w)
         # Where traffic is dense, fewer repeats do: digests mend the rest.
         g.fill_rumours(w, g.k if governor.stretch() == 1 else max(1, g.k - 1))
-        for slot in range(r.shard.slots):
-            if g.steps >> slot & 1:
-                w.correction(slot, r.steps[slot])
-        g.steps = 0
+        g.fill_steps(w, r.steps)
         self._spread(w)
         g.rest(now)
 
@@ -127,26 +120,15 @@ class SdmSender:
             return g.may_speak(now)
         if self._corrections < _CORRECTIONS and self._governor.stretch() == 1:
             return True
-        g.steps = 0
+        g.stepped(0)
         g.rest(now)
         return False
-
-    def _fill_own(self, w, r):
-        session = self._ledger.session
-        base = r.first_channel()
-        for slot in range(r.shard.slots):
-            if r.gossip.news >> slot & 1:
-                w.own(slot, session.total[base + slot])
-                p = r.shard.find(session.start, session.nonce, slot)
-                if p >= 0:
-                    r.shard.repeat(p)
-        r.gossip.news = 0
 
     def _say_crossing(self, r, now):
         """Tell the configured peers what I learned: suppression works inside a cell only."""
         g = r.gossip
         if not self._governor.ready(MAX_FRAME):
-            g.bridge_due = self._later(now, 250, 500)
+            g.postpone_crossing(now)
             return
         for addr, key in zip(self._outbox.peers(), self._outbox.bridges()):
             route = self._routes.known(key)
@@ -157,14 +139,13 @@ class SdmSender:
                 first = max(g.fill_crossing(w, first, route), first + 1)
                 if not w.empty():
                     self._outbox.send(w.buf, w.end(), addr)
-        g.crossed = 0
-        g.bridge_due = None
+        g.crossing_said()
 
     def _say_reply(self, r, now):
         g = r.gossip
         to = g.reply_to
         if not self._governor.ready(MAX_FRAME, 0 if g.whole else self._governor.full // 4):
-            g.reply_due = self._later(now, 500, 1000)
+            g.postpone_reply(now, 500, 1000)
             return
         w = self._begin(r.index, self._weight(r))
         if to is not None:
@@ -176,10 +157,9 @@ class SdmSender:
         elif not w.empty():
             self._outbox.reply(w.buf, w.end(), to)
         if done or to is not None:
-            g.reply_due = None
-            g.buckets = 0
+            g.answered(g.buckets)
         else:
-            g.reply_due = self._later(now, 50, 200)
+            g.postpone_reply(now, 50, 200)
 
     # --- shards held elsewhere ----------------------------------------------------------------
 

@@ -135,6 +135,11 @@ class Shard:
         self._sweep(False, True)
         self._redigest()
 
+    def mended(self):
+        """What has changed by itself was replaced."""
+        self.damaged = 0
+        self.seal()
+
     def value(self, slot):
         """Raw value of a slot: settled + credited, saturating."""
         return add(self.settled[slot], self.inflow[slot])

@@ -1,9 +1,10 @@
 """The run loop, in virtual time: when it receives, when it ticks, what it leaves behind."""
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
+
+from lvs.entropy_engine import Governor
 
 WRAP = 1 << 30
 
@@ -18,7 +19,7 @@ class Worker:
         self.datagrams = list(datagrams)  # ms, since the start, at which one comes in
         self.work_ms = work_ms
         self.running = True
-        self.governor = SimpleNamespace(load=0)
+        self.governor = Governor(50, 0)
         self.journal = self.transport = self
         self.received, self.ticked, self.closed = [], [], 0
         self._start = bench.ticks_ms()
