@@ -70,15 +70,15 @@ def establish(node, value, peers):
     prime.trust(node, peers, False)
 
 
-def _doubt_at_once(voices):
-    verdict = voices.verdict
+def _doubt_at_once(votes):
+    verdict = votes.verdict
 
     def hasty(epoch, heard):
         for _ in range(3):
             verdict(epoch, heard)
         return verdict(epoch, heard)
 
-    voices.verdict = hasty
+    votes.verdict = hasty
 
 
 class Victim:
