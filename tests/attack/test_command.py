@@ -90,16 +90,23 @@ def test_the_document_says_what_breaks_the_promise(share, shift, kept):
     assert ("drain at %g %%: %.4g raw" % (100 * share, shift) in text) != kept
 
 
+def kept(results):
+    """What was found of the one world that the next test is about."""
+    found = results.get({"seed": 1})
+    assert found is not None
+    return found["found"]
+
+
 def test_results_of_other_sources_count_only_if_asked_for(tmp_path, monkeypatch):
     path = tmp_path / "results.jsonl"
     monkeypatch.setattr(attack, "sources", lambda: "before")
     attack.Results(path).add({"seed": 1}, {"found": 1})
     monkeypatch.setattr(attack, "sources", lambda: "after")
     assert attack.Results(path).get({"seed": 1}) is None
-    assert attack.Results(path, stale=True).get({"seed": 1})["found"] == 1
+    assert kept(attack.Results(path, stale=True)) == 1
     attack.Results(path).add({"seed": 1}, {"found": 2})
-    assert attack.Results(path).get({"seed": 1})["found"] == 2
-    assert attack.Results(path, stale=True).get({"seed": 1})["found"] == 2
+    assert kept(attack.Results(path)) == 2
+    assert kept(attack.Results(path, stale=True)) == 2
 
 
 def test_words_do_not_change_what_the_sources_are_but_code_does(tmp_path):
@@ -143,10 +150,17 @@ def test_every_strategy_makes_a_scenario(name):
     assert sum(liar["count"] for liar in scenario.plan(checked)["adversaries"]) == 6
 
 
+def dragged(*attacked):
+    """baselines.shift where the mesh still has a value."""
+    shift = baselines.shift(*attacked)
+    assert shift is not None
+    return shift
+
+
 def test_simpler_rules_are_dragged_away():
     """A plain mean at 20 % liars, without limit; a trimmed one holds until a quarter or so."""
-    assert baselines.shift("mean", "drain", 0.2) < -50000
-    assert baselines.shift("literal", "drain", 0.2) < -50000
-    assert abs(baselines.shift("trimmed", "drain", 0.1)) < 5000
-    assert baselines.shift("trimmed", "drain", 0.45) < -50000
+    assert dragged("mean", "drain", 0.2) < -50000
+    assert dragged("literal", "drain", 0.2) < -50000
+    assert abs(dragged("trimmed", "drain", 0.1)) < 5000
+    assert dragged("trimmed", "drain", 0.45) < -50000
     assert baselines.shift("mean", "sleeper", 0.2) is None

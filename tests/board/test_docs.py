@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 
+import click
 import pytest
 
 from lvs_tools import cli, places
@@ -52,7 +53,8 @@ def test_every_command_exists(text):
                 assert f"$({name})" in MAKEFILE, line
                 assert name != "BOARD" or value in profiles.names(), line
         elif words[0] == ".venv/bin/lvs":
-            command = cli.LazyGroup().get_command(None, words[1])
+            command = cli.main.get_command(click.Context(cli.main), words[1])
+            assert command, line
             options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
             assert {w for w in words[2:] if w.startswith("--")} <= options, line
         else:
@@ -64,7 +66,7 @@ def test_every_board_has_a_page_of_its_own_with_its_pins(name):
     text = (places.ROOT / "docs" / "boards" / f"{name}.md").read_text()
     for pin in profiles.load(name)["pins"].values():
         assert re.search(rf"GP(IO )?{pin}\b", text), pin
-    manifest = (profiles.BOARDS / name / "manifest.py").read_text()
+    manifest = (places.BOARDS / name / "manifest.py").read_text()
     others = {other for other in profiles.names() if other != name}
     for words in (text, manifest):
         named = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", words))

@@ -111,7 +111,7 @@ def sessions(bench):
         bench.run(70)
 
 
-sessions.config = {"session_epochs": 2, "horizon_epochs": 2}
+CONFIGS = {sessions: {"session_epochs": 2, "horizon_epochs": 2}}  # of workloads that need one
 
 
 def brief(bench):
@@ -139,7 +139,7 @@ def live(medium, image, books, work, now, seed, **kind):
     """Run a workload; returns (trace, books at every operation)."""
     files, recorder = medium.open(image)
     recorder.trace = trace = _Watched(books)
-    bench = Bench(files, books, now, seed, **getattr(work, "config", {}), **kind)
+    bench = Bench(files, books, now, seed, **CONFIGS.get(work, {}), **kind)
     work(bench)
     trace.history.append(books.copy())
     return list(trace), trace.history
@@ -165,7 +165,7 @@ def single(medium, work, stride=1, first_only=False, **kind):
     """
     start = medium.blank()
     trace, history = live(medium, start, Books(), work, 1000, 1, **kind)
-    kind.update(getattr(work, "config", {}))
+    kind.update(CONFIGS.get(work, {}))
     found = []
     n = 0
     for i, (k, image) in enumerate(medium.cuts(start, trace)):
@@ -284,7 +284,7 @@ def run(parts, jobs, advance):
 
 def main(argv=None):
     """The whole campaign; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "\n").splitlines()[0])
     parser.add_argument("--stride", type=int, default=1, help="of the first cuts of pairs")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")

@@ -1,5 +1,7 @@
 """A flash chip under the real littlefs, with a record of every operation, and cuts in it."""
 
+from typing import Any
+
 from littlefs import LittleFS, LittleFSError, lfs
 from littlefs.context import UserContext
 
@@ -7,7 +9,7 @@ FOLDER = "j"
 BAD_BLOCK = -84  # what a bad block answers: LFS_ERR_CORRUPT; -5 is LFS_ERR_IO
 
 # How MicroPython 1.29 sets littlefs up (extmod/vfs_lfsx.c and ports/*/modules/inisetup.py).
-ESP32 = {
+ESP32: dict[str, Any] = {
     "block_size": 4096,
     "read_size": 32,
     "prog_size": 32,
@@ -15,7 +17,7 @@ ESP32 = {
     "lookahead_size": 32,
     "block_cycles": 100,
 }
-RP2 = {
+RP2: dict[str, Any] = {
     "block_size": 4096,
     "read_size": 32,
     "prog_size": 256,
@@ -98,11 +100,13 @@ class _File:
         self.handle = lfs.file_open(fs, name, mode, "utf-8")
 
     def readinto(self, buffer):
+        assert self.handle is not None  # open
         data = lfs.file_read(self.fs, self.handle, len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def write(self, data):
+        assert self.handle is not None  # open
         try:
             lfs.file_write(self.fs, self.handle, bytes(data))
         except LittleFSError as e:

@@ -58,7 +58,7 @@ def tell(results, seconds, as_json):
 
 def main(argv=None):
     """Run the scenarios; returns the exit code. Ctrl-C ends it with what is known by then."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "\n").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=50, help="runs of each scenario, from seed 1")
     parser.add_argument("--only", action="append", choices=NAMES, help="this scenario")
     parser.add_argument("--jobs", type=int, default=2, help="processes")

@@ -24,8 +24,8 @@ class Failing(MemoryFiles):
         self.errno = errno
         self.written = []
 
-    def _check(self, method, size=0):
-        self.written.append((method, size))
+    def _check(self, name, size=0):
+        self.written.append((name, size))
         if self.errno:
             raise OSError(self.errno)
 

@@ -103,10 +103,10 @@ def test_a_repair_from_the_journal_while_it_writes_a_checkpoint():
     from lvs_tools.world.memory_files import MemoryFiles
 
     cell = Cell(channels=["c%d" % i for i in range(40)], held=3, rows=64)
-    node = cell.add(journal=Journal("j", files=MemoryFiles()))
+    journal = Journal("j", files=MemoryFiles())
+    node = cell.add(journal=journal)
     cell.active()
     cell.run(100)
-    journal = node.journal
     shard = node.replicas[2].shard
     for k in range(64):
         shard.merge(shard.epoch, 1000 + k, k % shard.slots, 50 + k, 0)

@@ -18,7 +18,7 @@ class Slow(flash.Flash):
         super().__init__(b"\xff" * how["block_size"] * BLOCKS, how["block_size"])
         self.spent = 0
         self.most = 0
-        self.bench = None
+        self.bench: Bench | None = None
 
     def wait(self, ms):
         self.spent += ms

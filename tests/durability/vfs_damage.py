@@ -7,6 +7,8 @@ Prints one line of JSON: {case: [warning, what is wrong, ...]}.
 import json
 import os
 
+import vfs
+
 from lvs import NotDurable
 from lvs.journal_files import Files
 from lvs.journal_reader import HEAD, Reader
@@ -88,7 +90,7 @@ def read_only():
     """It is mounted without the right to write."""
     books = lived().books
     os.umount("/flash")
-    os.mount(os.VfsLfs2(chip), "/flash", readonly=True)
+    os.mount(vfs.VfsLfs2(chip), "/flash", readonly=True)  # pyright: ignore[reportArgumentType] no base class at run time
     bench = Bench(Files(FOLDER), books.copy(), AWAY, 7)
     wrong = judge(bench.node, books) + works(bench, False)
     return [says(bench)] + wrong

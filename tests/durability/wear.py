@@ -108,24 +108,25 @@ class Recorder(flash.LfsFiles):
     def __init__(self, *args, **kind):
         super().__init__(*args, **kind)
         self.calls = []
+        self._created = {}  # file: its name, the sizes of what was written to it
         self._quiet = False  # one method uses another
 
     def create(self, name):
         f = super().create(name)
         if not self._quiet:
-            f.name = name
-            f.pieces = []
-            write = f.write
+            write, pieces = f.write, []
+            self._created[f] = name, pieces
 
             def noted(data):
-                f.pieces.append(len(data))
+                pieces.append(len(data))
                 write(data)
 
             f.write = noted
         return f
 
     def finish(self, f):
-        self.calls.append(("create", f.name, tuple(f.pieces)))
+        name, pieces = self._created.pop(f)
+        self.calls.append(("create", name, tuple(pieces)))
         super().finish(f)
 
     def append(self, name, data):
@@ -136,6 +137,7 @@ class Recorder(flash.LfsFiles):
         self.calls.append(("replace", name, len(data)))
         self._quiet = True
         super().replace(name, data)
+        self._created = {}  # file: its name, the sizes of what was written to it
         self._quiet = False
 
     def remove(self, name):
@@ -169,7 +171,7 @@ def repeat(files, calls, day):
 
 def main(argv=None):
     """Measure on each board, at each rate."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "\n").splitlines()[0])
     parser.add_argument("--hours", type=float, default=24, help="a node's life that is simulated")
     parser.add_argument("--days", type=float, default=60, help="for which that is repeated")
     parser.add_argument("--per-minute", type=float, action="append", help="contributions")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from lvs import Node
+from tests.support.firmware_bench import sleep_ms
 
 
 @pytest.fixture
@@ -15,12 +16,15 @@ def app(bench, monkeypatch, tmp_path):
     import crashlog
     import parts
 
+    tested = app.__dict__  # which gets names for the tests
     # On the board these are absolute paths.
-    monkeypatch.setattr(app, "load_settings", lambda: json.loads(json.dumps(app.test_config)))
+    monkeypatch.setattr(
+        app, "load_settings", lambda: json.loads(json.dumps(tested["test_config"]))
+    )
     monkeypatch.setattr(
         crashlog.write, "__defaults__", (None, str(tmp_path / "log"), str(tmp_path / "old"))
     )
-    app.test_config = {
+    tested["test_config"] = {
         "mesh": "m",
         "channels": ["water"],
         "address": "127.0.0.77",
@@ -32,8 +36,8 @@ def app(bench, monkeypatch, tmp_path):
     monkeypatch.setattr(parts, "JOURNAL", str(tmp_path / "journal"))
     once = app.once
     monkeypatch.setattr(app, "once", lambda name: parts if name == "parts" else once(name))
-    app.parts = parts
-    app.log = lambda: (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+    tested["parts"] = parts
+    tested["log"] = lambda: (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
     yield app
     if app.node:
         app.node.transport.close()
@@ -147,11 +151,11 @@ def test_a_zero_length_datagram_and_noise_do_no_harm(app, bench, live):
 
     async def story():
         task = asyncio.create_task(app.run(app.test_config, app.Led(None)))
-        await asyncio.sleep_ms(2000)
+        await sleep_ms(2000)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for data in (b"", b"x", b"", bytes(250), bytes(1472)):
                 s.sendto(data, ("127.0.0.77", 4999))
-                await asyncio.sleep_ms(6000)
+                await sleep_ms(6000)
         status = app.node.status()
         assert not task.done()
         task.cancel()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Disk:
 
 def boot(bench, disk, capsys=None):
     """Run boot.py with the board's root in a folder; returns its globals."""
-    names = {"__name__": "__main__"}
+    names: dict[str, Any] = {"__name__": "__main__"}
     source = BOOT.replace("import os\n", "")
     names["os"] = disk
     names["open"] = lambda path: open(disk.path(path))
@@ -119,7 +120,7 @@ def test_ctrl_c_in_the_window_keeps_the_repl(bench, tmp_path, capsys):
 
     import time
 
-    time.sleep_ms = interrupted
+    time.__dict__["sleep_ms"] = interrupted
     names = boot(bench, Disk(tmp_path))
     assert names["stay"] is True
     assert state(tmp_path) == OLD  # nothing happens until the next start

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from tests.support.firmware_bench import sleep_ms
+
 
 def groups(bench, live, led, code, ms):
     """Number of blinks in each group that was shown."""
@@ -13,7 +15,7 @@ def groups(bench, live, led, code, ms):
         asyncio.create_task(led.run(lambda: code, lambda name: None))
         for _ in range(ms // 20):
             states.append(led._pin.value())
-            await asyncio.sleep_ms(20)
+            await sleep_ms(20)
 
     live(story(), ms + 1000)
     found, dark, blinks = [], 0, 0

@@ -25,7 +25,7 @@ def test_each_kind_contributes(bench, live):
     import sources
 
     module = types.ModuleType("my_source")
-    module.read = lambda: "0.25"
+    module.__dict__["read"] = lambda: "0.25"
     sys.modules["my_source"] = module
     try:
         found = source_kinds.make_all(
@@ -76,7 +76,7 @@ def test_a_failing_callback_is_reported_once_and_counts_nothing(bench, capsys):
     from callback import Callback
 
     module = types.ModuleType("bad_source")
-    module.read = lambda: 1 / 0
+    module.__dict__["read"] = lambda: 1 / 0
     sys.modules["bad_source"] = module
     try:
         source = Callback({"module": "bad_source"})

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from tests.support.firmware_bench import sleep_ms
+
 
 @pytest.fixture
 def make(bench):
@@ -18,9 +20,9 @@ async def worker(dog, name, hang_at=None):
         beats += 1
         if hang_at and beats >= hang_at:
             while True:  # it runs on, but does its work no more
-                await asyncio.sleep_ms(1000)
+                await sleep_ms(1000)
         dog.check_in(name)
-        await asyncio.sleep_ms(500)
+        await sleep_ms(500)
 
 
 @pytest.mark.parametrize("start", [0, (1 << 30) - 30_000])
@@ -72,7 +74,7 @@ def test_a_task_that_recovers_in_time_saves_the_board(bench, live, make):
     async def slow():
         while True:
             dog.check_in("slow")
-            await asyncio.sleep_ms(5000)
+            await sleep_ms(5000)
 
     async def story():
         dog.expect("slow", 3000)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.firmware_bench import sleep_ms
+
 
 def nobody(name):
     """Nobody waits for check-ins."""
@@ -13,7 +15,7 @@ def wifi(bench):
 
     said = []
     made = Wifi({"ssid": "home", "password": "secret123"}, said.append)
-    made.said = said
+    vars(made)["said"] = said
     return made
 
 
@@ -74,13 +76,13 @@ def test_a_dropped_connection_comes_back(bench, live, wifi):
 
     async def story():
         task = asyncio.create_task(wifi.run(checks.append))
-        await asyncio.sleep_ms(5000)
+        await sleep_ms(5000)
         assert wifi.up()
         password = bench.air.pop("home")
-        await asyncio.sleep_ms(30_000)
+        await sleep_ms(30_000)
         assert not wifi.up() and wifi.state == "no network" and wifi.rssi() is None
         bench.air["home"] = password
-        await asyncio.sleep_ms(90_000)
+        await sleep_ms(90_000)
         assert wifi.up() and wifi.state == "up" and wifi.drops == 1
         task.cancel()
         return True
@@ -98,12 +100,12 @@ def test_a_pause_switches_the_radio_off(bench, live, wifi):
 
     async def story():
         task = asyncio.create_task(wifi.run(nobody))
-        await asyncio.sleep_ms(3000)
+        await sleep_ms(3000)
         wifi.pause(True)
-        await asyncio.sleep_ms(1000)
+        await sleep_ms(1000)
         assert not wifi.wlan.active() and wifi.state == "off"
         wifi.pause(False)
-        await asyncio.sleep_ms(3000)
+        await sleep_ms(3000)
         assert wifi.up()
         task.cancel()
         return True

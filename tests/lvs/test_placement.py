@@ -28,7 +28,7 @@ def test_held_map():
 
     held = placement.Placement(30, 3, 3, Held)
     assert held.held_map() == 0
-    assert [held.hold(i).index for i in (29, 0, 3)] == [29, 0, 3]
+    assert [r and r.index for r in map(held.hold, (29, 0, 3))] == [29, 0, 3]
     assert held.hold(4) is None and [r.index for r in held.replicas] == [0, 3, 29]
     assert held.held_map() == 1 | 8 | 1 << 29
 

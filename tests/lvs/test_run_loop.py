@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from lvs.entropy_engine import Governor
+from tests.support.firmware_bench import sleep_ms
 
 WRAP = 1 << 30
 
@@ -105,7 +106,7 @@ def test_others_get_a_turn_however_busy_it_is(bench, live, start):
         asyncio.create_task(run(node))
         while True:
             ticks.append(node.age())
-            await asyncio.sleep_ms(10)
+            await sleep_ms(10)
 
     live(story(), 3000)
     assert max(gaps(ticks)) <= 70
@@ -121,13 +122,13 @@ def test_journal_and_transport_are_closed_whatever_ends_it(bench, live, end):
         if end == "stop before":
             node.running = False
         task = asyncio.create_task(run(node))
-        await asyncio.sleep_ms(500)
+        await sleep_ms(500)
         if end == "stop":
             node.running = False
         elif end == "cancel":
             task.cancel()
         elif end == "crash":
-            node.tick = lambda: 1 / 0
+            node.tick = lambda: 1 // 0
         await task
 
     error = {"cancel": asyncio.CancelledError, "crash": ZeroDivisionError}.get(end)

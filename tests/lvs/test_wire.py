@@ -21,7 +21,7 @@ EP = {
 
 def writer():
     w = wire.SdmWriter()
-    w.begin(*(HEAD[k] for k in ("tag", "start", "nonce", "cycle", "shard")), 0x61)
+    w.begin(*(HEAD[k] for k in ("tag", "start", "nonce", "cycle", "shard")), weight=0x61)
     return w
 
 
@@ -94,12 +94,17 @@ def test_a_writer_begins_anew():
     w.limit(30)
     w.own(0, 1)
     w.answers(255)
-    w.begin(*(HEAD[k] for k in ("tag", "start", "nonce", "cycle", "shard")), 0x61)
+    w.begin(*(HEAD[k] for k in ("tag", "start", "nonce", "cycle", "shard")), weight=0x61)
     assert w.empty()
     for slot in range(16):
         assert w.own(slot, slot)
     reason, frame = ref.decode(w.buf[: w.end()], HEAD["tag"], 16)
-    assert reason == "" and frame["own"] == [(s, s) for s in range(16)] and frame["buckets"] == 0
+    assert (
+        reason == ""
+        and frame
+        and frame["own"] == [(s, s) for s in range(16)]
+        and frame["buckets"] == 0
+    )
 
 
 def test_a_frame_decoded_twice_is_the_same():

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     reason=interpreters.mend("micropython"),
 )
 LVS = [sys.executable, "-c", "from lvs_tools.cli import main; main()"]
-ENVIRONMENT = interpreters.environment((places.HOST, interpreters.LIB))
+ENVIRONMENT = interpreters.environment((places.HOST, places.LIB))
 
 
 def mesh(tmp_path, *options, timeout=180):
@@ -190,8 +190,10 @@ class TestOneNode:
         def start(config, *options):
             path = tmp_path / "config.json"
             path.write_text(json.dumps(config))
+            engine = interpreters.command(kind)
+            assert engine, interpreters.mend(kind)
             process = subprocess.Popen(
-                [*interpreters.command(kind), str(NODE_MAIN), str(path), *options],
+                [*engine, str(NODE_MAIN), str(path), *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

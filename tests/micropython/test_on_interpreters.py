@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from lvs_tools import interpreters
+from lvs_tools import interpreters, places
 from tests.support.interpreters import PATH
 from tests.vectors import make
 
 HERE = Path(__file__).parent
-MODULES = sorted(p.stem for p in (interpreters.LIB / "lvs").glob("*.py") if p.stem != "__init__")
+MODULES = sorted(p.stem for p in (places.LIB / "lvs").glob("*.py") if p.stem != "__init__")
 WORLDLY = ("transport_layer", "world")  # sockets and clocks, which WebAssembly has not
 
 

@@ -4,6 +4,7 @@ The packages of each extra are lent from this environment, so that nothing is fe
 the wheel says that it needs is there, and nothing else.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -80,7 +81,9 @@ class Installed:
             archive.extractall(site)
         requirements = next(iter(metadata.distributions(path=[str(site)]))).requires
         for name in needed(requirements, extra, set()):
-            for file in metadata.files(name):
+            files = metadata.files(name)
+            assert files is not None, name
+            for file in files:
                 self._lend(site, file)
         self.program = self.venv / "bin" / "lvs"
         self.program.write_text(
@@ -239,7 +242,9 @@ def test_memory_is_measured_from_the_wheel(board, wasm):
     kept = board.home / ".cache" / "lvs" / f"wasm-{places.wasm_package()[1]}"
     kept.mkdir(parents=True)
     (kept / "node_modules").symlink_to(places.wasm_home() / "node_modules")
-    code, said = board("measure --cycles 1", path=str(Path(interpreters.node()).parent))
+    node = interpreters.node()
+    assert node
+    code, said = board("measure --cycles 1", path=str(Path(node).parent))
     assert code == 0 and "heap with 64 peers" in said
 
 
@@ -253,7 +258,7 @@ def test_what_npm_cannot_fetch_is_one_line(monkeypatch, tmp_path):
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho 'npm error code ENOTFOUND' >&2\nexit 1\n")
     npm.chmod(0o755)
-    monkeypatch.setattr(interpreters.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(shutil, "which", lambda name: str(npm))
     monkeypatch.setattr(interpreters, "wasm_home", lambda: tmp_path / "home")
     with pytest.raises(interpreters.InterpreterMissing, match="ENOTFOUND"):

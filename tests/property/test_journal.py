@@ -1,5 +1,7 @@
 """Whatever a node does, from its journal comes back the ledger that was written."""
 
+from typing import Any
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -8,7 +10,7 @@ from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.node_bench import CHANNELS, Bench, judge, judge_late
 
 MOST = 14  # contributions to a channel: the n-th is 4**n raw
-CONFIG = {"session_epochs": 2, "horizon_epochs": 2}
+CONFIG: dict[str, Any] = {"session_epochs": 2, "horizon_epochs": 2}
 channel = st.integers(0, len(CHANNELS) - 1)
 
 

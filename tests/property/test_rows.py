@@ -15,7 +15,7 @@ rows_strategy = st.lists(draw.row_of(EPOCH, LIFETIME, SLOTS), max_size=40)
 def shard(rows=(), capacity=64):
     s = Shard(0, SLOTS, capacity, LIFETIME, EPOCH)
     for row in rows:
-        s.merge(*row, 1)
+        s.merge(*row, via=1)
     return s
 
 
@@ -79,7 +79,7 @@ def test_monotone(rows):
     s = shard()
     for row in rows:
         before, values = contents(s), [s.value(i) for i in range(SLOTS)]
-        s.merge(*row, 1)
+        s.merge(*row, via=1)
         credit(s, 0.5)
         after = contents(s)
         assert all(
@@ -94,7 +94,7 @@ def test_only_grew_and_new_change_anything(rows):
     s = shard(capacity=8)
     for row in rows:
         before, digests = contents(s), list(s.digests)
-        did = s.merge(*row, 1)
+        did = s.merge(*row, via=1)
         changed = (contents(s), list(s.digests)) != (before, digests)
         if did in (GREW, NEW):
             assert contents(s)[row[:3]][0] == row[3]
@@ -149,7 +149,7 @@ def test_folded_rows_do_not_come_back(rows, more, later):
     known = contents(s)
     for row in [*rows, *more]:
         if ref.serial_diff(EPOCH + later, row[0]) > LIFETIME:
-            assert s.merge(*row, 1) == EXPIRED
+            assert s.merge(*row, via=1) == EXPIRED
     assert [s.value(i) for i in range(SLOTS)] == values
     assert contents(s) == known
 

@@ -3,6 +3,8 @@
 Every number in these tests checks the result of each operation; see small_int.py.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +58,7 @@ def test_fixed(a, b):
 def test_wire(case):
     """Encoders and decoder, with the checksum by table as on boards."""
     given_frame, channels = case
-    g = {k: small(v) if isinstance(v, int) else v for k, v in given_frame.items()}
+    g: dict[str, Any] = {k: small(v) if isinstance(v, int) else v for k, v in given_frame.items()}
     kept = wire._crc_hqx, wire._TABLE
     wire._crc_hqx, wire._TABLE = None, Cells(wire._TABLE, "H")
     try:

@@ -1,5 +1,7 @@
 """Frames: what is written is read, what is broken is refused, and both as the reference does."""
 
+from typing import Any
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from tests.support import reference as ref
 from tests.vectors import run
 
 
-def as_lists(value):
+def as_lists(value) -> Any:
     if isinstance(value, (list, tuple)):
         return [as_lists(v) for v in value]
     return {k: as_lists(v) for k, v in value.items()} if isinstance(value, dict) else value
@@ -137,5 +139,5 @@ def test_a_writer_never_passes_its_limit(case, limit):
     size = w.end()
     assert size <= limit
     reason, back = ref.decode(w.buf[:size], frame["tag"], channels)
-    assert reason == ""
+    assert reason == "" and back
     assert (back["own"], back["relayed"], back["corrections"]) == (own, relayed, steps)

@@ -213,16 +213,19 @@ async def raw(node, channel="a"):
 async def siege(tmp_path, engine):
     """Three nodes; one is flooded; a fourth address contributes through another node."""
     port = plan.free_port()
-    nodes = []
-    for i in range(3):
-        path = tmp_path / f"{i}.json"
-        config = {
+    configs = [
+        {
             "mesh": f"flood-{port}",
             "channels": ["a"],
             "port": port,
             "address": f"127.0.0.{2 + i}",
             "broadcast": plan.BROADCAST,
         }
+        for i in range(3)
+    ]
+    nodes = []
+    for i, config in enumerate(configs):
+        path = tmp_path / f"{i}.json"
         path.write_text(json.dumps(config))
         nodes.append(Instance(i, True, time.monotonic))
         await nodes[-1].start(engine, path, 0, i + 1, 0)
@@ -235,7 +238,7 @@ async def siege(tmp_path, engine):
             assert time.monotonic() < ready, (await victim.ask("status"))["status"]
             await asyncio.sleep(0.2)
         cycle = (await victim.ask("status"))["status"]["cycle"]
-        mesh = Config(config)
+        mesh = Config(configs[-1])
         # A cycle ahead: in the victim's full queue frames wait for about as long.
         flood.frames = [flood_frames(mesh, cycle + 1 + s) for s in range(int(FLOOD_S) + 12)]
         gone = (await victim.ask("status"))["status"]["cycle"] - cycle
@@ -263,7 +266,7 @@ async def siege(tmp_path, engine):
 def test_a_flood_of_ten_thousand_packets_a_second(tmp_path, capsys):
     """The node lives, keeps its cycle, answers its input, and recovers within seconds."""
     require("micropython")
-    engine = interpreters.command("micropython")[0]
+    engine = interpreters.micropython()
     seen, flood, took, calm = asyncio.run(siege(tmp_path, engine))
     rate = flood.sent / flood.seconds
     begin, cycle0 = seen[0][:2]

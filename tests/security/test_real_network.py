@@ -40,7 +40,7 @@ class InNamespace(Instance):
             )
         )
         self.wrapper = folder / f"run-{node}.sh"
-        words = " ".join(hub.command(node, [interpreters.command("micropython")[0]]))
+        words = " ".join(hub.command(node, [interpreters.micropython()]))
         self.wrapper.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         self.wrapper.chmod(0o755)
 
@@ -72,7 +72,7 @@ async def story(hub, folder):
                 [sys.executable, str(HOSTILE), str(nodes[0].config), "10.77.0.255", "12", *LIARS],
             ),
             stdout=subprocess.PIPE,
-            env=interpreters.environment((places.ROOT, places.HOST, interpreters.LIB)),
+            env=interpreters.environment((places.ROOT, places.HOST, places.LIB)),
             text=True,
         )
         hub.cut = {1, 2}

@@ -1,5 +1,7 @@
 """What was said an hour ago, or in another mesh, changes nothing."""
 
+from typing import Any
+
 from tests.support.cell import Cell
 
 HOUR = 3600  # seconds of virtual time
@@ -101,7 +103,12 @@ def test_frames_of_another_mesh():
     cell = lively()
     cell.settle()
     foreign = []
-    for config in ({"mesh": "next-door"}, {"route_budget": 300000}, {"channels": ["milk"]}):
+    strangers: list[dict[str, Any]] = [
+        {"mesh": "next-door"},
+        {"route_budget": 300000},
+        {"channels": ["milk"]},
+    ]
+    for config in strangers:
         other = lively(seed=7, **config) if "channels" not in config else Cell(3, **config)
         foreign += recorded(other, 90)
     assert len(foreign) > 50

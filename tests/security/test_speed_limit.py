@@ -71,6 +71,7 @@ class Attacked(RuleBasedStateMachine):
 
 
 TestAttacked = Attacked.TestCase
+assert settings.default  # pyright knows the profile that is in use as optional
 # Without shrinking, which would take minutes: the seeds of the storms shrink to nothing useful.
 TestAttacked.settings = settings(
     max_examples=settings.default.max_examples // 3,

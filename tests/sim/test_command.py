@@ -10,6 +10,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from lvs_tools import interpreters
 from lvs_tools.sim import command as sim
 from lvs_tools.sim import engine, scenario, sweep
 from lvs_tools.sim.swarm import command as swarm
@@ -161,8 +162,8 @@ def test_an_interpreter_runs_one_plan_after_the_other(small, micropython):
 def test_an_interpreter_that_stays_is_started_anew_after_a_run_that_failed(
     small, micropython, monkeypatch
 ):
-    start = engine.interpreters.command
-    monkeypatch.setattr(engine.interpreters, "command", lambda _, heap: start(micropython, heap))
+    start = interpreters.command
+    monkeypatch.setattr(interpreters, "command", lambda _, heap: start(micropython, heap))
     checked = scenario.load(str(small), ["engine=pypy"])
     first = engine.run(checked, stay=True)
     process = engine._staying["pypy"]._process
@@ -246,9 +247,13 @@ def test_a_sweep_survives_a_lost_worker(small, tmp_path):
         "        return []\n" % (str(mark), str(mark)),
         encoding="utf-8",
     )
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as cluster:
+    cluster = LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address=None,  # pyright: ignore[reportArgumentType]  # None: no dashboard
+        silence_logs=50,
+    )
+    with cluster:
         done = call(
             sweep.command,
             small,

@@ -28,7 +28,6 @@ class Cell:
         self.now = start
         self.nodes = OrderedDict()  # address: node
         self.contributed = dict.fromkeys(self.config["channels"], 0)  # raw
-        self.links = lambda a, b: True  # whether b hears a
         for _ in range(count):
             self.add()
 
@@ -43,6 +42,10 @@ class Cell:
             journal,
         )
         return node
+
+    def links(self, a, b) -> bool:
+        """Whether b hears a; tests replace it."""
+        return True
 
     def carry(self, source, frame, addr):
         """Bring a frame from an address to whom it reaches; addr None: to all."""
@@ -116,7 +119,7 @@ class Cell:
 class Speaker:
     """Says frames as a session of its own, to one node: the tests' hand on the wire."""
 
-    def __init__(self, node, address=99, nonce=424242, start=None):
+    def __init__(self, node, address: object = 99, nonce=424242, start=None):
         self.node = node
         self.address = address
         self.nonce = nonce
@@ -193,9 +196,12 @@ def encode_ep(f):
 
 
 def decoded(node, frames):
-    """Each frame as tests.vectors.run.decode gives it."""
+    """The fields of each frame as tests.vectors.run.decode gives them; none may be dropped."""
     from tests.vectors import run
 
-    return [
-        run.decode(wire.Frame(), f, node.config.tag, len(node.config.channels)) for f in frames
-    ]
+    found = []
+    for frame in frames:
+        fields = run.decode(wire.Frame(), frame, node.config.tag, len(node.config.channels))
+        assert isinstance(fields, dict), fields
+        found.append(fields)
+    return found

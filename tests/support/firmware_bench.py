@@ -41,6 +41,11 @@ def bench(monkeypatch):
     shims.uninstall()
 
 
+async def sleep_ms(ms):
+    """MicroPython's asyncio.sleep_ms, in the bench's time: only while there is a bench."""
+    await asyncio.__dict__["sleep_ms"](ms)
+
+
 @pytest.fixture
 def live(bench):
     """live(coroutine, ms): run firmware tasks for some virtual time."""

