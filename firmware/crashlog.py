@@ -1,6 +1,6 @@
 """What went wrong, kept over restarts in /crash.log: at most two files of a few KB.
 
-``make logs`` shows it. Writing must never make things worse: a full or broken filesystem is
+``lvs logs --crash`` shows it. Writing must never make things worse: a full or broken filesystem is
 ignored here.
 """
 

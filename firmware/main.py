@@ -9,6 +9,6 @@ else:
     try:
         import app
     except Exception as e:  # half a copy, or too little memory: the REPL stays usable
-        print("LVS: cannot start (%s: %s); run 'make deploy' again" % (type(e).__name__, e))
+        print("LVS: cannot start (%s: %s); run 'lvs deploy' again" % (type(e).__name__, e))
     else:
         app.main()

@@ -20,7 +20,7 @@ def check_version(version=None):
     version = version or sys.implementation.version
     if tuple(version[:2]) >= OLDEST:
         return ""
-    return "MicroPython %d.%d is too old; %d.%d or newer is needed: 'make flash'" % (
+    return "MicroPython %d.%d is too old; %d.%d or newer is needed: 'lvs flash'" % (
         version[0],
         version[1],
         OLDEST[0],
@@ -100,7 +100,7 @@ def start_extras(config, wifi, dog, node, start):
         try:
             import status_page
         except ImportError:
-            print("LVS: status page: microdot is missing; 'make deploy' copies it")
+            print("LVS: status page: microdot is missing; 'lvs deploy' copies it")
             return
         settings = {} if board["status_page"] is True else board["status_page"]
         start("status_page", status_page.run(settings, node, config["channels"], wifi))

@@ -56,7 +56,7 @@ def read(path, needed=True):
     except OSError:
         if needed:
             raise ConfigError(
-                "%s is missing: 'lvs init' writes it, 'make deploy' copies it" % path
+                "%s is missing: 'lvs init' writes it, 'lvs deploy' copies it" % path
             ) from None
         return {}
     except ValueError:

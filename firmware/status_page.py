@@ -1,6 +1,6 @@
 """A small page for the phone: values, peers, trust, state, memory, warnings; /status.json too.
 
-Needs microdot on the board (``make deploy`` copies it where the page is switched on).
+Needs microdot on the board (``lvs deploy`` copies it where the page is switched on).
 """
 
 import asyncio

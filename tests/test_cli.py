@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -99,11 +100,19 @@ def test_what_only_the_project_needs_says_so_elsewhere(command, option, monkeypa
     )
 
 
-def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    arguments = ["sim", "g10_same_bits", "--set", "cycles=10", "--json"]
     (tmp_path / "file").touch()
-    result = call("sim", "g10_same_bits", "--set", "cycles=10", "--json", tmp_path / "file" / "x")
+    result = call(*arguments, tmp_path / "file" / "x")  # said before anything is simulated
+    assert result.exit_code == 2 and "there is no folder" in result.output
+
+    def full(self, *_args, **_kind):
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = call(*arguments, tmp_path / "x")
     assert result.exit_code == 1
-    assert re.fullmatch(r"Error: .*Not a directory.*\n", result.output)
+    assert re.fullmatch(r"Error: .*No space left on device.*\n", result.output)
 
 
 def imports(path):

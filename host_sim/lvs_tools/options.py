@@ -11,10 +11,38 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 ERRORS = Console(stderr=True)
+
+
+class OutputFile(click.Path):
+    """The type of a file that is written at the end: refused at once if it could not be.
+
+    endings: those that its name may have, such as (".png", ".svg"); any if empty. dash: whether
+    "-" is standard output.
+    """
+
+    def __init__(self, endings=(), dash=False):
+        super().__init__(dir_okay=False, writable=True, allow_dash=dash)
+        self._endings = endings
+
+    def convert(self, value, param, ctx):
+        """The checked path, as text."""
+        path = os.fspath(super().convert(value, param, ctx))
+        if path == "-" and self.allow_dash:
+            return path
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            self.fail(f"'{path}': there is no folder {folder}", param, ctx)
+        if not os.path.exists(path) and not os.access(folder, os.W_OK):
+            self.fail(f"'{path}': nothing can be written to {folder}", param, ctx)
+        if self._endings and os.path.splitext(path)[1].lower() not in self._endings:
+            self.fail(f"'{path}': must end in {', '.join(self._endings)}", param, ctx)
+        return path
+
+
 JSON = click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    type=OutputFile(dash=True),
     help="Write the figures as JSON to this file (- for standard output).",
 )
 WORKERS = click.option(

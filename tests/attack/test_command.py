@@ -40,6 +40,22 @@ def test_a_small_attack_is_run_once_and_then_remembered(tmp_path):
     assert "drain" in attacked(tmp_path)
 
 
+def test_a_quick_look_at_another_strategy_is_one_at_it(tmp_path):
+    done = CliRunner().invoke(
+        attack.command,
+        ["--quick", "--strategies", "forger", "--json", "-", "--out", str(tmp_path)],
+    )
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)
+    assert {(row["strategy"], row["share"]) for row in rows} == {("forger", 0.2), ("forger", 0.45)}
+
+
+@pytest.mark.parametrize("given", [",", "nobody"])
+def test_strategies_that_select_nothing_are_an_error(given):
+    done = CliRunner().invoke(attack.command, ["--quick", "--strategies", given])
+    assert done.exit_code == 2 and "there are drain, inflate" in done.output
+
+
 def row(share, shift, **more):
     return {
         "strategy": "drain",

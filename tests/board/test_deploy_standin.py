@@ -388,7 +388,7 @@ def test_the_device_says_no_space_left(tmp_path):
 def test_half_a_copy_stays_at_the_repl_and_says_what_to_do(deployed):
     with deployed(some_config(), [("/lib/lvs/wire.mpy", b"")]) as standin:
         text = standin.wait_for(">>> ")
-        assert "cannot start (" in text and "run 'make deploy' again" in text
+        assert "cannot start (" in text and "run 'lvs deploy' again" in text
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_dialogue(tmp_path):
     assert json.loads(secrets.read_text()) == {"wifi_password": "secret123"}
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert "secret123" not in result.output
-    assert "make deploy BOARD=RPI_PICO_W" in result.output
+    assert "lvs deploy --board RPI_PICO_W" in result.output
 
 
 @pytest.mark.parametrize("name", profiles.names())

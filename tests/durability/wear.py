@@ -137,7 +137,6 @@ class Recorder(flash.LfsFiles):
         self.calls.append(("replace", name, len(data)))
         self._quiet = True
         super().replace(name, data)
-        self._created = {}  # file: its name, the sizes of what was written to it
         self._quiet = False
 
     def remove(self, name):

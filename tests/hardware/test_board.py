@@ -74,7 +74,7 @@ def test_soak(updated):
     """The node runs for LVS_SOAK_S seconds: no restart, no crash, memory left, still active."""
     with SerialBoard(updated) as board:
         if board.read("/lvs.json") is None:
-            pytest.skip("the board has no lvs.json: run `lvs init` and `make deploy`")
+            pytest.skip("the board has no lvs.json: run `lvs init` and `lvs deploy`")
         before = logs.crash_log(board)
         board.reset()
     starts = 0

@@ -99,6 +99,24 @@ def test_the_picture_is_a_picture(small, tmp_path):
     assert data.startswith(b"\x89PNG") and len(data) > 20000
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "says"),
+    [
+        ("--plot", "missing/x.png", "there is no folder"),
+        ("--plot", "x.jpeg2", "must end in .png, .svg, .pdf"),
+        ("--json", "missing/x.json", "there is no folder"),
+        ("--json", ".", "is a directory"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_run(
+    small, option, name, says, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runner, "run", None)
+    done = call(sim.command, small, option, f"{tmp_path}/{name}")
+    assert done.exit_code == 2
+    assert says in done.output
+
+
 def test_not_exact_is_exit_code_1_and_a_reason(small):
     done = call(
         sim.command, small, "--set", "event.0.action=partition", "--set", "event.1.at_cycle=89"

@@ -16,11 +16,12 @@ from rich.table import Table
 from lvs_tools import options
 from lvs_tools.attack import page
 from lvs_tools.attack.cases import COLD, SHARES, STRATEGIES, TOPOLOGIES, campaign, cells, run_one
-from lvs_tools.places import PACKAGE, PROTOCOL
+from lvs_tools.places import PACKAGE, PROTOCOL, ROOT
 from lvs_tools.sim import engine, scenario
 from lvs_tools.sim.workers import end_with
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_QUICK = ["drain", "sleeper", "splitter"]
 _OUT = Console()
 
 
@@ -114,7 +115,11 @@ def _listed(known):
     """The callback of an option that takes some of the known names, by commas."""
 
     def check(_context, _option, text):
+        if text is None:
+            return None
         names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise click.BadParameter("names nothing; there are %s" % ", ".join(known))
         for name in names:
             if name not in known:
                 raise click.BadParameter("'%s'; there are %s" % (name, ", ".join(known)))
@@ -144,7 +149,7 @@ def _table_cases(chosen, seeds, cold, **some):
 
 def _document(summary, rows, cases, seeds, sources):
     """Write docs/liars.md and its figures."""
-    folder = Path("docs")
+    folder = ROOT / "docs"
     page.figures(summary, folder / "figures")
     text = page.document(
         summary,
@@ -159,9 +164,8 @@ def _document(summary, rows, cases, seeds, sources):
 @click.option(
     "--strategies",
     "chosen",
-    default=",".join(STRATEGIES),
     callback=_listed(STRATEGIES),
-    help="Some of them, by commas.",
+    help="Some of them, by commas; all if missing, or a few with --quick.",
 )
 @click.option(
     "--shares",
@@ -187,7 +191,7 @@ def _document(summary, rows, cases, seeds, sources):
 @click.option("--nodes", type=click.IntRange(3, 1000), default=100, show_default=True)
 @click.option("--cycles", type=click.IntRange(64), default=1536, show_default=True)
 @click.option("--cold", is_flag=True, help="Show a mesh without history, too: a few strategies.")
-@click.option("--quick", is_flag=True, help="A small look: 20 nodes, 128 cycles, few cells.")
+@click.option("--quick", is_flag=True, help="A small look: 20 nodes, 128 cycles, two shares.")
 @click.option(
     "--docs",
     is_flag=True,
@@ -230,13 +234,19 @@ def command(
     or a value was negative, 2 bad input, 130 stopped.
     """
     if quick:
-        chosen, shares = [s for s in chosen if s in ("drain", "sleeper", "splitter")], [0.2, 0.45]
+        chosen, shares = chosen or _QUICK, [0.2, 0.45]
         nodes, cycles, seeds = 20, 128, 1
     if docs:
         cases = campaign(seeds)
     else:
         cases = _table_cases(
-            chosen, seeds, cold, shares=shares, topologies=topologies, nodes=nodes, cycles=cycles
+            chosen or list(STRATEGIES),
+            seeds,
+            cold,
+            shares=shares,
+            topologies=topologies,
+            nodes=nodes,
+            cycles=cycles,
         )
     results = Results(out / "results.jsonl", stale)
     try:

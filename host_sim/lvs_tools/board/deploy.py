@@ -178,7 +178,7 @@ def identify(board, name):
     if profile["mcu"] != board.mcu:
         raise BoardError(
             f"{board.port}: this board has {board.mcu} ({board.machine}), but "
-            f"{profile['name']} has {profile['mcu']}; give its own name: BOARD=..."
+            f"{profile['name']} has {profile['mcu']}; give its own name: --board NAME"
         )
     return profile
 

@@ -107,11 +107,14 @@ def command(uf2, board, seconds):
     if uf2 is None:
         click.echo(
             "emulate: skipped: no firmware file; get one from micropython.org and give "
-            "it: make emulate UF2=file"
+            "it: lvs emulate --uf2 FILE"
         )
         return
     if program() is None:
-        click.echo("emulate: skipped: rp2040py is not installed: .venv/bin/pip install rp2040py")
+        click.echo(
+            "emulate: skipped: rp2040py is not installed: "
+            f"{sys.executable} -m pip install rp2040py"
+        )
         return
     try:
         result = emulate(uf2, board, seconds, lambda text: click.echo(f"emulate: {text}"))

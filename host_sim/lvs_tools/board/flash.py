@@ -32,7 +32,7 @@ def explain(output, port, chip):
         what = other.group(1) if other else "another chip"
         return (
             f"{port}: the board has {what}, not {chip}; nothing was written; give the name of "
-            "its own profile: BOARD=..."
+            "its own profile: --board NAME"
         )
     if "Could not open" in text:
         if "No such file" in text or not os.path.exists(port):
@@ -180,6 +180,6 @@ def command(name, port, image, version, erase, drive, baud, as_json):
         click.echo(json.dumps({"board": name, "port": port, "image": image, "bytes": written}))
     else:
         click.echo(
-            f"{name}: MicroPython is on it; next: make deploy BOARD={name}"
-            + (f" PORT={port}" if port else "")
+            f"{name}: MicroPython is on it; next: lvs deploy --board {name}"
+            + (f" --port {port}" if port else "")
         )

@@ -54,7 +54,7 @@ def command(ports, name, config, secrets, wait, as_json):
     """
     chosen = list(dict.fromkeys(ports.replace(",", " ").split())) or [p for p, _ in found_ports()]
     if not chosen:
-        click.echo("fleet: no board at any serial port; name them: PORTS=...", err=True)
+        click.echo("fleet: no board at any serial port; name them: --ports PORT,PORT", err=True)
         sys.exit(1)
     try:
         own = deploy.own_files(config, secrets)

@@ -125,5 +125,5 @@ def command(name, mesh, channels, ssid, password, out, force, yes):
     click.echo(
         f"{out / 'lvs.json'}"
         + (f" and {out / 'secrets.json'}" if ssid else "")
-        + f" written; next: make deploy BOARD={name}"
+        + f" written; next: lvs deploy --board {name}"
     )

@@ -50,10 +50,10 @@ def choose_port(port):
     if not found:
         raise BoardError(
             "no board at any serial port: plug it in (with a cable that carries "
-            "data), or name the port: PORT=..."
+            "data), or name the port: --port PORT"
         )
     listed = ", ".join(f"{path} ({text})" for path, text in found)
-    raise BoardError(f"several serial ports: {listed}; name one: PORT=...")
+    raise BoardError(f"several serial ports: {listed}; name one: --port PORT")
 
 
 @contextlib.contextmanager
@@ -146,7 +146,7 @@ class SerialBoard:
                     self.transport.in_raw_repl = True
                     return
         raise BoardError(
-            f"{self.port}: no MicroPython answers; flash it first (make flash), or "
+            f"{self.port}: no MicroPython answers; flash it first (lvs flash), or "
             "press the board's reset button and try again"
         )
 
@@ -168,7 +168,7 @@ class SerialBoard:
         text = ".".join(map(str, self.version))
         if tuple(self.version) < OLDEST:
             raise BoardError(
-                f"{self.port}: MicroPython {text} is too old; 1.26 or newer is needed: make flash"
+                f"{self.port}: MicroPython {text} is too old; 1.26 or newer is needed: lvs flash"
             )
         if self.mpy != 6:
             raise BoardError(

@@ -303,7 +303,7 @@ def command(folder, address, wifi, flash_kb, rp2):
 
     \b
     lvs standin /tmp/board --wifi home:secret123 &
-    make deploy BOARD=ESP32_GENERIC PORT=/tmp/board/port
+    lvs deploy --board ESP32_GENERIC --port /tmp/board/port
     """
     name, _, password = wifi.partition(":")
     try:

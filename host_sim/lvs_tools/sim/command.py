@@ -110,7 +110,7 @@ def verdict_code(result, same):
 @click.option(
     "--plot",
     "plot_path",
-    type=click.Path(dir_okay=False),
+    type=options.OutputFile((".png", ".svg", ".pdf")),
     help="Write a picture (PNG, SVG or PDF by its ending).",
 )
 def command(path, seed, settings, adversaries, engine_name, twice, json_path, plot_path):
