@@ -10,7 +10,6 @@ from .ledger import Ledger
 from .lifecycle import Lifecycle
 from .mesh_clock import MeshClock
 from .outbox import Outbox
-from .peers import Peers
 from .placement import Placement
 from .ram_journal import RamJournal
 from .reception import Reception
@@ -65,10 +64,9 @@ def assemble(config, transport, now, entropy, journal, frame):
     trickle = Trickle(noise, governor, began)
     clock = MeshClock(began, (cfg.lifetime + 2) * 64)  # a mesh begins where no horizon is negative
     routes = Routes(cfg.routes, noise.nonce())
-    peers = Peers(cfg.sessions, noise.nonce())
     ledger = Ledger(len(cfg.channels))
     ledger.new_epoch(cfg.route_budget)
-    make = maker(cfg, clock, Drift(), routes, peers, noise, trickle)
+    make = maker(cfg, clock, Drift(), routes, noise, trickle)
     placement = Placement(-(-len(cfg.channels) // SLOTS), cfg.held, cfg.replicas, make)
     elsewhere = Elsewhere(ledger)
     contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
@@ -77,7 +75,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     )
     outbox = Outbox(transport, governor, routes, noise, cfg.peers)
     # Who speaks and who hears work with the same parts.
-    common = cfg, governor, clock, ledger, placement, elsewhere, peers, routes, life
+    common = cfg, governor, clock, ledger, placement, elsewhere, routes, life
     eps = EpSender(outbox, noise, now(), *common)
     sdms = SdmSender(outbox, noise, *common)
     reception = Reception(
@@ -89,5 +87,5 @@ def assemble(config, transport, now, entropy, journal, frame):
     life.seek()
     world = cfg, transport, now, journal
     pace = noise, governor, trickle, clock
-    state = routes, peers, ledger, placement, elsewhere, contributions, life
+    state = routes, ledger, placement, elsewhere, contributions, life
     return world + pace + state + (outbox, eps, sdms, reception)

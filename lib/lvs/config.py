@@ -24,7 +24,6 @@ class Config:
     horizon_epochs: int
     port: int
     rows: int
-    sessions: int
     routes: int
     held: int
     replicas: int

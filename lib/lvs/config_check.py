@@ -33,10 +33,8 @@ NUMBERS = {
     # rows a shard can hold; 17 bytes each. About 1.7 x nodes x channels of a shard that each
     # contributes to
     "rows": (512, 16, 16384),
-    # sessions whose trust is remembered
-    "sessions": (64, 8, 1024),
-    # source addresses with quotas and a voice of their own
-    "routes": (128, 8, 255),
+    # source addresses with quotas, a vote and trust of their own
+    "routes": (255, 8, 255),
     # shards that this node's memory allows it to hold
     "held": (30, 1, 30),
     # holders below which a shard is adopted by a node with room

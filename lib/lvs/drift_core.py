@@ -35,8 +35,9 @@ def order_by_value(values, order, n):
         order[j] = i
 
 
-def weighted_median(values, weights, order, n):
-    """The smallest value at which the weight so far reaches half of the whole."""
+def weighted_median(values, weights, order, n, upper=False):
+    """The smallest value at which the weight so far reaches half of the whole, or, upper, is more
+    than half."""
     total = 0
     for i in range(n):
         total += weights[i]
@@ -44,7 +45,7 @@ def weighted_median(values, weights, order, n):
     for i in range(n):
         k = order[i]
         so_far += weights[k]
-        if so_far * 2 >= total:
+        if so_far * 2 >= total + upper:
             return values[k]
     return values[order[n - 1]]
 
@@ -112,12 +113,11 @@ def dither_bits(noise, slot):
 
 
 class Window:
-    """The newest sample of each session, WINDOW of them at most, for one shard."""
+    """The newest sample of each route, WINDOW of them at most, for one shard."""
 
     def __init__(self, slots):
         self.slots = slots
         self.n = 0
-        self.nonce = zeros("i", WINDOW)
         self.key = zeros("i", WINDOW)  # route
         self.cycle = zeros("i", WINDOW)  # my cycle when it was heard
         self.noise = zeros("i", WINDOW)
@@ -125,31 +125,37 @@ class Window:
         self.weight = zeros("H", WINDOW)
         self.vector = zeros("i", WINDOW * slots)
 
-    def put(self, nonce, key, cycle, noise, horizon, weight, vector):
-        """Keep a sample. A full window drops its lightest, then oldest, unless that outweighs it.
-
-        One sample a session, and one a route.
-        """
-        at = -1
-        worst = least = -1
-        for i in range(self.n):
-            if self.nonce[i] == nonce:
-                at = i
-                break
+    def _place(self, key, weight, salt):
+        """Where a route's sample goes, or -1 for nowhere."""
+        n = self.n
+        for i in range(n):
             if self.key[i] == key:
-                at = i  # unless the session itself comes later
-            w = self.weight[i]
-            if worst < 0 or w < least or w == least and self.cycle[i] < self.cycle[worst]:
-                worst, least = i, w
+                return i
+        if n < WINDOW:
+            self.n += 1
+            return n
+        worst = 0
+        most = mix(salt, key)
+        if salt:
+            worst = -1
+        for i in range(n):
+            if salt:
+                h = mix(salt, self.key[i])
+                if h > most:
+                    worst, most = i, h
+            elif self.weight[i] < self.weight[worst] or (
+                self.weight[i] == self.weight[worst] and self.cycle[i] < self.cycle[worst]
+            ):
+                worst = i
+        return worst if salt or self.weight[worst] <= weight else -1
+
+    def put(self, key, cycle, noise, horizon, weight, vector, salt=0):
+        """Keep a sample; False if there is no place. A full window drops its lightest, then
+        oldest, unless that outweighs it. salt: a secret by which it is drawn, instead, who is in
+        it: min-wise sampling, so that nobody owns the window by speaking."""
+        at = self._place(key, weight, salt)
         if at < 0:
-            if self.n < WINDOW:
-                at = self.n
-                self.n += 1
-            elif self.weight[worst] <= weight:
-                at = worst
-            else:
-                return False
-        self.nonce[at] = nonce
+            return False
         self.key[at] = key
         self.cycle[at] = cycle
         self.noise[at] = noise
@@ -173,7 +179,7 @@ class Window:
     def _move(self, a, b):
         if a == b:
             return
-        for column in (self.nonce, self.key, self.cycle, self.noise, self.horizon, self.weight):
+        for column in (self.key, self.cycle, self.noise, self.horizon, self.weight):
             column[b] = column[a]
         for s in range(self.slots):
             self.vector[b * self.slots + s] = self.vector[a * self.slots + s]
@@ -222,12 +228,13 @@ class Drift:
         self.samples = n
         return n
 
-    def run(self, window, settled, confidence, max_step, level=0):
+    def run(self, window, settled, confidence, max_step, level=0, quorum=False):
         """Compute the corrections of one cycle for the selected samples.
 
         settled: my vector (raw); confidence 0..64; max_step: largest step (raw), below
-        max_allowed_shift; level: 0, or the one weight that every voice gets (a diverged node).
-        VaultGuard still has to allow the steps.
+        max_allowed_shift; level: 0, or the one weight that every sample gets; quorum: go to the
+        median of the votes, at a tie upwards (what is lacking somewhere is likelier than what is
+        there twice). VaultGuard still has to allow the steps.
         """
         n = self.samples
         values = self._values
@@ -242,9 +249,10 @@ class Drift:
             noise ^= window.noise[k]
         weights[n] = level or own_weight(confidence)
         trust //= n
-        confident = confidence >= CONFIDENT and not level
+        confident = quorum or confidence >= CONFIDENT and not level
+        firm = FULL_CONFIDENCE if confident else 0  # how steps are taken
         self.error = 0
-        self.dc = coefficient(confidence if confident else 0, trust, False)
+        self.dc = coefficient(firm, trust, False)
         for slot in range(window.slots):
             mine = settled[slot]
             same = True
@@ -262,17 +270,14 @@ class Drift:
             values[n] = mine
             order_by_value(values, self._order, n + 1)
             if confident:
-                d = weighted_median(values, weights, self._order, n + 1) - mine
+                d = weighted_median(values, weights, self._order, n + 1, quorum) - mine
             else:
                 d = middle_mean(values, weights, self._order, n + 1, mine)
             if d:
                 self.error = 2 if d > 1 or d < -1 else max(self.error, 1)
             scatter = most - least > 8 * max_step
-            self.dc = coefficient(confidence if confident else 0, trust, scatter)
-            step = correction(
-                d, confidence if confident else 0, self.dc, dither_bits(noise, slot), max_step
-            )
-            self.steps[slot] = step
+            self.dc = coefficient(firm, trust, scatter)
+            self.steps[slot] = correction(d, firm, self.dc, dither_bits(noise, slot), max_step)
         return self.error
 
 

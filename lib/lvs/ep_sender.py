@@ -15,7 +15,7 @@ _EPS = const(320)  # ... unless so many were heard since my last: a crowd beyond
 
 
 class EpSender:
-    """Says EPs. config, outbox, governor, noise, clock, ledger, placement, elsewhere, peers,
+    """Says EPs. config, outbox, governor, noise, clock, ledger, placement, elsewhere,
     routes: the node's; life: whether there is state; now: ticks."""
 
     def __init__(
@@ -29,7 +29,6 @@ class EpSender:
         ledger,
         placement,
         elsewhere,
-        peers,
         routes,
         life,
     ):
@@ -42,7 +41,6 @@ class EpSender:
         self._ledger = ledger
         self._placement = placement
         self._elsewhere = elsewhere
-        self._peers = peers
         self._routes = routes
         self._life = life
         self._buf = bytearray(MAX_FRAME)
@@ -156,7 +154,7 @@ class EpSender:
     def vote(self, index, now):
         """A shard is disputed: say what I hold, however many said the same. With more than 128
         sessions in the table only by chance."""
-        if index not in self._answers and self._noise.below(self._peers.n + 1) < 128:
+        if index not in self._answers and self._noise.below(self._routes.near + 1) < 128:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
     def poll(self, now):

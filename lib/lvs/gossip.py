@@ -21,15 +21,15 @@ class Gossip:
     """What one shard has to say.
 
     shard: its rows; k: times a row is heard before it rests; noise: jitter and choices; trickle:
-    the pace; peers: how many neighbours there are.
+    the pace; routes: how many neighbours there are.
     """
 
-    def __init__(self, shard, k, noise, trickle, peers):
+    def __init__(self, shard, k, noise, trickle, routes):
         self.shard = shard
         self.k = k
         self._noise = noise
         self._trickle = trickle
-        self._peers = peers
+        self._routes = routes
         self.news = 0  # bit map of slots with own news
         self.late = []  # (start, nonce, slot) of own news that belong to earlier sessions
         self.steps = 0  # bit map of slots with corrections to report
@@ -124,7 +124,7 @@ class Gossip:
     def _spread(self):
         """Milliseconds over which rumours are spread: the more neighbours, the longer, so that k
         of them suffice."""
-        return min(500 + 60 * self._peers.n, 16000)
+        return min(500 + 60 * self._routes.near, 16000)
 
     def _jitter(self, ms):
         return self._noise.below(ms) * self._trickle.stretch()
@@ -142,7 +142,7 @@ class Gossip:
         Among many neighbours only some prepare an answer, and few do so while rumours, which
         explain the difference, are still going round.
         """
-        peers = self._peers.n
+        peers = self._routes.near
         if not whole and addr is None:
             odds = 6 * 256 // peers if peers > 6 else 256
             if self.in_flight(now):
@@ -195,7 +195,7 @@ class Gossip:
         """True while rows are on their way: they explain why digests differ."""
         if self._learned is None:
             return False
-        return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * self._peers.n)
+        return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * self._routes.near)
 
     def heard_sdm(self):
         """Somebody said something: rumours may have gone with it."""

@@ -6,7 +6,6 @@ node knows of the world it is handed: a transport, a clock, a source of entropy,
 
 from .fixed import LvsError, NotDurable, parse_amount, unload
 from .lifecycle import ACTIVE
-from .peers import TC_START
 from .run_loop import Changes, run
 from .wire import SLOTS
 
@@ -33,7 +32,6 @@ class Node:
                 self.trickle,
                 self.clock,
                 self.routes,
-                self.peers,
                 self.ledger,
                 self.placement,
                 self.elsewhere,
@@ -202,8 +200,8 @@ class Node:
         if clock.cycle & 3 == 0:
             # Four cycles of half the length gain two, of twice the length lose four.
             slew = clock.slew
-            self.peers.gained(2 if slew > 0 else -4 if slew < 0 else 0)
-            clock.steer(self.peers.clock_offset(TC_START, clock.cycle, 128))
+            self.routes.gained(2 if slew > 0 else -4 if slew < 0 else 0)
+            clock.steer(self.routes.clock_offset(clock.cycle, 128))
         self.journal.note(not self.life.seeking())
 
     def _next_epoch(self):
@@ -223,6 +221,6 @@ class Node:
                 self.eps.vote(r.index, self.now())
         if self.placement.shards > 1 and self.life.state == ACTIVE:
             session = self.ledger.session.nonce
-            if self.placement.rebalance(session, self.peers, cycle, self.noise):
+            if self.placement.rebalance(session, self.routes, cycle, self.noise):
                 self.trickle.restart(self.now())
             self.elsewhere.new_epoch(self.placement.held_map())

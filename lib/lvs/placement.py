@@ -63,7 +63,7 @@ class Placement:
             bits |= 1 << r.index
         return bits
 
-    def rebalance(self, nonce, peers, cycle, noise):
+    def rebalance(self, nonce, routes, cycle, noise):
         """Each epoch: adopt a shard that too few hold, or let one go that many hold. True if so.
 
         By chance, so that not all do it at once. A shard goes only when it is synchronised,
@@ -73,7 +73,7 @@ class Placement:
         missing = [
             i
             for i in order
-            if not self.find(i) and peers.holders(i, cycle, _RECENT) < self._holders
+            if not self.find(i) and routes.holders(i, cycle, _RECENT) < self._holders
         ]
         if not missing or noise.below(4):
             return False
@@ -82,7 +82,7 @@ class Placement:
         for i in reversed(order):
             r = self.find(i)
             if r and r.synced and not r.shard.uncredited:
-                if peers.holders(i, cycle, _RECENT) > 2 * self._holders:
+                if routes.holders(i, cycle, _RECENT) > 2 * self._holders:
                     self.replicas.remove(r)
                     self.hold(missing[0])
                     return True

@@ -4,9 +4,7 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 """
 
 from .fixed import const
-from .peers import NONE, TC_START, TRUSTED
 from .state_shard import GREW, NEW, OLD
-from .votes import DIVERGED
 from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
 
 _LOUD = const(192)  # frames an epoch beyond which a route's are not counted as everybody's traffic
@@ -16,7 +14,7 @@ _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
 class Reception:
     """Hears frames. frame: a wire.Frame to decode into; what is heard is for the others, all the
-    node's: config, clock, now, transport, ledger, placement, contributions, routes, peers, life,
+    node's: config, clock, now, transport, ledger, placement, contributions, routes, life,
     governor, trickle, eps, sdms, elsewhere.
 
     ``dropped``: reason -> frames that were not believed; ``received``, ``received_bytes``: the
@@ -38,7 +36,6 @@ class Reception:
         ledger,
         placement,
         elsewhere,
-        peers,
         routes,
         life,
     ):
@@ -53,7 +50,6 @@ class Reception:
         self._placement = placement
         self._contributions = contributions
         self._routes = routes
-        self._peers = peers
         self._life = life
         self._governor = governor
         self._trickle = trickle
@@ -82,7 +78,7 @@ class Reception:
         self.received_bytes += len(data) + _HEADERS
         # What liars and shouters send must not silence the others.
         loud = _LOUD if route else 8 * _LOUD  # all who have no entry share the first
-        if routes.frames[route] < loud and not self._disbelieved(f.nonce, route):
+        if routes.frames[route] < loud and not self._disbelieved(route):
             self._governor.spend(len(data))
         self._contributions.met(f.cycle >> 6)
         if clock.silence() > self._horizon:
@@ -107,13 +103,11 @@ class Reception:
             return "own"
         return "malformed" if f.cycle >= _LAST_CYCLE else ""  # a clock that nobody reaches
 
-    def _disbelieved(self, nonce, route):
-        """Is there a state to defend against somebody who lost its trust, or says what is far from
-        it? Sessions cost nothing, so that trust alone cannot tell whose traffic is a lie; and
-        where nobody is established yet all disagree, and all their traffic counts."""
-        low = self._peers.tc_of(nonce) < TC_START
+    def _disbelieved(self, route):
+        """Is there a state to defend against somebody who says something else? Where nobody is
+        established yet all disagree, and all their traffic counts."""
         for r in self._placement.replicas:
-            if r.established and r.verdict != DIVERGED and (low or r.votes.off(route)):
+            if r.established and not r.votes.diverged and r.votes.off(route):
                 return True
         return False
 
@@ -123,30 +117,22 @@ class Reception:
         """An EP; returns why it is not believed, or ""."""
         cycle = self._clock.cycle
         stateless = f.flags & (JOINING | RECOVERING)
-        peers = self._peers
-        peer = peers.find(f.nonce)
-        if peer != NONE:
-            if f.cycle < peers.cycle[peer]:
-                return "replay"
-            if peers.key[peer] != key and (
-                peers.tc[peer] >= TRUSTED or cycle - peers.last[peer] < 256
-            ):
-                return "route"  # somebody else speaks for a session that is alive
-        if not stateless:
-            peer = peers.admit(f.nonce, key, cycle)
-            if peer != NONE:
-                peers.told(peer, min(f.cycle, cycle + 2), f.cycle - cycle, f.held)
+        routes = self._routes
+        if routes.replayed(route, f.nonce, f.cycle):
+            return "replay"
         if f.flags & VALUE:
-            if peers.tc_of(f.nonce) >= TRUSTED or not peers.trust()[0]:
+            if routes.trusted(route) or not routes.trust()[0]:
                 self._elsewhere.answer(f, cycle)
             return ""
+        if not stateless:
+            routes.told(route, f.nonce, f.cycle, cycle, f.held)
         if f.flags & WANT:
             self._eps.wanted(f, addr, self._now())
         r = self._placement.find(f.shard)
         if r is None or stateless:
             self._hear_seeker(r, f, addr, route)
         else:
-            self._hear_state(r, f, addr, key, peer, route)
+            self._hear_state(r, f, addr, key, route)
         return ""
 
     def _hear_seeker(self, r, f, addr, route):
@@ -157,7 +143,7 @@ class Reception:
         else:
             self._trickle.hear(True, route)  # one question is enough for all who seek
 
-    def _hear_state(self, r, f, addr, key, peer, route):
+    def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""
         self._eps.hear(f.shard)
         life = self._life
@@ -168,7 +154,9 @@ class Reception:
         if not r.established and life.stray(offset, key):
             return
         # A vote, a digest, a reason to speak or not to.
-        agrees = r.sample(f, peer, route, key, self._clock.cycle)
+        agrees = r.sample(f, route, key, self._clock.cycle)
+        if agrees or not r.established:
+            self._routes.steers(route, offset)
         same = self._compare(r, f, addr) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.
         if agrees or not r.established:
@@ -203,10 +191,8 @@ class Reception:
                 r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key
             )
         if f.corrections and f.weight:
-            for i in range(f.corrections):  # those downward are drain evidence, too
-                self._routes.suspect(route, 1 if f.correction_step[i] < 0 else -1)
             self._sdms.hear_correction()
-        if f.buckets and (not r.established or self._peers.tc_of(f.nonce) >= TRUSTED):
+        if f.buckets and (not r.established or self._routes.trusted(route)):
             r.gossip.answered(f.buckets)
 
     def _hear_row(self, r, start, nonce, slot, total, route, key):
@@ -217,7 +203,5 @@ class Reception:
         did, p = r.row(start, nonce, slot, total, route, self._clock.cycle, own)
         if did == NEW or did == GREW:
             self._sdms.learned(r, p, self._now(), key)
-            if own:
-                self._peers.contributed(nonce, r.shard.credited[p] >> 8)
         elif did == OLD:
             r.gossip.behind(p, self._now())

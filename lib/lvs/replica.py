@@ -4,14 +4,20 @@ State, budgets, samples, votes, confidence and gossip of a shard; hearing an EP,
 an epoch. It is handed what it needs and touches no network and no clock.
 """
 
-from .drift_core import CONFIDENT, FULL_CONFIDENCE, Window, apply_step, median_of
+from .drift_core import (
+    CONFIDENT,
+    FULL_CONFIDENCE,
+    Window,
+    apply_step,
+    coefficient,
+    median_of,
+)
 from .fixed import MAX_RAW, const, serial_diff, zeros
 from .gossip import Gossip
-from .peers import BEYOND, WITHIN_BUDGET, WITHIN_SHIFT, WITHIN_UNIT
-from .routes import OTHERS
+from .routes import OTHERS, TC_START
 from .state_shard import EXPIRED, GREW, NEW, NO_ROOM, SAME, Shard
-from .vaultguard import SUSPECT, ShardGuard
-from .votes import AGREED, DIVERGED, EPOCHS, EXACT, NEAR, OFF, SPLIT, Votes
+from .vaultguard import ShardGuard
+from .votes import EPOCHS, Votes
 from .wire import BUCKETS, SLOTS
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
@@ -27,26 +33,26 @@ def maker(config, clock, *parts):
 class Replica:
     """One held shard of a node.
 
-    config: Config; index: shard number; epoch: now; drift: the node's Drift; routes, peers: who is
-    heard; noise, trickle: for its gossip.
+    config: Config; index: shard number; epoch: now; drift: the node's Drift; routes: who is heard;
+    noise, trickle: for its gossip.
     """
 
-    def __init__(self, config, index, epoch, drift, routes, peers, noise, trickle):
+    def __init__(self, config, index, epoch, drift, routes, noise, trickle):
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
         self.index = index
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch)
         self.guard = ShardGuard(self.shard, routes, config.route_budget, config.shard_budget)
         self.window = Window(slots)
         self.votes = Votes(config.routes)
-        self.gossip = Gossip(self.shard, config.relays, noise, trickle, peers)
+        self.gossip = Gossip(self.shard, config.relays, noise, trickle, routes)
         self._drift = drift
         self._routes = routes
-        self._peers = peers
+        self._noise = noise
+        self._salt = 1  # draws whose votes a diverged node listens to
         self._shift = config.max_allowed_shift
         self._channels = len(config.channels)
         self.confidence = 0
         self.established = False
-        self.verdict = AGREED
         self.live = False  # has state that may be shown and compared
         self.kept = False  # has state from before the last start, not compared with anybody's yet
         self.suspect = False  # its memory changed by itself: to be repaired
@@ -138,7 +144,6 @@ class Replica:
         self.votes.forget()
         self.confidence = 0
         self.established = False
-        self.verdict = AGREED
         self._quiet = False
         self.whole = self.readopt and self.equal
         self.equal = False
@@ -149,53 +154,34 @@ class Replica:
 
     def offer(self, frame, key, cycle):
         """Keep a sample while there is no state to compare it with."""
-        self.window.put(frame.nonce, key, cycle, frame.noise, frame.horizon, 32, frame.vector)
+        self.window.put(key, cycle, frame.noise, frame.horizon, TC_START, frame.vector)
 
-    def _measure(self, vector):
-        """How far a sample is from mine: (vote, distance, below); the worst slot decides."""
+    def _equals(self, vector):
         settled = self.shard.settled
-        limit = self.guard.limit
-        vote = EXACT
-        distance = WITHIN_UNIT
-        below = False
         for s in range(self.shard.slots):
-            d = vector[s] - settled[s]
-            if d == 0:
-                continue
-            m = -d if d < 0 else d
-            if m > limit[s]:
-                vote = OFF
-                below = below or d < 0
-                distance = BEYOND if m > self._shift else max(distance, WITHIN_SHIFT)
-            else:
-                vote = max(vote, NEAR)
-                if m > 1:
-                    distance = max(distance, WITHIN_BUDGET)
-        return vote, distance, below
+            if vector[s] != settled[s]:
+                return False
+        return True
 
-    def sample(self, frame, peer, route, key, cycle):
-        """Take an EP's settled vector into account; returns True if it agrees to
-        the bit, or a node that is a unit off would be hushed instead of answered."""
+    def sample(self, frame, route, key, cycle):
+        """Take an EP's settled vector into account; returns True if it agrees to the bit: a
+        unit off is as wrong as any lie, and is not to be hushed but answered."""
         shard = self.shard
         if frame.horizon != shard.horizon & 0xFFFF:
             return False
-        vote, distance, below = self._measure(frame.vector)
-        self.votes.cast(route, vote, shard.epoch)
-        if self.confidence >= CONFIDENT and self.verdict != DIVERGED:
-            # Drain evidence: a sample clearly below mine counts two, any other takes one back.
-            self._routes.suspect(route, 2 if below else -1)
-            if peer >= 0:
-                self._peers.judge(peer, distance, cycle)
-        weight = self._peers.weight(peer)
-        if self.established and vote == OFF and self.verdict != DIVERGED:
-            weight = 0  # a majority is near: whoever is not has no say in where the middle is
-        elif self._routes.below[route] >= SUSPECT:
-            weight >>= 1
-        if self.window.put(
-            frame.nonce, key, cycle, frame.noise, frame.horizon, weight, frame.vector
+        exact = self._equals(frame.vector)
+        self.votes.cast(route, exact, shard.epoch)
+        self._routes.judge(route, exact)
+        # Nobody moves an established shard by talking; once most are known to hold something
+        # else, who is listened to is drawn.
+        weight, salt = self._routes.tc(route), 0
+        if self.established:
+            weight, salt = TC_START, self._salt if self.votes.diverged else 0
+        if (salt or not self.established) and self.window.put(
+            key, cycle, frame.noise, frame.horizon, weight, frame.vector, salt
         ):
             self._quiet = False
-        return vote == EXACT
+        return exact
 
     def unsettled(self):
         """True while my own state disagrees with what I hear and I have nothing to defend."""
@@ -274,26 +260,25 @@ class Replica:
         """One drift cycle; returns True if settled moved."""
         if not self.live:
             return False
-        if self._quiet and self.verdict == AGREED:
+        diverged = self.votes.diverged
+        if not diverged and (self.established or self._quiet):
             if self.window.n:
                 self._gain()
             return False
-        diverged = self.verdict == DIVERGED
-        split = self.verdict == SPLIT and cycle & 15 == 0
-        if not self.established and self.confidence >= CONFIDENT and not diverged:
-            split = cycle & 3 == 0  # a unit at a time, before medians lock it in
         moving = self.confidence < CONFIDENT and not diverged
-        since = cycle - (_FRESH if moving else _MEMORY)
         window = self.window
         drift = self._drift
-        if not drift.select(window, self.shard.horizon, since):
+        if not drift.select(window, self.shard.horizon, cycle - (_FRESH if moving else _MEMORY)):
             self._quiet = window.n == 0
             return False
-        limit = 1 if split else self._shift - 1
-        level = 32 if diverged or split else 0
+        # A unit at a time, now and then, before medians lock it in.
+        unit = not moving and not diverged and cycle & 3 == 0
+        limit = 1 if unit else self._shift - 1
+        level = TC_START if diverged or unit else 0
         # Until it is established, ten newcomers who all say something else outvote it.
-        firm = self.confidence if self.established else min(self.confidence, CONFIDENT)
-        error = drift.run(window, self.shard.settled, firm, limit, level)
+        error = drift.run(
+            window, self.shard.settled, min(self.confidence, CONFIDENT), limit, level, diverged
+        )
         self.dc = drift.dc
         moved = self._take(drift.steps)
         # A unit of difference is agreement for the confident; the others still have to settle.
@@ -363,12 +348,13 @@ class Replica:
             self.sought = 0
             self.window.expire(MAX_RAW)
             return
-        was = self.verdict
-        self.verdict = self.votes.verdict(epoch, self._routes.recent(epoch, EPOCHS))
-        if self.verdict == DIVERGED:
+        self.votes.count(epoch, self._routes.recent(epoch, EPOCHS))
+        self.dc = coefficient(self.confidence, self._routes.trust()[1], False)
+        if self.votes.diverged:
             self.confidence = 0
-            if was != DIVERGED:
-                self._peers.doubt_all()
+            self._salt = self._noise.nonce() | 1
+        elif self.established:
+            self.confidence = FULL_CONFIDENCE
 
     # --- from a journal -----------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 """Routes: source addresses, the only thing a sender cannot invent for nothing.
 
-Every quota hangs on a route, never on a session: frames per epoch, credit per epoch, bytes that
-may be sent in reply (docs/protocol.md, section 6).
-Entry 0 stands for all addresses that have no entry of their own; they share its quotas.
+Every quota, every vote and all trust hang on a route, never on a session: frames and credit an
+epoch, bytes that may be sent in reply, and one evidence: how many epochs it agreed with me to the
+bit. The specification's trust credit (TC) is made of it (docs/protocol.md, section 6).
+Entry 0 stands for all addresses that have no entry of their own; they share its quotas and have
+neither vote nor trust.
 """
 
 from .fixed import const, mix, zeros
@@ -11,24 +13,22 @@ OTHERS = 0  # the shared entry
 FRAMES_PER_EPOCH = 1280  # twenty a cycle; honest nodes stay below one
 ALLOWANCE = 1000  # bytes of reply that a route can save up
 
-_KNOWN = const(2)  # epochs heard from which an entry is no longer a newcomer's
+TC_START = 32  # trust credit of who has agreed in no epoch ...
+_TC_EPOCH = const(16)  # ... and what each adds
+TC_MAX = 255
+TRUSTED = 64  # two epochs of agreement
+
 _STALE = const(64)  # unheard epochs after which any entry may be taken over: Trickle hushes long
-
-
-def choose(n, size, newcomers, gone, worst):
-    """Place for a newcomer in a table with n of ``size`` entries: a free one; gone, of somebody
-    who is not heard any more, if any (> 0); worst, of another newcomer."""
-    # While the table is young everybody is a newcomer: let them in.
-    if newcomers < size // 4 or n <= size // 2:
-        if n < size:
-            return n
-        if gone > OTHERS:
-            return gone
-    return worst
+_UNKNOWN = const(0x7FFF)  # no clock to go by
+_AGREED = const(1)  # what a route showed in this epoch ...
+_OFF = const(2)
 
 
 class Routes:
-    """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits."""
+    """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits.
+
+    ``near``: neighbours, those heard of late.
+    """
 
     def __init__(self, size, salt):
         self.size = size
@@ -36,15 +36,21 @@ class Routes:
         self.addr = [None] * size
         self.key = zeros("i", size)
         self.last = zeros("i", size)  # epoch when last heard
-        self.epochs = bytearray(size)  # epochs in which it was heard, up to 255
+        self.agreed = bytearray(size)  # epochs in which it agreed with me to the bit, up to 255
+        self._shown = bytearray(size)  # what it showed in this epoch
+        self.nonce = zeros("i", size)  # the session that speaks by it
+        self.cycle = zeros("i", size)  # the newest cycle that one named
+        self.heard = zeros("i", size)  # my cycle when it last showed state
+        self.offset = zeros("h", size)  # its clock against mine then, cycles, or _UNKNOWN
+        self.held = zeros("i", size)  # bit map of the shards that it says it holds
         self.frames = zeros("H", size)  # in this epoch
         self.credited = zeros("i", size)  # raw credited in this epoch
         self.credited_own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
         self.credited_late = zeros("i", size)  # of that, for rows that are about to be folded
         self.places = bytearray(size)  # last places of rings that it took of late
         self.allowance = zeros("H", size)  # bytes of reply
-        self.below = bytearray(size)  # drain evidence, 0..255 (vaultguard)
         self.n = 1
+        self.near = 0
         self._index = {}
 
     def known(self, key):
@@ -55,9 +61,9 @@ class Routes:
         """Index of a route, entering it if there is a place; OTHERS if there is none. Who was not
         ``known`` and has an entry now took a place that may have been another's.
 
-        Newcomers take at most a quarter of a crowded table and never a known route's entry. Among
-        newcomers the salted hash decides, not who is loudest: min-wise sampling (Bortnikov et al.,
-        Brahms, 2009), and what was pushed out does not come back with a fresh budget.
+        Newcomers take at most a quarter of a crowded table and never a trusted route's entry.
+        Among newcomers the salted hash decides, not who is loudest: min-wise sampling (Bortnikov
+        et al., Brahms, 2009), and what was pushed out does not come back with a fresh budget.
         """
         i = self._index.get(key, -1)
         if i < 0:
@@ -70,16 +76,15 @@ class Routes:
                 del self._index[self.key[i]]
             self._index[key] = i
             self.key[i] = key
-            self.epochs[i] = self.below[i] = 0
+            self.near += 1
+            self.agreed[i] = self._shown[i] = 0
+            self.nonce[i] = self.cycle[i] = self.held[i] = 0
+            self.heard[i] = -0x7FFF
             self.frames[i] = self.allowance[i] = self.places[i] = 0
             self.credited[i] = self.credited_own[i] = self.credited_late[i] = 0
-            self.last[i] = -1
         assert 0 < i < self.n <= self.size
         self.addr[i] = addr
-        if self.last[i] != epoch:
-            self.last[i] = epoch
-            if self.epochs[i] < 255:
-                self.epochs[i] += 1
+        self.last[i] = epoch
         return i
 
     def _place(self, key, epoch):
@@ -89,12 +94,98 @@ class Routes:
         for i in range(1, self.n):
             if epoch - self.last[i] > _STALE:
                 gone = i
-            if self.epochs[i] < _KNOWN:
+            if not self.trusted(i):
                 newcomers += 1
                 h = mix(self._salt, self.key[i])
                 if h > most:
                     worst, most = i, h
-        return choose(self.n, self.size, newcomers, gone, worst)
+        # While the table is young everybody is a newcomer: let them in.
+        if newcomers < self.size // 4 or self.n <= self.size // 2:
+            if self.n < self.size:
+                return self.n
+            if gone > OTHERS:
+                return gone
+        return worst
+
+    # --- trust --------------------------------------------------------------------------------
+
+    def told(self, i, nonce, cycle, now, held):
+        """A route's session shows state: its cycle, my own one (now), the shards that it holds.
+        Its clock is unknown until ``steers`` says what it is."""
+        if i == OTHERS:
+            return
+        if self.nonce[i] != nonce:
+            self.nonce[i] = nonce
+            self.cycle[i] = 0
+        self.cycle[i] = max(self.cycle[i], min(cycle, now + 2))
+        self.heard[i] = now
+        self.held[i] = held
+        self.offset[i] = _UNKNOWN
+
+    def replayed(self, i, nonce, cycle):
+        """True when a session names a cycle before the newest that it named by this route."""
+        return i != OTHERS and self.nonce[i] == nonce and cycle < self.cycle[i]
+
+    def steers(self, i, offset):
+        """What a route shows is to be believed, and so is its clock (cycles, against mine)."""
+        self.offset[i] = max(-1000, min(1000, offset))
+
+    def judge(self, i, exact):
+        """A route's sample agrees with me to the bit, or does not: then its trust is gone."""
+        if not exact:
+            self._shown[i] = _OFF
+            self.agreed[i] = 0
+        elif not self._shown[i]:
+            self._shown[i] = _AGREED
+
+    def tc(self, i):
+        """Trust credit (specification 5.2) of a route: TC_START .. TC_MAX."""
+        tc = TC_START + _TC_EPOCH * self.agreed[i]
+        return tc if tc < TC_MAX else TC_MAX
+
+    def trusted(self, i):
+        """Did a route agree with me in two epochs, and never say anything else since?"""
+        return self.tc(i) >= TRUSTED
+
+    def trust(self):
+        """(number of trusted routes, mean TC of all, 0..255)."""
+        trusted = total = 0
+        for i in range(1, self.n):
+            total += self.tc(i)
+            trusted += self.trusted(i)
+        return trusted, total // (self.n - 1) if self.n > 1 else 0
+
+    def gained(self, cycles):
+        """My clock was slewed: it gained so many cycles on what the others' were when heard."""
+        if cycles:
+            for i in range(1, self.n):
+                if self.offset[i] != _UNKNOWN:
+                    self.offset[i] = max(-1000, min(1000, self.offset[i] - cycles))
+
+    def clock_offset(self, cycle, within):
+        """Median of the believed clocks against mine (cycles), weighted by TC; mine weighs as a
+        newcomer's.
+
+        Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
+        """
+        ahead = behind = 0
+        close = TC_START
+        for i in range(1, self.n):
+            offset = self.offset[i]
+            if offset == _UNKNOWN or cycle - self.heard[i] > within:
+                continue
+            if offset > 1:
+                ahead += self.tc(i)
+            elif offset < -1:
+                behind += self.tc(i)
+            else:
+                close += self.tc(i)
+        # At a tie the one behind follows, or two nodes would never meet.
+        if ahead and ahead >= behind + close:
+            return 2
+        return -2 if behind > ahead + close else 0
+
+    # --- quotas -------------------------------------------------------------------------------
 
     def charge(self, i, amount, late):
         """Book what a route is credited (raw); late: for a row that is about to be folded."""
@@ -105,10 +196,6 @@ class Routes:
     def charge_own(self, i, amount):
         """Book what a route's own session is credited (raw) beyond all budgets."""
         self.credited_own[i] += amount
-
-    def suspect(self, i, amount):
-        """Drain evidence (specification 8.3) for a route, or, negative, against it: 0..255."""
-        self.below[i] = max(0, min(255, self.below[i] + amount))
 
     def reply(self, i, size):
         """Book ``size`` bytes of reply; False when the route has not sent as much."""
@@ -136,19 +223,36 @@ class Routes:
         return True
 
     def new_epoch(self, epoch):
-        """Renew the budgets."""
+        """Renew the budgets; who agreed in the last epoch earned trust."""
+        self.near = self.recent(epoch, _STALE)
         for i in range(self.n):
+            if self._shown[i] == _AGREED and self.agreed[i] < 255:
+                self.agreed[i] += 1
+            self._shown[i] = 0
             if epoch & 63 == 0:
                 self.places[i] = 0
             self.frames[i] = 0
             self.credited[i] = self.credited_own[i] = self.credited_late[i] = 0
-            self.below[i] -= self.below[i] >> 2
 
     def recent(self, epoch, within):
         """Number of routes with an entry that were heard in the last ``within`` epochs."""
         n = 0
         for i in range(1, self.n):
             n += epoch - self.last[i] < within
+        return n
+
+    def showing(self, cycle, within):
+        """Number of routes that showed state in the last ``within`` cycles."""
+        n = 0
+        for i in range(1, self.n):
+            n += cycle - self.heard[i] <= within
+        return n
+
+    def holders(self, shard, cycle, within):
+        """Number of routes that showed state in the last ``within`` cycles and hold a shard."""
+        n = 0
+        for i in range(1, self.n):
+            n += self.held[i] >> shard & 1 and cycle - self.heard[i] <= within
         return n
 
     def pick(self, random):

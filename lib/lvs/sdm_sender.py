@@ -13,7 +13,7 @@ _CORRECTIONS = const(3)  # corrections heard in a cycle: enough
 
 
 class SdmSender:
-    """Says SDMs. config, outbox, governor, noise, clock, ledger, placement, elsewhere, peers,
+    """Says SDMs. config, outbox, governor, noise, clock, ledger, placement, elsewhere,
     routes: the node's; life: whether there is state."""
 
     def __init__(
@@ -26,7 +26,6 @@ class SdmSender:
         ledger,
         placement,
         elsewhere,
-        peers,
         routes,
         life,
     ):
@@ -39,7 +38,6 @@ class SdmSender:
         self._ledger = ledger
         self._placement = placement
         self._elsewhere = elsewhere
-        self._peers = peers
         self._routes = routes
         self._life = life
         self._writer = SdmWriter()
@@ -59,7 +57,7 @@ class SdmSender:
 
     def corrected(self, r, now):
         """Drift moved a shard: say so where there is room and few others do."""
-        few = self._noise.below(8 + self._peers.n) < 8
+        few = self._noise.below(8 + self._routes.near) < 8
         if few and self._corrections < _CORRECTIONS and self._governor.stretch() == 1:
             r.gossip.corrected(now)
         self._corrections = 0

@@ -1,7 +1,5 @@
 """Status: what there is to know about a node, for people and programs."""
 
-from .votes import DIVERGED
-
 
 def session_name(start, nonce):
     """A session as text: start epoch and nonce in hex."""
@@ -27,7 +25,7 @@ def status(node):
     reps = node.placement.replicas
     heard = node.reception
     said = node.outbox
-    trusted, trust = node.peers.trust()
+    trusted, trust = node.routes.trust()
     return {
         "state": node.life.state,
         "mesh": node.config.mesh,
@@ -36,12 +34,12 @@ def status(node):
         "cycle": node.clock.cycle,
         "epoch": node.clock.epoch(),
         "horizon": max([r.shard.horizon for r in reps] or [0]),
-        "peers": node.peers.recent(node.clock.cycle, 256),
+        "peers": node.routes.showing(node.clock.cycle, 256),
         "trusted": trusted,
         "trust_mean": trust,
         "confidence": min([r.confidence for r in reps] or [0]),
         "established": all([r.established for r in reps]),
-        "diverged": any([r.verdict == DIVERGED for r in reps]),
+        "diverged": any([r.votes.diverged for r in reps]),
         "pending_raw": node.ledger.outstanding(),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),
@@ -93,6 +91,6 @@ def _warnings(node):
             )
         if r.orphan:
             out.append("shard %d: no node held it; what it had is lost" % r.index)
-        if r.verdict == DIVERGED:
+        if r.votes.diverged:
             out.append("shard %d: most peers hold other values; drifting there" % r.index)
     return out

@@ -9,7 +9,6 @@ from .fixed import serial_diff, zeros
 from .routes import OTHERS
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
-SUSPECT = 64  # drain evidence from which a route's samples weigh half
 
 
 class ShardGuard:

@@ -72,7 +72,6 @@ class Plan:
             "peers": [self.address(other)] if other != node else [],
             # Room for every session of the run, twice over, in place of a board's frugal tables.
             "rows": max(512, 2 * (self.nodes + self.kill) * min(16, len(self.channels))),
-            "sessions": max(64, 2 * (self.nodes + self.kill)),
             "routes": max(64, 2 * self.nodes),
         }
 

@@ -1,8 +1,6 @@
 """Brings new nodes to where a long quiet life would have led them, for a start in the middle."""
 
 from lvs.drift_core import FULL_CONFIDENCE
-from lvs.peers import TC_MAX
-from lvs.votes import EXACT
 
 
 def settle(node, vectors, established):
@@ -18,7 +16,7 @@ def settle(node, vectors, established):
 
 
 def trust(node, peers, voted):
-    """Let a node have heard everybody for long, and trust as many sessions as its table holds.
+    """Let a node have heard everybody for long, and trust as many routes as its table holds.
 
     peers: [(nonce, address)]; voted: they all agreed of late.
     """
@@ -26,10 +24,11 @@ def trust(node, peers, voted):
     for k, (nonce, addr) in enumerate(peers):
         key = node.transport.key(addr)
         route = node.routes.admit(key, addr, epoch)
-        node.routes.epochs[route] = 255
+        if not route:
+            continue
+        cycle = node.clock.cycle
+        node.routes.told(route, nonce, cycle, cycle, node.placement.held_map())
+        node.routes.steers(route, 0)
+        node.routes.agreed[route] = 255
         for r in node.replicas if voted else ():
-            r.votes.cast(route, EXACT, epoch)
-        if k < node.config.sessions:
-            peer = node.peers.admit(nonce, key, node.clock.cycle)
-            if peer >= 0:
-                node.peers.tc[peer] = TC_MAX
+            r.votes.cast(route, True, epoch)
