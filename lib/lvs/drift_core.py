@@ -13,15 +13,17 @@ from .wire import SLOTS
 
 WINDOW = 15  # samples, the newest of each session
 FULL_CONFIDENCE = 64
-CONFIDENT = 16  # from here on: median, small steps, and the right to judge others
+CONFIDENT = 16  # from here on: median and small steps
+QUORUM = -1  # every sample is one vote
 
 _CLAMP = const(0x7FFF)  # offsets in the mean: 2**15 * 2**14 of weight stays inside 30 bits
 _FAR = const(0xFFFFF)  # distance beyond which a step does not grow: 2**20 * 2**8 < 2**30
 
 
 def own_weight(confidence):
-    """Weight of a node's own value: a newcomer's, or 288 .. 1056 once it is confident."""
-    return 32 + 16 * confidence if confidence >= CONFIDENT else 32
+    """Weight of a node's own value: a newcomer's, or once it is confident that of nine, so that
+    ten newcomers who all say something else outvote it."""
+    return 288 if confidence >= CONFIDENT else 32
 
 
 def order_by_value(values, order, n):
@@ -228,19 +230,21 @@ class Drift:
         self.samples = n
         return n
 
-    def run(self, window, settled, confidence, max_step, level=0, quorum=False):
+    def run(self, window, settled, confidence, max_step, level=0):
         """Compute the corrections of one cycle for the selected samples.
 
         settled: my vector (raw); confidence 0..64; max_step: largest step (raw), below
-        max_allowed_shift; level: 0, or the one weight that every sample gets; quorum: go to the
-        median of the votes, at a tie upwards (what is lacking somewhere is likelier than what is
-        there twice). VaultGuard still has to allow the steps.
+        max_allowed_shift; level: 0, or the one weight that every sample gets, or QUORUM: one
+        vote each, whose median decides, at a tie the upper one (what is lacking somewhere is
+        likelier than what is there twice). VaultGuard still has to allow the steps.
         """
         n = self.samples
         values = self._values
         weights = self._weights
         pick = self._pick
         noise = trust = 0
+        quorum = level == QUORUM
+        level = abs(level)
         for i in range(n):
             k = pick[i]
             w = level or window.weight[k]
@@ -250,7 +254,7 @@ class Drift:
         weights[n] = level or own_weight(confidence)
         trust //= n
         confident = quorum or confidence >= CONFIDENT and not level
-        firm = FULL_CONFIDENCE if confident else 0  # how steps are taken
+        firm = CONFIDENT if confident else 0  # how steps are taken
         self.error = 0
         self.dc = coefficient(firm, trust, False)
         for slot in range(window.slots):

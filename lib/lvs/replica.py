@@ -7,6 +7,7 @@ an epoch. It is handed what it needs and touches no network and no clock.
 from .drift_core import (
     CONFIDENT,
     FULL_CONFIDENCE,
+    QUORUM,
     Window,
     apply_step,
     coefficient,
@@ -274,11 +275,8 @@ class Replica:
         # A unit at a time, now and then, before medians lock it in.
         unit = not moving and not diverged and cycle & 3 == 0
         limit = 1 if unit else self._shift - 1
-        level = TC_START if diverged or unit else 0
-        # Until it is established, ten newcomers who all say something else outvote it.
-        error = drift.run(
-            window, self.shard.settled, min(self.confidence, CONFIDENT), limit, level, diverged
-        )
+        level = QUORUM if diverged else TC_START if unit else 0
+        error = drift.run(window, self.shard.settled, self.confidence, limit, level)
         self.dc = drift.dc
         moved = self._take(drift.steps)
         # A unit of difference is agreement for the confident; the others still have to settle.

@@ -82,26 +82,26 @@ def test_correction(distance, confidence, dither, limit, step):
 def test_a_full_window_keeps_the_weighty():
     window = d.Window(1)
     for nonce in range(15):
-        assert window.put(nonce, nonce, nonce, 0, 0, 100 + nonce, [0])
-    assert not window.put(99, 99, 20, 0, 0, 99, [0])
-    assert window.put(98, 98, 20, 0, 0, 100, [0])  # as light, but newer
-    assert 0 not in list(window.nonce) and 98 in list(window.nonce)
+        assert window.put(nonce, nonce, 0, 0, 100 + nonce, [0])
+    assert not window.put(99, 20, 0, 0, 99, [0])
+    assert window.put(98, 20, 0, 0, 100, [0])  # as light, but newer
+    assert 0 not in list(window.key) and 98 in list(window.key)
 
 
 def test_newcomers_of_one_route_share_a_place():
     """Session numbers are free: a route that invents them gets one sample."""
     window = d.Window(1)
     for nonce in range(9):
-        window.put(nonce, 7, 0, 0, 0, 32, [nonce])
+        window.put(7, 0, 0, 0, 32, [nonce])
     assert window.n == 1 and window.vector[0] == 8
-    window.put(50, 8, 0, 0, 0, 32, [0])
+    window.put(8, 0, 0, 0, 32, [0])
     assert window.n == 2
 
 
 def test_samples_go_along_when_mine_is_folded():
     window = d.Window(2)
-    window.put(1, 1, 0, 0, 10, 32, [100, 200])
-    window.put(2, 2, 0, 0, 11, 32, [100, 200])
+    window.put(1, 0, 0, 10, 32, [100, 200])
+    window.put(2, 0, 0, 11, 32, [100, 200])
     window.fold(10, 11, [100, 200], [105, 200])
     assert list(window.vector[:4]) == [105, 200, 100, 200]
     assert list(window.horizon[:2]) == [11, 11]
@@ -109,9 +109,9 @@ def test_samples_go_along_when_mine_is_folded():
 
 def test_only_recent_samples_of_my_horizon_count():
     window = d.Window(1)
-    window.put(1, 1, 5, 0, 10, 32, [1])
-    window.put(2, 2, 5, 0, 11, 32, [2])
-    window.put(3, 3, 3, 0, 10, 32, [3])
+    window.put(1, 5, 0, 10, 32, [1])
+    window.put(2, 5, 0, 11, 32, [2])
+    window.put(3, 3, 0, 10, 32, [3])
     drift = d.Drift()
     assert drift.select(window, 10, 5) == 1
     assert drift.select(window, 10, 3) == 2
@@ -152,6 +152,6 @@ def test_ten_newcomers_outvote_whoever_is_not_established(established, moves):
     r.confidence, r.established = 60, established
     r.guard.new_epoch()
     for k in range(10):
-        r.window.put(k + 1, k + 1, 6400, 7, r.shard.horizon & 0xFFFF, 32, [1001])
+        r.window.put(k + 1, 6400, 7, r.shard.horizon & 0xFFFF, 32, [1001])
     r.cycle(6400)
     assert r.shard.settled[0] - 1000 == moves

@@ -179,7 +179,7 @@ def test_many_that_answer_once_each_say_all_rows(cell, node):
     """In a crowd few answer at a time: they do not all begin with the same row."""
     everything = fill(cell, node, 150)
     gossip = node.replicas[0].gossip
-    node.peers.n = 64
+    node.routes.near = 64
     said = set()
     for _ in range(120):
         gossip._cursor = 0  # another node, which has not answered yet

@@ -1,7 +1,7 @@
 """Shards: who holds which, what happens when holders vanish, reading what is held elsewhere."""
 
 from lvs import placement
-from lvs.peers import WITHIN_UNIT, Peers
+from lvs.routes import Routes
 from tests.support.cell import Cell
 
 CHANNELS = [f"c{n}" for n in range(40)]  # three shards
@@ -34,13 +34,11 @@ def test_held_map():
 
 
 def test_holders_are_those_heard_of_late():
-    peers = Peers(8, 1)
-    for nonce, held, cycle in ((1, 0b01, 0), (2, 0b11, 300), (3, 0b10, 300)):
-        i = peers.admit(nonce, nonce, cycle)
-        peers.held[i] = held
-        peers.judge(i, WITHIN_UNIT, cycle)
-    assert peers.holders(0, 300, 256) == 1 and peers.holders(1, 300, 256) == 2
-    assert peers.recent(300, 256) == 2
+    routes = Routes(8, 1)
+    for key, held, cycle in ((1, 0b01, 0), (2, 0b11, 300), (3, 0b10, 300)):
+        routes.told(routes.admit(key, key, 0), key, cycle, cycle, held)
+    assert routes.holders(0, 300, 256) == 1 and routes.holders(1, 300, 256) == 2
+    assert routes.showing(300, 256) == 2
 
 
 def test_a_node_alone_holds_all_that_its_memory_allows():

@@ -105,7 +105,6 @@ def flood():
     print("honest_rows_left", sum([r in rows for r in honest]), "of", len(honest))
     print("rows", len(rows))
     print("credited", node.value("water", raw=True) - value)
-    print("peers", node.peers.n, "of", node.config.sessions)
     print("routes", node.routes.n, "of", node.config.routes)
     print("refused", node.status()["refused"])
 

@@ -9,7 +9,6 @@ from array import array
 import micropython
 
 from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
-from lvs.peers import BEYOND, WITHIN_BUDGET, WITHIN_SHIFT, WITHIN_UNIT, Peers
 from lvs.routes import Routes
 from lvs.votes import Votes
 
@@ -92,7 +91,8 @@ def fold(shard):
 def fill(window, far):
     for k in range(drift_core.WINDOW):
         window.vector[0] = far if k & 1 else MOST - far
-        window.put(k, k, k, MOST - k, 7, 509, _vector)
+        window.put(k, k, MOST - k, 7, 509, _vector)
+        window.put(k, k, MOST - k, 7, 509, _vector, MOST)
         window.vector[k] = far if k & 1 else MOST
 
 
@@ -117,17 +117,19 @@ def credit(guard, routes):
     guard.credit_rest()
 
 
-def judge(peers):
-    i = peers.find(77)
-    peers.judge(i, WITHIN_UNIT, 100)
-    peers.judge(i, WITHIN_BUDGET, 100)
-    peers.judge(i, WITHIN_SHIFT, 100)
-    peers.weight(i)
-    peers.judge(i, BEYOND, 100)
-    peers.contributed(77, MOST)
-    peers.clock_offset(1056, 5, 128)
-    peers.recent(5, 128)
-    peers.holders(29, 5, 256)
+def judge(routes):
+    i = routes.known(MOST)
+    routes.told(i, MOST, MOST, 5, MOST)
+    routes.replayed(i, MOST, 5)
+    routes.steers(i, MOST)
+    routes.judge(i, True)
+    routes.new_epoch(1)
+    routes.judge(i, False)
+    routes.trusted(i)
+    routes.gained(2)
+    routes.clock_offset(5, 128)
+    routes.showing(5, 128)
+    routes.holders(29, 5, 256)
 
 
 def book(routes):
@@ -184,11 +186,11 @@ def main():
     check("samples", lambda: fill(window, 0))
     check("drift, confident", lambda: drift(d, window, settled, 64, 0))
     check("drift, unconfident", lambda: drift(d, window, settled, 0, 0))
-    check("drift, diverged", lambda: drift(d, window, settled, 64, 32))
+    check("drift, diverged", lambda: drift(d, window, settled, 64, -1))
     check("samples far apart", lambda: fill(window, MOST - 5))
     check("drift, confident", lambda: drift(d, window, settled, 64, 0))
     check("drift, unconfident", lambda: drift(d, window, settled, 0, 0))
-    check("drift, diverged", lambda: drift(d, window, settled, 64, 32))
+    check("drift, diverged", lambda: drift(d, window, settled, 64, -1))
     check("fold the window", lambda: window.fold(7, 7, _vector, _vector))
     check("expire the window", lambda: window.expire(5))
     routes = Routes(8, MOST)
@@ -197,9 +199,7 @@ def main():
     shard.settled[0] = MOST
     check("budgets", lambda: guard_epoch(guard))
     check("credit", lambda: credit(guard, routes))
-    peers = Peers(8, MOST)
-    peers.admit(77, MOST, 0)
-    check("trust", lambda: judge(peers))
+    check("trust", lambda: judge(routes))
     votes = Votes(8)
     check("votes", lambda: votes.cast(3, 1, EPOCH))
     check("routes", lambda: book(routes))

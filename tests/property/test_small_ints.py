@@ -106,7 +106,7 @@ def test_drift(case):
     samples, settled, confidence, max_step, level = case
     window = tighten(drift_core.Window(len(settled)))
     for i, (noise, weight, vector) in enumerate(samples):
-        window.put(small(i), i, 0, small(noise), 7, small(weight), Cells(vector, "i"))
+        window.put(small(i), 0, small(noise), 7, small(weight), Cells(vector, "i"))
     drift = tighten(drift_core.Drift())
     mine = Cells(settled, "i")
     assert drift.select(window, small(7), small(0)) == len(samples)

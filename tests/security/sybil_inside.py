@@ -12,7 +12,6 @@ import sys
 
 from lvs import Node
 from lvs.fixed import MAX_RAW, mix
-from lvs.peers import TC_MAX, TRUSTED
 from lvs.wire import MAX_FRAME, WANT, SdmWriter, encode_ep
 from tests.support.parts import establish
 from tests.support.transport import Transport
@@ -54,10 +53,9 @@ class Flood:
         establish(self.replica, node.clock.cycle)
         epoch = node.clock.epoch()
         for i in range(self.honest):
-            node.routes.epochs[node.routes.admit(1 + i, 1 + i, epoch)] = 255
-            peer = node.peers.admit(1 + i, 1 + i, node.clock.cycle)
-            if peer >= 0:  # as many as the table holds
-                node.peers.tc[peer] = TC_MAX
+            route = node.routes.admit(1 + i, 1 + i, epoch)
+            if route:  # as many as the table holds
+                node.routes.agreed[route] = 255
         self.epoch = epoch
         self.totals = [ROW] * self.honest
         for i in range(self.honest):
@@ -116,14 +114,8 @@ class Flood:
 
     def trusted(self):
         """Honest peers that are trusted still."""
-        peers = self.node.peers
-        return len(
-            [
-                i
-                for i in range(self.honest)
-                if peers.find(1 + i) >= 0 and peers.tc[peers.find(1 + i)] >= TRUSTED
-            ]
-        )
+        routes = self.node.routes
+        return len([i for i in range(self.honest) if routes.trusted(routes.known(1 + i))])
 
     def credited(self, i):
         """Raw credited to an honest peer's row."""
@@ -183,7 +175,6 @@ def run(sessions, addresses, each_s, honest):
                 "established": flood.replica.established,
                 "diverged": node.status()["diverged"],
                 "routes": node.routes.n,
-                "peers": node.peers.n,
                 "seconds": flood.ms // 1000,
             }
         )

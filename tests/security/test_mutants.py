@@ -1,6 +1,6 @@
 """The guards are needed: with any one of them broken, some check fails.
 
-Each mutant of VaultGuard, peers, routes and their neighbours is put in place by a patch, and the
+Each mutant of VaultGuard, routes, votes and their neighbours is put in place by a patch, and the
 check that is made for it must find it; without the mutant the same check passes.
 """
 
@@ -9,9 +9,8 @@ from unittest import mock
 
 import pytest
 
-from lvs import drift_core, mesh_clock, node_runtime, reception, state_shard, vaultguard
+from lvs import drift_core, mesh_clock, node_runtime, state_shard, vaultguard, votes
 from lvs.fixed import MAX_RAW
-from lvs.peers import Peers
 from lvs.routes import FRAMES_PER_EPOCH, Routes
 from lvs.wire import DIRECT, WANT
 from lvs_tools.fuzz.victim import VALUE, Victim
@@ -55,7 +54,7 @@ def steps_stay_small():
 
 
 def liars_lose_their_voice():
-    """Whoever lies just inside the near band for an epoch or two is trusted no more."""
+    """Whoever is off is trusted no more."""
     victim = Victim(peers=15)
     for _ in range(4 * 8):
         lie = [v - 83 for v in victim.node.replicas[0].shard.settled]
@@ -96,7 +95,7 @@ def the_end_of_the_counter():
 
 
 def trusted_peers_stay():
-    victim = Victim(peers=8, sessions=16)
+    victim = Victim(peers=8, routes=17)
     epoch = victim.node.clock.epoch()
     for i in range(600):
         victim.say(victim.ep((epoch, 7000 + i), [1, 1]), LIAR + i % 64)
@@ -144,13 +143,29 @@ def no_amplification():
     assert victim.port.sent.get(LIAR, 0) > 0, "nobody was answered: the check checks nothing"
 
 
-def sessions_keep_their_address():
-    victim = Victim(peers=8)
-    victim.wait(100000)
-    for session in victim.sessions:
-        for _ in range(3):
-            victim.say(victim.ep(session, [VALUE - 2000] * 2), LIAR)
-    assert victim.node.status()["trusted"] == 8
+def a_loud_minority_moves_nothing():
+    """Seven of fifteen, a unit ahead and more often than all others."""
+    victim = Victim(peers=15)
+    for turn in range(4 * 8):
+        ahead = [v + 1 for v in victim.node.replicas[0].shard.settled]
+        for i, session in enumerate(victim.sessions):
+            if i < 7:
+                victim.say(victim.ep(session, ahead), victim.address(i))
+            elif turn % 4 == 0:
+                victim.say(victim.ep(session), victim.address(i))
+        victim.wait(EPOCH_MS // 8)
+    assert victim.referee.drifted == 0
+
+
+def liars_do_not_steer():
+    """What does not agree has no clock to go by."""
+    victim = Victim(peers=12)
+    for _ in range(20):
+        for i, session in enumerate(victim.sessions):
+            ahead = victim.node.clock.cycle + 60
+            victim.say(victim.ep(session, [VALUE - 1] * 2, cycle=ahead), victim.address(i))
+        victim.wait(2000)
+    assert victim.node.clock.slew == 0
 
 
 # --- mutants ------------------------------------------------------------------------------------
@@ -221,7 +236,7 @@ def no_clamp_of_steps():
 
 
 def no_judge():
-    return mock.patch.object(Peers, "judge", lambda *args: None)
+    return mock.patch.object(Routes, "judge", lambda *args: None)
 
 
 def charged_to_no_route():
@@ -255,9 +270,9 @@ def no_saturation():
 
 def trusted_peers_evicted():
     def place(self, *_):
-        return self.n if self.n < self.size else 0
+        return self.n if self.n < self.size else 1
 
-    return mock.patch.object(Peers, "_place", place)
+    return mock.patch.object(Routes, "_place", place)
 
 
 def quota_by_session():
@@ -278,16 +293,26 @@ def no_allowance():
     )
 
 
-def sessions_of_any_address():
-    """An EP is believed to come from where its session was heard before."""
+@contextmanager
+def moved_without_a_quorum():
+    """An established shard drifts to the middle of what it hears while there is a dispute."""
+    run = drift_core.Drift.run
 
-    def moved(args):
-        hearing, frame, _, key = args[:4]
-        peer = hearing._peers.find(frame.nonce)
-        if peer >= 0:
-            hearing._peers.key[peer] = key
+    def doubt(args):
+        args[0].diverged = args[0].disputed
 
-    return before(reception.Reception, "_hear_ep", moved)
+    def mean(drift, window, settled, confidence, limit, level):
+        return run(drift, window, settled, confidence, limit, abs(level))
+
+    with after(votes.Votes, "count", doubt), mock.patch.object(drift_core.Drift, "run", mean):
+        yield
+
+
+def steered_by_anybody():
+    def believed(args):
+        args[0].steers(args[1], args[3] - args[4])
+
+    return after(Routes, "told", believed)
 
 
 MUTANTS = [
@@ -304,7 +329,8 @@ MUTANTS = [
     (quota_by_session, quota_of_a_route),
     (clock_jumps, clock_is_slow_to_follow),
     (no_allowance, no_amplification),
-    (sessions_of_any_address, sessions_keep_their_address),
+    (moved_without_a_quorum, a_loud_minority_moves_nothing),
+    (steered_by_anybody, liars_do_not_steer),
 ]
 
 

@@ -16,7 +16,6 @@ CONFIG = {
     "mesh": "bench",
     "channels": CHANNELS,
     "rows": 16,
-    "sessions": 8,
     "routes": 8,
     "max_allowed_shift": STEP,
 }

@@ -3,7 +3,6 @@
 from lvs.config import Config
 from lvs.drift_core import FULL_CONFIDENCE, Drift
 from lvs.entropy_engine import Governor, Noise, Trickle
-from lvs.peers import Peers
 from lvs.replica import Replica
 from lvs.routes import Routes
 from lvs.vaultguard import ShardGuard
@@ -23,7 +22,7 @@ def replica(epoch=100, **config):
     """A replica of shard 0 without a node."""
     checked = Config(dict({"channels": ["a"], "mesh": "m"}, **config))
     noise = Noise(lambda: 1)
-    parts = (Drift(), Routes(checked.routes, 1), Peers(checked.sessions, 1), noise, trickle(noise))
+    parts = (Drift(), Routes(checked.routes, 1), noise, trickle(noise))
     return Replica(checked, 0, epoch, *parts)
 
 

@@ -297,9 +297,9 @@ def row_hash(epoch, start, nonce, slot, credited):
 # --- section 5: the drift function --------------------------------------------------------------
 
 
-def weighted_median(values, weights):
-    """The smallest value such that it and all below it have half of the weight."""
-    half = Fraction(sum(weights), 2)
+def weighted_median(values, weights, upper=False):
+    """The smallest value such that it and all below it have half of the weight (upper: more)."""
+    half = Fraction(sum(weights) + upper, 2)
     return min(
         v for v in values if sum(w for u, w in zip(values, weights, strict=True) if u <= v) >= half
     )
@@ -339,29 +339,32 @@ def dither(noise, slot):
 
 def own_weight(confidence):
     """Weight of a node's own value."""
-    return 32 + 16 * confidence if confidence >= 16 else 32
+    return 288 if confidence >= 16 else 32
 
 
 def drift(samples, settled, confidence, max_step, level=0):
     """(steps, error) of one cycle; error: 0, 1, or 2 for a distance of more than one unit.
 
     samples: [(noise, weight, vector)], all with my horizon, weight > 0, at least one.
-    level: 0, or the one weight that every voice and my own get (a diverged node).
+    level: 0, or the one weight that every sample and my own get, or -1: a vote each, whose median
+    decides, at a tie the upper one (a diverged node).
     """
+    quorum = level == -1
+    level = abs(level)
     weights = [level or weight for _, weight, _ in samples]
     trust = sum(min(w, 255) for w in weights) // len(weights)
     noise = 0
     for n, _, _ in samples:
         noise ^= n
-    confident = confidence >= 16 and not level
-    known = confidence if confident else 0
+    confident = quorum or confidence >= 16 and not level
+    known = 16 if confident else 0
     weights.append(level or own_weight(confidence))
     steps = []
     error = 0
     for slot, mine in enumerate(settled):
         values = [vector[slot] for _, _, vector in samples] + [mine]
         if confident:
-            distance = weighted_median(values, weights) - mine
+            distance = weighted_median(values, weights, quorum) - mine
         else:
             distance = middle_mean(values, weights, mine)
         error = max(error, min(2, abs(distance)))

@@ -162,7 +162,7 @@ def _drift(samples, settled, confidence, max_step, level):
     slots = len(settled)
     window = drift_core.Window(slots)
     for i, (noise, weight, vector) in enumerate(samples):
-        window.put(i + 1, i + 1, 0, noise, 7, weight, array("i", vector))
+        window.put(i + 1, 0, noise, 7, weight, array("i", vector))
     drift = drift_core.Drift()
     drift.select(window, 7, 0)
     error = drift.run(window, array("i", settled), confidence, max_step, level)

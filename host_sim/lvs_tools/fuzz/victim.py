@@ -71,14 +71,13 @@ def establish(node, value, peers):
 
 
 def _doubt_at_once(votes):
-    verdict = votes.verdict
+    count = votes.count
 
     def hasty(epoch, heard):
-        for _ in range(3):
-            verdict(epoch, heard)
-        return verdict(epoch, heard)
+        for _ in range(4):
+            count(epoch, heard)
 
-    votes.verdict = hasty
+    votes.count = hasty
 
 
 class Victim:
@@ -246,9 +245,7 @@ class Referee:
         # Beyond what was allocated from the start: entries of the fixed tables' indices, own
         # sessions with four totals a channel, the scratch of joining and of unanswered wishes.
         own = 2 + cfg.session_epochs + cfg.horizon_epochs
-        self._load_limit = (
-            self._load + 2 * (cfg.routes + cfg.sessions) + own * (16 + 5 * len(cfg.channels)) + 400
-        )
+        self._load_limit = self._load + 2 * cfg.routes + own * (16 + 5 * len(cfg.channels)) + 400
 
     def _wrap(self, replica):
         """See each fold from both sides: it moves settled values without changing any value."""
@@ -355,7 +352,7 @@ class Referee:
             s = r.shard
             if not r.established or not r.live or s.count > s.capacity:
                 raise Broken("a replica is no longer what it was")
-        if node.routes.n > node.routes.size or node.peers.n > node.peers.size:
+        if node.routes.n > node.routes.size:
             raise Broken("a table grew")
 
     def weigh(self):

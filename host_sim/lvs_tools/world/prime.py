@@ -21,7 +21,7 @@ def trust(node, peers, voted):
     peers: [(nonce, address)]; voted: they all agreed of late.
     """
     epoch = node.clock.epoch()
-    for k, (nonce, addr) in enumerate(peers):
+    for nonce, addr in peers:
         key = node.transport.key(addr)
         route = node.routes.admit(key, addr, epoch)
         if not route:
