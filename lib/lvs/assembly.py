@@ -1,6 +1,6 @@
 """Puts a node's parts together, each with the few it works with. Needed once: then unloaded."""
 
-from .config import Config
+from .config import EPOCH_CYCLES, Config
 from .contributions import Contributions
 from .drift_core import Drift
 from .elsewhere import Elsewhere
@@ -62,7 +62,8 @@ def assemble(config, transport, now, entropy, journal, frame):
     noise = Noise(entropy)
     governor = Governor(cfg.kb_per_min, began)
     trickle = Trickle(noise, governor, began)
-    clock = MeshClock(began, (cfg.lifetime + 2) * 64)  # a mesh begins where no horizon is negative
+    # A mesh begins where no horizon is negative.
+    clock = MeshClock(began, (cfg.lifetime + 2) * cfg.grain * EPOCH_CYCLES, cfg.grain)
     routes = Routes(cfg.routes, noise.nonce())
     ledger = Ledger(len(cfg.channels))
     ledger.new_epoch(cfg.route_budget)
@@ -70,9 +71,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     placement = Placement(-(-len(cfg.channels) // SLOTS), cfg.held, cfg.replicas, make)
     elsewhere = Elsewhere(ledger)
     contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
-    life = Lifecycle(
-        cfg.lifetime, clock, now, ledger, placement, contributions, routes, trickle, journal
-    )
+    life = Lifecycle(clock, now, ledger, placement, contributions, routes, trickle, journal)
     outbox = Outbox(transport, governor, routes, noise, cfg.peers)
     # Who speaks and who hears work with the same parts.
     common = cfg, governor, clock, ledger, placement, elsewhere, routes, life

@@ -2,9 +2,10 @@
 
 from .fixed import unload
 
-EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets and of folding
+EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets
 CYCLE_MS = 1000
 CLOSING = 4  # epochs after the horizon in which late rows count ever less: nobody can split a mesh
+_GRAINS = 126  # at least, of a row's life, where it is longer: its age fits a byte
 
 
 class Config:
@@ -31,6 +32,7 @@ class Config:
     relays: int
 
     lifetime: int
+    grain: int
     tag: int
     channels: list
     peers: list
@@ -44,5 +46,12 @@ class Config:
             check(self, source.data if isinstance(source, Config) else source)
         finally:
             unload("config_check")
-        # Epochs from a session's start until its rows are folded.
-        self.lifetime = self.session_epochs + self.horizon_epochs + CLOSING
+        life = self.session_epochs + self.horizon_epochs + CLOSING
+        # Epochs in a grain, the unit in which sessions start and fold, and grains from a session's
+        # start until its rows are folded.
+        self.grain = max(1, life // _GRAINS)
+        self.lifetime = -(-life // self.grain)
+
+    def horizon(self, epoch):
+        """Sessions that began up to this grain are folded in an epoch."""
+        return epoch // self.grain - self.lifetime - 1

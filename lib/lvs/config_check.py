@@ -22,11 +22,11 @@ NUMBERS = {
     # raw credited per shard and epoch (mesh). Sixteen routes' worth, whatever the number of
     # routes
     "shard_budget": (4194304, 256, 1 << 29),
-    # epochs that a session lasts (mesh). Longer: fewer rows; shorter: faster folding
-    "session_epochs": (48, 2, 100),
-    # epochs after a session's end until its rows are folded (mesh). A shorter partition loses
-    # nothing
-    "horizon_epochs": (32, 2, 100),
+    # epochs that a session lasts (mesh): three days. Longer: fewer rows; shorter: faster folding
+    "session_epochs": (4050, 2, 13500),
+    # epochs after a session's end until its rows are folded (mesh): three days. A shorter
+    # partition loses nothing
+    "horizon_epochs": (4050, 2, 13500),
     # --- a node's own ---
     # UDP port
     "port": (4785, 1, 65535),

@@ -1,6 +1,6 @@
 """Contributions: from what the application adds to rows that are told, session by session."""
 
-from .config import CLOSING
+from .config import CLOSING, EPOCH_CYCLES
 from .fixed import const, serial_diff
 from .wire import SLOTS
 
@@ -34,7 +34,7 @@ class Contributions:
             for r in self._placement.replicas:
                 r.gossip.retire(ledger.session, self._now())
         epoch = self._clock.epoch()
-        ledger.open(epoch, self._noise.nonce(), self._clock.silence() > _SILENCE)
+        ledger.open(self._clock.grain(), self._noise.nonce(), self._clock.silence() > _SILENCE)
         length = self._config.session_epochs
         # Not all nodes at once: a session ends up to a quarter early.
         self._end = epoch + length - self._noise.below(1 + length // 4)
@@ -45,10 +45,15 @@ class Contributions:
         cfg = self._config
         epoch = self._clock.epoch()
         self._ledger.new_epoch(cfg.route_budget)
-        alone = self._clock.silence() > cfg.horizon_epochs * 64
-        self._ledger.fold(epoch - cfg.lifetime - 1, alone)
+        self.fold(self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES)
         if issuing and epoch >= self._end:
             self.rotate()
+
+    def fold(self, alone, jumped=False):
+        """Fold what is due in the ledger (Ledger.fold)."""
+        horizon = self._config.horizon
+        epoch = self._clock.epoch()
+        self._ledger.fold(horizon(epoch), horizon(epoch + CLOSING), alone, jumped)
 
     def add(self, c, raw, value, ready, at_once):
         """Accept a contribution (raw). value: the channel's present one; ready: may totals be
@@ -94,7 +99,7 @@ class Contributions:
         """Somebody is heard in this epoch: what he can take no more of what I did alone nobody
         has taken, so it begins anew."""
         session = self._ledger.session
-        oldest = epoch - (self._config.lifetime - CLOSING) - 1
+        oldest = self._config.horizon(epoch + CLOSING)
         if session.isolated and serial_diff(session.start, oldest) <= 0:
             self.rotate()
         for s in self._ledger.met(oldest):

@@ -13,12 +13,11 @@ amounts are withheld (``write_ahead``, ``journaled``) until the journal is writt
 (docs/durability.md).
 """
 
-from .config import CLOSING
 from .fixed import MAX_RAW, LvsError, serial_diff, zeros
 
 
 class Session:
-    """One session: start epoch and nonce; per channel (raw) target, running total, known total."""
+    """One session: start grain and nonce; per channel (raw) target, running total, known total."""
 
     def __init__(self, start, nonce, channels):
         self.start = start
@@ -88,12 +87,12 @@ class Ledger:
         """The present session."""
         return self.sessions[-1]
 
-    def open(self, epoch, nonce, isolated):
-        """Begin a session, isolated: while nobody is heard. One without contributions is not
-        kept."""
+    def open(self, grain, nonce, isolated):
+        """Begin a session in a grain, isolated: while nobody is heard. One without contributions
+        is not kept."""
         if self.sessions and not max(self.session.target):
             self.sessions.pop()
-        self.sessions.append(Session(epoch & 0xFFFF, nonce, self.channels))
+        self.sessions.append(Session(grain & 0xFFFF, nonce, self.channels))
         self.session.isolated = self.session.begun_isolated = isolated
         self.shape += 1
 
@@ -202,8 +201,9 @@ class Ledger:
             for c in range(first, first + slots):
                 s.known[c] = s.total[c]
 
-    def fold(self, horizon, isolated, jumped=False):
-        """Drop the sessions that began at or before ``horizon`` (an epoch).
+    def fold(self, horizon, closing, isolated, jumped=False):
+        """Drop the sessions that began at or before ``horizon`` (a grain); up to ``closing`` they
+        are in their last epochs.
 
         What they had not said yet waits for another session. isolated: nobody was heard for longer
         than a horizon, so what nobody is known to hold is owed to the mesh (``unacknowledged``).
@@ -213,7 +213,7 @@ class Ledger:
         for s in self.sessions:
             if serial_diff(s.start, horizon) > 0 or s is self.session:
                 kept.append(s)
-                if s is not self.session and serial_diff(s.start, horizon) <= CLOSING:
+                if s is not self.session and serial_diff(s.start, closing) <= 0:
                     self._withdraw_rest(s)  # late rows count ever less
                 continue
             self.version += 1
@@ -253,7 +253,7 @@ class Ledger:
         self.journaled[channel] += amount
 
     def met(self, oldest):
-        """Somebody is heard, who takes sessions that began after ``oldest`` (an epoch).
+        """Somebody is heard, who takes sessions that began after ``oldest`` (a grain).
 
         From now on others may know what was begun alone since. What is older nobody has taken and
         nobody takes: it waits for another session. Returns those sessions, which are no more.

@@ -20,15 +20,12 @@ _STRAY = const(64)  # cycles by which a fresh node's clock may be behind before 
 class Lifecycle:
     """A node's way from one state to the next. ``state`` is one of the above.
 
-    lifetime: epochs from a session's start to its fold; clock, ledger, placement, contributions,
+    clock, ledger, placement, contributions,
     routes, trickle: the node's; journal: repairs a shard of which no peer has any; now: () ->
     ticks.
     """
 
-    def __init__(
-        self, lifetime, clock, now, ledger, placement, contributions, routes, trickle, journal
-    ):
-        self._lifetime = lifetime
+    def __init__(self, clock, now, ledger, placement, contributions, routes, trickle, journal):
         self._clock = clock
         self._now = now
         self._ledger = ledger
@@ -184,7 +181,7 @@ class Lifecycle:
         if moved or not recovering and not max(self._ledger.session.target):
             self._contributions.rotate()
         if moved:
-            self._ledger.fold(clock.epoch() - self._lifetime - 1, False, True)
+            self._contributions.fold(False, True)
         self._sought = 0
         if n:
             self.state = JOIN

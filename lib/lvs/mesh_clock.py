@@ -4,17 +4,19 @@ It never goes back, and it advances at most twice as fast as local time, whoever
 (docs/protocol.md, section 9).
 """
 
-from .config import CYCLE_MS
+from .config import CYCLE_MS, EPOCH_CYCLES
 from .fixed import MAX_RAW, const, ticks_diff
 
 _CATCH_UP = const(4)  # cycles counted at once after a stall; the rest is caught up by slewing
 
 
 class MeshClock:
-    """Counts cycles. now: local ticks (ms, modulo 2**30); cycle: where to begin."""
+    """Counts cycles. now: local ticks (ms, modulo 2**30); cycle: where to begin; grain: epochs in
+    one."""
 
-    def __init__(self, now, cycle):
+    def __init__(self, now, cycle, grain=1):
         self.cycle = cycle
+        self._grain = grain * EPOCH_CYCLES
         self._due = CYCLE_MS  # ms of this cycle's length
         self._began = now
         self.slew = 0  # +1: half-length cycles, -1: double-length, 0: as local time goes
@@ -24,6 +26,10 @@ class MeshClock:
     def epoch(self):
         """The epoch: 64 cycles."""
         return self.cycle >> 6
+
+    def grain(self):
+        """The grain, in which sessions begin and are folded."""
+        return self.cycle // self._grain
 
     def turned(self):
         """True once when the epoch is another than at the last call."""
@@ -36,8 +42,8 @@ class MeshClock:
         self.heard_at = self.cycle
 
     def silence(self):
-        """Cycles since anybody was heard, 32767 if never."""
-        return 0x7FFF if self.heard_at is None else self.cycle - self.heard_at
+        """Cycles since anybody was heard, 2**30 - 1 if never."""
+        return MAX_RAW if self.heard_at is None else self.cycle - self.heard_at
 
     def wait(self, now):
         """Milliseconds until the next cycle begins."""

@@ -42,6 +42,7 @@ class Reception:
         self._frame = frame
         self._tag = config.tag
         self._channels = len(config.channels)
+        self._grain = config.grain
         self._horizon = config.horizon_epochs * 64  # cycles
         self._clock = clock
         self._now = now
@@ -96,7 +97,7 @@ class Reception:
         if not self._routes.receive(route, len(data)):
             return "quota"
         f = self._frame
-        reason = f.decode(data, self._tag, self._channels)
+        reason = f.decode(data, self._tag, self._channels, self._grain)
         if reason:
             return reason
         if f.nonce == self._ledger.session.nonce:

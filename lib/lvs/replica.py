@@ -41,7 +41,7 @@ class Replica:
     def __init__(self, config, index, epoch, drift, routes, noise, trickle):
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
         self.index = index
-        self.shard = Shard(index, slots, config.rows, config.lifetime, epoch)
+        self.shard = Shard(index, slots, config.rows, config.lifetime, epoch, config.grain)
         self.guard = ShardGuard(self.shard, routes, config.route_budget, config.shard_budget)
         self.window = Window(slots)
         self.votes = Votes(config.routes)
@@ -139,7 +139,8 @@ class Replica:
             vector[s] = median_of(
                 [w.vector[i * w.slots + s] for i in range(w.n) if w.horizon[i] == best]
             )
-        horizon = epoch - serial_diff(epoch & 0xFFFF, best)
+        grain = epoch // self.shard.grain
+        horizon = grain - serial_diff(grain, best)
         self.shard.adopt(vector, horizon, epoch)
         self.gossip.forget()
         self.votes.forget()
@@ -340,7 +341,9 @@ class Replica:
         self.guard.credit_rest()
         if not self.live:
             return
-        if not self.whole:
+        if shard.horizon == horizon:  # nothing was about to be folded
+            self.whole = self.whole or self.equal
+        elif not self.whole:
             self.readopt = True
             self.live = self.synced = False
             self.sought = 0

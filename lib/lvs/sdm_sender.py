@@ -30,6 +30,7 @@ class SdmSender:
         life,
     ):
         self._tag = config.tag
+        self._grain = config.grain
         self._bridged = bool(config.peers)
         self._outbox = outbox
         self._governor = governor
@@ -80,7 +81,9 @@ class SdmSender:
 
     def _begin(self, index, weight=0):
         s = self._ledger.session
-        self._writer.begin(self._tag, s.start, s.nonce, self._clock.cycle, index, weight)
+        self._writer.begin(
+            self._tag, s.start, s.nonce, self._clock.cycle, index, weight, self._grain
+        )
         return self._writer
 
     def _spread(self, w):

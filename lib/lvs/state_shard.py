@@ -19,7 +19,7 @@ GREW = 1  # a known row grew
 NEW = 2  # a row was added
 OLD = 3  # a smaller total than the known one
 EXPIRED = 4  # the session is past the horizon
-FUTURE = 5  # the session begins after the next epoch
+FUTURE = 5  # the session begins after the next epoch's grain
 NO_ROOM = 6  # refused
 DAMAGED = 7  # the row changed by itself: it is not to be used
 
@@ -31,22 +31,23 @@ def _fold16(h):
 class Shard:
     """State of one shard.
 
-    index: shard number; slots: channels in it (1..16); capacity: rows that fit; lifetime: epochs
-    from a session's start until it is folded (SESSION_EPOCHS + HORIZON_EPOCHS); epoch: now.
+    index: shard number; slots: channels in it (1..16); capacity: rows that fit; lifetime: grains
+    from a session's start until it is folded; epoch: now; grain: epochs in one.
     """
 
-    def __init__(self, index, slots, capacity, lifetime, epoch):
+    def __init__(self, index, slots, capacity, lifetime, epoch, grain=1):
         self.index = index
         self.slots = slots
         self.capacity = capacity
         self.lifetime = lifetime
+        self.grain = grain
         self.settled = zeros("i", slots)
         self.seals = zeros("H", slots)  # checksum of each settled value
         self.changes = 0  # times that the settled vector was changed
         self.damaged = 0  # values and rows found to have changed by themselves
         self._dropped = None  # the session whose rows are being removed
         self.inflow = zeros("i", slots)  # sum of credited rows per slot
-        self.horizon = epoch - lifetime - 1  # sessions that began up to here are folded
+        self.horizon = epoch // grain - lifetime - 1  # sessions that began up to here are folded
         self.epoch = epoch
         # the ring: records head .. head + count - 1, modulo capacity
         self.head = self.count = 0
@@ -211,7 +212,7 @@ class Shard:
             return GREW
         if serial_diff(start, self.horizon) <= 0:
             return EXPIRED
-        if serial_diff(start, self.epoch) > 1:
+        if serial_diff(start, (self.epoch + 1) // self.grain) > 0:
             return FUTURE
         if total == 0:
             return SAME
@@ -258,9 +259,16 @@ class Shard:
         nonce = self.nonce[p]
         return (nonce ^ (nonce >> 7) ^ self.slot[p]) & (BUCKETS - 1)
 
+    def left(self, p):
+        """Epochs until the row at ring position p is folded."""
+        grain = self.epoch // self.grain
+        return (
+            serial_diff(self.start[p], grain) + self.lifetime + 1
+        ) * self.grain - self.epoch % self.grain
+
     def about_to_fold(self, p):
         """True within an epoch of folding, when clocks may disagree whether the row is there."""
-        return serial_diff(self.epoch, self.start[p]) >= self.lifetime
+        return self.left(p) <= 1
 
     def _toggle(self, p, sign):
         """Add (1) or remove (-1) a row's hash from its bucket's digest.
@@ -294,7 +302,7 @@ class Shard:
     def advance(self, epoch):
         """Go to a later epoch and fold what is due. Returns the number of rows folded."""
         self.epoch = epoch
-        horizon = epoch - self.lifetime - 1
+        horizon = epoch // self.grain - self.lifetime - 1
         folded = 0
         if horizon > self.horizon:
             self.horizon = horizon
@@ -308,7 +316,8 @@ class Shard:
         start = self.start[p]
         if self._dropped and self._dropped == (start, self.nonce[p]):
             return True
-        return serial_diff(start, self.horizon) <= 0 or serial_diff(start, self.epoch) > 1
+        newest = (self.epoch + 1) // self.grain
+        return serial_diff(start, self.horizon) <= 0 or serial_diff(start, newest) > 0
 
     def _sweep(self, settle, always=False):
         """Remove the rows past the horizon, into ``settled`` if told so; returns how many.

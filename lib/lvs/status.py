@@ -2,7 +2,7 @@
 
 
 def session_name(start, nonce):
-    """A session as text: start epoch and nonce in hex."""
+    """A session as text: start grain and nonce in hex."""
     return "%04x-%08x" % (start, nonce)
 
 

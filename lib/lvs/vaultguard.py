@@ -5,7 +5,7 @@ recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 """
 
 from .config import CLOSING
-from .fixed import serial_diff, zeros
+from .fixed import zeros
 from .routes import OTHERS
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
@@ -78,7 +78,7 @@ class ShardGuard:
         if via >= routes.n:
             via = OTHERS
         base = budget >> 4
-        late = serial_diff(shard.epoch, shard.start[p]) - (shard.lifetime - CLOSING)
+        late = CLOSING + 1 - shard.left(p)
         if late > 0:
             amount = min(amount, (budget >> (4 * late)) - routes.credited_late[via])
             base = 0

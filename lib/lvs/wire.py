@@ -126,17 +126,18 @@ class SdmWriter:
     def __init__(self):
         self.buf = bytearray(MAX_FRAME)
         self.n = 0
-        self.epoch = 0
+        self._grain = 0
         self._most = MAX_FRAME
 
-    def begin(self, tag, start, nonce, cycle, shard, weight):
-        """Start a frame; weight is the sender's Q8 drift coefficient for the shard."""
+    def begin(self, tag, start, nonce, cycle, shard, weight, grain=1):
+        """Start a frame; weight is the sender's Q8 drift coefficient for the shard; grain: epochs
+        in one."""
         buf = self.buf
         _head(buf, SDM, tag, start, nonce, cycle, shard)
         buf[17] = weight
         buf[18] = buf[19] = buf[20] = buf[21] = 0
         self.n = _SDM_FIX
-        self.epoch = cycle >> 6
+        self._grain = (cycle >> 6) // grain
         self._most = MAX_FRAME
 
     def limit(self, size):
@@ -163,7 +164,7 @@ class SdmWriter:
 
     def relay(self, nonce, start, slot, total):
         """Another session's running total. False also when its age does not fit a byte."""
-        age = (self.epoch + 1 - start) & 0xFFFF
+        age = (self._grain + 1 - start) & 0xFFFF
         if age > 255 or not self._room(9):
             return False
         buf = self.buf
@@ -213,12 +214,12 @@ class Frame:
         self.relay_slot = bytearray(MAX_RELAYS)
         self.correction_step = array("i", bytes(4 * SLOTS))
 
-    def decode(self, data, tag, channels):
+    def decode(self, data, tag, channels, grain=1):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
 
         data: bytes-like; tag: my mesh tag; channels: how many channels the mesh has (it fixes
-        the shards and the length of their vectors). Reasons: short, magic, version, tag,
-        checksum, malformed. Never raises on any bytes.
+        the shards and the length of their vectors); grain: epochs in one. Reasons: short, magic,
+        version, tag, checksum, malformed. Never raises on any bytes.
         """
         n = len(data)
         if n < _SDM_FIX + _CRC:
@@ -246,7 +247,7 @@ class Frame:
         if kind == EP:
             return self._decode_ep(data, n)
         if kind == SDM:
-            return self._decode_sdm(data, n)
+            return self._decode_sdm(data, n, (self.cycle >> 6) // grain)
         return "malformed"
 
     def _decode_ep(self, data, n):
@@ -269,7 +270,7 @@ class Frame:
             self.vector[i] = get30(data, j)
         return ""
 
-    def _decode_sdm(self, data, n):
+    def _decode_sdm(self, data, n, grain):
         owns = data[18]
         relays = data[19]
         corrections = data[20]
@@ -290,7 +291,6 @@ class Frame:
             self.own_slot[i] = data[j]
             self.own_total[i] = get30(data, j + 1)
             j += 5
-        epoch = self.cycle >> 6
         for i in range(relays):
             slot = (data[j + 3] >> 6) | ((data[j + 7] >> 6) << 2)
             if slot >= count:
@@ -298,7 +298,7 @@ class Frame:
             self.relay_slot[i] = slot
             self.relay_nonce[i] = get30(data, j)
             self.relay_total[i] = get30(data, j + 4)
-            self.relay_start[i] = (epoch + 1 - data[j + 8]) & 0xFFFF
+            self.relay_start[i] = (grain + 1 - data[j + 8]) & 0xFFFF
             j += 9
         for i in range(corrections):
             if data[j] >= count:

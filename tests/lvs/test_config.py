@@ -119,3 +119,13 @@ def test_what_belongs_to_the_tag():
         if key not in MESH:
             assert Config({**GOOD, key: least}).tag == Config({**GOOD, key: most}).tag == tag
     assert Config({**GOOD, "peers": ["a"], "board": {"x": 1}, "address": "1.2.3.4"}).tag == tag
+
+
+@pytest.mark.parametrize(
+    "session, horizon", [(2, 2), (48, 32), (100, 100), (4050, 4050), (13500, 13500)]
+)
+def test_a_life_is_as_long_as_told_and_its_age_fits_a_byte(session, horizon):
+    cfg = Config({"channels": ["a"], "session_epochs": session, "horizon_epochs": horizon})
+    assert cfg.lifetime + 2 < 256
+    assert cfg.lifetime * cfg.grain >= session + horizon + 4 > (cfg.lifetime - 1) * cfg.grain
+    assert cfg.horizon((cfg.lifetime + 2) * cfg.grain) == 1  # where a fresh mesh begins

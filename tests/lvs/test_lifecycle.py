@@ -2,7 +2,7 @@
 
 import pytest
 
-from lvs import wire
+from lvs import config, wire
 from lvs.config import CLOSING
 from tests.support.cell import Cell, Speaker, decoded
 
@@ -291,7 +291,10 @@ def test_sessions_change_and_are_folded_without_a_trace_in_the_value():
         assert list(n.rows()) == [] and n.replicas[0].shard.settled[0] == 306
 
 
-def test_contributions_through_many_sessions_stay_exact():
+@pytest.mark.parametrize("grains", [126, 4, 2])
+def test_contributions_through_many_sessions_stay_exact(grains, monkeypatch):
+    """Whether a grain is one epoch, or two, or four."""
+    monkeypatch.setattr(config, "_GRAINS", grains)
     cell = Cell(3, loss=0.2, seed=5, **SHORT)
     cell.active()
     for k in range(30):

@@ -159,3 +159,19 @@ def test_epochs_may_wrap():
         s.credit(s.find(start, nonce, 0), 10)
     assert s.advance(65534 + LIFETIME + 1) == 1 and s.settled[0] == 10
     assert s.advance(65537 + LIFETIME + 1) == 1 and s.settled[0] == 20
+
+
+def test_where_a_grain_is_many_epochs_only_its_last_closes():
+    """Folding, the closing and the digests follow epochs; sessions begin in grains."""
+    s = Shard(0, 1, 8, LIFETIME, 1000 * 64, 64)
+    assert s.merge(1001, 1, 0, 10, 1) == FUTURE
+    s.merge(1000, 1, 0, 10, 1)
+    s.credit(0, 10)
+    folds = (1000 + LIFETIME + 1) * 64
+    for left in (64, 4, 2):
+        assert s.advance(folds - left) == 0
+        assert s.left(0) == left and any(s.digests) and not s.about_to_fold(0)
+    assert s.merge(1000 + LIFETIME + 1, 2, 0, 5, 1) == FUTURE  # clocks are within an epoch
+    assert s.advance(folds - 1) == 0 and s.about_to_fold(0) and not any(s.digests)
+    assert s.merge(1000 + LIFETIME + 1, 2, 0, 5, 1) == NEW
+    assert s.advance(folds) == 1 and s.settled[0] == 10

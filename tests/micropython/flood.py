@@ -42,12 +42,12 @@ def pass_time(node, seconds):
 def frames(node, writer, buf, session, address):
     """An EP and an SDM of a session, handed to a node."""
     cycle = node.clock.cycle
-    epoch = node.clock.epoch()
+    grain = node.clock.grain()
     shard = node.replicas[0].shard
     n = wire.encode_ep(
         buf,
         node.config.tag,
-        epoch,
+        grain,
         session,
         cycle,
         0,
@@ -61,7 +61,7 @@ def frames(node, writer, buf, session, address):
         2,
     )
     node.handle(bytes(buf[:n]), address)
-    writer.begin(node.config.tag, epoch, session, cycle, 0, 0)
+    writer.begin(node.config.tag, grain, session, cycle, 0, 0, node.config.grain)
     writer.own(session & 1, 100)
     n = writer.end()
     node.handle(bytes(writer.buf[:n]), address)

@@ -93,7 +93,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.issued_in_epoch = 0
         before = list(self.ledger.sessions)
         exile = list(self.ledger.unacknowledged)
-        self.ledger.fold(self.epoch - 5, alone, jumped)
+        self.ledger.fold(self.epoch - 5, self.epoch - 1, alone, jumped)
         for s in before:
             if s in self.ledger.sessions:
                 assert s is self.ledger.session or s.start > self.epoch - 5

@@ -157,23 +157,24 @@ def test_folded_rows_do_not_come_back(rows, more, later):
 @st.composite
 def _history(draw_):
     slots, lifetime = draw_(st.integers(1, 16)), draw_(st.integers(4, 20))
-    begin = draw_(st.integers(lifetime + 2, 2**24 - 1000))
+    grain = draw_(st.sampled_from([1, 1, 2, 7, 64]))
+    begin = draw_(st.integers((lifetime + 2) * grain, 2**24 - 1000))
     epoch, steps = begin, []
     for kind in draw_(st.lists(st.sampled_from("mmmmmca"), max_size=30)):
         if kind == "m":
-            steps.append(["merge", *draw_(draw.row_of(epoch, lifetime, slots))])
+            steps.append(["merge", *draw_(draw.row_of(epoch // grain, lifetime, slots))])
         elif kind == "c":
             steps.append(["credit"])
         else:
-            epoch += draw_(st.integers(1, 3))
+            epoch += draw_(st.integers(1, 3 * grain))
             steps.append(["advance", epoch])
-    return slots, lifetime, begin, steps
+    return slots, lifetime, begin, steps, grain
 
 
 @given(_history())
 def test_agrees_with_the_reference(history):
-    slots, lifetime, begin, steps = history
-    rows = ref.Rows(slots, lifetime, begin)
+    slots, lifetime, begin, steps, grain = history
+    rows = ref.Rows(slots, lifetime, begin, grain)
     said = []
     for name, *arguments in steps:
         got = {"merge": rows.merge, "credit": rows.credit_all, "advance": rows.advance}[name](

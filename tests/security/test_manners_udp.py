@@ -62,7 +62,7 @@ def question(node, nonce, flags, digests):
     return encode_ep(
         {
             "tag": node.config.tag,
-            "start": node.clock.epoch(),
+            "start": node.clock.grain(),
             "nonce": nonce,
             "cycle": node.clock.cycle,
             "shard": 0,

@@ -101,8 +101,8 @@ def folded_while_contributed(patch):
     """Rows are folded before their session is over."""
     real = state_shard.Shard.__init__
 
-    def init(self, index, slots, capacity, lifetime, epoch):
-        real(self, index, slots, capacity, 1, epoch)
+    def init(self, index, slots, capacity, lifetime, epoch, grain=1):
+        real(self, index, slots, capacity, 1, epoch, grain)
 
     patch.setattr(state_shard.Shard, "__init__", init)
 

@@ -12,6 +12,8 @@ from tests.support.parts import establish
 from tests.support.transport import Transport
 
 STEP_MS = 50
+# A session folds within an hour and a half; nobody waits for days.
+SHORT = {"channels": ["water"], "session_epochs": 48, "horizon_epochs": 32}
 _CERTAIN = 1 << 30  # a probability of 1, for Prng.chance
 
 
@@ -22,7 +24,7 @@ class Cell:
     """
 
     def __init__(self, count=0, loss=0.0, seed=1, start=0, **config):
-        self.config = dict({"channels": ["water"]}, **config)
+        self.config = dict(SHORT, **config)
         self.rng = Prng(seed)
         self.loss = loss
         self.now = start
@@ -123,7 +125,7 @@ class Speaker:
         self.node = node
         self.address = address
         self.nonce = nonce
-        self.start = node.clock.epoch() if start is None else start
+        self.start = node.clock.grain() if start is None else start
         self.noise = 1
 
     def head(self, **changes):
@@ -160,7 +162,15 @@ class Speaker:
         """Say an SDM: own [(slot, total)], relayed [(start, nonce, slot, total)]."""
         f = self.head(**changes)
         w = wire.SdmWriter()
-        w.begin(f["tag"], f["start"], f["nonce"], f["cycle"], f["shard"], weight)
+        w.begin(
+            f["tag"],
+            f["start"],
+            f["nonce"],
+            f["cycle"],
+            f["shard"],
+            weight,
+            self.node.config.grain,
+        )
         w.answers(buckets)
         assert all(w.own(*o) for o in own)
         assert all(w.relay(n, s, slot, total) for s, n, slot, total in relayed)

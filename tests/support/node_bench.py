@@ -18,6 +18,8 @@ CONFIG = {
     "rows": 16,
     "routes": 8,
     "max_allowed_shift": STEP,
+    "session_epochs": 48,
+    "horizon_epochs": 32,
 }
 
 
@@ -190,7 +192,7 @@ def judge_late(node, books):
             heard = books.told.get((s.start, s.nonce, c), 0)
             unsure[c] += max(0, s.total[c] - heard)
     ledger.open(node.clock.epoch() + 1000, 1, False)
-    ledger.fold(node.clock.epoch() + 900, False, True)
+    ledger.fold(node.clock.epoch() + 900, node.clock.epoch() + 900, False, True)
     for c in range(len(CHANNELS)):
         total = told[c] + ledger.unassigned[c] + ledger.unacknowledged[c]
         if total > books.accepted[c]:

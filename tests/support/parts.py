@@ -20,7 +20,11 @@ def guard(shard, routes=None, route_budget=1 << 28, shard_budget=1 << 29):
 
 def replica(epoch=100, **config):
     """A replica of shard 0 without a node."""
-    checked = Config(dict({"channels": ["a"], "mesh": "m"}, **config))
+    checked = Config(
+        dict(
+            {"channels": ["a"], "mesh": "m", "session_epochs": 48, "horizon_epochs": 32}, **config
+        )
+    )
     noise = Noise(lambda: 1)
     parts = (Drift(), Routes(checked.routes, 1), noise, trickle(noise))
     return Replica(checked, 0, epoch, *parts)

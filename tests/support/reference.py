@@ -118,9 +118,9 @@ def encode_ep(f):
     )
 
 
-def relay_age(cycle, start):
+def relay_age(cycle, start, grain=1):
     """The byte that says when a relayed session began, or None where a byte cannot say it."""
-    age = (cycle // 64 + 1 - start) % 2**16
+    age = (cycle // 64 // grain + 1 - start) % 2**16
     return age if age < 256 else None
 
 
@@ -226,11 +226,12 @@ def _read_sdm(body, slots, epoch):
 class Rows:
     """A shard as the document has it: settled per slot, and a dictionary of rows."""
 
-    def __init__(self, slots, lifetime, epoch):
+    def __init__(self, slots, lifetime, epoch, grain=1):
         self.settled = [0] * slots
         self.lifetime = lifetime
         self.epoch = epoch
-        self.horizon = epoch - lifetime - 1
+        self.grain = grain
+        self.horizon = epoch // grain - lifetime - 1
         self.rows = {}  # (start, nonce, slot): [claimed, credited]
 
     def merge(self, start, nonce, slot, total):
@@ -242,7 +243,7 @@ class Rows:
             return "grew" if total > known else "same" if total >= row[1] else "old"
         if serial_diff(start, self.horizon) <= 0:
             return "expired"
-        if serial_diff(start, self.epoch) > 1:
+        if serial_diff(start, (self.epoch + 1) // self.grain) > 0:
             return "future"
         if total == 0:
             return "same"
@@ -266,7 +267,7 @@ class Rows:
     def advance(self, epoch):
         """Go to an epoch and fold the sessions past the horizon; returns the rows folded."""
         self.epoch = epoch
-        self.horizon = max(self.horizon, epoch - self.lifetime - 1)
+        self.horizon = max(self.horizon, epoch // self.grain - self.lifetime - 1)
         due = [key for key in self.rows if serial_diff(key[0], self.horizon) <= 0]
         for key in due:
             slot = key[2]
@@ -277,7 +278,8 @@ class Rows:
         """Eight 16-bit sums over what is credited and not within an epoch of folding."""
         sums = [0] * 8
         for (start, nonce, slot), (_, credited) in self.rows.items():
-            if credited and serial_diff(self.epoch, start) < self.lifetime:
+            next_horizon = (self.epoch + 1) // self.grain - self.lifetime - 1
+            if credited and serial_diff(start, next_horizon) > 0:
                 sums[bucket(nonce, slot)] += row_hash(self.epoch, start, nonce, slot, credited)
         return [s % 2**16 for s in sums]
 

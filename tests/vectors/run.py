@@ -137,9 +137,9 @@ def _tag(mesh, channels, numbers):
     return config.Config(data).tag
 
 
-def _shard(slots, lifetime, epoch, steps):
+def _shard(slots, lifetime, epoch, steps, grain=1):
     """Merge, credit and advance; what each step gave, then all that the shard holds."""
-    s = state_shard.Shard(0, slots, 64, lifetime, epoch)
+    s = state_shard.Shard(0, slots, 64, lifetime, epoch, grain)
     said = []
     for step in steps:
         if step[0] == "merge":

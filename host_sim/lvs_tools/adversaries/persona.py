@@ -42,10 +42,10 @@ class Persona:
             self.cycle += passed
             self._heard_at += passed * 1000
         for data, _ in heard[-_DECODED:]:
-            if frame.decode(data, self.mesh.tag, len(self.mesh.channels)):
+            if frame.decode(data, self.mesh.tag, len(self.mesh.channels), self.mesh.grain):
                 continue
             if self.cycle is None:
-                self.session = (frame.cycle >> 6 & 0xFFFF, self.session[1])
+                self.session = ((frame.cycle >> 6) // self.mesh.grain & 0xFFFF, self.session[1])
                 self._heard_at = now_ms
                 self.cycle = frame.cycle
             elif self.cycle < frame.cycle <= self.cycle + 2:
@@ -116,9 +116,8 @@ class Persona:
         """
         start, nonce = session or self.session
         writer = self._writer
-        writer.begin(
-            self.mesh.tag, start, nonce, self.cycle if cycle is None else cycle, shard, 32
-        )
+        cycle = self.cycle if cycle is None else cycle
+        writer.begin(self.mesh.tag, start, nonce, cycle, shard, 32, self.mesh.grain)
         for slot, total in own:
             writer.own(slot, total)
         for relay_start, relay_nonce, slot, total in relays:

@@ -100,7 +100,7 @@ class Peers:
         self.digests = [0] * wire.BUCKETS
         self.vector = [0] * wire.SLOTS
         self.totals = [0] * PEERS
-        self.start = node.clock.epoch()
+        self.start = node.clock.grain()
 
     def nonce(self, i):
         """Session of peer i."""
@@ -139,6 +139,7 @@ class Peers:
             self.node.clock.cycle,
             self.node.replicas[k].index,
             64,
+            self.node.config.grain,
         )
         for slot in slots:
             w.own(slot, self.totals[i])

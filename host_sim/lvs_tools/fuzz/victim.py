@@ -95,12 +95,12 @@ class Victim:
         self.begin_ms = start
         self.port = Port()
         self.node = Node(
-            {"channels": ["a", "b"], **config},
+            {"channels": ["a", "b"], "session_epochs": 48, "horizon_epochs": 32, **config},
             self.port,
             self._clock,
             lambda: self.rng.getrandbits(30),
         )
-        self.sessions = [(self.node.clock.epoch(), 1000 + i) for i in range(peers)]
+        self.sessions = [(self.node.clock.grain(), 1000 + i) for i in range(peers)]
         establish(
             self.node,
             value,
@@ -202,6 +202,7 @@ class Victim:
             self.node.clock.cycle & MAX_RAW if cycle is None else cycle,
             shard,
             weight,
+            self.node.config.grain,
         )
         w.answers(buckets)
         for slot, total in own:

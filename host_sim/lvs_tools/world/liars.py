@@ -31,6 +31,11 @@ class MeshView:
         return self.config.tag
 
     @property
+    def grain(self):
+        """Epochs in a grain: sessions begin, and rows are aged, in grains."""
+        return self.config.grain
+
+    @property
     def channels(self):
         """Names of the mesh's channels; sixteen make a shard."""
         return self.config.channels
