@@ -41,7 +41,7 @@ class Replica:
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
         self.index = index
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch)
-        self.guard = ShardGuard(self.shard, routes, config.route_budget, config.shard_budget)
+        self.guard = ShardGuard(self.shard, routes, config.route_budget)
         self.window = Window(slots)
         self.votes = Votes(config.routes)
         self.gossip = Gossip(self.shard, config.relays, noise, trickle, routes)
