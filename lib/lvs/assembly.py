@@ -76,7 +76,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     # Who speaks and who hears work with the same parts.
     common = cfg, governor, clock, ledger, placement, elsewhere, routes, life
     eps = EpSender(outbox, noise, now(), *common)
-    sdms = SdmSender(outbox, noise, *common)
+    sdms = SdmSender(outbox, *common)
     reception = Reception(
         frame or Frame(), now, transport, contributions, trickle, eps, sdms, *common
     )

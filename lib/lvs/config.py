@@ -20,7 +20,6 @@ class Config:
     broadcast: str
     max_allowed_shift: int
     route_budget: int
-    shard_budget: int
     session_epochs: int
     horizon_epochs: int
     port: int

@@ -19,9 +19,6 @@ NUMBERS = {
     # raw credited per route and epoch (mesh). 1024 VU: what one honest node may add for ever
     # without waiting
     "route_budget": (262144, 256, 1 << 28),
-    # raw credited per shard and epoch (mesh). Sixteen routes' worth, whatever the number of
-    # routes
-    "shard_budget": (4194304, 256, 1 << 29),
     # epochs that a session lasts (mesh): three days. Longer: fewer rows; shorter: faster folding
     "session_epochs": (4050, 2, 13500),
     # epochs after a session's end until its rows are folded (mesh): three days. A shorter
@@ -47,7 +44,6 @@ NUMBERS = {
 _MESH_NUMBERS = (
     "max_allowed_shift",
     "route_budget",
-    "shard_budget",
     "session_epochs",
     "horizon_epochs",
 )

@@ -32,7 +32,6 @@ class Gossip:
         self._routes = routes
         self.news = 0  # bit map of slots with own news
         self.late = []  # (start, nonce, slot) of own news that belong to earlier sessions
-        self.steps = 0  # bit map of slots with corrections to report
         self.rumours = zeros("H", RUMOURS)
         self.n = 0
         self.due = None  # when the next SDM is to be said
@@ -75,14 +74,6 @@ class Gossip:
             if self.news >> slot & 1:
                 self.own_late(session, slot, now)
         self.news = 0
-
-    def stepped(self, steps):
-        """Bit map of the slots that drift corrected last."""
-        self.steps = steps
-
-    def corrected(self, now):
-        """My drift took steps that are worth a word."""
-        self._schedule(now, self._noise.below(_REPLY_MS))
 
     def learned(self, p, now):
         """The row at ring position p is new to me; others may lack it, too."""
@@ -266,13 +257,6 @@ class Gossip:
                 if p >= 0:
                     shard.repeat(p)
         self.news = 0
-
-    def fill_steps(self, writer, steps):
-        """Add the corrections (raw, one a slot) that are worth a word."""
-        for slot in range(self.shard.slots):
-            if self.steps >> slot & 1:
-                writer.correction(slot, steps[slot])
-        self.steps = 0
 
     def fill_late(self, writer):
         """Add own news of earlier sessions to a frame; what finds no room stays."""

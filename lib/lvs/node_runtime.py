@@ -191,8 +191,7 @@ class Node:
         if self.life.issuing():
             self.contributions.cycle()
             for r in self.placement.replicas:
-                if r.cycle(clock.cycle):
-                    self.sdms.corrected(r, now)
+                r.cycle(clock.cycle)
                 if r.unsettled():
                     self.trickle.hurry(now)
                 if r.gossip.cycle(now):

@@ -191,8 +191,6 @@ class Reception:
             self._hear_row(
                 r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key
             )
-        if f.corrections and f.weight:
-            self._sdms.hear_correction()
         if f.buckets and (not r.established or self._routes.trusted(route)):
             r.gossip.answered(f.buckets)
 

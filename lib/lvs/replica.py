@@ -42,7 +42,7 @@ class Replica:
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
         self.index = index
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch, config.grain)
-        self.guard = ShardGuard(self.shard, routes, config.route_budget, config.shard_budget)
+        self.guard = ShardGuard(self.shard, routes, config.route_budget)
         self.window = Window(slots)
         self.votes = Votes(config.routes)
         self.gossip = Gossip(self.shard, config.relays, noise, trickle, routes)
@@ -72,7 +72,6 @@ class Replica:
         self.expired = 0  # rows that came after their session was folded
         self.dc = 0  # the newest drift coefficient, Q8
         self.max_step = 0  # largest correction ever taken, raw
-        self.steps = zeros("i", slots)  # the newest correction, for the SDM
         self._quiet = False  # nothing new since the last drift, which changed nothing
 
     def first_channel(self):
@@ -299,25 +298,21 @@ class Replica:
 
     def _take(self, steps):
         moved = False
-        bits = 0
         shard = self.shard
         for s in range(shard.slots):
             step = steps[s]
             if step and self.established:
                 step = self.guard.allow(s, step)
             assert -self._shift < step < self._shift  # G2
-            self.steps[s] = step
             if step:
                 if not moved and not shard.intact():
                     return False
                 apply_step(shard.settled, s, step)
                 shard.settle(s, shard.settled[s])
                 moved = True
-                bits |= 1 << s
                 size = -step if step < 0 else step
                 if size > self.max_step:
                     self.max_step = size
-        self.gossip.stepped(bits)
         return moved
 
     def next_epoch(self, epoch, cycle):
@@ -329,7 +324,6 @@ class Replica:
         horizon = shard.horizon
         if shard.advance(epoch):
             self.gossip.forget()
-        self.gossip.stepped(0)  # what was corrected before the fold is of the past
         if self.live and not self.suspect:
             # Whoever was heard folds the same rows: the samples stay comparable.
             self.window.fold(horizon, shard.horizon, before, shard.settled)

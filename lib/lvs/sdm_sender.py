@@ -1,4 +1,4 @@
-"""State diff messages (specification 6.2): news, rumours, corrections, answers to who lacks rows.
+"""State diff messages (specification 6.2): news, rumours, answers to who lacks rows.
 
 When is each shard's gossip's to say; here the frames are filled, as the governor lets them
 (docs/protocol.md, sections 8 and 11).
@@ -9,17 +9,15 @@ from .lifecycle import INIT
 from .wire import MAX_FRAME, SLOTS, SdmWriter
 
 _PATIENCE_MS = const(32000)  # news is said after that, whatever the governor thinks
-_CORRECTIONS = const(3)  # corrections heard in a cycle: enough
 
 
 class SdmSender:
-    """Says SDMs. config, outbox, governor, noise, clock, ledger, placement, elsewhere,
+    """Says SDMs. config, outbox, governor, clock, ledger, placement, elsewhere,
     routes: the node's; life: whether there is state."""
 
     def __init__(
         self,
         outbox,
-        noise,
         config,
         governor,
         clock,
@@ -34,7 +32,6 @@ class SdmSender:
         self._bridged = bool(config.peers)
         self._outbox = outbox
         self._governor = governor
-        self._noise = noise
         self._clock = clock
         self._ledger = ledger
         self._placement = placement
@@ -42,7 +39,6 @@ class SdmSender:
         self._routes = routes
         self._life = life
         self._writer = SdmWriter()
-        self._corrections = 0  # heard in this cycle
 
     # --- what is to be said -------------------------------------------------------------------
 
@@ -51,17 +47,6 @@ class SdmSender:
         if self._bridged:
             r.gossip.crossing(p, now, key in self._outbox.bridges())
         r.gossip.learned(p, now)
-
-    def hear_correction(self):
-        """Somebody said what its drift corrected."""
-        self._corrections += 1
-
-    def corrected(self, r, now):
-        """Drift moved a shard: say so where there is room and few others do."""
-        few = self._noise.below(8 + self._routes.near) < 8
-        if few and self._corrections < _CORRECTIONS and self._governor.stretch() == 1:
-            r.gossip.corrected(now)
-        self._corrections = 0
 
     # --- saying it ----------------------------------------------------------------------------
 
@@ -98,7 +83,7 @@ class SdmSender:
         governor = self._governor
         patient = g.waited(now) < _PATIENCE_MS
         own = g.news or g.late
-        if not own and not self._rumours_may(g, now):
+        if not own and not g.may_speak(now):
             return
         # Rumours leave room for news, on which they ride.
         reserve = 0 if own else governor.full // 2
@@ -111,19 +96,8 @@ class SdmSender:
         g.fill_late(w)
         # Where traffic is dense, fewer repeats do: digests mend the rest.
         g.fill_rumours(w, g.k if governor.stretch() == 1 else max(1, g.k - 1))
-        g.fill_steps(w, r.steps)
         self._spread(w)
         g.rest(now)
-
-    def _rumours_may(self, g, now):
-        """May corrections or rumours be said, without news of my own?"""
-        if not g.steps or g.n:
-            return g.may_speak(now)
-        if self._corrections < _CORRECTIONS and self._governor.stretch() == 1:
-            return True
-        g.stepped(0)
-        g.rest(now)
-        return False
 
     def _say_crossing(self, r, now):
         """Tell the configured peers what I learned: suppression works inside a cell only."""

@@ -1,6 +1,6 @@
 """VaultGuard: bounds how fast anything may move, whoever asks for it.
 
-Budgets per slot and epoch for settled values, per route and per shard and epoch for credit; the
+Budgets per slot and epoch for settled values, per route and epoch for credit; the
 recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 """
 
@@ -12,19 +12,17 @@ EIGHTH = 3  # a fall by value >> 3 triggers recovery
 
 
 class ShardGuard:
-    """Budgets of one shard. routes: who pays for credit; route_budget, shard_budget: raw that one
-    route, and all, are credited in an epoch."""
+    """Budgets of one shard. routes: who pays for credit; route_budget: raw that one is
+    credited in an epoch."""
 
-    def __init__(self, shard, routes, route_budget, shard_budget):
+    def __init__(self, shard, routes, route_budget):
         slots = shard.slots
         self.shard = shard
         self._routes = routes
         self._route_budget = route_budget
-        self._shard_budget = shard_budget
         self.limit = zeros("i", slots)  # raw that settled may move in this epoch
         self._used = zeros("i", slots)
         self._floor = zeros("i", slots)  # values at the epoch's start
-        self.credited = 0  # raw in this epoch
         self.new_epoch()
 
     def new_epoch(self):
@@ -35,7 +33,6 @@ class ShardGuard:
             self.limit[s] = limit if limit > 1 else 1
             self._used[s] = 0
             self._floor[s] = shard.value(s)
-        self.credited = 0
 
     def allow(self, slot, step):
         """The part of a correction that the budget allows; books it. Both directions add up."""
@@ -62,7 +59,7 @@ class ShardGuard:
         return False
 
     def credit(self, p, own=False, via=-1, total=0):
-        """Credit what the row at p claims, as far as its route's and the shard's budgets go.
+        """Credit what the row at p claims, as far as its route's budget goes.
 
         A sixteenth of a route's budget is kept for what sessions say of themselves (``own``):
         nobody else can use it up. In the last epochs before folding ever less counts, so that what
@@ -82,14 +79,9 @@ class ShardGuard:
         if late > 0:
             amount = min(amount, (budget >> (4 * late)) - routes.credited_late[via])
             base = 0
-        shared = min(
-            amount,
-            budget - (budget >> 4) - routes.credited[via],
-            self._shard_budget - self.credited,
-        )
+        shared = min(amount, budget - (budget >> 4) - routes.credited[via])
         if shared > 0:
             routes.charge(via, shared, late > 0)
-            self.credited += shared
             shard.credit(p, shared)
             amount -= shared
         if own and amount > 0:

@@ -95,7 +95,7 @@ def test_channels_fill_the_shards_that_an_ep_can_name():
     assert len(Config({"channels": [str(i) for i in range(480)]}).channels) == 480
 
 
-MESH = ("max_allowed_shift", "route_budget", "shard_budget", "session_epochs", "horizon_epochs")
+MESH = ("max_allowed_shift", "route_budget", "session_epochs", "horizon_epochs")
 
 
 def test_the_tag_is_the_documents():

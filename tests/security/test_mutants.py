@@ -257,13 +257,6 @@ def route_budget_per_cycle():
     return before(node_runtime.Node, "_cycle", renewed)
 
 
-def no_shard_budget():
-    def free(args):
-        args[0].credited = 0
-
-    return after(vaultguard.ShardGuard, "credit", free)
-
-
 def no_saturation():
     return mock.patch.object(state_shard, "add", lambda a, b: a + b)
 
@@ -323,7 +316,6 @@ MUTANTS = [
     (no_judge, liars_lose_their_voice),
     (charged_to_no_route, inventions(2)),
     (route_budget_per_cycle, inventions(2)),
-    (no_shard_budget, inventions(40)),
     (no_saturation, the_end_of_the_counter),
     (trusted_peers_evicted, trusted_peers_stay),
     (quota_by_session, quota_of_a_route),

@@ -13,9 +13,9 @@ def trickle(noise, now=0):
     return Trickle(noise, Governor(50, now), now)
 
 
-def guard(shard, routes=None, route_budget=1 << 28, shard_budget=1 << 29):
+def guard(shard, routes=None, route_budget=1 << 28):
     """VaultGuard's budgets of a shard."""
-    return ShardGuard(shard, routes or Routes(8, 1), route_budget, shard_budget)
+    return ShardGuard(shard, routes or Routes(8, 1), route_budget)
 
 
 def replica(epoch=100, **config):

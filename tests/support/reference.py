@@ -39,7 +39,7 @@ def hash_text(text):
 
 
 def mesh_tag(mesh, channels, numbers):
-    """The mesh tag: names and the five mesh parameters, in the order of the document."""
+    """The mesh tag: names and the mesh parameters, in the order of the document."""
     return hash_text("\n".join([mesh, *channels, *(str(n) for n in numbers)])) or 1
 
 

@@ -127,7 +127,6 @@ def _tag(mesh, channels, numbers):
     names = (
         "max_allowed_shift",
         "route_budget",
-        "shard_budget",
         "session_epochs",
         "horizon_epochs",
     )

@@ -316,9 +316,7 @@ class Referee:
         self._inflow += gain
         self.credited += gain
         cfg = node.config
-        # A sixteenth of each route's budget is beyond the shard's: what sessions say themselves.
-        routes = len(self.heard) * cfg.route_budget
-        bound = min(routes, cfg.shard_budget * len(node.replicas) + (routes >> 4))
+        bound = len(self.heard) * cfg.route_budget
         if self._inflow > bound:
             raise Broken(
                 "%d raw were credited in an epoch to %d addresses; the bound is %d"
