@@ -53,7 +53,7 @@ def test_every_scenario_that_comes_along_is_valid():
         ("[config]\nroute_budget = 5", "line 2: config.route_budget", "from 256"),
         ("[config]\nport = 5", "line 2: config.port", "unknown protocol parameter"),
         ("[[event]]\nat_cycle = 3", "line 1: event.0", "no action"),
-        ("[[event]]\naction = 'crash'", "line 1: event.0", "needs nodes = [..] or a fraction"),
+        ("[[event]]\naction = 'crash'", "line 1: event.0", "needs nodes = [..], a fraction or an island"),
         ("[[event]]\naction = 'crsh'", "line 2: event.0.action", "did you mean 'crash'?"),
         ("[[event]]\naction = 'crash'\nnodes = [12]", "line 3: event.0.nodes", "from 0 to 11"),
         ("[[event]]\naction = 'crash'\nnodes = ['1-12']", "line 3: event.0.nodes", "from 0 to 11"),
@@ -64,6 +64,29 @@ def test_every_scenario_that_comes_along_is_valid():
             "one of them",
         ),
         ("[[event]]\naction = 'loss'", "line 1: event.0", "needs a value"),
+        ("[[event]]\naction = 'stop'\nisland = 0", "line 3: event.0.island", "no such island"),
+        (
+            "[[event]]\naction = 'contribute'\nnodes = [1]\nvalue = 1e-9",
+            "line 4: event.0.value",
+            "number",
+        ),
+        (
+            "[[event]]\naction = 'contribute'\nnodes = [1]\nvalue = 1\nchannel = 1",
+            "line 5: event.0.channel",
+            "no such channel",
+        ),
+        ("[[event]]\naction = 'clone'\nnodes = [1]", "line 1: event.0", "the source"),
+        (
+            "[[event]]\naction = 'clone'\nnodes = [1]\nsource = 12",
+            "line 4: event.0.source",
+            "no such node",
+        ),
+        ("[[event]]\naction = 'heal'\nevery = 5", "line 1: event.0", "go together"),
+        (
+            "[[event]]\naction = 'join'\nnodes = [1]\nevery = 5\ntimes = 2",
+            "line 4: event.0.every",
+            "once",
+        ),
         ("[[event]]\naction = 'loss'\nvalue = 2", "line 3: event.0.value", "from 0 to 1"),
         (
             "[[event]]\naction = 'heal'\n[[event]]\naction = 'x'",

@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from lvs.config import CYCLE_MS, Config
+from lvs.config import CYCLE_MS, EPOCH_CYCLES, Config
 from lvs.config_check import NUMBERS
 from lvs.fixed import LvsError, parse_amount
 from lvs_tools.places import PACKAGE
@@ -41,6 +41,11 @@ ACTIONS = (
     "skew",
     "low_power",
     "loss",
+    "contribute",
+    "stop",
+    "wipe",
+    "clone",
+    "carry",
 )
 
 # section -> key -> (type, default, least or choices, most, meaning)
@@ -96,6 +101,20 @@ FIELDS = {
     },
     "workload": {
         "contributions_per_minute": (float, 1.0, 0, 6000, "of each node"),
+        "budget_share": (
+            float,
+            None,
+            0,
+            1,
+            "or as many as make this share of route_budget, of each node",
+        ),
+        "steady": (
+            bool,
+            False,
+            None,
+            None,
+            "at even intervals, each to every channel; not drawn at random",
+        ),
         "amount": ("amount", 1, None, None, "VU of each contribution; decimals allowed"),
         "channels": (int, 1, 1, 480, "channels of the mesh, drawn at random"),
         "until_cycle": (
@@ -123,14 +142,21 @@ FIELDS = {
             "to which nodes: numbers from 0, or ranges such as '2-5'",
         ),
         "fraction": (float, None, 0, 1, "or to what share of the nodes, drawn by the seed"),
+        "island": (int, None, 0, 9999, "or to those of this island"),
         "value": (
             float,
             None,
             0,
-            1000,
+            1000000,
             "corrupt: bits flipped; skew: clock rate, 1 is true and "
-            "0 frozen; low_power: 1 on, 0 off; loss: probability",
+            "0 frozen; low_power: 1 on, 0 off; loss: probability; contribute: VU",
         ),
+        "every": (int, None, 1, 10000000, "it happens again after so many cycles ..."),
+        "times": (int, None, 1, 100000, "... so many times in all"),
+        "channel": (int, 0, 0, 479, "contribute: to which channel"),
+        "durable": (bool, False, None, None, "contribute: it returns when the journal has it"),
+        "source": (int, None, 0, 99999, "clone: the node whose journal is copied"),
+        "mesh": (str, None, None, None, "carry: name of the other mesh; home again without"),
     },
     "adversary": {
         "class": (str, None, None, None, "'path.py:Class', or the class of one that comes along"),
@@ -141,7 +167,10 @@ FIELDS = {
     "config": {},
 }
 _LISTS = ("event", "adversary")
-_TARGETED = ("partition", "crash", "restart", "join", "leave", "corrupt", "skew", "low_power")
+_UNTARGETED = ("heal", "loss")  # without nodes they mean all
+_TARGETS = ("nodes", "fraction", "island")
+_OWN_KEYS = {"contribute": ("channel", "durable"), "clone": ("source",), "carry": ("mesh",)}
+_VALUED = {"skew": "the clock rate", "loss": "the probability", "contribute": "the amount in VU"}
 
 
 class ScenarioError(ValueError):
@@ -286,35 +315,49 @@ def _numbers(source, where, given, nodes):
     return numbers
 
 
+def _event(source, where, data, scenario):
+    """One checked event, its targets as node numbers or a fraction."""
+    event = _table(source, "event", data, where)
+    action, value = event["action"], event["value"]
+    if action is None:
+        raise source.error(where, "has no action; allowed are " + ", ".join(ACTIONS))
+    given = [key for key in _TARGETS if event[key] is not None]
+    if len(given) > 1:
+        raise source.error(where, "has %s; give one of them" % " and ".join(given))
+    if action not in _UNTARGETED and not given:
+        raise source.error(where, "%s needs nodes = [..], a fraction or an island" % action)
+    if event["nodes"] is not None:
+        event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], scenario["nodes"])
+    if event["island"] is not None:
+        islands = scenario["topology"]["islands"]
+        if scenario["topology"]["kind"] != "islands" or event["island"] >= islands:
+            raise source.error(where + ".island", "there is no such island: see topology")
+        event["nodes"] = list(range(event["island"], scenario["nodes"], islands))
+    if value is None and action in _VALUED:
+        raise source.error(where, "%s needs a value: %s" % (action, _VALUED[action]))
+    if action == "loss" and value > 1:
+        raise source.error(where + ".value", "%r; must be a probability from 0 to 1" % value)
+    if action == "corrupt" and value is not None and value != int(value):
+        raise source.error(where + ".value", "%r; must be a whole number of bits" % value)
+    if action == "contribute":
+        _value(source, where + ".value", repr(value), ("amount", None, None, None, ""))
+        if event["channel"] >= scenario["workload"]["channels"]:
+            raise source.error(where + ".channel", "there is no such channel: see workload")
+    if action == "clone" and not (event["nodes"] and event["source"] is not None):
+        raise source.error(where, "clone needs nodes = [..] and the source that they copy")
+    if event["source"] is not None and event["source"] >= scenario["nodes"]:
+        raise source.error(where + ".source", "there is no such node")
+    if (event["every"] is None) != (event["times"] is None):
+        raise source.error(where, "every and times go together")
+    if event["every"] and action in ("join", "clone"):
+        raise source.error(where + ".every", "%s happens once" % action)
+    return event
+
+
 def _events(source, given, scenario):
     if not isinstance(given, list):
         raise source.error("event", "%r; write each event under [[event]]" % (given,))
-    events = []
-    for i, data in enumerate(given):
-        where = "event.%d" % i
-        event = _table(source, "event", data, where)
-        action = event["action"]
-        if action is None:
-            raise source.error(where, "has no action; allowed are " + ", ".join(ACTIONS))
-        if event["nodes"] is not None and event["fraction"] is not None:
-            raise source.error(where, "has nodes and fraction; give one of them")
-        if action in _TARGETED and event["nodes"] is None and event["fraction"] is None:
-            raise source.error(where, "%s needs nodes = [..] or a fraction" % action)
-        if event["nodes"] is not None:
-            event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], scenario["nodes"])
-        value = event["value"]
-        if action in ("skew", "loss") and value is None:
-            raise source.error(
-                where,
-                "%s needs a value: %s"
-                % (action, "the clock rate" if action == "skew" else "the probability"),
-            )
-        if action == "loss" and value > 1:
-            raise source.error(where + ".value", "%r; must be a probability from 0 to 1" % value)
-        if action == "corrupt" and value is not None and value != int(value):
-            raise source.error(where + ".value", "%r; must be a whole number of bits" % value)
-        events.append(event)
-    return events
+    return [_event(source, "event.%d" % i, data, scenario) for i, data in enumerate(given)]
 
 
 def find_adversary(text, folder):
@@ -475,21 +518,41 @@ def _probability(p):
     return int(p * CERTAIN + 0.5)
 
 
-def _event_plan(event):
+def _event_plans(event):
+    """An event as the world takes it, once for each time that it happens."""
     action, value = event["action"], event["value"]
     if action == "skew":
         value = int(value * 1000000 + 0.5)
     elif action == "loss":
         value = _probability(value)
+    elif action == "contribute":
+        value = repr(value)
     else:  # corrupt: bits; low_power: on or off
         value = 1 if value is None else int(value)
-    return {
-        "at_ms": event["at_cycle"] * CYCLE_MS,
+    planned = {
         "action": action,
         "nodes": event["nodes"],
         "fraction": None if event["fraction"] is None else _probability(event["fraction"]),
         "value": value,
     }
+    for action, keys in _OWN_KEYS.items():
+        if event["action"] == action:
+            planned.update({key: event[key] for key in keys})
+    for time in range(event["times"] or 1):
+        at = event["at_cycle"] + time * (event["every"] or 0)
+        yield dict(planned, at_ms=at * CYCLE_MS)
+
+
+def _gap_ms(scenario):
+    """Milliseconds between two contributions of a node (with `steady` each to all channels)."""
+    workload = scenario["workload"]
+    share = workload["budget_share"]
+    if share is None:
+        rate = workload["contributions_per_minute"]
+        return max(1, int(60000 / rate + 0.5)) if rate else 0
+    budget = scenario["config"].get("route_budget", NUMBERS["route_budget"][0])
+    raw = parse_amount(workload["amount"]) * (workload["channels"] if workload["steady"] else 1)
+    return max(1, int(raw * EPOCH_CYCLES * CYCLE_MS / (share * budget) + 0.5)) if share else 0
 
 
 def plan(scenario):
@@ -498,7 +561,6 @@ def plan(scenario):
     Probabilities are in 1/2**30, times in ms, clock rates in millionths.
     """
     link, workload, start = scenario["link"], scenario["workload"], scenario["start"]
-    rate = workload["contributions_per_minute"]
     return {
         "name": scenario["name"],
         "seed": scenario["seed"],
@@ -516,16 +578,17 @@ def plan(scenario):
             "bandwidth_kbps": link["bandwidth_kbps"],
         },
         "workload": {
-            "gap_ms": max(1, int(60000 / rate + 0.5)) if rate else 0,
+            "gap_ms": _gap_ms(scenario),
+            "steady": workload["steady"],
             "amount": workload["amount"],
             "channels": workload["channels"],
             "until_ms": min(workload["until_cycle"], scenario["cycles"]) * CYCLE_MS,
         },
         "start": start,
-        "events": [
-            _event_plan(event)
-            for event in sorted(scenario["event"], key=lambda event: event["at_cycle"])
-        ],
+        "events": sorted(
+            (planned for event in scenario["event"] for planned in _event_plans(event)),
+            key=lambda planned: planned["at_ms"],
+        ),
         "adversaries": [
             {
                 "path": liar["path"],

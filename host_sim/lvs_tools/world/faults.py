@@ -14,7 +14,7 @@ class Faults:
         self._groups = 0
         self.count = {}
         for event in world.plan["events"]:
-            if event["action"] == "join":
+            if event["action"] in ("join", "clone"):
                 # Whoever joins later must not be there before, so these are drawn now.
                 event = dict(event, nodes=self._targets(event, world.honest))
                 for index in event["nodes"]:
@@ -44,7 +44,7 @@ class Faults:
             return self._in_state(DOWN) or self._in_state(UP)
         if action in ("partition", "skew"):
             return self._in_state(UP, DOWN, WAITING)
-        if action == "leave":
+        if action in ("leave", "wipe", "carry"):
             return self._in_state(UP, DOWN)
         return self._in_state(UP)
 
@@ -52,7 +52,6 @@ class Faults:
         action = event["action"]
         targets = self._targets(event, self._candidates(action))
         machines = [self._world.machines[i] for i in targets]
-        value = event["value"]
         world = self._world
         number = len(machines) or 1
         self.count[action] = self.count.get(action, 0) + number
@@ -66,13 +65,14 @@ class Faults:
                 machine.group = 0
             world.network.regroup()
         elif action == "loss":
-            self._loss(event, machines, value)
+            self._loss(event, machines)
         else:
             for machine in machines:
-                self._strike(machine, action, value)
+                self._strike(machine, event)
 
-    def _loss(self, event, machines, value):
+    def _loss(self, event, machines):
         network = self._world.network
+        value = event["value"]
         if event["nodes"] is None and event["fraction"] is None:
             network.loss = value << 1
             return
@@ -80,8 +80,9 @@ class Faults:
         for machine in machines:
             machine.deaf = value
 
-    def _strike(self, machine, action, value):
+    def _strike(self, machine, event):
         world = self._world
+        action, value = event["action"], event["value"]
         if action == "join":
             world.boot(machine)
         elif action == "crash":
@@ -99,3 +100,20 @@ class Faults:
             world.set_low_power(machine)
         elif action == "corrupt":
             world.corrupt(machine, value, self._prng)
+        elif action == "contribute":
+            world.contribute(machine, event["channel"], value, event["durable"])
+        elif action == "stop":
+            world.stop(machine)
+        else:
+            self._flash(machine, event)
+
+    def _flash(self, machine, event):
+        """What befalls a machine's flash, and which mesh it serves."""
+        world = self._world
+        action = event["action"]
+        if action == "wipe":
+            world.wipe(machine)
+        elif action == "clone":
+            world.clone(world.machines[event["source"]], machine)
+        elif action == "carry":
+            world.carry(machine, event["mesh"])

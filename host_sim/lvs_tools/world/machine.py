@@ -42,6 +42,8 @@ class Machine:
         self.due = -1  # virtual ms of the node's next tick
         self.low_power = False
         self.late = False  # joins by an event, not at the start
+        self.away = None  # name of the other mesh that it was carried to
+        self.stopping = False  # told to stop: switched off when its node is done
         self.watches = []  # of the node's replicas
         self.seen_cycle = -1  # the node's cycle when they looked last
         self.sent_bytes = 0

@@ -3,9 +3,14 @@
 from lvs.journal import Journal
 
 
-def make_journal(index):
-    """A journal for the machine numbered `index`, in files of its own."""
-    return Journal("flash of node%d" % index, files=MemoryFiles())
+def make_journal(index, like=None):
+    """A journal for the machine numbered `index`, in files of its own; like: a journal whose files
+    they are copies of."""
+    files = MemoryFiles()
+    if like:
+        old = like.log.files.files
+        files.files = {name: bytearray(old[name]) for name in old}
+    return Journal("flash of node%d" % index, files=files)
 
 
 class _Reader:

@@ -49,7 +49,7 @@ class Reach:
         still = []
         for sample in self._open:
             start, nonce, channel, total, at, lacking = sample
-            lacking = [m for m in lacking if _lacks(m.node, start, nonce, channel, total)]
+            lacking = [m for m in lacking if _lacks(m, start, nonce, channel, total)]
             sample[5] = lacking
             age = (now - at + 999) // 1000
             if len(lacking) <= enough or age >= _GIVE_UP:
@@ -68,8 +68,9 @@ class Reach:
         }
 
 
-def _lacks(node, start, nonce, channel, total):
-    """True while a node does not count a session's total; one that is off lacks nothing."""
+def _lacks(machine, start, nonce, channel, total):
+    """True while a machine does not count a session's total; one that is off lacks nothing."""
+    node = None if machine.away else machine.node
     replica = node and node.placement.find(channel // SLOTS)
     if not replica:
         return False
@@ -161,7 +162,7 @@ class History:
             return
         self.cycles.append(cycle)
         self.spread.append(spread)
-        self.values.append([_first_value(m.node) for m in self._shown])
+        self.values.append([_first_value(m) for m in self._shown])
         total = sum([m.sent_bytes + m.received_bytes for m in machines])
         gone = total - self._bytes
         self._bytes = total
@@ -178,8 +179,9 @@ class History:
         }
 
 
-def _first_value(node):
-    if node is None or node.state in _SETTLING:
+def _first_value(machine):
+    node = machine.node
+    if node is None or machine.away or node.state in _SETTLING:
         return None
     replica = node.placement.find(0)
     return replica.shard.value(0) if replica else None

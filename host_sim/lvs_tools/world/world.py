@@ -6,7 +6,7 @@ The nodes are those of lib/lvs, unchanged: this calls ``handle`` for each datagr
 
 from lvs import Node
 from lvs.config import CYCLE_MS, Config
-from lvs.fixed import LvsError, parse_amount
+from lvs.fixed import LvsError, NotDurable, parse_amount
 from lvs_tools.world import prime
 from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
@@ -31,9 +31,10 @@ _SURVEY = 64  # cycles between looks at what the living know of the dead
 class World:
     """A world made from a plan (see `lvs_tools.sim.scenario.plan`); raises what Config raises.
 
-    make_journal: called with a machine's number when its node first starts; what it returns
-    outlives crashes and is handed to every later node of the machine; by default a journal on
-    files in memory.
+    make_journal: called with a machine's number when its node first starts or has lost its flash,
+    and with another machine's journal to copy as `like` when it is cloned; what it returns outlives
+    crashes and is handed to every later node of the machine; by default a journal on files in
+    memory.
     """
 
     def __init__(self, plan, make_journal=None):
@@ -68,7 +69,6 @@ class World:
         self.rejected = 0  # contributions that a node would not take
         self._moved = True
         self._amount = plan["workload"]["amount"]
-        self._raw = parse_amount(self._amount)
         self._work = Prng(seed, 4)
         self._make_liars(count - liars)
         self.faults = Faults(self, Prng(seed, 5))
@@ -149,10 +149,11 @@ class World:
         machine.state = UP
         if machine.liar:
             return
-        if first:
+        if not machine.journal:
             machine.journal = self._make_journal(machine.index)
+        config = self.configs[machine.index]
         machine.node = node = Node(
-            self.configs[machine.index],
+            Config(dict(config.data, mesh=machine.away)) if machine.away else config,
             machine,
             machine.clock.ticks,
             machine.prng.bits,
@@ -160,7 +161,7 @@ class World:
             self._frame,
         )
         self._observe(machine)
-        if not first:
+        if not first and not machine.away:
             self.account.rebirth(machine.index, node)
         if machine.low_power:
             node.low_power(True)
@@ -169,7 +170,7 @@ class World:
         self.wake(machine)
         if first and self.plan["workload"]["gap_ms"]:
             gap = self._work.below(2 * self.plan["workload"]["gap_ms"])
-            self.timeline.at(self.timeline.now + gap, self._contribute, machine)
+            self.timeline.at(self.timeline.now + gap, self._work_on, machine)
 
     def _observe(self, machine):
         replicas = machine.node.replicas
@@ -194,18 +195,57 @@ class World:
         status = node.status()
         for key in self.totals:
             self.totals[key] += status[key]
-        self.account.death(machine.index, node, self.timeline.now)
+        if not machine.away:
+            self.account.death(machine.index, node, self.timeline.now)
         machine.node = None
+        machine.stopping = False
         machine.inbox = []
         machine.due = -1
         machine.watches = []
         self._moved = True
-        self.account.survey([m.node for m in self.honest if m.node])
+        self._survey()
 
     def leave(self, machine):
         """A silent exit for ever."""
         self.crash(machine)
         machine.state = GONE
+
+    def stop(self, machine):
+        """Tell a machine's node to stop; it is switched off when the node is done."""
+        if machine.node:
+            machine.node.stop()
+            machine.stopping = True
+            self._stopped(machine)
+
+    def _stopped(self, machine):
+        """Switch a machine off whose node is done, as `Node.run` ends; True if it is."""
+        if machine.node.running:
+            return False
+        machine.journal.close()
+        self.crash(machine)
+        return True
+
+    def wipe(self, machine):
+        """A machine loses its power, and all that its flash holds."""
+        self.crash(machine)
+        machine.journal = None
+
+    def clone(self, source, machine):
+        """Give a machine that is off a copy of another's flash, as it is now."""
+        machine.journal = source.journal and self._make_journal(machine.index, source.journal)
+
+    def carry(self, machine, mesh):
+        """Switch a machine off and on again as a member of another mesh; None: of its own."""
+        self.crash(machine)
+        machine.away = mesh
+        self.boot(machine)
+
+    def _members(self):
+        """The honest machines that are on, and not in another mesh."""
+        return [m for m in self.honest if m.node and not m.away]
+
+    def _survey(self):
+        self.account.survey([m.node for m in self._members()])
 
     def corrupt(self, machine, bits, prng):
         """Flip random bits of what a machine's shards hold: settled values and rows."""
@@ -250,6 +290,8 @@ class World:
         machine.due = -1
         node = machine.node
         self._due(machine, now + machine.clock.true_ms(node.tick()))
+        if machine.stopping and self._stopped(machine):
+            return
         if node.clock.cycle != machine.seen_cycle:
             self._look(machine)
 
@@ -279,50 +321,62 @@ class World:
         elif machine.liar and machine.state == UP:
             machine.liar.hear(datagrams)
 
-    def _contribute(self, machine):
+    def _work_on(self, machine):
         """The workload: contribute, and come again later."""
         work = self.plan["workload"]
         now = self.timeline.now
         if now >= work["until_ms"] or machine.state == GONE:
             return
+        if work["steady"]:
+            self.timeline.at(now + work["gap_ms"], self._work_on, machine)
+            for c in range(len(self.channels)):
+                self.contribute(machine, c, self._amount)
+            return
         prng = self._work
-        self.timeline.at(now + 1 + prng.below(2 * work["gap_ms"]), self._contribute, machine)
-        c = prng.below(len(self.channels))
+        self.timeline.at(now + 1 + prng.below(2 * work["gap_ms"]), self._work_on, machine)
+        self.contribute(machine, prng.below(len(self.channels)), self._amount)
+
+    def contribute(self, machine, c, amount, durable=False):
+        """Let a machine contribute an amount (VU, text) to the channel numbered `c`."""
         node = machine.node
-        if node is None:
+        if node is None or machine.stopping:
             return  # a sensor that is switched off counts nothing
         try:
-            node.contribute(self.channels[c], self._amount)
+            node.contribute(self.channels[c], amount, durable)
+        except NotDurable:
+            pass  # it counts all the same
         except LvsError:  # the counter is at its end, for instance after liars were at it
             self.rejected += 1
             return
-        self.account.contribute(machine.index, c, self._raw, now)
+        now = self.timeline.now
         self.trace.add(machine.index << 10 | c)
         self._due(machine, now + _TICK_MS)
-        self.reach.follow(machine, c, now, self.honest)
+        if not machine.away:
+            self.account.contribute(machine.index, c, parse_amount(amount), now)
+            self.reach.follow(machine, c, now, self.honest)
 
     def run_cycle(self):
         """Run one cycle (1 s of virtual time) and measure."""
         self.cycle += 1
         self.timeline.run_until(self.cycle * CYCLE_MS)
-        alive = len([1 for m in self.honest if m.node])
+        alive = len(self._members())
         self.reach.look(self.timeline.now, alive)
         if self._moved:
             self._moved = False
-            self.agreement.look(self.cycle, self.honest)
+            self.agreement.look(self.cycle, self._members())
         self.history.look(self.cycle, self.honest, self.agreement.spread)
         if self.cycle % _SURVEY == 0:
-            self.account.survey([m.node for m in self.honest if m.node])
+            self._survey()
 
     # --- the end --------------------------------------------------------------------------------
 
     def result(self):
         """Everything measured, under the keys that `lvs sim --json` documents."""
-        living = [m for m in self.honest if m.node]
+        living = self._members()
         for machine in living:
             self._look(machine)
             self._final_trace(machine.node)
-        self.account.survey([m.node for m in living])
+        self._survey()
         totals = dict(self.totals)
         for machine in living:
             status = machine.node.status()
