@@ -62,7 +62,7 @@ def row(share, shift, **more):
         "share": share,
         "topology": "lan",
         "seed": 1,
-        "cold": False,
+        "stage": "established",
         "nodes": 9,
         "cycles": 1536,
         "settled_shift_mean": shift,

@@ -1,4 +1,4 @@
-"""Liars for the simulator, a file and a class each; write your own in a file of its own.
+"""Liars for the simulator, a file for each kind; write your own in a file of its own.
 
     class Name:
         def __init__(self, rng, mesh): ...
@@ -6,7 +6,7 @@
             return [(destination or None, frame, source or None), ...]
 
 rng has the methods of random.Random that make integers, choices and shuffles; mesh is a
-`lvs_tools.world.liars.MeshView` (config, tag, channels, address, addresses, nodes).  ``step`` is
+`lvs_tools.world.liars.MeshView` (config, tag, channels, address, addresses, allies, nodes).  ``step`` is
 called five times a second with ``heard``, the (frame, source address) pairs that reached it
 since; destination None is a broadcast, source None its own address, anything else spoofed.  It
 may use lvs.wire and may send anything.  A liar with an attribute ``session`` (start epoch, nonce)

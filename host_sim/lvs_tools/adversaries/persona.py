@@ -19,6 +19,7 @@ class Persona:
         self.rng = rng
         self.mesh = mesh
         self.session = (0, rng.getrandbits(30))
+        self.allies = frozenset(mesh.allies)
         self.cycle = None
         self.horizon = 0
         self.vectors = {}
@@ -35,13 +36,15 @@ class Persona:
     # --- ears -----------------------------------------------------------------------------------
 
     def listen(self, now_ms, heard):
-        """Read the newest frames of `heard`; liars of one's own kind are believed, too."""
+        """Read the newest frames of `heard` whose source is to be believed."""
         frame = self._frame
         if self.cycle is not None:
             passed = (now_ms - self._heard_at) // 1000
             self.cycle += passed
             self._heard_at += passed * 1000
-        for data, _ in heard[-_DECODED:]:
+        for data, source in heard[-_DECODED:]:
+            if not self.believes(source):
+                continue
             if frame.decode(data, self.mesh.tag, len(self.mesh.channels), self.mesh.grain):
                 continue
             if self.cycle is None:
@@ -55,6 +58,7 @@ class Persona:
                 self.horizon = frame.horizon
                 self.vectors[frame.shard] = list(frame.vector)[: frame.count]
                 self.digests[frame.shard] = list(frame.digests)
+                self.heard_from(source, frame.shard)
             elif frame.kind == SDM:
                 for i in range(frame.owns):
                     self._keep(
@@ -67,6 +71,25 @@ class Persona:
                             frame.shard,
                         ),
                     )
+
+    def believes(self, source):
+        """Is what this address says a view of the mesh? Liars are believed, too, unless changed."""
+        return True
+
+    def heard_from(self, source, shard):
+        """An EP with state of a shard was read: vectors and digests hold what it said."""
+
+    def seekers(self, heard):
+        """[(address, shard)] of those among `heard` who look for state, each once."""
+        frame = self._frame
+        found = []
+        for data, source in heard:
+            if frame.decode(data, self.mesh.tag, len(self.mesh.channels)):
+                continue
+            seeks = frame.kind == EP and frame.flags & _RECOVERING_OR_JOINING
+            if seeks and source not in self.allies and (source, frame.shard) not in found:
+                found.append((source, frame.shard))
+        return found
 
     def _keep(self, memory, item):
         if item not in memory:
@@ -88,7 +111,20 @@ class Persona:
         count = min(SLOTS, len(self.mesh.channels) - shard * SLOTS)
         return self.vectors.get(shard, [0] * count)
 
-    def ep(self, vector, shard=0, flags=0, cycle=None, session=None, digests=None):
+    def horizon_at(self, cycle):
+        """The horizon that fits a cycle, 16 bits, as honest nodes have it at theirs."""
+        return self.horizon + (cycle >> 6) - (self.cycle >> 6) & 0xFFFF
+
+    def ep(
+        self,
+        vector,
+        shard=0,
+        flags=0,
+        cycle=None,
+        session=None,
+        digests=None,
+        horizon=None,
+    ):
         """The bytes of an EP that says `vector`; all else is as honest nodes have it."""
         start, nonce = session or self.session
         n = encode_ep(
@@ -99,7 +135,7 @@ class Persona:
             self.cycle if cycle is None else cycle,
             shard,
             self.rng.getrandbits(30),
-            self.horizon,
+            self.horizon if horizon is None else horizon,
             flags,
             0,
             (1 << self.shards) - 1,
@@ -109,15 +145,17 @@ class Persona:
         )
         return bytes(self._buf[:n])
 
-    def sdm(self, shard=0, own=(), relays=(), corrections=(), session=None, cycle=None):
+    def sdm(self, shard=0, own=(), relays=(), corrections=(), session=None, cycle=None, answers=0):
         """The bytes of a state diff message.
 
-        own: (slot, total); relays: (start, nonce, slot, total); corrections: (slot, step).
+        own: (slot, total); relays: (start, nonce, slot, total); corrections: (slot, step);
+        answers: bit map of the digest buckets that it says to complete.
         """
         start, nonce = session or self.session
         writer = self._writer
         cycle = self.cycle if cycle is None else cycle
         writer.begin(self.mesh.tag, start, nonce, cycle, shard, 32, self.mesh.grain)
+        writer.answers(answers)
         for slot, total in own:
             writer.own(slot, total)
         for relay_start, relay_nonce, slot, total in relays:

@@ -15,7 +15,16 @@ from rich.table import Table
 
 from lvs_tools import options
 from lvs_tools.attack import page
-from lvs_tools.attack.cases import COLD, SHARES, STRATEGIES, TOPOLOGIES, campaign, cells, run_one
+from lvs_tools.attack.cases import (
+    SHARES,
+    STRATEGIES,
+    TOPOLOGIES,
+    campaign,
+    cells,
+    run_one,
+    staged,
+)
+from lvs_tools.attack.stages import STAGES
 from lvs_tools.places import PACKAGE, PROTOCOL, ROOT
 from lvs_tools.sim import engine, scenario
 from lvs_tools.sim.workers import end_with
@@ -102,6 +111,15 @@ def _run(cases, results, workers, engine_name, minutes):
 
 def _show(summary):
     for panel, shares in page.panels(summary):
+        if STAGES[panel[3]].figures:
+            shown = Table(title="%s: worst seed" % page.title(panel))
+            head, rows = page.staged_table(summary, panel)
+            for i, word in enumerate(head):
+                shown.add_column(word, justify="right" if i else "left")
+            for row in rows:
+                shown.add_row(*row)
+            _OUT.print(shown)
+            continue
         shown = Table(title="%s: mean shift of the honest (raw), worst seed" % page.title(panel))
         shown.add_column("strategy")
         for share in shares:
@@ -136,15 +154,6 @@ def _shares(_context, _option, text):
     except ValueError:
         raise click.BadParameter("'%s'; must be numbers between 0 and 1" % text) from None
     return parts
-
-
-def _table_cases(chosen, seeds, cold, **some):
-    """The cases of a table, and of the same table of a mesh without history where asked for."""
-    some["seeds"] = range(1, seeds + 1)
-    cases = cells(chosen, **some)
-    if cold:
-        cases += cells([s for s in chosen if s in COLD], cold=True, **some)
-    return cases
 
 
 def _document(summary, rows, cases, seeds, sources):
@@ -190,7 +199,19 @@ def _document(summary, rows, cases, seeds, sources):
 )
 @click.option("--nodes", type=click.IntRange(3, 1000), default=100, show_default=True)
 @click.option("--cycles", type=click.IntRange(64), default=1536, show_default=True)
-@click.option("--cold", is_flag=True, help="Show a mesh without history, too: a few strategies.")
+@click.option(
+    "--stage",
+    default="established",
+    show_default=True,
+    type=click.Choice(list(STAGES)),
+    help="What befalls the mesh meanwhile.",
+)
+@click.option(
+    "--staged",
+    "all_stages",
+    is_flag=True,
+    help="The tables of all other stages, each of its own size.",
+)
 @click.option("--quick", is_flag=True, help="A small look: 20 nodes, 128 cycles, two shares.")
 @click.option(
     "--docs",
@@ -217,7 +238,8 @@ def command(
     seeds,
     nodes,
     cycles,
-    cold,
+    stage,
+    all_stages,
     quick,
     docs,
     minutes,
@@ -238,15 +260,18 @@ def command(
         nodes, cycles, seeds = 20, 128, 1
     if docs:
         cases = campaign(seeds)
+    elif all_stages:
+        known = chosen or STRATEGIES
+        cases = [c for c in staged(range(1, seeds + 1)) if c["strategy"] in known]
     else:
-        cases = _table_cases(
+        cases = cells(
             chosen or list(STRATEGIES),
-            seeds,
-            cold,
             shares=shares,
             topologies=topologies,
             nodes=nodes,
             cycles=cycles,
+            stage=stage,
+            seeds=range(1, seeds + 1),
         )
     results = Results(out / "results.jsonl", stale)
     try:

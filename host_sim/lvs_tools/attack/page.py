@@ -4,17 +4,29 @@ import csv
 
 from lvs_tools.attack import baselines
 from lvs_tools.attack.cases import MIXED, PROMISED, SHARES, STRATEGIES, TOPOLOGIES, VALUE
+from lvs_tools.attack.stages import STAGES
+
+_ORDER = tuple(STAGES)
+WORDS = {
+    "error_low": "too low",
+    "error_high": "too high",
+    "missing_raw": "missing",
+    "clock_spread": "clocks apart",
+    "clock_off": "clock off",
+    "holders": "holders",
+    "healed": "equal from",
+}
 
 
 def summarise(rows):
-    """{(nodes, cycles, topology, cold, strategy, share): figures over the seeds}."""
+    """{(nodes, cycles, topology, stage, strategy, share): figures over the seeds}."""
     groups = {}
     for row in rows:
         key = (
             row["nodes"],
             row["cycles"],
             row["topology"],
-            row["cold"],
+            row["stage"],
             row["strategy"],
             row["share"],
         )
@@ -26,26 +38,41 @@ def summarise(rows):
             "shift_worst": max((r["settled_shift_mean"] for r in group), key=abs),
             "spread_worst": max(r["spread"] for r in group),
             "node_worst": max(r["settled_shift_max"] for r in group),
+            "worst": _worst(group),
             "violations": sum(r["budget_violations"] + r["negative_values"] for r in group),
         }
         for key, group in sorted(groups.items(), key=str)
     }
 
 
+def _worst(group):
+    """The figures of the stages, of the worst seed each, as text; none of older results."""
+    worst = {}
+    for key in WORDS:
+        found = [row[key] for row in group if key in row]
+        if key == "healed":
+            since = [row["equal_since"] for row in group if "equal_since" in row]
+            worst[key] = "no" if None in since else "%d" % max(since, default=0)
+        elif found:
+            worst[key] = "%d" % (min if key in ("error_low", "holders") else max)(found)
+    return worst
+
+
 def panels(summary):
-    """[(panel, its shares)], the longest runs first; a panel: (nodes, cycles, topology, cold)."""
+    """[(panel, its shares)], the longest runs first; a panel: (nodes, cycles, topology, stage)."""
     found = sorted(
-        {key[:4] for key in summary}, key=lambda p: (p[3], -p[1], TOPOLOGIES.index(p[2]), p[0])
+        {key[:4] for key in summary},
+        key=lambda p: (_ORDER.index(p[3]), -p[1], TOPOLOGIES.index(p[2]), p[0]),
     )
     return [(p, sorted({key[5] for key in summary if key[:4] == p})) for p in found]
 
 
 def title(panel):
     """A panel in words."""
-    nodes, cycles, topology, cold = panel
+    nodes, cycles, topology, stage = panel
     return "%s, %s, %d nodes, %d cycles" % (
         topology,
-        "cold" if cold else "established",
+        STAGES[stage].title,
         nodes,
         cycles,
     )
@@ -68,17 +95,31 @@ def table(summary, panel, shares, figure="shift_worst"):
     return rows
 
 
+def staged_table(summary, panel):
+    """(head, rows of text) of a panel of another stage: strategies and shares by figures."""
+    figures = STAGES[panel[3]].figures
+    rows = [
+        [key[4], "%d" % round(key[5] * panel[0]), *(f["worst"].get(w, "-") for w in figures)]
+        for key, f in summary.items()
+        if key[:4] == panel
+    ]
+    return ["strategy", "liars", *(WORDS[w] for w in figures)], rows
+
+
 def beyond(summary):
     """[(panel, strategy, share, figures)] of established meshes that shift more than G4 has it."""
     return [
         (key[:4], key[4], key[5], figures)
         for key, figures in summary.items()
-        if not key[3] and abs(figures["shift_worst"]) >= allowed(key[5], key[1])
+        if key[3] == "established" and abs(figures["shift_worst"]) >= allowed(key[5], key[1])
     ]
 
 
 def _markdown(rows, shares):
-    head = ["strategy", *("%g %%" % (100 * share) for share in shares)]
+    return _lines(["strategy", *("%g %%" % (100 * share) for share in shares)], rows)
+
+
+def _lines(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
@@ -128,9 +169,11 @@ def judgement(summary):
 
 
 def _panel(summary, panel, shares):
-    nodes, cycles, _, cold = panel
+    nodes, cycles, _, stage = panel
     lines = ["", "## " + title(panel).capitalize(), ""]
-    if cold:
+    if STAGES[stage].figures:
+        return [*lines, *_lines(*staged_table(summary, panel)), "", _seeds(summary, panel)]
+    if stage == "cold":
         lines += ["Nodes that start up to 1,000 raw apart, with no history to defend.", ""]
     lines += _markdown(table(summary, panel, shares), shares)
     lines += [
@@ -216,7 +259,7 @@ def figures(summary, folder):
                 "nodes",
                 "cycles",
                 "topology",
-                "cold",
+                "stage",
                 "strategy",
                 "share",
                 "seeds",
@@ -245,7 +288,7 @@ def figures(summary, folder):
     matplotlib.rcParams["svg.hashsalt"] = "lvs"  # the same figures, the same file
     from matplotlib import pyplot
 
-    shown = panels(summary)
+    shown = [panel for panel in panels(summary) if not STAGES[panel[0][3]].figures]
     columns = 2 if len(shown) > 1 else 1
     rows = (len(shown) + columns - 1) // columns
     figure, axes = pyplot.subplots(
@@ -289,7 +332,7 @@ def _draw(axis, summary, panel, styles):
             still.append(strategy)
     if still:
         axis.plot([], [], " ", label="below 1 raw:\n" + "\n".join(still))
-    if not panel[3]:
+    if panel[3] == "established":
         most = allowed(1, panel[1])
         axis.step(
             [0, 34, 50, 85],
@@ -301,7 +344,7 @@ def _draw(axis, summary, panel, styles):
             label="promised (G4)",
         )
     axis.set_yscale("symlog", linthresh=1)
-    axis.set_ylim(-0.2, 10 * VALUE if panel[3] else 4 * allowed(1, panel[1]))
+    axis.set_ylim(-0.2, 10 * VALUE if panel[3] == "cold" else 4 * allowed(1, panel[1]))
     axis.set_xlim(0, 85)
     axis.set_title(title(panel), fontsize="medium")
     axis.set_xlabel("share of liars (%)")

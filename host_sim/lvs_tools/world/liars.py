@@ -16,13 +16,14 @@ class MeshView:
     """What an adversary knows of the mesh from the start: everything that is no secret.
 
     config: the mesh's lvs Config (channels, tag, budgets); address: its own; addresses: of all
-    machines; nodes: how many there are.
+    machines; allies: of all liars, its own included; nodes: how many there are.
     """
 
-    def __init__(self, config, address, addresses):
+    def __init__(self, config, address, addresses, allies=()):
         self.config = config
         self.address = address
         self.addresses = addresses
+        self.allies = allies
         self.nodes = len(addresses)
 
     @property
@@ -60,14 +61,14 @@ class Liar:
     """Runs one adversary on a machine: collects what it hears, sends what it says."""
 
     def __init__(
-        self, machine, made_by, begin_ms, config, addresses, seed, timeline, network, trace
+        self, machine, made_by, begin_ms, config, addresses, allies, seed, timeline, network, trace
     ):
         machine.liar = self
         machine.cap = _QUEUE
         self.machine = machine
         self.heard = []
         self.adversary = made_by(
-            Prng(seed, 500000 + machine.index), MeshView(config, machine.addr, addresses)
+            Prng(seed, 500000 + machine.index), MeshView(config, machine.addr, addresses, allies)
         )
         self._begin = begin_ms
         self._timeline = timeline

@@ -11,6 +11,7 @@ from lvs_tools.world import prime
 from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
 from lvs_tools.world.faults import Faults
+from lvs_tools.world.harm import Harm
 from lvs_tools.world.liars import Liar, load_class
 from lvs_tools.world.machine import DOWN, GONE, UP, WAITING, Machine, name_of
 from lvs_tools.world.memory_files import make_journal as in_memory
@@ -64,6 +65,7 @@ class World:
         self.tally = Tally()
         self.reach = Reach()
         self.agreement = Agreement()
+        self.harm = Harm(len(self.channels))
         self.history = History(plan["cycles"], self.honest)
         self.totals = {"recoveries": 0, "refused": 0, "expired": 0}
         self.rejected = 0  # contributions that a node would not take
@@ -78,6 +80,7 @@ class World:
 
     def _make_liars(self, index):
         addresses = [m.addr for m in self.machines]
+        allies = addresses[index:]
         for kind in self.plan["adversaries"]:
             made_by = load_class(kind["path"], kind["class"])
             for _ in range(kind["count"]):
@@ -88,6 +91,7 @@ class World:
                     kind["from_ms"],
                     self.configs[index],
                     addresses,
+                    allies,
                     self.plan["seed"],
                     self.timeline,
                     self.network,
@@ -365,6 +369,7 @@ class World:
             self._moved = False
             self.agreement.look(self.cycle, self._members())
         self.history.look(self.cycle, self.honest, self.agreement.spread)
+        self.harm.look(self.cycle, self.honest)
         if self.cycle % _SURVEY == 0:
             self._survey()
 
@@ -411,6 +416,10 @@ class World:
             "history": self.history.result(),
         }
         result.update(totals)
+        nodes = [m.node for m in living]
+        result["harm"] = self.harm.result(
+            self.cycle, nodes, self.account, self.plan["start"]["value"]
+        )
         result.update(verdict(living, self.channels, self.account, self.plan["start"]))
         return result
 

@@ -1,0 +1,54 @@
+"""Answers newcomers before anybody else does, with a time that is not the mesh's."""
+
+from lvs_tools.adversaries.persona import Persona
+
+_LAST_CYCLE = 0x3FEFFFFF  # the largest that a frame may name
+_DAY = 86400  # cycles
+_TIMES = 3  # EPs to each newcomer, as often as it asks
+
+
+class FutureHost(Persona):
+    """The truth, but twelve days ahead, under a horizon that fits."""
+
+    def when(self):
+        """(cycle, horizon) that newcomers are told."""
+        cycle = self.cycle + 12 * _DAY
+        return cycle, self.horizon_at(cycle)
+
+    def step(self, now_ms, heard):
+        """Listen, be honest to the mesh, and answer who asks."""
+        self.listen(now_ms, heard)
+        if self.cycle is None:
+            return []
+        said = self.honest() if self.due(now_ms, 15000, 30000) else []
+        cycle, horizon = self.when()
+        for source, shard in self.seekers(heard):
+            lie = self.ep(self.truth(shard), shard, cycle=cycle, horizon=horizon)
+            said += [(source, lie, None)] * _TIMES
+        return said
+
+
+class LockHost(FutureHost):
+    """The right time, but a horizon at which all that lives has been folded already."""
+
+    def when(self):
+        """(cycle, horizon) that newcomers are told."""
+        return self.cycle, self.horizon + 300 & 0xFFFF
+
+
+class EndHost(FutureHost):
+    """A time close to the end of all time."""
+
+    def when(self):
+        """(cycle, horizon) that newcomers are told."""
+        cycle = _LAST_CYCLE - 640
+        return cycle, self.horizon_at(cycle)
+
+
+class PastHost(FutureHost):
+    """A time that was a few epochs ago: what is said now is of the future there."""
+
+    def when(self):
+        """(cycle, horizon) that newcomers are told."""
+        cycle = max(0, self.cycle - 640)
+        return cycle, self.horizon_at(cycle)
