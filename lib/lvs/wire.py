@@ -34,7 +34,7 @@ MAX_RELAYS = 25  # (250 - 24) // 9
 _MAGIC = const(0x4C)  # "L"
 _HEAD = const(17)
 _EP_FIX = const(45)
-_SDM_FIX = const(22)
+_SDM_FIX = const(21)
 _CRC = const(2)
 
 
@@ -118,7 +118,7 @@ def encode_ep(
 
 
 class SdmWriter:
-    """Builds a state diff message in place: begin, own rows, relayed rows, corrections, end.
+    """Builds a state diff message in place: begin, own rows, relayed rows, end.
 
     Each adder returns False, and writes nothing, when the frame has no room for the record.
     """
@@ -135,7 +135,7 @@ class SdmWriter:
         buf = self.buf
         _head(buf, SDM, tag, start, nonce, cycle, shard)
         buf[17] = weight
-        buf[18] = buf[19] = buf[20] = buf[21] = 0
+        buf[18] = buf[19] = buf[20] = 0
         self.n = _SDM_FIX
         self._grain = (cycle >> 6) // grain
         self._most = MAX_FRAME
@@ -146,7 +146,7 @@ class SdmWriter:
 
     def answers(self, buckets):
         """Name the digest buckets that this frame answers."""
-        self.buf[21] = buckets
+        self.buf[20] = buckets
 
     def _room(self, size):
         return self.n + size <= self._most - _CRC
@@ -175,17 +175,6 @@ class SdmWriter:
         buf[19] += 1
         return True
 
-    def correction(self, slot, step):
-        """A signed step (raw, 16 bits) that the sender's drift just took."""
-        if not self._room(3):
-            return False
-        buf = self.buf
-        buf[self.n] = slot
-        put16(buf, self.n + 1, step & 0xFFFF)
-        self.n += 3
-        buf[20] += 1
-        return True
-
     def empty(self):
         """True when the frame carries no record yet."""
         return self.n == _SDM_FIX
@@ -205,14 +194,13 @@ class Frame:
         self.digests = array("H", bytes(2 * BUCKETS))
         self.vector = array("i", bytes(4 * SLOTS))
         # SDM
-        self.weight = self.buckets = self.owns = self.relays = self.corrections = 0
+        self.weight = self.buckets = self.owns = self.relays = 0
         self.own_slot = bytearray(SLOTS)
         self.own_total = array("i", bytes(4 * SLOTS))
         self.relay_nonce = array("i", bytes(4 * MAX_RELAYS))
         self.relay_total = array("i", bytes(4 * MAX_RELAYS))
         self.relay_start = array("H", bytes(2 * MAX_RELAYS))
         self.relay_slot = bytearray(MAX_RELAYS)
-        self.correction_step = array("i", bytes(4 * SLOTS))
 
     def decode(self, data, tag, channels, grain=1):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
@@ -273,17 +261,15 @@ class Frame:
     def _decode_sdm(self, data, n, grain):
         owns = data[18]
         relays = data[19]
-        corrections = data[20]
-        if n != _SDM_FIX + 5 * owns + 9 * relays + 3 * corrections + _CRC:
+        if n != _SDM_FIX + 5 * owns + 9 * relays + _CRC:
             return "malformed"
         count = self.count
-        if owns > count or corrections > count or relays > MAX_RELAYS:
+        if owns > count or relays > MAX_RELAYS:
             return "malformed"
         self.weight = data[17]
-        self.buckets = data[21]
+        self.buckets = data[20]
         self.owns = owns
         self.relays = relays
-        self.corrections = corrections
         j = _SDM_FIX
         for i in range(owns):
             if data[j] >= count or data[j + 4] > 0x3F:
@@ -300,10 +286,4 @@ class Frame:
             self.relay_total[i] = get30(data, j + 4)
             self.relay_start[i] = (grain + 1 - data[j + 8]) & 0xFFFF
             j += 9
-        for i in range(corrections):
-            if data[j] >= count:
-                return "malformed"
-            step = get16(data, j + 1)
-            self.correction_step[i] = step - 0x10000 if step & 0x8000 else step
-            j += 3
         return ""

@@ -41,16 +41,14 @@ def test_sdm_layout():
     assert w.own(3, 0x31323334)
     epoch = HEAD["cycle"] // 64
     assert w.relay(0x25262728, epoch - 9, 0b1101, 0x1A1B1C1D)
-    assert w.correction(2, -3)
     assert not w.empty()
     n = w.end()
     assert bytes(w.buf[: n - 2]).hex(" ") == (
         "4c 12 04 03 02 01 06 05 0a 09 08 07 0e 0d 0c 0b 00 "  # magic .. shard
-        "61 01 01 01 62 "  # weight, counts, buckets
+        "61 01 01 62 "  # weight, counts, buckets
         "03 34 33 32 31 "  # own: slot, total
-        "28 27 26 65 1d 1c 1b da 0a "  # relayed: nonce + slot & 3, total + slot >> 2, age
-        "02 fd ff"
-    )  # correction: slot, step
+        "28 27 26 65 1d 1c 1b da 0a"  # relayed: nonce + slot & 3, total + slot >> 2, age
+    )
 
 
 def test_checksum_is_the_published_one():
@@ -69,16 +67,16 @@ def test_sizes():
     while w.relay(relayed, HEAD["cycle"] // 64, 0, 1):
         relayed += 1
     assert relayed == wire.MAX_RELAYS == 25
-    assert w.end() == 249 <= wire.MAX_FRAME
+    assert w.end() == 248 <= wire.MAX_FRAME
 
 
 def test_a_frame_that_is_full_takes_no_record():
     w = writer()
-    w.limit(24 + 5)
+    w.limit(23 + 5)
     assert not w.relay(1, HEAD["cycle"] // 64, 0, 1)
     assert w.own(0, 1)
-    assert not w.own(1, 1) and not w.correction(0, 1)
-    assert w.end() == 29
+    assert not w.own(1, 1)
+    assert w.end() == 28
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,6 @@ def encode_sdm(w):
         w.own(slot, MOST)
     for k in range(25):
         w.relay(MOST, 65535 - k, 15, MOST)
-    w.correction(15, -32768)
     return w.end()
 
 

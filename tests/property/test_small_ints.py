@@ -89,8 +89,6 @@ def test_wire(case):
                 assert w.own(small(slot), small(total))
             for start, nonce, slot, total in g["relayed"]:
                 assert w.relay(small(nonce), small(start), small(slot), small(total))
-            for slot, step in g["corrections"]:
-                assert w.correction(small(slot), small(step))
             n = w.end()
             buf = w.buf
             expected = ref.encode_sdm(given_frame)

@@ -158,7 +158,7 @@ class Speaker:
         said.update(f)
         return self.say(encode_ep(said))
 
-    def sdm(self, own=(), relayed=(), corrections=(), weight=0, buckets=0, **changes):
+    def sdm(self, own=(), relayed=(), weight=0, buckets=0, **changes):
         """Say an SDM: own [(slot, total)], relayed [(start, nonce, slot, total)]."""
         f = self.head(**changes)
         w = wire.SdmWriter()
@@ -174,7 +174,6 @@ class Speaker:
         w.answers(buckets)
         assert all(w.own(*o) for o in own)
         assert all(w.relay(n, s, slot, total) for s, n, slot, total in relayed)
-        assert all(w.correction(*c) for c in corrections)
         n = w.end()
         return self.say(bytes(w.buf[:n]))
 

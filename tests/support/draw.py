@@ -51,8 +51,7 @@ def _sdm(draw):
     channels, slots, head = draw(_head())
     slot = st.integers(0, slots - 1)
     own = draw(st.lists(st.tuples(slot, raw), max_size=slots))
-    steps = draw(st.lists(st.tuples(slot, st.integers(-(2**15), 2**15 - 1)), max_size=slots))
-    room = (ref.MAX_FRAME - 24 - 5 * len(own) - 3 * len(steps)) // 9
+    room = (ref.MAX_FRAME - 23 - 5 * len(own)) // 9
     epoch = head["cycle"] // 64
     ages = st.tuples(byte, raw, slot, raw)
     relayed = [
@@ -65,7 +64,6 @@ def _sdm(draw):
         "buckets": draw(byte),
         "own": own,
         "relayed": relayed,
-        "corrections": steps,
     }, channels
 
 

@@ -127,26 +127,22 @@ def relay_age(cycle, start, grain=1):
 def encode_sdm(f):
     """The bytes of a state diff message.
 
-    own: [(slot, total)]; relayed: [(start, nonce, slot, total)]; corrections: [(slot, step)].
+    own: [(slot, total)]; relayed: [(start, nonce, slot, total)].
     """
-    body = _head(2, f) + bytes(
-        [f["weight"], len(f["own"]), len(f["relayed"]), len(f["corrections"]), f["buckets"]]
-    )
+    body = _head(2, f) + bytes([f["weight"], len(f["own"]), len(f["relayed"]), f["buckets"]])
     for slot, total in f["own"]:
         body += struct.pack("<BI", slot, total)
     for start, nonce, slot, total in f["relayed"]:
         body += struct.pack(
             "<IIB", nonce | slot % 4 << 30, total | slot // 4 << 30, relay_age(f["cycle"], start)
         )
-    for slot, step in f["corrections"]:
-        body += struct.pack("<Bh", slot, step)
     return _seal(body)
 
 
 def decode(data, tag, channels):
     """(reason, frame): ("", dict) for a good frame, (why it is dropped, None) for any other."""
     data = bytes(data)
-    if len(data) < 24:
+    if len(data) < 23:
         return "short", None
     magic, kind, theirs, start, nonce, cycle, shard = struct.unpack_from("<BBIHIIB", data)
     if magic != 0x4C:
@@ -195,20 +191,16 @@ def _read_ep(body, slots, epoch):
 
 
 def _read_sdm(body, slots, epoch):
-    weight, owns, relays, corrections, buckets = body[:5]
-    if len(body) != 5 + 5 * owns + 9 * relays + 3 * corrections:
+    weight, owns, relays, buckets = body[:4]
+    if len(body) != 4 + 5 * owns + 9 * relays or owns > slots or relays > 25:
         return None
-    if owns > slots or corrections > slots or relays > 25:
-        return None
-    relayed_at = 5 + 5 * owns
-    corrections_at = relayed_at + 9 * relays
-    own = list(struct.iter_unpack("<BI", body[5:relayed_at]))
+    relayed_at = 4 + 5 * owns
+    own = list(struct.iter_unpack("<BI", body[4:relayed_at]))
     relayed = [
         ((epoch + 1 - age) % 2**16, a % 2**30, a >> 30 | b >> 30 << 2, b % 2**30)
-        for a, b, age in struct.iter_unpack("<IIB", body[relayed_at:corrections_at])
+        for a, b, age in struct.iter_unpack("<IIB", body[relayed_at:])
     ]
-    steps = list(struct.iter_unpack("<Bh", body[corrections_at:]))
-    slots_named = [s for s, _ in own] + [r[2] for r in relayed] + [s for s, _ in steps]
+    slots_named = [s for s, _ in own] + [r[2] for r in relayed]
     if any(s >= slots for s in slots_named) or any(total > MAX_RAW for _, total in own):
         return None
     return {
@@ -216,7 +208,6 @@ def _read_sdm(body, slots, epoch):
         "buckets": buckets,
         "own": own,
         "relayed": relayed,
-        "corrections": steps,
     }
 
 

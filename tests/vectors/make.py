@@ -127,11 +127,7 @@ def draw_sdm(rng, channels, full=False):
     slots = _slots(head, channels)
     epoch = head["cycle"] // 64
     own = [[s, _raw(rng)] for s in rng.sample(range(slots), rng.randrange(min(slots, 5) + 1))]
-    steps = [
-        [s, rng.choice((-32768, -1, 1, 32767, rng.randrange(-9999, 9999)))]
-        for s in rng.sample(range(slots), rng.randrange(min(slots, 3) + 1))
-    ]
-    room = (250 - 24 - 5 * len(own) - 3 * len(steps)) // 9
+    room = (250 - 23 - 5 * len(own)) // 9
     relayed = [
         [
             (epoch + 1 - rng.choice((0, 1, 255, rng.randrange(256)))) % 2**16,
@@ -147,7 +143,6 @@ def draw_sdm(rng, channels, full=False):
         "buckets": rng.randrange(256),
         "own": own,
         "relayed": relayed,
-        "corrections": steps,
     }
 
 
@@ -162,7 +157,6 @@ def _frames(rng):
     longest = {
         **draw_sdm(rng, 16),
         "own": [],
-        "corrections": [],
         "cycle": 64 * 300,
         "relayed": [[300 - i, i, i % 16, 2**30 - 1] for i in range(25)],
     }
@@ -180,7 +174,6 @@ def _broken(rng):
         **draw_sdm(rng, 3),
         "tag": 77,
         "own": [[0, 5], [2, 6]],
-        "corrections": [[1, -7]],
         "relayed": [[9, 8, 2, 7]],
         "cycle": 64 * 20,
     }
@@ -188,7 +181,7 @@ def _broken(rng):
         yield good, 3
         yield good, 1  # slots beyond the mesh's
         yield good, 17
-        for n in (0, 1, 23, 24, len(good) - 1):
+        for n in (0, 1, 22, 23, len(good) - 1):
             yield good[:n], 3
         yield good + b"\0", 3
         yield good + bytes(251 - len(good)), 3

@@ -54,10 +54,6 @@ def decode(frame, data, tag, channels) -> str | dict:
                 [f.relay_start[i], f.relay_nonce[i], f.relay_slot[i], f.relay_total[i]]
                 for i in range(f.relays)
             ],
-            "corrections": [
-                [data[len(data) - 2 - 3 * (f.corrections - i)], f.correction_step[i]]
-                for i in range(f.corrections)  # no node asks which slot was corrected
-            ],
         }
     head.update(body)
     return head
@@ -105,8 +101,6 @@ def _sdm(given, channels):
         fits = fits and w.own(slot, total)
     for start, nonce, slot, total in g["relayed"]:
         fits = fits and w.relay(nonce, start, slot, total)
-    for slot, step in g["corrections"]:
-        fits = fits and w.correction(slot, step)
     n = w.end()
     return _back(bytes(w.buf[:n]), given, channels) if fits else "no room"
 

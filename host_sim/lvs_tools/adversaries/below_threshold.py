@@ -4,18 +4,12 @@ from lvs_tools.adversaries.persona import Persona
 
 
 class BelowThreshold(Persona):
-    """EPs lower by nearly an epoch's budget (0.1 %), and corrections that pretend a slide.
-
-    The near band of the trust judgement is one budget, ``max(1, v >> 10)``; a seventh is left as
-    a margin for what the victims drift meanwhile.
-    """
+    """EPs lower by nearly an epoch's budget, ``max(1, v >> 10)``; a seventh is left as a margin
+    for what the victims drift meanwhile."""
 
     def step(self, now_ms, heard):
         """Listen, and lie when it is time."""
         self.listen(now_ms, heard)
         if not self.due(now_ms):
             return []
-        steps = [(slot, -1) for slot in range(len(self.truth(0)))]
-        return self.say(lambda v: v - max(2, (v >> 10) * 6 // 7)) + [
-            (None, self.sdm(corrections=steps), None)
-        ]
+        return self.say(lambda v: v - max(2, (v >> 10) * 6 // 7))

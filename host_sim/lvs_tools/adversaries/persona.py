@@ -145,10 +145,10 @@ class Persona:
         )
         return bytes(self._buf[:n])
 
-    def sdm(self, shard=0, own=(), relays=(), corrections=(), session=None, cycle=None, answers=0):
+    def sdm(self, shard=0, own=(), relays=(), session=None, cycle=None, answers=0):
         """The bytes of a state diff message.
 
-        own: (slot, total); relays: (start, nonce, slot, total); corrections: (slot, step);
+        own: (slot, total); relays: (start, nonce, slot, total);
         answers: bit map of the digest buckets that it says to complete.
         """
         start, nonce = session or self.session
@@ -160,8 +160,6 @@ class Persona:
             writer.own(slot, total)
         for relay_start, relay_nonce, slot, total in relays:
             writer.relay(relay_nonce, relay_start, slot, total)
-        for slot, step in corrections:
-            writer.correction(slot, step)
         return bytes(writer.buf[: writer.end()])
 
     def say(self, change, flags=0):

@@ -92,14 +92,10 @@ class Scribe:
         for _ in range(chance.choice((0, 1, 2, 20))):
             start, nonce = self.session(chance)
             relays.append((start, nonce, chance.randrange(slots), self._total(chance)))
-        corrections = [
-            (s, chance.randrange(-1100, 1100)) for s in range(slots) if chance.randrange(4) == 0
-        ]
         return self.victim.sdm(
             self.session(chance),
             own,
             relays,
-            corrections,
             self._cycle(chance),
             chance.randrange(256),
             shard,

@@ -190,10 +190,8 @@ class Victim:
         )
         return bytes(self._buf[:n])
 
-    def sdm(
-        self, session, own=(), relays=(), corrections=(), cycle=None, weight=32, shard=0, buckets=0
-    ):
-        """An SDM. own: (slot, total); relays: (start, nonce, slot, total); corrections."""
+    def sdm(self, session, own=(), relays=(), cycle=None, weight=32, shard=0, buckets=0):
+        """An SDM. own: (slot, total); relays: (start, nonce, slot, total)."""
         w = self._writer
         w.begin(
             self.node.config.tag,
@@ -209,8 +207,6 @@ class Victim:
             w.own(slot, total)
         for start, nonce, slot, total in relays:
             w.relay(nonce, start & 0xFFFF, slot, total)
-        for slot, step in corrections:
-            w.correction(slot, step)
         return bytes(w.buf[: w.end()])
 
     def agree(self, peer):
