@@ -1,11 +1,13 @@
 """Puts a node's parts together, each with the few it works with. Needed once: then unloaded."""
 
+from .capacity import fitting
 from .config import EPOCH_CYCLES, Config
 from .contributions import Contributions
 from .drift_core import Drift
 from .elsewhere import Elsewhere
 from .entropy_engine import Governor, Noise, Trickle
 from .ep_sender import EpSender
+from .fixed import unload
 from .ledger import Ledger
 from .lifecycle import Lifecycle
 from .mesh_clock import MeshClock
@@ -68,7 +70,8 @@ def assemble(config, transport, now, entropy, journal, frame):
     ledger = Ledger(len(cfg.channels))
     ledger.new_epoch(cfg.route_budget)
     make = maker(cfg, clock, Drift(), routes, noise, trickle)
-    placement = Placement(-(-len(cfg.channels) // SLOTS), cfg.held, cfg.replicas, make)
+    shards = -(-len(cfg.channels) // SLOTS)
+    placement = Placement(shards, cfg.held, cfg.replicas, make)
     elsewhere = Elsewhere(ledger)
     contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
     life = Lifecycle(clock, now, ledger, placement, contributions, routes, trickle, journal)
@@ -80,6 +83,9 @@ def assemble(config, transport, now, entropy, journal, frame):
     reception = Reception(
         frame or Frame(), now, transport, contributions, trickle, eps, sdms, *common
     )
+    if cfg.auto():
+        cfg.rows = fitting(cfg.rows, min(shards, cfg.held))
+        unload("capacity")
     outbox.remembered = _start(
         cfg, transport, now, journal, noise, clock, routes, ledger, placement, contributions
     )

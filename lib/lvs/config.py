@@ -23,6 +23,7 @@ class Config:
     session_epochs: int
     horizon_epochs: int
     port: int
+    nodes: int
     rows: int
     routes: int
     held: int
@@ -50,6 +51,15 @@ class Config:
         # start until its rows are folded.
         self.grain = max(1, life // _GRAINS)
         self.lifetime = -(-life // self.grain)
+        if self.auto():
+            from .capacity import needed
+
+            self.rows = needed(self)
+        unload("capacity")
+
+    def auto(self):
+        """True if ``rows`` is not given but found: by the rule, and what memory allows."""
+        return self.data.get("rows", "auto") == "auto"
 
     def horizon(self, epoch):
         """Sessions that began up to this grain are folded in an epoch."""

@@ -6,6 +6,7 @@ differ never mix. The others are a node's own affair. Needed once: lvs.config un
 
 import json
 
+from .capacity import MOST_ROWS
 from .fixed import ConfigError, hash_text
 from .wire import SLOTS
 
@@ -27,9 +28,11 @@ NUMBERS = {
     # --- a node's own ---
     # UDP port
     "port": (4785, 1, 65535),
-    # rows a shard can hold; 17 bytes each. About 1.7 x nodes x channels of a shard that each
-    # contributes to
-    "rows": (512, 16, 16384),
+    # nodes that are expected: what "rows" must have room for
+    "nodes": (300, 1, 10000),
+    # rows a shard can hold, about 24 bytes each; "auto": what nodes and channels need, and memory
+    # allows (lvs.capacity)
+    "rows": ("auto", 16, MOST_ROWS),
     # source addresses with quotas, a vote and trust of their own
     "routes": (255, 8, 255),
     # shards that this node's memory allows it to hold
@@ -110,9 +113,11 @@ def check(config, source):
         setattr(config, key, value)
     for key, (default, least, most) in NUMBERS.items():
         value = data.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (value == "auto" == default or whole and least <= value <= most):
             raise ConfigError(
-                "%s: %r; must be a whole number from %d to %d" % (key, value, least, most)
+                "%s: %r; must be %sa whole number from %d to %d"
+                % (key, value, "'auto' or " if default == "auto" else "", least, most)
             )
         setattr(config, key, value)
     config.board = data.get("board", {})

@@ -2,6 +2,7 @@
 
 from .config import CLOSING, EPOCH_CYCLES
 from .fixed import const, serial_diff
+from .ledger import BRIM
 from .wire import SLOTS
 
 _SILENCE = const(16)  # cycles without an echo: then contributions go to a session of their own
@@ -25,6 +26,7 @@ class Contributions:
         self._elsewhere = elsewhere
         self._journal = journal
         self._overstated_at = -_FORGERY
+        self._phase = noise.below(config.session_epochs)
         self._end = 0  # epoch in which the present session ends
 
     def rotate(self):
@@ -33,11 +35,15 @@ class Contributions:
         if ledger.sessions:
             for r in self._placement.replicas:
                 r.gossip.retire(ledger.session, self._now())
-        epoch = self._clock.epoch()
-        ledger.open(self._clock.grain(), self._noise.nonce(), self._clock.silence() > _SILENCE)
+        # Sessions end at a node's own time in each span of session_epochs, not all nodes' at once.
+        # One that is opened in between counts from there, or a third would overlap the two.
         length = self._config.session_epochs
-        # Not all nodes at once: a session ends up to a quarter early.
-        self._end = epoch + length - self._noise.below(1 + length // 4)
+        epoch = self._clock.epoch()
+        begun = epoch - (epoch + self._phase) % length
+        ledger.open(
+            begun // self._config.grain, self._noise.nonce(), self._clock.silence() > _SILENCE
+        )
+        self._end = begun + length
 
     def new_epoch(self, issuing):
         """Fold what is due; a session that is over is followed by another. issuing: may totals be
@@ -69,8 +75,10 @@ class Contributions:
 
     def _issue(self, session, c):
         r = self._placement.find(c // SLOTS)
-        if r and r.shard.count >= r.shard.capacity and not session.total[c]:
-            return  # no room for a row: it waits
+        if r:
+            full = r.shard.count >= r.shard.capacity and not session.total[c]
+            if full or r.shard.value(c % SLOTS) >= BRIM:
+                return  # no room for a row, or in the counter: it waits
         if not self._ledger.issue(session, c, self._config.max_allowed_shift - 1):
             return
         p = r.own_row(session, c) if r else -1

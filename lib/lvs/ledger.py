@@ -15,6 +15,9 @@ amounts are withheld (``write_ahead``, ``journaled``) until the journal is writt
 
 from .fixed import MAX_RAW, LvsError, serial_diff, zeros
 
+END = 3 << 28  # raw: no contribution is accepted beyond. The rest is for what others give at once
+BRIM = 7 << 27  # raw: beyond it what was accepted waits, so that no sum is ever cut off
+
 
 class Session:
     """One session: start grain and nonce; per channel (raw) target, running total, known total."""
@@ -108,10 +111,10 @@ class Ledger:
     def add(self, channel, amount, value, ready):
         """Accept a contribution (raw). value: the channel's present value; ready: the session may
         take it. Raises LvsError and changes nothing when the counter would pass its end."""
-        if amount > MAX_RAW - value - self.pending(channel):
+        if amount > END - value - self.pending(channel):
             raise LvsError(
-                "amount %d.%02d is too large: the counter would pass its end, 4194303 VU"
-                % (amount >> 8, (amount & 255) * 100 >> 8)
+                "amount %d.%02d is too large: the counter would pass its end, %d VU"
+                % (amount >> 8, (amount & 255) * 100 >> 8, END >> 8)
             )
         if ready:
             self.session.target[channel] += amount

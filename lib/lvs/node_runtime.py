@@ -143,6 +143,7 @@ class Node:
             return status(self)
         finally:
             unload("status")  # seldom asked for, and not small
+            unload("capacity")
 
     def run(self, check_in=None):
         """Take part in the mesh until ``stop`` is called: a coroutine, see run_loop."""

@@ -1,5 +1,6 @@
 """Status: what there is to know about a node, for people and programs."""
 
+from .capacity import warnings
 
 def session_name(start, nonce):
     """A session as text: start grain and nonce in hex."""
@@ -84,11 +85,7 @@ def _warnings(node):
             "ignored; nodes that belong together need the same" % strangers
         )
     for r in node.placement.replicas:
-        if r.refused:
-            out.append(
-                "rows: shard %d had no room for a row %d times; raise 'rows'"
-                % (r.index, r.refused)
-            )
+        out.extend(warnings(node.config, r.shard))
         if r.orphan:
             out.append("shard %d: no node held it; what it had is lost" % r.index)
         if r.votes.diverged:

@@ -1,0 +1,107 @@
+"""Capacity: how many rows a shard must have room for, and what memory allows.
+
+One rule for defaults, warnings and plans (docs/configuration.md). Seldom needed: unloaded on
+boards.
+"""
+
+import gc
+
+from .fixed import serial_diff
+from .wire import SLOTS
+
+MOST_ROWS = 32767
+_LEAST_ROWS = 16
+_RESERVE = 32768  # bytes of heap that rows leave: garbage of a cycle, sources, a status page
+_DAY = 1350  # epochs
+
+
+def rows_of(pairs, config):
+    """Rows for so many pairs of a node and a channel that it contributes to.
+
+    A session's rows live until they are folded, so that sessions of a node overlap; one more is
+    for nodes that restarted; and a ring takes relayed rows until it is three quarters full.
+    """
+    length = config.session_epochs
+    alive = (config.lifetime + 1) * config.grain
+    return min(MOST_ROWS, max(_LEAST_ROWS, pairs * (alive + length) * 4 // (length * 3) + 1))
+
+
+def pairs_of(rows, config):
+    """Pairs of a node and a channel that fit into so many rows: ``rows_of`` the other way."""
+    length = config.session_epochs
+    alive = (config.lifetime + 1) * config.grain
+    return (rows - 1) * length * 3 // ((alive + length) * 4)
+
+
+def needed(config):
+    """Rows that each shard of a mesh needs if all its nodes contribute to all channels."""
+    return rows_of(config.nodes * min(SLOTS, len(config.channels)), config)
+
+
+def ring_bytes(rows):
+    """Bytes of memory that a shard's rows take."""
+    table = 32
+    while table < 2 * rows:
+        table *= 2
+    return 19 * rows + 2 * table
+
+
+def fitting(rows, shards):
+    """As many rows, at most ``rows``, as fit into the memory of a board that holds ``shards``."""
+    if not hasattr(gc, "mem_free"):
+        return rows
+    if shards * ring_bytes(rows) > gc.mem_free() - _RESERVE:
+        gc.collect()
+        free = gc.mem_free() - _RESERVE
+        while rows > _LEAST_ROWS and shards * ring_bytes(rows) > free:
+            rows = max(_LEAST_ROWS, rows - rows // 16 - 1)
+    return rows
+
+
+def outlook(shard, config):
+    """(rows in a day, rows of the present sessions): a session that ends is followed by another.
+
+    No further than to the end of a session, where that is less than a day.
+    """
+    now = shard.epoch // config.grain
+    length = config.session_epochs // config.grain
+    day = max(1, min(_DAY, config.session_epochs) // config.grain)
+    expected = present = 0
+    for k in range(shard.count):
+        age = serial_diff(now, shard.start[shard.position(k)])
+        expected += (age + day <= config.lifetime) + (length - day <= age < length)
+        present += age < length
+    return expected, present
+
+
+def warnings(config, shard):
+    """Texts for people about a shard's rows: too few from the start, full, or full in a day."""
+    rows = shard.capacity
+    out = []
+    if "nodes" in config.data and rows < needed(config):
+        out.append(
+            "rows: %d are room for %d nodes that contribute to all channels, not for %d; "
+            "set 'rows' to %d, or have fewer channels"
+            % (
+                rows,
+                pairs_of(rows, config) // shard.slots,
+                config.nodes,
+                needed(config),
+            )
+        )
+    full = rows * 3 // 4  # from here on relayed rows are refused
+    expected, present = outlook(shard, config)
+    if max(expected, shard.count) >= full:
+        out.append(
+            "rows: shard %d %s; what others contribute then counts late; set 'rows' to %d "
+            "or more, or have fewer channels or nodes"
+            % (
+                shard.index,
+                "has no room left for what others relay"
+                if shard.count >= full
+                else "will have no room left within a day: %d of %d rows are taken"
+                % (shard.count, rows),
+                max(rows_of(present, config), rows + rows // 4),
+            )
+        )
+    return out
