@@ -53,7 +53,11 @@ def test_every_scenario_that_comes_along_is_valid():
         ("[config]\nroute_budget = 5", "line 2: config.route_budget", "from 256"),
         ("[config]\nport = 5", "line 2: config.port", "unknown protocol parameter"),
         ("[[event]]\nat_cycle = 3", "line 1: event.0", "no action"),
-        ("[[event]]\naction = 'crash'", "line 1: event.0", "needs nodes = [..], a fraction or an island"),
+        (
+            "[[event]]\naction = 'crash'",
+            "line 1: event.0",
+            "needs nodes = [..], a fraction or an island",
+        ),
         ("[[event]]\naction = 'crsh'", "line 2: event.0.action", "did you mean 'crash'?"),
         ("[[event]]\naction = 'crash'\nnodes = [12]", "line 3: event.0.nodes", "from 0 to 11"),
         ("[[event]]\naction = 'crash'\nnodes = ['1-12']", "line 3: event.0.nodes", "from 0 to 11"),
