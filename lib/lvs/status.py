@@ -2,6 +2,7 @@
 
 from .capacity import warnings
 
+
 def session_name(start, nonce):
     """A session as text: start grain and nonce in hex."""
     return "%04x-%08x" % (start, nonce)
