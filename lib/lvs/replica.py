@@ -42,7 +42,7 @@ class Replica:
         slots = min(SLOTS, len(config.channels) - SLOTS * index)
         self.index = index
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch, config.grain)
-        self.guard = ShardGuard(self.shard, routes, config.route_budget)
+        self.guard = ShardGuard(self.shard, routes)
         self.window = Window(slots)
         self.votes = Votes(config.routes)
         self.gossip = Gossip(self.shard, config.relays, noise, trickle, routes)
@@ -222,13 +222,15 @@ class Replica:
         elif did == SAME and p >= 0:
             shard.repeat(p)
             if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
-                self.guard.credit(p, own, route, total)
+                if own:
+                    shard.via[p] = route
+                self.guard.credit(p, route, total, own)
         elif did == GREW or did == NEW:
             shard.repeats[p] = 1
             if cycle < self.grace:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
-                self.guard.credit(p, own)
+                self.guard.credit(p, route, total, own)
         return did, p
 
     def _last(self, route, own):

@@ -25,13 +25,15 @@ _OFF = const(2)
 
 
 class Routes:
-    """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits.
+    """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits;
+    budget: raw that each may be credited in an epoch.
 
     ``near``: neighbours, those heard of late.
     """
 
-    def __init__(self, size, salt):
+    def __init__(self, size, salt, budget=1 << 28):
         self.size = size
+        self.budget = budget
         self._salt = salt
         self.addr = [None] * size
         self.key = zeros("i", size)
@@ -45,8 +47,9 @@ class Routes:
         self.held = zeros("i", size)  # bit map of the shards that it says it holds
         self.frames = zeros("H", size)  # in this epoch
         self.credited = zeros("i", size)  # raw credited in this epoch
-        self.credited_own = zeros("i", size)  # of that, beyond all budgets, for its own sessions
-        self.credited_late = zeros("i", size)  # of that, for rows that are about to be folded
+        self._late = zeros("i", size)  # of that, for rows that are about to be folded
+        self._own = zeros("i", size)  # of that, for the session that speaks by it
+        self._kept = zeros("i", size)  # raw that only that one may still be credited
         self.places = bytearray(size)  # last places of rings that it took of late
         self.allowance = zeros("H", size)  # bytes of reply
         self.n = 1
@@ -81,7 +84,8 @@ class Routes:
             self.nonce[i] = self.cycle[i] = self.held[i] = 0
             self.heard[i] = -0x7FFF
             self.frames[i] = self.allowance[i] = self.places[i] = 0
-            self.credited[i] = self.credited_own[i] = self.credited_late[i] = 0
+            self.credited[i] = self._late[i] = self._own[i] = 0
+            self._kept[i] = self.budget >> 4
         assert 0 < i < self.n <= self.size
         self.addr[i] = addr
         self.last[i] = epoch
@@ -187,15 +191,26 @@ class Routes:
 
     # --- quotas -------------------------------------------------------------------------------
 
-    def charge(self, i, amount, late):
-        """Book what a route is credited (raw); late: for a row that is about to be folded."""
-        self.credited[i] += amount
-        if late:
-            self.credited_late[i] += amount
+    def charge(self, i, amount, own, late):
+        """Book up to ``amount`` raw of credit; returns how much the route's budget has room for.
 
-    def charge_own(self, i, amount):
-        """Book what a route's own session is credited (raw) beyond all budgets."""
-        self.credited_own[i] += amount
+        own: for the session that speaks by it. What that was credited in the last epoch, and a
+        sixteenth of the budget at least, is kept for it: nobody uses up an honest route by telling
+        it what to pass on. late: epochs, if any, that the row is in the closing.
+        """
+        left = self.budget - self.credited[i]
+        if not own:
+            left -= self._kept[i]
+        if late > 0:
+            left = min(left, (self.budget >> 4 * late) - self._late[i])
+        amount = max(0, min(amount, left))
+        self.credited[i] += amount
+        if own:
+            self._own[i] += amount
+            self._kept[i] = max(0, self._kept[i] - amount)
+        if late > 0:
+            self._late[i] += amount
+        return amount
 
     def reply(self, i, size):
         """Book ``size`` bytes of reply; False when the route has not sent as much."""
@@ -232,7 +247,9 @@ class Routes:
             if epoch & 63 == 0:
                 self.places[i] = 0
             self.frames[i] = 0
-            self.credited[i] = self.credited_own[i] = self.credited_late[i] = 0
+            self.credited[i] = self._late[i] = 0
+            self._kept[i] = max(self._own[i], self.budget >> 4)
+            self._own[i] = 0
 
     def recent(self, epoch, within):
         """Number of routes with an entry that were heard in the last ``within`` epochs."""

@@ -6,20 +6,17 @@ recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 
 from .config import CLOSING
 from .fixed import zeros
-from .routes import OTHERS
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
 
 
 class ShardGuard:
-    """Budgets of one shard. routes: who pays for credit; route_budget: raw that one is
-    credited in an epoch."""
+    """Budgets of one shard. routes: who pays for credit."""
 
-    def __init__(self, shard, routes, route_budget):
+    def __init__(self, shard, routes):
         slots = shard.slots
         self.shard = shard
         self._routes = routes
-        self._route_budget = route_budget
         self.limit = zeros("i", slots)  # raw that settled may move in this epoch
         self._used = zeros("i", slots)
         self._floor = zeros("i", slots)  # values at the epoch's start
@@ -58,44 +55,22 @@ class ShardGuard:
                 return True
         return False
 
-    def credit(self, p, own=False, via=-1, total=0):
-        """Credit what the row at p claims, as far as its route's budget goes.
-
-        A sixteenth of a route's budget is kept for what sessions say of themselves (``own``):
-        nobody else can use it up. In the last epochs before folding ever less counts, so that what
-        some nodes take in an epoch the others can still catch up with. via, total: charge another
-        route than the row's for what that one says to be credited.
-        """
+    def credit(self, p, via, total, own):
+        """Credit the row at p up to ``total``, as far as the budget of who says so goes (a route),
+        ``own``: of its own session. In the last epochs before folding ever less counts, so that
+        what some nodes take in an epoch the others can still catch up with."""
         shard = self.shard
-        routes = self._routes
-        budget = self._route_budget
-        amount = (total or shard.claimed[p]) - shard.credited[p]
-        if via < 0:
-            via = shard.via[p]
-        if via >= routes.n:
-            via = OTHERS
-        base = budget >> 4
         late = CLOSING + 1 - shard.left(p)
-        if late > 0:
-            amount = min(amount, (budget >> (4 * late)) - routes.credited_late[via])
-            base = 0
-        shared = min(amount, budget - (budget >> 4) - routes.credited[via])
-        if shared > 0:
-            routes.charge(via, shared, late > 0)
-            shard.credit(p, shared)
-            amount -= shared
-        if own and amount > 0:
-            shared = min(amount, base - routes.credited_own[via])
-            if shared > 0:
-                routes.charge_own(via, shared)
-                shard.credit(p, shared)
+        shard.credit(p, self._routes.charge(via, total - shard.credited[p], own, late))
 
     def credit_rest(self):
-        """Credit the rows that wait, as far as the new epoch's budgets go."""
+        """Credit the rows that wait, as far as the new epoch's budgets go: first what sessions say
+        of themselves."""
         shard = self.shard
-        if not shard.uncredited:
-            return
-        for k in range(shard.count):
-            p = shard.position(k)
-            if shard.credited[p] < shard.claimed[p]:
-                self.credit(p)
+        for turn in range(2 if shard.uncredited else 0):
+            for k in range(shard.count):
+                p = shard.position(k)
+                via = shard.via[p]
+                own = self._routes.nonce[via] == shard.nonce[p]
+                if shard.credited[p] < shard.claimed[p] and own == (turn == 0):
+                    self.credit(p, via, shard.claimed[p], own)
