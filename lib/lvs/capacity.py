@@ -30,7 +30,7 @@ def pairs_of(rows, config):
     """Pairs of a node and a channel that fit into so many rows: ``rows_of`` the other way."""
     length = config.session_epochs
     alive = (config.lifetime + 1) * config.grain
-    return (rows - 1) * length * 3 // ((alive + length) * 4)
+    return (rows * length * 3 - 1) // ((alive + length) * 4)
 
 
 def needed(config):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvs import ConfigError, LvsError, Node
+from lvs.ledger import BRIM, END
 from tests.support import reference as ref
 from tests.support.cell import Cell, Speaker, encode_ep
 
@@ -141,11 +142,35 @@ def test_contributions_before_the_node_is_active_are_kept():
 
 
 def test_a_counter_does_not_pass_its_end(cell, node):
-    node.replicas[0].shard.settle(0, ref.MAX_RAW - 300)
+    node.replicas[0].shard.settle(0, END - 300)
     node.contribute("water", 1)
-    with pytest.raises(LvsError, match="amount 1.00 is too large: the counter would pass its"):
+    with pytest.raises(LvsError, match="would pass its end, 3145728 VU"):
         node.contribute("water", 1)
-    assert node.value("water", raw=True) == ref.MAX_RAW - 300 + 256
+    assert node.value("water", raw=True) == END - 300 + 256
+
+
+def test_what_many_give_at_a_counters_end_counts():
+    """Nobody knows yet what the others give: what is accepted finds room beyond the end."""
+    cell = Cell(6)
+    cell.prime(END - 2560)
+    for address in cell.nodes:
+        cell.contribute(address, 2560)
+    cell.settle()
+    assert cell.contributed["water"] == END + 5 * 2560
+
+
+def test_beyond_the_brim_what_was_accepted_waits(cell, node):
+    shard = node.replicas[0].shard
+    node.contribute("water", 100)
+    cell.run(3)
+    assert node.status()["pending_raw"] > 20000
+    shard.settle(0, BRIM)
+    held = node.value("water", raw=True)
+    cell.run(20)
+    assert node.value("water", raw=True) == held
+    shard.settle(0, 0)
+    cell.run(30)
+    assert (node.value("water", raw=True), node.status()["pending_raw"]) == (25600, 0)
 
 
 # --- what an application reads -------------------------------------------------------------------
