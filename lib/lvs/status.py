@@ -1,6 +1,7 @@
 """Status: what there is to know about a node, for people and programs."""
 
 from .capacity import warnings
+from .votes import EPOCHS
 
 
 def session_name(start, nonce):
@@ -89,6 +90,12 @@ def _warnings(node):
         out.extend(warnings(node.config, r.shard))
         if r.orphan:
             out.append("shard %d: no node held it; what it had is lost" % r.index)
-        if r.votes.diverged:
+        votes = r.votes
+        if votes.diverged:
             out.append("shard %d: most peers hold other values; drifting there" % r.index)
+        elif votes.apart > EPOCHS:
+            out.append(
+                "shard %d: %d of %d nodes hold other values, for %d minutes"
+                % (r.index, votes.others, votes.total, votes.apart * 64 // 60)
+            )
     return out

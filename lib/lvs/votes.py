@@ -19,13 +19,16 @@ class Votes:
     """One vote a route for one shard. size: entries of the route table.
 
     ``diverged``: most hold something else; ``disputed``: a quarter does, so that nobody is to be
-    hushed now.
+    hushed now. ``others``: how many do, of ``total``, mine included; ``apart``: for how many
+    epochs somebody has.
     """
 
     def __init__(self, size):
         self._votes = bytearray(size)  # two bits, and above them the epoch modulo 64
         self._doubts = 0
         self.disputed = self.diverged = False
+        self.others = self.apart = 0
+        self.total = 1
 
     def cast(self, route, exact, epoch):
         """Keep what a route's newest sample says; the shared entry has no vote."""
@@ -64,7 +67,9 @@ class Votes:
         in a row? recent: routes heard of late; nobody moves for the few votes that come through
         while most are hushed."""
         exact, off = self.tally(epoch)
-        total = exact + off + 1
+        self.others = off
+        self.total = total = exact + off + 1
+        self.apart = self.apart + 1 if off else 0
         self.disputed = off * 4 >= total
         # At half and half everybody doubts, or two nodes that disagree never heal.
         if off * 2 >= total and (total - 1) * 2 >= recent:

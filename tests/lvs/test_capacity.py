@@ -74,9 +74,10 @@ def test_a_node_starts_with_the_rows_that_memory_allows_and_says_so(monkeypatch)
     node = Cell(1, nodes=300).nodes[1]
     assert node.status()["rows_max"] == node.config.rows == node.replicas[0].shard.capacity < 300
     (said,) = node.status()["warnings"]
-    assert "not for 300" in said and "set 'rows' to %d" % config(
-        300, 1, session_epochs=48, horizon_epochs=32
-    ).rows in said
+    assert (
+        "not for 300" in said
+        and "set 'rows' to %d" % config(300, 1, session_epochs=48, horizon_epochs=32).rows in said
+    )
     # Who never said how many nodes there are is not reproached.
     assert not Cell(1).nodes[1].status()["warnings"]
 

@@ -299,6 +299,17 @@ def camps(sizes, gap, epochs, value=100000):
     return history
 
 
+def test_who_holds_something_else_for_long_is_told_to_people():
+    cell, node, crowd = among(10)
+    for _ in range(10 * 64):
+        loud(crowd[2:])
+        loud(crowd[:2], [7])
+        cell.run(1)
+        said = node.status()["warnings"]
+        assert not said or said[0].startswith("shard 0: 2 of 11 nodes hold other values, for ")
+    assert said
+
+
 def test_a_minority_walks_to_the_majority_at_the_speed_limit():
     history = camps((4, 2), 300, 12)
     assert all(row[:4] == [100000] * 4 for row in history)  # a majority never moves
