@@ -73,6 +73,7 @@ class Journal:
         """
         self._attached = True
         self._config = config
+        self.log.tag = config.tag
         self._clock = clock
         self._ticks = now
         self._noise = noise

@@ -3,31 +3,36 @@
 A *segment* is a file of records that begins with a checkpoint (CHECK .. END) and is then only
 appended to. A newer segment replaces it once its own checkpoint was read back. The two *tails* are
 small files rewritten in turn: the newest state of what changes most, at a fraction of the wear of
-appending (file systems for flash keep small files with the directory).
+appending (file systems for flash keep small files with the directory). Each mesh has files of its
+own, which end in its tag: a board that was carried to another and back finds its own again.
 """
 
 from .fixed import const
 from .journal_reader import BUFFER, CRC, END, HEAD, LATEST, Reader
 from .wire import crc16, put16
 
-TAILS = ("tail-0", "tail-1")
-
 _MOST = const(60000)  # records in a segment
 _SEGMENT = "seg-"
 
 
-def segment_name(number):
-    """File name of a segment."""
-    return "%s%06d" % (_SEGMENT, number)
+def segment_name(number, tag):
+    """File name of a segment. tag: the mesh's."""
+    return "%s%06d.%08x" % (_SEGMENT, number, tag)
 
 
-def segments(files):
-    """Numbers of the segments that are there, the newest first."""
+def tail_name(serial, tag):
+    """File name of a tail."""
+    return "tail-%d.%08x" % (serial & 1, tag)
+
+
+def segments(files, tag):
+    """Numbers of a mesh's segments that are there, the newest first."""
     numbers = []
+    end = ".%08x" % tag
     for name in files.names():
-        if name.startswith(_SEGMENT):
+        if name.startswith(_SEGMENT) and name.endswith(end):
             try:
-                numbers.append(int(name[len(_SEGMENT) :]))
+                numbers.append(int(name[len(_SEGMENT) : -len(end)]))
             except ValueError:
                 pass  # not the journal's
     return sorted([n for n in numbers if n > 0], reverse=True)
@@ -45,7 +50,8 @@ class Segment:
 
 
 class Log:
-    """Writes segments and tails to a folder. files: see journal_files. All methods raise OSError.
+    """Writes a mesh's segments and tails to a folder. files: see journal_files; ``tag``: the
+    mesh's, set before anything else is asked. All methods raise OSError.
 
     ``segment`` is the one in use; ``highest`` the number of the newest that is there, finished or
     not; ``serial`` that of the newest tail, modulo 2**16.
@@ -53,6 +59,7 @@ class Log:
 
     def __init__(self, files):
         self.files = files
+        self.tag = 0
         self.buf = bytearray(BUFFER)
         self.resume(Segment(), None, 0)
 
@@ -118,14 +125,14 @@ class Log:
         segment = self.segment
         data = self._drain()
         segment.clean = False  # until it is known to have gone well
-        self.files.append(segment_name(segment.number), data)
+        self.files.append(segment_name(segment.number, self.tag), data)
         segment.clean = True
         segment.size += len(data)
 
     def write_tail(self):
         """Write the one sealed record in place of the older tail."""
         self.serial = (self.serial + 1) & 0xFFFF
-        self.files.replace(TAILS[self.serial & 1], self._drain())
+        self.files.replace(tail_name(self.serial, self.tag), self._drain())
 
     def appendable(self):
         """True if there is a segment that takes further records."""
@@ -145,12 +152,12 @@ class Log:
         if self._check is not None:
             self._check.close()
             self._check = None
-        numbers = segments(self.files)
+        numbers = segments(self.files, self.tag)
         if self.highest is None:
             self.highest = self._found = numbers[0] if numbers else 0
         for n in numbers:
             if n > (self.segment.number or self._found):
-                self.files.remove(segment_name(n))
+                self.files.remove(segment_name(n, self.tag))
 
     def begin(self, mark):
         """Begin a segment for records sealed as ``new``, until ``finish`` or ``abandon``; tidy()
@@ -158,7 +165,7 @@ class Log:
         assert self.highest is not None and self._file is None
         self.highest += 1
         self._new = Segment(self.highest, mark if mark != self.segment.mark else mark ^ 1)
-        self._file = self.files.create(segment_name(self.highest))
+        self._file = self.files.create(segment_name(self.highest, self.tag))
 
     def write(self):
         """Write the sealed records to the new segment; they need not be durable yet."""
@@ -187,7 +194,7 @@ class Log:
         self.files.finish(file)
         new.clean = True
         self.segment = new
-        self._check = Reader(self.files, segment_name(new.number))
+        self._check = Reader(self.files, segment_name(new.number, self.tag))
 
     def verify(self):
         """Read a record of the new segment back. Returns None as long as there are more, then
@@ -206,10 +213,10 @@ class Log:
     def forget(self, keep):
         """Delete one of the segments older than the one in use, but for the ``keep`` newest of
         them. Returns True when there was one."""
-        for n in segments(self.files):
+        for n in segments(self.files, self.tag):
             if n < self.segment.number:
                 keep -= 1
                 if keep < 0:
-                    self.files.remove(segment_name(n))
+                    self.files.remove(segment_name(n, self.tag))
                     return True
         return False

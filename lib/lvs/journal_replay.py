@@ -5,14 +5,14 @@ Needed when a node starts, and by `lvs journal`: boards unload it. journal_state
 
 from . import journal_reader as kinds
 from .fixed import serial_diff
-from .journal_log import TAILS, Segment, segment_name, segments
+from .journal_log import Segment, segment_name, segments, tail_name
 from .journal_reader import Reader
 from .journal_state import BOUND, ROW
 from .wire import get16, get30
 
 
 class Found:
-    """What there is in a folder. files: see journal_files.
+    """What there is in a folder. files: see journal_files; tag: of the mesh.
 
     ``find`` sets ``segment``, the one to restore from (its number is 0 if there is none),
     ``highest``, the number of the newest that is there, sound or not, and ``fallback``: a newer
@@ -20,16 +20,17 @@ class Found:
     and segments that cannot be used.
     """
 
-    def __init__(self, files):
+    def __init__(self, files, tag):
         self._files = files
+        self._tag = tag
         self.segment = Segment()
         self.highest = None
         self.damaged = 0
         self.fallback = False
         self.serial = 0
         self._tail = None  # a reader at the newest one
-        for name in TAILS:
-            self._look(name)
+        for serial in (0, 1):
+            self._look(tail_name(serial, tag))
 
     def _look(self, name):
         """Is this tail the newest?"""
@@ -51,7 +52,7 @@ class Found:
     def _mark(self, number):
         """Mark of a segment with a whole, undamaged checkpoint, or None."""
         try:
-            reader = Reader(self._files, segment_name(number))
+            reader = Reader(self._files, segment_name(number, self._tag))
         except OSError:
             return None  # as good as not there
         try:
@@ -73,7 +74,7 @@ class Found:
 
         Incomplete ones are what a power cut leaves, unless the tails show that one was in use.
         """
-        numbers = segments(self._files)
+        numbers = segments(self._files, self._tag)
         self.highest = numbers[0] if numbers else 0
         tail = self._tail
         known = tail is None  # is the tail's segment among those that are complete?
@@ -95,7 +96,7 @@ class Found:
         """Hand every sound record of the segment, and the newest tail in its place, to
         ``take(kind, buffer, at, end)``. Raises OSError."""
         segment = self.segment
-        name = segment_name(segment.number)
+        name = segment_name(segment.number, self._tag)
         tail = self._tail
         if tail and tail.mark != segment.mark:
             tail = None

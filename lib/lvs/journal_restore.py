@@ -47,7 +47,7 @@ class Restorer:
         if version != FORMAT:
             self.refused = "its format %d is not this version's, %d" % (version, FORMAT)
         elif tag != self._tag or channels != self._channels:
-            self.refused = "it is of another mesh, channel list or mesh parameter"
+            self.refused = "it is another mesh's"
         else:
             self.usable = True
             self.cycle = cycle
@@ -117,7 +117,7 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
             r = placement.hold(index)
         return r
 
-    found = Found(log.files)
+    found = Found(log.files, tag)
     try:
         found.find()
         restorer = Restorer(tag, ledger.channels, replica, found.fallback)
@@ -128,7 +128,11 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
     finally:
         log.resume(found.segment, found.highest, found.serial)
     if not restorer.usable:
-        return False, False, _describe(path, found, restorer.refused, 0), []
+        why = restorer.refused
+        others = set([name[-8:] for name in log.files.names() if name[-9:-8] == "."])
+        if not why and not found.highest and others:
+            why = "it has journals of other meshes only, tag %s" % ", ".join(sorted(others))
+        return False, False, _describe(path, found, why, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:
         lost = sum(restorer.unassigned) + sum(restorer.unacknowledged)
@@ -144,7 +148,7 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
 def repair(files, tag, replica, sessions, channels, epoch):
     """Give a shard, of which no peer has any, what files hold of it. sessions: the node's own.
     Raises OSError."""
-    found = Found(files)
+    found = Found(files, tag)
     restorer = Restorer(
         tag,
         channels,
@@ -171,7 +175,7 @@ def _describe(path, found, refused, lost):
     number = found.segment.number
     text = ""
     if refused:
-        text = refused + "; it is not used and is replaced"
+        text = refused + "; nothing of that is used"
     elif not number:
         if found.highest or found.damaged:
             text = "nothing in it can be read; starting without it"

@@ -50,8 +50,8 @@ def delete_first(patch):
     begin = journal_log.Log.begin
 
     def eager(self, mark):
-        for n in journal_log.segments(self.files):
-            self.files.remove(journal_log.segment_name(n))
+        for n in journal_log.segments(self.files, self.tag):
+            self.files.remove(journal_log.segment_name(n, self.tag))
         begin(self, mark)
 
     patch.setattr(journal_log.Log, "begin", eager)
@@ -62,7 +62,7 @@ def one_tail(patch):
 
     def write_tail(self):
         self.serial = (self.serial + 1) & 0xFFFF
-        self.files.replace("tail-0", self._drain())
+        self.files.replace(journal_log.tail_name(0, self.tag), self._drain())
 
     patch.setattr(journal_log.Log, "write_tail", write_tail)
 

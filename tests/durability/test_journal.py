@@ -349,7 +349,9 @@ def test_files_of_a_folder(tmp_path):
         bench.contribute(k % 2, True)
         bench.run(4)
     assert sorted(files.names()) == sorted(p.name for p in folder.iterdir())
-    assert (folder / segment_name(bench.journal.log.segment.number)).exists()
+    assert (
+        folder / segment_name(bench.journal.log.segment.number, bench.node.config.tag)
+    ).exists()
     assert not judge(again(bench), bench.books)
 
 

@@ -148,7 +148,9 @@ def repeat(files, calls, day):
     """Do a day's calls once more, with the names that its segments would have by then."""
 
     def later(name):
-        return "seg-%06d" % (int(name[4:]) + 2000 * day) if name.startswith("seg-") else name
+        if not name.startswith("seg-"):
+            return name
+        return "seg-%06d%s" % (int(name[4:10]) + 2000 * day, name[10:])
 
     for name in files.names():
         if name.startswith("seg-"):

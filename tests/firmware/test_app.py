@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lvs import Node
+from lvs import Config, Node
 from tests.support.firmware_bench import sleep_ms
 
 
@@ -95,7 +95,8 @@ def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tm
 
 def test_a_garbled_journal_is_one_line(app, bench, live, capsys, tmp_path):
     (tmp_path / "journal").mkdir()
-    (tmp_path / "journal" / "seg-000003").write_bytes(b"\x5a" * 300)
+    name = "seg-000003.%08x" % Config(app.test_config).tag
+    (tmp_path / "journal" / name).write_bytes(b"\x5a" * 300)
     live(app.run(app.test_config, app.Led(None)), 60_000)
     out = [line for line in capsys.readouterr().out.splitlines() if "journal" in line]
     assert len(out) == 1 and "nothing in it can be read; starting without it" in out[0]

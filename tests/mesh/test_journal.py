@@ -98,7 +98,7 @@ def test_a_torn_end_and_an_unfinished_checkpoint_are_no_damage(folder):
     path, _ = folder
     newest = max(path.glob("seg-*"))
     newest.write_bytes(newest.read_bytes() + b"\xc2\x20\x00")
-    (path / "seg-000099").write_bytes(newest.read_bytes()[:30])
+    (path / ("seg-000099" + newest.name[10:])).write_bytes(newest.read_bytes()[:30])
     code, shown = as_json(path)
     assert code == 0 and shown["sound"]
     files = {entry["name"]: entry for entry in shown["files"]}

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from lvs.config import EPOCH_CYCLES
 from lvs.journal_files import Files
-from lvs.journal_log import TAILS, segment_name, segments
+from lvs.journal_log import segment_name, segments, tail_name
 from lvs.journal_reader import CHECK, END, LATEST, LEDGER, ROUTES, ROWS, SETTLED, Reader
 from lvs.journal_replay import Found, read
 from lvs.journal_state import FORMAT
@@ -134,8 +134,29 @@ def _file_account(files, name, tail):
         reader.close()
 
 
-def account(path):
-    """Everything about the journal in a folder, as a dict; raises JournalError."""
+def _tag(path, files, tag):
+    """Tag of the mesh whose journal is meant; raises JournalError."""
+    there = sorted(
+        {
+            name[-8:]
+            for name in files.names()
+            if name.startswith(("seg-", "tail-")) and name[-9:-8] == "."
+        }
+    )
+    if tag is None and len(there) == 1:
+        tag = there[0]
+    if tag in there:
+        return int(tag, 16)
+    if not there:
+        raise JournalError(f"{path}: no journal in there (no files seg-... or tail-...)")
+    raise JournalError(
+        f"{path}: there are journals of the meshes {', '.join(there)}; name one with --tag"
+    )
+
+
+def account(path, tag=None):
+    """Everything about the journal in a folder, as a dict; tag: of the mesh, as hex, where there
+    are several. Raises JournalError."""
     folder = Path(path)
     if not folder.exists():
         raise JournalError(
@@ -146,20 +167,19 @@ def account(path):
     files = Files(str(folder))
     contents = Contents()
     try:
-        numbers = segments(files)
-        tails = [name for name in TAILS if name in files.names()]
-        if not numbers and not tails:
-            raise JournalError(f"{path}: no journal in there (no files seg-... or tail-...)")
-        listed = [_file_account(files, segment_name(n), False) for n in reversed(numbers)]
+        mesh = _tag(path, files, tag)
+        numbers = segments(files, mesh)
+        tails = [name for name in map(tail_name, (0, 1), (mesh, mesh)) if name in files.names()]
+        listed = [_file_account(files, segment_name(n, mesh), False) for n in reversed(numbers)]
         listed += [_file_account(files, name, True) for name in tails]
-        found = Found(files)
+        found = Found(files, mesh)
         chosen = found.find()
         if chosen:
             found.replay(contents.take)
     except OSError as error:
         raise JournalError(f"{path}: cannot be read ({error.strerror or error})") from None
     for entry in listed:
-        entry["used"] = entry["name"] == segment_name(chosen)
+        entry["used"] = entry["name"] == segment_name(chosen, mesh)
     problems = _problems(chosen, found.fallback, contents, listed)
     return {
         "path": str(folder),
@@ -267,7 +287,7 @@ def _table(result):
     for heading in ("file", "bytes", "records", "state"):
         table.add_column(heading, justify="right" if heading == "bytes" else "left")
     for entry in result["files"]:
-        unfinished = entry["name"] not in TAILS and "end" not in entry["records"]
+        unfinished = entry["name"].startswith("seg-") and "end" not in entry["records"]
         words = {
             "in use": entry["used"],
             f"damaged: {entry['damaged']}": entry["damaged"],
@@ -315,8 +335,9 @@ def _print_restart(restart, console):
 
 @click.command("journal")
 @click.argument("path", metavar="PATH")
+@click.option("--tag", help="Tag of the mesh, where a folder has journals of several.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(path, as_json):
+def command(path, tag, as_json):
     """Show and check the journal in PATH, the folder a node keeps it in.
 
     A board's journal can be fetched with `mpremote cp -r :/journal .` first. Channels are numbers,
@@ -326,7 +347,7 @@ def command(path, as_json):
     Exit codes: 0 sound; 1 damaged or of no use; 2 there is no journal.
     """
     try:
-        result = account(path)
+        result = account(path, tag)
     except JournalError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
