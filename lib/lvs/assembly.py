@@ -89,7 +89,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     outbox.remembered = _start(
         cfg, transport, now, journal, noise, clock, routes, ledger, placement, contributions
     )
-    life.seek()
+    life.remembered = [transport.key(addr) for addr in outbox.remembered]
     world = cfg, transport, now, journal
     pace = noise, governor, trickle, clock
     state = routes, ledger, placement, elsewhere, contributions, life

@@ -5,7 +5,8 @@ sections 8 and 11).
 """
 
 from .fixed import MAX_RAW, const, ticks_diff, zeros
-from .wire import BUCKETS, DIRECT, JOINING, MAX_FRAME, SLOTS, VALUE, WANT, encode_ep
+from .replica import KEPT, LIVE
+from .wire import BUCKETS, DIRECT, MAX_FRAME, SLOTS, VALUE, WANT, encode_ep
 
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
@@ -88,29 +89,23 @@ class EpSender:
         if question is not None:
             return question, WANT
         replicas = self._placement.replicas
-        flags = self._life.flags()
-        if flags & WANT:
-            some = [r for r in replicas if not (r.live and r.synced)]
-        else:
-            some = [r for r in replicas if r.fetching or not r.live]
-            if some:
-                flags |= JOINING | WANT
-        some = some or replicas
+        some = [r for r in replicas if r.phase < LIVE] or replicas
         left = [r for r in some if not self._round >> r.index & 1]
         if not left:
             left = some
             self._round = 0
-        index = left[self._noise.below(len(left))].index
-        self._round |= 1 << index
-        return index, flags
+        r = left[self._noise.below(len(left))]
+        self._round |= 1 << r.index
+        return r.index, self._life.flags(r)
 
     def say(self, now, index=None):
         """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
-        flags = self._life.flags()
         wanted = index is not None
         if not wanted:
             index, flags = self._pick()
         r = self._placement.find(index)
+        if wanted:
+            flags = self._life.flags(r)
         if r and not flags & WANT and not r.shard.intact():
             return  # nobody else may hear of it
         outbox = self._outbox
@@ -129,19 +124,19 @@ class EpSender:
             if far is not None:  # the address may be a victim's
                 outbox.reply(self._buf, self._encode(index, flags | DIRECT), far)
 
-    def hear(self, index):
-        """Somebody said an EP of a shard: one answer less to give."""
+    def hear(self, index, agrees):
+        """Somebody said an EP of a shard: one answer less to give, if it is mine."""
         self._crowd += 1
         w = self._answers.get(index)
-        if w:
+        if w and agrees:
             w[1] += 1
 
     def wanted(self, f, addr, now):
         """Somebody asked for a shard."""
         r = self._placement.find(f.shard)
-        flags = self._life.flags()
-        if r is None or not r.live or flags & WANT or not r.shard.intact():
+        if r is None or r.phase not in (KEPT, LIVE) or not r.shard.intact():
             return
+        flags = self._life.flags(r)
         reader = not f.held >> f.shard & 1
         if f.flags & DIRECT or reader:
             n = self._encode(f.shard, flags | (VALUE if reader else 0))

@@ -83,6 +83,8 @@ class Journal:
         self._transport = transport
         self.error = self.notice = ""
         self.addresses = []
+        # A row that is about to be folded has to be here by then.
+        self.checkpoint_s = min(self.checkpoint_s, 32 * config.horizon_epochs)
         self._cycles = 0  # calls of note; what follows is counted in them
         self._retry_at = 0
         self._pause = _PAUSE
@@ -280,7 +282,7 @@ class Journal:
 
     def _known(self):
         """The shards whose state is worth keeping."""
-        return [r for r in self._placement.replicas if (r.live or r.kept) and not r.suspect]
+        return [r for r in self._placement.replicas if r.live]
 
     def _moved(self):
         return any([self._changes.get(r.index) != r.shard.changes for r in self._known()])
@@ -325,7 +327,7 @@ class Journal:
 
     def _write_rows(self):
         r = self._placement.find(self._shards[0])
-        if r is not None and not r.suspect:
+        if r is not None and r.live:
             shard = r.shard
             if self._row and shard.horizon != self._horizon:
                 self._row = 0  # rows were folded: they have other places now

@@ -2,27 +2,27 @@
 (docs/protocol.md, section 10; specification 8.2)."""
 
 from .fixed import const
-from .wire import JOINING, LOW_POWER, RECOVERING, SLOTS, WANT
+from .replica import DOUBTED, EMPTY, FETCHING, FLAGS, KEPT, LIVE
+from .wire import LOW_POWER, SLOTS
 
-INIT = "INIT"  # looking for peers and state
+INIT = "INIT"  # looking for peers, for their clock and for state
 JOIN = "JOINING"  # has a settled vector, fetches rows
 ACTIVE = "ACTIVE"
 LOW = "LOW_POWER"  # active, with long intervals
 RECOVER = "RECOVERING"  # doubts its own state: adopts its peers'
 
 _ALONE = const(8)  # cycles without an offer until a node goes on by itself
-_ENOUGH = const(3)  # offers that suffice
-_PATIENCE = const(5)  # cycles to wait for more after the first offer
-_ROWS = const(32)  # cycles for fetching rows before a node calls itself active all the same
-_STRAY = const(64)  # cycles by which a fresh node's clock may be behind before it joins anew
+_PATIENCE = const(5)  # cycles to collect offers after the first: whoever is quickest is no crowd
+_ROWS = const(32)  # cycles without anybody who has all, until what there is will do
+_STRAY = const(64)  # cycles by which a clock that has nothing to defend may differ from most
+_OFFERS = const(64)  # clocks that are remembered
 
 
 class Lifecycle:
     """A node's way from one state to the next. ``state`` is one of the above.
 
-    clock, ledger, placement, contributions,
-    routes, trickle: the node's; journal: repairs a shard of which no peer has any; now: () ->
-    ticks.
+    clock, ledger, placement, contributions, routes, trickle: the node's; journal: repairs a shard
+    of which no peer has any; now: () -> ticks. ``remembered``: routes of the last life.
     """
 
     def __init__(self, clock, now, ledger, placement, contributions, routes, trickle, journal):
@@ -34,12 +34,12 @@ class Lifecycle:
         self._routes = routes
         self._trickle = trickle
         self._journal = journal
-        self.state = INIT
         self.low = False
         self.recoveries = 0
         self.rejoins = 0
         self.doubts = ""  # why the node last recovered
-        self._sought = 0  # cycles in this state
+        self.remembered = []
+        self._seek()
 
     def seeking(self):
         """Is state still looked for?"""
@@ -49,41 +49,50 @@ class Lifecycle:
         """May contributions be told?"""
         return self.state != INIT and self.state != RECOVER
 
-    def flags(self):
-        """EP flags for the present state."""
-        f = LOW_POWER if self.low else 0
-        if self.seeking():
-            f |= WANT | (RECOVERING if self.state == RECOVER else JOINING)
-        return f
+    def flags(self, r):
+        """EP flags for a shard, None for one that is not held."""
+        return (LOW_POWER if self.low else 0) | (FLAGS[r.phase] if r else 0)
 
     def low_power(self, on):
         """Enter or leave low power."""
         self.low = on
-        if self.state == ACTIVE or self.state == LOW:
-            self.activate()
+        self._name()
+
+    def _name(self):
+        """The state that follows from the shards' phases."""
+        if self.state == INIT:
+            return
+        phases = [r.phase for r in self._placement.replicas]
+        if DOUBTED in phases:
+            self.state = RECOVER
+        elif phases.count(LIVE) < len(phases):
+            self.state = JOIN
+        else:
+            self.state = LOW if self.low else ACTIVE
+
+    def _seek(self):
+        """Look for peers, and for the clock that they have."""
+        self.state = INIT
+        self._wait = _ALONE  # cycles until an end is made of it
+        self._clocks = {}  # route: its clock against mine, of those that show state
 
     def activate(self):
-        """There is state, and nothing more to fetch."""
-        self.state = LOW if self.low else ACTIVE
-
-    def seek(self, state=INIT):
-        """Look for state: from the start, after an absence, or in doubt of my own."""
-        self.state = state
-        self._sought = 0
-        self._offered = 0  # cycles since the first offer
-        self._strays = []  # routes far ahead of a fresh clock
-        self._offers = []  # (route, its clock against mine), the newest last
-        for r in self._placement.replicas:
-            r.seek()
+        """There is a clock; the rest is up to the shards."""
+        self.state = JOIN
+        self._clocks = {}
+        self._name()
 
     def cycle(self, now):
         """Once a cycle: what the present state waits for. now: ticks."""
-        if not self.issuing():
-            self._join(now)
-        else:
-            self._fill()
-        if self.state == JOIN:
-            self._synced()
+        if self.state == INIT:
+            self._wait -= 1
+            if self._wait > 0:
+                return
+            self._meet(now)
+        for r in self._placement.replicas:
+            if r.phase != LIVE:
+                self._proceed(r)
+        self._name()
 
     # --- why to seek --------------------------------------------------------------------------
 
@@ -91,17 +100,16 @@ class Lifecycle:
         """Doubt a shard's state, or all of them: stop drifting and adopt the peers' (specification
         8.2; docs/durability.md). why: for people."""
         for r in [replica] if replica else self._placement.replicas:
-            r.suspect = True
+            r.seek(DOUBTED)
         self.recoveries += 1
         self.doubts = "recovered %d times, last because %s" % (self.recoveries, why)
-        if self.state != INIT:
-            self.seek(RECOVER)
-            self._trickle.restart(self._now())
+        self._name()
+        self._trickle.restart(self._now())
 
     def repair(self, r):
         """Values or rows of a shard have changed by themselves: a flipped bit, a wild write."""
         n = r.shard.damaged
-        r.repair()
+        r.purge()
         r.enter(self._ledger.sessions)
         self.recover("%d values in the memory of shard %d had changed" % (n, r.index), r)
 
@@ -109,18 +117,21 @@ class Lifecycle:
         """Start over with nothing but what was contributed."""
         self.rejoins += 1
         for r in self._placement.replicas:
-            r.live = False
-        self.seek()
+            r.seek(EMPTY)
+        self._seek()
         self._trickle.restart(self._now())
 
     def stray(self, offset, key):
-        """A fresh node hears a clock that is ahead of its own by ``offset`` cycles: start over
-        when enough routes say so. True if that clock is too far ahead to be listened to."""
-        if offset <= _STRAY:
+        """Somebody whose clock is ``offset`` cycles ahead is heard while nothing is to be defended
+        here: start over when most say so. True if that clock is too far off to be listened to."""
+        if -_STRAY <= offset <= _STRAY:
+            self._clocks.pop(key, None)
             return False
-        if key not in self._strays:
-            self._strays.append(key)
-        if len(self._strays) >= min(_ENOUGH, self._routes.recent(self._clock.epoch(), 2)):
+        self._note(offset, key)
+        most = self._routes.recent(self._clock.epoch(), 2)
+        # Of two that are as many the one behind follows.
+        ahead = 2 * sum([o > 0 for o in self._clocks.values()])
+        if ahead >= most or 2 * len(self._clocks) - ahead > most + 1:
             self._ledger.astray()
             self._rejoin()
         return True
@@ -141,94 +152,81 @@ class Lifecycle:
 
     # --- what is found ------------------------------------------------------------------------
 
-    def offer(self, f, key, r):
-        """An EP with state for a shard that seeks it."""
-        if r.readopt and f.horizon != r.shard.horizon & 0xFFFF:
-            return  # from before the fold
-        cycle = self._clock.cycle
+    def _note(self, offset, key):
         # One voice a route: sessions cost nothing.
-        self._offers = [o for o in self._offers if o[0] != key][-14:]
-        self._offers.append((key, f.cycle - cycle))
-        r.offer(f, key, cycle)
+        if key in self._clocks or len(self._clocks) < _OFFERS:
+            self._clocks[key] = offset
 
-    def _offered_now(self):
-        """How many offers there are for what is sought."""
-        if self.state != RECOVER:
-            return len(self._offers)
-        return min([r.window.n for r in self._placement.replicas if r.suspect] or [0])
+    def offer(self, f, key, r):
+        """An EP with state of a shard, while a clock is looked for or that shard has none. True
+        if it is not to be compared with my state yet."""
+        if self.state == INIT:
+            if not self._clocks:
+                self._wait = _PATIENCE
+            self._note(f.cycle - self._clock.cycle, key)
+        if r.phase < KEPT:
+            r.offer(f, key, self._clock.cycle)
+        return self.state == INIT or r.phase < KEPT
 
-    def _join(self, now):
-        """While seeking: adopt, wait, or go on alone."""
-        self._sought += 1
-        n = self._offered_now()
-        if n:
-            self._offered += 1
-            if n < _ENOUGH and self._offered < _PATIENCE:
-                return
-        elif self._sought < _ALONE:
-            return
-        recovering = self.state == RECOVER
+    def _offset(self):
+        """By how many cycles to move my clock."""
+        found = sorted(self._clocks.values())
+        if KEPT not in [r.phase for r in self._placement.replicas]:
+            return found[len(found) // 2] if found else 0
+        # It stood still while I was off, so it is behind by something: as far as it takes to be
+        # within an epoch, farther only if most say so, and most of those that I knew.
+        near = sorted([o for o in found if -_STRAY <= o <= _STRAY] + [0])
+        far = sorted(found + [0])
+        knew = sorted([self._clocks.get(key, 0) for key in self.remembered]) or far
+        far = min(far[len(far) // 2], knew[(len(knew) - 1) // 2])
+        return max(0, far if far > _STRAY else near[(len(near) - 1) // 2])
+
+    def _meet(self, now):
+        """Everybody was heard that wanted to be: from now on my clock goes as theirs do."""
         clock = self._clock
-        if n and not recovering:
-            offsets = sorted([o[1] for o in self._offers])
-            clock.adopt(clock.cycle + offsets[len(offsets) // 2], now)
+        heard = bool(self._clocks)
+        offset = self._offset()
+        fresh = not max(self._ledger.session.target)
+        if heard:
+            clock.adopt(clock.cycle + offset, now)
             clock.hear()  # or the jump would look like an absence
         moved = clock.turned()
         for r in self._placement.replicas:
-            self._revive(r, n, moved)
+            r.offered = _PATIENCE  # offers were collected together with the clocks
+            if moved and not r.window.n:
+                r.next_epoch(clock.epoch(), clock.cycle)
         # A session without contributions begins now, and none from before a jump of the clock
         # goes on.
-        if moved or not recovering and not max(self._ledger.session.target):
+        if moved or fresh:
             self._contributions.rotate()
         if moved:
             self._contributions.fold(False, True)
-        self._sought = 0
-        if n:
-            self.state = JOIN
-        else:
-            self.activate()
+        if not heard:
+            for r in self._placement.replicas:
+                self._alone(r)
+        self.activate()
         self._trickle.restart(now)
 
-    def _revive(self, r, n, moved):
-        """Give a shard state: the peers', or what I kept. n: offers; moved: the clock jumped."""
-        epoch = self._clock.epoch()
-        cycle = self._clock.cycle
-        if self.state == RECOVER and not r.suspect:
-            return
-        if n and (r.suspect or r.stale()):
-            if r.adopt(epoch, cycle):
-                r.repaired()
-                r.enter(self._ledger.sessions)
-                return
-            if not r.suspect:
-                return  # there is a mesh, but nobody has spoken of this shard yet
-        if r.suspect:
+    def _alone(self, r):
+        """There is nobody who has anything of a shard: go on with what there is."""
+        if r.phase == DOUBTED:
             self._journal.repair(r)
-            r.repaired()
-        if moved:
-            r.next_epoch(epoch, cycle)
-        r.go_live(cycle)
+            r.shard.mended()
+        r.go_live()
 
-    def _fill(self):
-        """Shards held here without state adopt what is offered for them."""
-        for r in self._placement.replicas:
-            if r.live:
-                r.fetching = 0 if r.synced or not r.fetching else r.fetching - 1
-                continue
-            r.sought += 1
-            n = r.window.n
-            if n >= _ENOUGH or n and r.sought >= _PATIENCE:
-                self._revive(r, n, False)
-                r.fetching = _ROWS
-                self._trickle.restart(self._now())
-            elif r.sought >= _ROWS:
-                r.orphan = not (r.kept or r.readopt)  # in a mesh that has no state of it
-                r.whole = True
-                self._revive(r, 0, False)
+    def _proceed(self, r):
+        """Once a cycle, for a shard that lacks something."""
+        r.waited += 1
+        if r.phase >= KEPT:
+            if r.waited > _ROWS:
+                r.go_live()
+        elif r.window.n:
+            r.offered += 1
+            if r.offered > _PATIENCE:
+                r.adopt(self._clock.epoch())
                 r.enter(self._ledger.sessions)
-
-    def _synced(self):
-        """While fetching rows: active when a peer's digests were equal to mine."""
-        self._sought += 1
-        if self._sought >= _ROWS or all([r.synced for r in self._placement.replicas]):
-            self.activate()
+                self._trickle.restart(self._now())
+        elif r.waited > (_ALONE if r.phase == DOUBTED else _ROWS):
+            r.orphan = not r.known and r.phase == EMPTY  # in a mesh that has no state of it
+            self._alone(r)
+            r.enter(self._ledger.sessions)

@@ -5,7 +5,7 @@ node knows of the world it is handed: a transport, a clock, a source of entropy,
 """
 
 from .fixed import LvsError, NotDurable, parse_amount, unload
-from .lifecycle import ACTIVE
+from .replica import DOUBTED, EMPTY
 from .run_loop import Changes, run
 from .wire import SLOTS
 
@@ -184,7 +184,7 @@ class Node:
     def _cycle(self, now):
         clock = self.clock
         for r in self.placement.replicas:
-            if r.shard.damaged and not r.suspect:
+            if r.shard.damaged and r.phase != DOUBTED:
                 self.life.repair(r)
         if clock.turned():
             self._next_epoch()
@@ -210,16 +210,16 @@ class Node:
         self.routes.new_epoch(epoch)
         self.contributions.new_epoch(self.life.issuing())
         for r in self.placement.replicas:
-            if r.shard.verify() and not r.suspect:
+            if r.shard.verify() and r.phase != DOUBTED:
                 self.life.repair(r)
             if r.live and r.established and r.guard.fallen():
                 self.life.recover("value fell by an eighth", r)
             r.next_epoch(epoch, cycle)
-            if r.readopt:
+            if r.phase == EMPTY:
                 self.trickle.restart(self.now())
             if r.votes.disputed and r.live:
                 self.eps.vote(r.index, self.now())
-        if self.placement.shards > 1 and self.life.state == ACTIVE:
+        if self.placement.shards > 1 and self.life.issuing():
             session = self.ledger.session.nonce
             if self.placement.rebalance(session, self.routes, cycle, self.noise):
                 self.trickle.restart(self.now())

@@ -5,6 +5,7 @@ Every node ranks all shards for itself from its session alone; no table, no lead
 """
 
 from .fixed import const, mix
+from .replica import LIVE
 
 _RECENT = const(256)  # cycles within which a holder must have been heard
 
@@ -81,7 +82,7 @@ class Placement:
             return True
         for i in reversed(order):
             r = self.find(i)
-            if r and r.synced and not r.shard.uncredited:
+            if r and r.phase == LIVE and not r.shard.uncredited:
                 if routes.holders(i, cycle, _RECENT) > 2 * self._holders:
                     self.replicas.remove(r)
                     self.hold(missing[0])

@@ -146,28 +146,27 @@ class Reception:
 
     def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""
-        self._eps.hear(f.shard)
         life = self._life
-        if not r.live or not life.issuing():
-            life.offer(f, key, r)
+        if life.offer(f, key, r):
             return
         offset = f.cycle - self._clock.cycle
         if not r.established and life.stray(offset, key):
             return
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)
+        self._eps.hear(f.shard, agrees)
         if agrees or not r.established:
             self._routes.steers(route, offset)
-        same = self._compare(r, f, addr) and -2 < offset < 2
+        same = self._compare(r, f, addr, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.
         if agrees or not r.established:
             self._trickle.hear(agrees and same, route)
         if not (agrees and same):
             self._trickle.news(self._now())
 
-    def _compare(self, r, f, addr):
+    def _compare(self, r, f, addr, agrees=False):
         """Compare digests, ask for or tell what is lacking; False if that is news."""
-        bits = r.lacking(f, not f.flags & (JOINING | RECOVERING))
+        bits = r.lacking(f, agrees and not f.flags & WANT)
         if bits == 0:
             self._ledger.echo_all(r.first_channel(), r.shard.slots)
             return True
@@ -199,7 +198,7 @@ class Reception:
         if mine and not self._ledger.echo(mine, r.first_channel() + slot, total):
             self._contributions.overstated(mine)
         own = nonce == self._frame.nonce
-        did, p = r.row(start, nonce, slot, total, route, self._clock.cycle, own)
+        did, p = r.row(start, nonce, slot, total, route, own)
         if did == NEW or did == GREW:
             self._sdms.learned(r, p, self._now(), key)
         elif did == OLD:

@@ -16,14 +16,21 @@ from .drift_core import (
 from .fixed import MAX_RAW, const, serial_diff, zeros
 from .gossip import Gossip
 from .routes import OTHERS, TC_START
-from .state_shard import EXPIRED, GREW, NEW, NO_ROOM, SAME, Shard
+from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard
 from .vaultguard import ShardGuard
 from .votes import EPOCHS, Votes
-from .wire import BUCKETS, SLOTS
+from .wire import BUCKETS, JOINING, RECOVERING, SLOTS, WANT
+
+# phases of a shard
+EMPTY = 0  # no state that may be shown: offers are collected
+DOUBTED = 1  # its memory changed by itself: the same
+KEPT = 2  # state of the last life: shown, but rows may be missing
+FETCHING = 3  # a settled vector that was offered; rows are missing
+LIVE = 4
+FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the EPs in each
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
 _FRESH = const(2)  # and for those that still move
-_GRACE = const(64)  # cycles after joining in which rows are credited without budget
 
 
 def maker(config, clock, *parts):
@@ -54,20 +61,14 @@ class Replica:
         self._channels = len(config.channels)
         self.confidence = 0
         self.established = False
-        self.live = False  # has state that may be shown and compared
-        self.kept = False  # has state from before the last start, not compared with anybody's yet
-        self.suspect = False  # its memory changed by itself: to be repaired
-        self.sought = 0  # cycles that state was waited for
-        self.orphan = False  # nobody had any
-        self.fetching = 0  # cycles in which rows are still asked for
-        # What is about to be folded is in no digest: who adopted a settled vector does not know
-        # whether it has those rows, so it adopts again after the fold, until it was seen to have
-        # all rows in the epoch before.
-        self.whole = True  # has all that will be folded next
-        self.equal = False  # its digests were equal to a peer's in this epoch
-        self.readopt = False  # to adopt what its peers have after the fold
-        self.synced = False  # its rows were seen to equal a peer's
-        self.grace = 0  # cycle until which rows are credited without budget
+        self.phase = EMPTY
+        self.waited = self.offered = 0  # cycles in this phase, and since state was first offered
+        self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
+        self.orphan = False  # nobody had any state
+        self._lacks = 0  # buckets that never equalled a peer's since
+        self._sole = False  # all that is known came by one route
+        self._horizon = config.horizon_epochs
+        self._budget = config.route_budget
         self.refused = 0  # rows for which the ring had no room
         self.expired = 0  # rows that came after their session was folded
         self.dc = 0  # the newest drift coefficient, Q8
@@ -80,16 +81,29 @@ class Replica:
 
     # --- starting -----------------------------------------------------------------------------
 
-    def go_live(self, cycle):
-        """Show what there is. For an epoch rows need no budget: nothing to defend yet."""
-        self.live = True
-        self.kept = self.readopt = False
+    @property
+    def live(self):
+        """Is there state that may be shown and compared?"""
+        return self.phase >= KEPT
+
+    def _enter(self, phase):
+        self.phase = phase
+        self.waited = self.offered = 0
+        self._lacks = 0xFF
+
+    def seek(self, phase):
+        """Look for state, EMPTY or DOUBTED: what was offered so far is of the past."""
+        self._enter(phase)
+        self.window.expire(MAX_RAW)
+
+    def go_live(self):
+        """Show what there is."""
+        self._enter(LIVE)
         self.shard.seal()
         self.guard.new_epoch()
-        self.grace = 0 if self.established else cycle + _GRACE
 
     def _commonest(self):
-        """(horizon that most samples have, how many have it)."""
+        """The horizon that most samples have."""
         w = self.window
         best = votes = 0
         for i in range(w.n):
@@ -98,58 +112,38 @@ class Replica:
                 n += w.horizon[j] == w.horizon[i]
             if n > votes:
                 best, votes = w.horizon[i], n
-        return best, votes
-
-    def stale(self):
-        """True unless I kept a settled vector that is as far as those that are offered."""
-        return not self.kept or self._commonest()[0] != self.shard.horizon & 0xFFFF
-
-    def seek(self):
-        """Look for state: what was offered so far is of the past."""
-        self.window.expire(MAX_RAW)
-        self.synced = False
-        self.sought = 0
+        return best
 
     def lower(self, slot, amount):
         """An amount (raw) that was folded here alone is told anew: it leaves the settled value."""
         left = self.shard.settled[slot] - amount
         self.shard.settle(slot, left if left > 0 else 0)
 
-    def repair(self):
+    def purge(self):
         """Drop what changed by itself; own rows are to be entered again."""
-        self.suspect = True
         self.shard.purge()
         self.gossip.forget()
         self._quiet = False
 
-    def repaired(self):
-        """What is there now is to be used."""
-        self.suspect = False
-        self.shard.mended()
-
-    def adopt(self, epoch, cycle):
-        """Take over the median of the samples with the commonest horizon; False without any."""
+    def adopt(self, epoch):
+        """Take over the median of the samples with the commonest horizon, of which there are."""
         w = self.window
-        best, votes = self._commonest()
-        if not votes:
-            return False
+        best = self._commonest()
         vector = zeros("i", w.slots)
         for s in range(w.slots):
             vector[s] = median_of(
                 [w.vector[i * w.slots + s] for i in range(w.n) if w.horizon[i] == best]
             )
         grain = epoch // self.shard.grain
-        horizon = grain - serial_diff(grain, best)
-        self.shard.adopt(vector, horizon, epoch)
+        self.shard.adopt(vector, grain - serial_diff(grain, best), epoch)
+        self.shard.mended()
         self.gossip.forget()
         self.votes.forget()
         self.confidence = 0
-        self.established = False
-        self._quiet = False
-        self.whole = self.readopt and self.equal
-        self.equal = False
-        self.go_live(cycle)
-        return True
+        self.established = self._quiet = False
+        self._sole = w.n == 1
+        self._enter(FETCHING)
+        self.guard.new_epoch()
 
     # --- hearing ------------------------------------------------------------------------------
 
@@ -188,10 +182,10 @@ class Replica:
         """True while my own state disagrees with what I hear and I have nothing to defend."""
         return self.live and self.confidence < CONFIDENT and not self._quiet and self.window.n > 0
 
-    def lacking(self, frame, complete):
+    def lacking(self, frame, whole):
         """Bit map of the buckets in which an EP's digests differ from mine; None: incomparable.
 
-        complete: the sender has had time to learn all rows, so that being equal means something.
+        whole: the sender agrees with me, and lacks nothing that it knows of.
         """
         shard = self.shard
         if frame.cycle >> 6 != shard.epoch or frame.horizon != shard.horizon & 0xFFFF:
@@ -200,21 +194,38 @@ class Replica:
         for b in range(BUCKETS):
             if frame.digests[b] != shard.digests[b]:
                 bits |= 1 << b
-        if not bits and complete:
-            self.synced = self.equal = True
+        if whole and self.phase < LIVE and self._lacks & ~bits:
+            self.waited = 0
+            self._lacks &= bits
+            if not self._lacks:
+                self.go_live()
         return bits
 
-    def row(self, start, nonce, slot, total, route, cycle, own=False):
+    def _most(self, start):
+        """The largest total (raw) that a session may have that began in a grain."""
+        grain = self.shard.grain
+        now = self.shard.epoch + 1  # clocks differ
+        epochs = serial_diff(now // grain, start) * grain + now % grain + 1
+        return epochs * self._budget if epochs < MAX_RAW // self._budget else MAX_RAW
+
+    def row(self, start, nonce, slot, total, route, own=False):
         """Learn a row; returns what Shard.merge did, and its ring position or -1.
 
         own: its session says it itself, and so may use the last places of a crowded ring.
         """
         shard = self.shard
+        p = shard.find(start, nonce, slot)
+        if total > self._most(start):
+            return FUTURE, p  # nobody honest is that fast
+        lacking = self.phase < LIVE
+        if lacking and p >= 0 and shard.via[p] != route:
+            # What two routes say needs no budget while there is nothing to compare with.
+            shard.credit(p, min(shard.claimed[p], total) - shard.credited[p])
         # Refused, it comes back by digest when there is room.
         did = NO_ROOM
-        if not shard.crowded() or shard.find(start, nonce, slot) >= 0 or self._last(route, own):
+        if p >= 0 or not shard.crowded() or self._last(route, own):
             did = shard.merge(start, nonce, slot, total, route)
-        p = shard.find(start, nonce, slot)
+            p = shard.find(start, nonce, slot)
         if did == NO_ROOM:
             self.refused += 1
         elif did == EXPIRED:
@@ -227,7 +238,7 @@ class Replica:
                 self.guard.credit(p, route, total, own)
         elif did == GREW or did == NEW:
             shard.repeats[p] = 1
-            if cycle < self.grace:
+            if lacking and self._sole:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
                 self.guard.credit(p, route, total, own)
@@ -324,26 +335,15 @@ class Replica:
         for s in range(shard.slots):
             before[s] = shard.settled[s]
         horizon = shard.horizon
-        if shard.advance(epoch):
-            self.gossip.forget()
-        if self.live and not self.suspect:
+        self._fold(epoch)
+        if self.live:
             # Whoever was heard folds the same rows: the samples stay comparable.
             self.window.fold(horizon, shard.horizon, before, shard.settled)
             self.window.expire(cycle - _MEMORY)
-        else:
-            self.window.expire(MAX_RAW)  # I lack those rows: what was offered is of the past
         self._quiet = False
         self.guard.new_epoch()
         self.guard.credit_rest()
         if not self.live:
-            return
-        if shard.horizon == horizon:  # nothing was about to be folded
-            self.whole = self.whole or self.equal
-        elif not self.whole:
-            self.readopt = True
-            self.live = self.synced = False
-            self.sought = 0
-            self.window.expire(MAX_RAW)
             return
         self.votes.count(epoch, self._routes.recent(epoch, EPOCHS))
         self.dc = coefficient(self.confidence, self._routes.trust()[1], False)
@@ -353,6 +353,17 @@ class Replica:
         elif self.established:
             self.confidence = FULL_CONFIDENCE
 
+    def _fold(self, epoch):
+        """Fold what is due. Whoever may lack rows that were due has no state any more: what is
+        offered after the fold is what it would have."""
+        horizon = self.shard.horizon
+        if self.shard.advance(epoch):
+            self.gossip.forget()
+        # Nothing was added to sessions that ended a horizon ago.
+        sure = self.phase == KEPT and epoch - self.known <= self._horizon
+        if self.phase < LIVE and self.shard.horizon != horizon and not sure:
+            self.seek(self.phase if self.phase == DOUBTED else EMPTY)
+
     # --- from a journal -----------------------------------------------------------------------
 
     def restore(self, vector, horizon, epoch, confidence, established):
@@ -361,7 +372,9 @@ class Replica:
         self.shard.expect(epoch + 2)  # rows follow, perhaps of sessions begun a little later
         self.confidence = confidence
         self.established = established
-        self.kept = True
+        if self.phase == EMPTY:
+            self._enter(KEPT)
+            self.known = epoch  # the first is the checkpoint's, and rows are in those alone
 
     def enter(self, sessions):
         """Enter the rows of own sessions: they are mine to know."""
@@ -375,5 +388,5 @@ class Replica:
         """All was restored: enter own rows, then fold what is due by now."""
         self.shard.expect(epoch)
         self.enter(sessions)
-        self.shard.advance(epoch)
+        self._fold(epoch)
         self.gossip.forget()

@@ -275,7 +275,7 @@ class Shard:
 
         What is not credited yet stays out: it would travel on other routes' budgets.
         """
-        if not self.credited[p] or self.about_to_fold(p):
+        if not self.credited[p]:
             return
         h = mix(self.epoch & 0xFFFF, self.nonce[p])
         h = mix(h, self.credited[p])

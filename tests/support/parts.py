@@ -36,4 +36,4 @@ def establish(held, cycle):
     epoch = shard.epoch
     held.restore(shard.settled, shard.horizon, epoch, FULL_CONFIDENCE, True)
     held.resume((), epoch)
-    held.go_live(cycle)
+    held.go_live()

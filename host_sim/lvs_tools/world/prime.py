@@ -11,7 +11,7 @@ def settle(node, vectors, established):
         confidence = FULL_CONFIDENCE if established else 0
         r.restore(vectors[k], r.shard.horizon, epoch, confidence, established)
         r.resume((), epoch)
-        r.go_live(node.clock.cycle)
+        r.go_live()
     node.life.activate()
 
 
