@@ -70,9 +70,7 @@ class Plan:
             "address": self.address(node),
             "broadcast": BROADCAST,
             "peers": [self.address(other)] if other != node else [],
-            # Room for every session of the run, twice over, in place of a board's frugal tables.
-            "rows": max(512, 2 * (self.nodes + self.kill) * min(16, len(self.channels))),
-            "routes": max(64, 2 * self.nodes),
+            "nodes": self.nodes + self.kill,
         }
 
 

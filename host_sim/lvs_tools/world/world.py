@@ -452,7 +452,7 @@ def _first_tick(prng):
 
 def _configs(plan, channels, places):
     """The configuration of each machine; machines without peers of their own share one."""
-    base = dict(plan["config"])
+    base = dict({"nodes": min(10000, plan["nodes"])}, **plan["config"])
     base["mesh"] = "sim"
     base["channels"] = channels
     shared = Config(base)
