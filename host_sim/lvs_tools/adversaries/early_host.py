@@ -4,11 +4,17 @@ from lvs_tools.adversaries.persona import Persona
 
 _LAST_CYCLE = 0x3FEFFFFF  # the largest that a frame may name
 _DAY = 86400  # cycles
-_TIMES = 3  # EPs to each newcomer, as often as it asks
+_NEW_MS = 40000  # after its first word somebody is new for so long
 
 
 class FutureHost(Persona):
-    """The truth, but twelve days ahead, under a horizon that fits."""
+    """The truth, but twelve days ahead, under a horizon that fits; at addresses that it has not
+    heard yet it does not wait for a question."""
+
+    def __init__(self, rng, mesh):
+        super().__init__(rng, mesh)
+        self._old = {*mesh.allies}  # addresses that were heard long ago
+        self._young = {}  # address: until when it is new
 
     def when(self):
         """(cycle, horizon) that newcomers are told."""
@@ -20,11 +26,18 @@ class FutureHost(Persona):
         self.listen(now_ms, heard)
         if self.cycle is None:
             return []
+        for _, source in heard:
+            if source not in self._old:
+                until = self._young.setdefault(source, now_ms + _NEW_MS)
+                if now_ms >= until:
+                    self._old.add(source)
         said = self.honest() if self.due(now_ms, 15000, 30000) else []
         cycle, horizon = self.when()
-        for source, shard in self.seekers(heard):
+        for shard in range(self.shards):
             lie = self.ep(self.truth(shard), shard, cycle=cycle, horizon=horizon)
-            said += [(source, lie, None)] * _TIMES
+            for victim in self.mesh.addresses:
+                if victim not in self._old:
+                    said.append((victim, lie, None))
         return said
 
 

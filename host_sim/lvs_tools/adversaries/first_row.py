@@ -26,7 +26,7 @@ class FirstRow(Persona):
         for victim in sorted(self._victims):
             if now_ms < self._victims[victim]:
                 for shard in range(self.shards):
-                    row = ((self.cycle >> 6) & 0xFFFF, 1000 + victim, 0, self.total)
+                    row = (self.grain_at(self.cycle), 1000 + victim, 0, self.total)
                     said.append((victim, self.sdm(shard, relays=[row]), None))
         return said
 

@@ -21,7 +21,7 @@ class Persona:
         self.session = (0, rng.getrandbits(30))
         self.allies = frozenset(mesh.allies)
         self.cycle = None
-        self.horizon = 0
+        self._known = (0, 0)  # horizon, and the cycle at which it was heard
         self.vectors = {}
         self.digests = {}
         self.sessions = []
@@ -33,6 +33,9 @@ class Persona:
         self._buf = bytearray(MAX_FRAME)
         self._writer = SdmWriter()
 
+    def _decode(self, data):
+        return self._frame.decode(data, self.mesh.tag, len(self.mesh.channels), self.mesh.grain)
+
     # --- ears -----------------------------------------------------------------------------------
 
     def listen(self, now_ms, heard):
@@ -42,20 +45,19 @@ class Persona:
             passed = (now_ms - self._heard_at) // 1000
             self.cycle += passed
             self._heard_at += passed * 1000
-        for data, source in heard[-_DECODED:]:
-            if not self.believes(source):
-                continue
-            if frame.decode(data, self.mesh.tag, len(self.mesh.channels), self.mesh.grain):
+        believed = [h for h in heard if self.believes(h[1])]
+        for data, source in believed[-_DECODED:]:
+            if self._decode(data):
                 continue
             if self.cycle is None:
-                self.session = ((frame.cycle >> 6) // self.mesh.grain & 0xFFFF, self.session[1])
+                self.session = (self.grain_at(frame.cycle), self.session[1])
                 self._heard_at = now_ms
                 self.cycle = frame.cycle
             elif self.cycle < frame.cycle <= self.cycle + 2:
                 self.cycle = frame.cycle
             self._keep(self.sessions, (frame.start, frame.nonce))
             if frame.kind == EP and not frame.flags & _RECOVERING_OR_JOINING:
-                self.horizon = frame.horizon
+                self._known = (frame.horizon, frame.cycle)
                 self.vectors[frame.shard] = list(frame.vector)[: frame.count]
                 self.digests[frame.shard] = list(frame.digests)
                 self.heard_from(source, frame.shard)
@@ -73,7 +75,7 @@ class Persona:
                     )
 
     def believes(self, source):
-        """Is what this address says a view of the mesh? Liars are believed, too, unless changed."""
+        """Does this address tell what the mesh holds? Liars are believed, too, unless changed."""
         return True
 
     def heard_from(self, source, shard):
@@ -84,7 +86,7 @@ class Persona:
         frame = self._frame
         found = []
         for data, source in heard:
-            if frame.decode(data, self.mesh.tag, len(self.mesh.channels)):
+            if self._decode(data):
                 continue
             seeks = frame.kind == EP and frame.flags & _RECOVERING_OR_JOINING
             if seeks and source not in self.allies and (source, frame.shard) not in found:
@@ -113,7 +115,17 @@ class Persona:
 
     def horizon_at(self, cycle):
         """The horizon that fits a cycle, 16 bits, as honest nodes have it at theirs."""
-        return self.horizon + (cycle >> 6) - (self.cycle >> 6) & 0xFFFF
+        horizon, then = self._known
+        return horizon + self.grain_at(cycle) - self.grain_at(then) & 0xFFFF
+
+    def grain_at(self, cycle):
+        """The grain of a cycle, 16 bits: sessions begin in grains."""
+        return (cycle >> 6) // self.mesh.grain & 0xFFFF
+
+    @property
+    def horizon(self):
+        """The mesh's horizon now."""
+        return self.horizon_at(self.cycle)
 
     def ep(
         self,

@@ -10,7 +10,7 @@ class RingFiller(Persona):
 
     def relays(self):
         """Rows for a frame."""
-        start = (self.cycle >> 6) & 0xFFFF
+        start = self.grain_at(self.cycle)
         return [(start, self.rng.getrandbits(30), 0, 1) for _ in range(_ROWS)]
 
     def step(self, now_ms, heard):
@@ -21,6 +21,6 @@ class RingFiller(Persona):
         said = []
         for shard in range(self.shards):
             said.append((None, self.sdm(shard, relays=self.relays()), None))
-            session = ((self.cycle >> 6) & 0xFFFF, self.rng.getrandbits(30))
+            session = (self.grain_at(self.cycle), self.rng.getrandbits(30))
             said.append((None, self.sdm(shard, own=[(0, 1)], session=session), None))
         return said

@@ -1,7 +1,7 @@
 """Stages: what befalls the mesh that liars attack, and what is then looked at.
 
-On "established" and "cold" nothing befalls it, and what counts is how far the settled values shift.
-Every other stage is a moment in which a mesh needs what somebody tells it.
+On "established" and "cold" nothing befalls it: what counts is how far settled values shift. Every
+other stage is a moment in which a mesh needs what somebody tells it.
 """
 
 

@@ -16,14 +16,16 @@ class MeshView:
     """What an adversary knows of the mesh from the start: everything that is no secret.
 
     config: the mesh's lvs Config (channels, tag, budgets); address: its own; addresses: of all
-    machines; allies: of all liars, its own included; nodes: how many there are.
+    machines; allies: of all liars, its own included; shared: a dict that all liars of the world
+    have in common, for they know each other; nodes: how many there are.
     """
 
-    def __init__(self, config, address, addresses, allies=()):
+    def __init__(self, config, address, addresses, allies=(), shared=None):
         self.config = config
         self.address = address
         self.addresses = addresses
         self.allies = allies
+        self.shared = {} if shared is None else shared
         self.nodes = len(addresses)
 
     @property
@@ -60,16 +62,12 @@ def load_class(path, name):
 class Liar:
     """Runs one adversary on a machine: collects what it hears, sends what it says."""
 
-    def __init__(
-        self, machine, made_by, begin_ms, config, addresses, allies, seed, timeline, network, trace
-    ):
+    def __init__(self, machine, made_by, begin_ms, view, seed, timeline, network, trace):
         machine.liar = self
         machine.cap = _QUEUE
         self.machine = machine
         self.heard = []
-        self.adversary = made_by(
-            Prng(seed, 500000 + machine.index), MeshView(config, machine.addr, addresses, allies)
-        )
+        self.adversary = made_by(Prng(seed, 500000 + machine.index), view)
         self._begin = begin_ms
         self._timeline = timeline
         self._network = network

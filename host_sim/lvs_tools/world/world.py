@@ -12,7 +12,7 @@ from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
 from lvs_tools.world.faults import Faults
 from lvs_tools.world.harm import Harm
-from lvs_tools.world.liars import Liar, load_class
+from lvs_tools.world.liars import Liar, MeshView, load_class
 from lvs_tools.world.machine import DOWN, GONE, UP, WAITING, Machine, name_of
 from lvs_tools.world.memory_files import make_journal as in_memory
 from lvs_tools.world.metrics import Agreement, History, Reach, Tally, bytes_per_minute
@@ -80,7 +80,7 @@ class World:
 
     def _make_liars(self, index):
         addresses = [m.addr for m in self.machines]
-        allies = addresses[index:]
+        shared = {}
         for kind in self.plan["adversaries"]:
             made_by = load_class(kind["path"], kind["class"])
             for _ in range(kind["count"]):
@@ -89,9 +89,13 @@ class World:
                     machine,
                     made_by,
                     kind["from_ms"],
-                    self.configs[index],
-                    addresses,
-                    allies,
+                    MeshView(
+                        self.configs[index],
+                        machine.addr,
+                        addresses,
+                        addresses[len(self.honest) :],
+                        shared,
+                    ),
                     self.plan["seed"],
                     self.timeline,
                     self.network,
