@@ -27,6 +27,7 @@ class Contributions:
         self._journal = journal
         self._overstated_at = -_FORGERY
         self._phase = noise.below(config.session_epochs)
+        self._begun = False  # were totals to be told in this life?
         self._end = 0  # epoch in which the present session ends
 
     def rotate(self):
@@ -93,6 +94,7 @@ class Contributions:
     def cycle(self):
         """Once a cycle: tell as much of what was contributed as a cycle may."""
         ledger = self._ledger
+        self._begun = True
         ledger.new_cycle()
         ledger.place(not self._journal.error)
         # Not before the journal lets it go: told twice, it would count twice.
@@ -102,6 +104,17 @@ class Contributions:
             for c in range(ledger.channels):
                 if session.total[c] < session.target[c]:
                     self._issue(session, c)
+
+    def drained(self, since, most):
+        """Is there nothing to wait for before the node stops? since: cycle when it was told to;
+        most: cycles that it may wait."""
+        ledger = self._ledger
+        clock = self._clock
+        if clock.cycle - since >= most or not ledger.left():
+            return True
+        if clock.heard_at is None:
+            return self._begun  # nobody is there
+        return clock.cycle - max(since, clock.heard_at) > _SILENCE
 
     def met(self, epoch):
         """Somebody is heard in this epoch: what he can take no more of what I did alone nobody

@@ -162,6 +162,13 @@ class Ledger:
             n += s.target[channel] - s.total[channel]
         return n
 
+    def left(self):
+        """Raw that nobody else is known to hold: not said yet, or said and not echoed."""
+        n = self.outstanding()
+        for s in self.sessions:
+            n += sum(s.total) - sum(s.known)
+        return n
+
     def outstanding(self):
         """Raw accepted and not said yet, all channels."""
         return sum([self.pending(c) for c in range(self.channels)])

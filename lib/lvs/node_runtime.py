@@ -46,6 +46,7 @@ class Node:
             unload("assembly")
         self.replicas = self.placement.replicas
         self.running = True  # until stop(), which may come before run()
+        self._drain = ()  # (cycle of stop(), cycles to wait), once it was called
 
     # --- for applications ---------------------------------------------------------------------
 
@@ -149,9 +150,20 @@ class Node:
         """Take part in the mesh until ``stop`` is called: a coroutine, see run_loop."""
         return run(self, check_in)
 
-    def stop(self):
-        """Let ``run`` return. Nothing is said to anybody: a silent exit is as good as any."""
-        self.running = False
+    def stop(self, drain_s=60):
+        """Let ``run`` return, and ``running`` be False, as soon as others hold what was
+        contributed here, or nobody is there, at the latest after so many seconds. ``left()``
+        tells what is left then."""
+        self._drain = self.clock.cycle, drain_s
+        self._stop()
+
+    def left(self):
+        """Raw contributed here that nobody else is known to hold; a journal keeps it."""
+        return self.ledger.left()
+
+    def _stop(self):
+        if self.contributions.drained(*self._drain):
+            self.running = False
 
     # --- for the run loop ---------------------------------------------------------------------
 
@@ -203,6 +215,8 @@ class Node:
             self.routes.gained(2 if slew > 0 else -4 if slew < 0 else 0)
             clock.steer(self.routes.clock_offset(clock.cycle, 128))
         self.journal.note(not self.life.seeking())
+        if self._drain:
+            self._stop()
 
     def _next_epoch(self):
         cycle = self.clock.cycle

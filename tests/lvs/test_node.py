@@ -457,3 +457,40 @@ def test_a_node_can_be_made_from_a_file(tmp_path):
     path.write_text('{"channels": ["water"], "mesh": "m"}')
     node = Node(str(path), Cell(1).nodes[1].transport, lambda: 0, lambda: 7)
     assert node.status()["mesh"] == "m" and node.config.channels == ["water"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_node_that_is_stopped_tells_what_it_contributed_first(seed):
+    """100 VU take 25 cycles; it was told to stop two seconds after it accepted them."""
+    cell = Cell(3, loss=0.3, seed=seed)
+    cell.active()
+    node = cell.nodes[1]
+    cell.contribute(1, 100 * 256)
+    cell.run(2)
+    node.stop()
+    assert node.running and node.left() > 90 * 256
+    took = cell.run(60, until=lambda: not node.running)
+    assert 20 <= took < 60 and node.left() == 0
+    del cell.nodes[1]
+    cell.settle(60)
+
+
+def test_a_node_that_is_stopped_does_not_wait_for_ever():
+    """For as long as it is told to, and not where nobody hears it."""
+    cell = Cell(2)
+    cell.active()
+    node = cell.nodes[1]
+    cell.contribute(1, 1000 * 256)
+    node.stop(drain_s=10)
+    assert 9 <= cell.run(60, until=lambda: not node.running) <= 11
+    assert node.left() > 900 * 256
+    other = cell.nodes[2]
+    cell.links = lambda a, b: False
+    cell.contribute(2, 1000 * 256)
+    other.stop()
+    assert 15 <= cell.run(60, until=lambda: not other.running) <= 19
+    alone = Cell(1)
+    alone.active()
+    alone.contribute(1, 5)
+    alone.nodes[1].stop()
+    assert not alone.nodes[1].running

@@ -29,7 +29,8 @@ def command(config, micropython, loss, seed, journal, report_ms, as_json, no_inp
 
     It reads commands such as "contribute water 2.5", "value water" and "status", one a line;
     "help" lists them. In a terminal it answers in text, elsewhere in JSON lines. It ends with
-    "quit", at the end of its input, or with Ctrl-C.
+    "quit", at the end of its input, or with Ctrl-C, once others hold what was contributed. Exit
+    code 3: something is lost that nobody was told within a minute.
     """
     interpreter = sys.executable
     if micropython:

@@ -9,11 +9,13 @@ With a journal a contribution is acknowledged when no power cut can lose it any 
 
 It reads one command a line from standard input and answers each with one line of JSON on
 standard output, in order (``help`` lists them). Lines that answer nothing start with another
-key: ``ready``, ``session``, ``report`` or ``change``. With ``--human`` it prints text instead.
-It ends at the end of its input, so a node never outlives whoever started it; ``--no-input``
+key: ``ready``, ``session``, ``report``, ``change``, ``stopping`` or ``left``. With ``--human`` it prints text instead.
+It ends at the end of its input, so a node never outlives whoever started it, as soon as others
+hold what was contributed, within a minute (``stopping``: raw to tell); ``--no-input``
 reads none and runs until it is stopped by a signal.
 
-Exit codes: 0 the input ended or ``quit``; 2 a bad argument, configuration or address, said in
+Exit codes: 0 the input ended or ``quit``; 3 and contributions are lost that somebody could have
+been told (``left``: raw); 2 a bad argument, configuration or address, said in
 one line on standard error; 130 interrupted.
 """
 
@@ -256,6 +258,14 @@ def as_text(reply):
         return "\n".join([f"{k:28} {text}" for k, text in sorted(reply["help"].items())])
     if "change" in reply:
         return f"{reply['change'][0]} is now {reply['change'][1]} VU"
+    if "stopping" in reply:
+        return (
+            f"telling the others {reply['stopping'] / 256} VU that nobody is known to hold yet;"
+            " a minute at most, Ctrl-C ends it"
+        )
+    if "left" in reply:
+        fate = "the journal keeps it" if reply["kept"] else "lost with this node"
+        return f"{reply['left'] / 256} VU are known to nobody else: {fate}"
     if "report" in reply:
         return json.dumps(reply["report"])
     return ""
@@ -304,7 +314,10 @@ class Session:
         return True
 
     async def run(self):
-        """Run the node until its input ends; an error of the node's own tasks ends it, too."""
+        """Run the node until its input ends; an error of the node's own tasks ends it, too.
+
+        True when something that was contributed is lost, though there was somebody to tell.
+        """
         running = asyncio.create_task(self.node.run())
         await asyncio.sleep(0)  # the node runs now: a stop before that would be forgotten
         lines = Lines(sys.stdin) if self.options["input"] else None
@@ -327,7 +340,14 @@ class Session:
         if self.options["human"]:
             sys.stdout.write("\n")
         self.node.stop()
+        if self.node.running:
+            self.say({"stopping": self.node.left()})
         await running
+        left = self.node.left()
+        kept = self.node.journal.durable
+        if left:
+            self.say({"left": left, "kept": kept})
+        return left and not kept and self.node.clock.heard_at is not None
 
 
 def build(options, say):
@@ -391,11 +411,10 @@ def _main(argv):
         for warning in status["warnings"]:
             print(warning)
     try:
-        asyncio.run(Session(node, channels, options, say).run())
+        return 3 if asyncio.run(Session(node, channels, options, say).run()) else 0
     except OSError as error:
         print(f"{options['config']}: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 def main(argv):
