@@ -3,7 +3,7 @@
 A frame is hostile until it has proved otherwise: each of these may drop it, and counts why.
 """
 
-from .fixed import const
+from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
 from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
 
@@ -43,6 +43,7 @@ class Reception:
         self._tag = config.tag
         self._channels = len(config.channels)
         self._grain = config.grain
+        self._folded = config.horizon
         self._horizon = config.horizon_epochs * 64  # cycles
         self._clock = clock
         self._now = now
@@ -117,7 +118,7 @@ class Reception:
     def _hear_ep(self, f, addr, key, route):
         """An EP; returns why it is not believed, or ""."""
         cycle = self._clock.cycle
-        stateless = f.flags & (JOINING | RECOVERING)
+        stateless = f.flags & (JOINING | RECOVERING) or not f.held >> f.shard & 1
         routes = self._routes
         if routes.replayed(route, f.nonce, f.cycle):
             return "replay"
@@ -126,6 +127,9 @@ class Reception:
                 self._elsewhere.answer(f, cycle)
             return ""
         if not stateless:
+            # Where folding has got to follows from the clock.
+            if abs(serial_diff(f.horizon, self._folded(f.cycle >> 6))) > 1:
+                return "malformed"
             routes.told(route, f.nonce, f.cycle, cycle, f.held)
         if f.flags & WANT:
             self._eps.wanted(f, addr, self._now())

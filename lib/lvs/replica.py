@@ -83,8 +83,8 @@ class Replica:
 
     @property
     def live(self):
-        """Is there state that may be shown and compared?"""
-        return self.phase >= KEPT
+        """Is there state that can be compared?"""
+        return self.phase != EMPTY
 
     def _enter(self, phase):
         self.phase = phase
@@ -336,15 +336,14 @@ class Replica:
             before[s] = shard.settled[s]
         horizon = shard.horizon
         self._fold(epoch)
-        if self.live:
-            # Whoever was heard folds the same rows: the samples stay comparable.
-            self.window.fold(horizon, shard.horizon, before, shard.settled)
-            self.window.expire(cycle - _MEMORY)
         self._quiet = False
         self.guard.new_epoch()
         self.guard.credit_rest()
-        if not self.live:
+        if self.phase < KEPT:
             return
+        # Whoever was heard folds the same rows: the samples stay comparable.
+        self.window.fold(horizon, shard.horizon, before, shard.settled)
+        self.window.expire(cycle - _MEMORY)
         self.votes.count(epoch, self._routes.recent(epoch, EPOCHS))
         self.dc = coefficient(self.confidence, self._routes.trust()[1], False)
         if self.votes.diverged:

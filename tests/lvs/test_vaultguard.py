@@ -101,8 +101,8 @@ def test_invented_contributions_are_credited_at_the_routes_pace():
     node = cell.nodes[1]
     epoch = node.clock.epoch()
     for nonce in range(200):
-        Speaker(node, 66, 1000 + nonce).sdm(own=[(0, 1 << 20)])
-        Speaker(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1 << 20)])
+        Speaker(node, 66, 1000 + nonce).sdm(own=[(0, 2000)])
+        Speaker(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 2000)])
     assert 0 < cell.values(node)[0] <= 2000  # its own entry's budget, and its share of the others'
     before = cell.values(node)[0]
     cell.run(64)

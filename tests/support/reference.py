@@ -266,11 +266,10 @@ class Rows:
         return len(due)
 
     def digests(self):
-        """Eight 16-bit sums over what is credited and not within an epoch of folding."""
+        """Eight 16-bit sums over what is credited."""
         sums = [0] * 8
         for (start, nonce, slot), (_, credited) in self.rows.items():
-            next_horizon = (self.epoch + 1) // self.grain - self.lifetime - 1
-            if credited and serial_diff(start, next_horizon) > 0:
+            if credited:
                 sums[bucket(nonce, slot)] += row_hash(self.epoch, start, nonce, slot, credited)
         return [s % 2**16 for s in sums]
 
