@@ -80,9 +80,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     common = cfg, governor, clock, ledger, placement, elsewhere, routes, life
     eps = EpSender(outbox, noise, now(), *common)
     sdms = SdmSender(outbox, *common)
-    reception = Reception(
-        frame or Frame(), now, transport, contributions, trickle, eps, sdms, *common
-    )
+    reception = Reception(frame or Frame(), now, transport, contributions, trickle, eps, *common)
     if cfg.auto():
         cfg.rows = fitting(cfg.rows, min(shards, cfg.held))
         unload("capacity")

@@ -1,32 +1,36 @@
 """Gossip: which rows a node says, and when, for one shard.
 
-Three reasons to say a row: it is my own news; it is a rumour, learned lately and heard fewer than
-k times (Trickle's counting on rumours, as memberlist piggybacks); or somebody's EP showed that it
-lacks rows (anti-entropy by digest). All times are ticks. docs/protocol.md, sections 8 and 11.
+One queue, in this order: my own news; rumours, learned lately and said or heard fewer than k
+times (Trickle's counting, memberlist's piggyback), the least first; answers to who lacks rows, as
+an EP's digests showed (anti-entropy). What waits goes with what is due, in one frame. All times
+are ticks. docs/protocol.md, sections 8 and 11.
 """
 
 from .fixed import MAX_RAW, const, ticks_diff, zeros
+from .wire import MAX_RELAYS
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
 _NEWS_MS = const(400)  # own news waits so long at most: contributions of one moment go together
+_REPLY_MS = const(900)  # answers wait up to this, so that others hear one of them
 _FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
 _BUSY = const(24)  # sixteenths of an SDM a cycle: others carry my rumours
 _HOLDS = const(3)  # times that rumours are held back before they rest
-_CROWD = const(48)  # sessions heard from which each answers seldom
-_NEWEST = const(12)  # rows of an answer that are the newest
-_REPLY_MS = const(900)  # answers wait up to this, so that one of them is heard by the others
+_ANSWERS = const(6)  # neighbours that prepare an answer ...
+_ENOUGH = const(3)  # ... and how many of theirs are enough
 
 
 class Gossip:
     """What one shard has to say.
 
-    shard: its rows; k: times a row is heard before it rests; noise: jitter and choices; trickle:
-    the pace; routes: how many neighbours there are.
+    shard: its rows; k: times a row is heard before it rests; bridge: are there configured peers,
+    beyond this cell? noise: jitter and choices; trickle: the pace; routes: how many neighbours
+    there are.
     """
 
-    def __init__(self, shard, k, noise, trickle, routes):
+    def __init__(self, shard, k, bridge, noise, trickle, routes):
         self.shard = shard
         self.k = k
+        self._bridge = bridge
         self._noise = noise
         self._trickle = trickle
         self._routes = routes
@@ -34,20 +38,17 @@ class Gossip:
         self.late = []  # (start, nonce, slot) of own news that belong to earlier sessions
         self.rumours = zeros("H", RUMOURS)
         self.n = 0
+        self.buckets = 0  # digest buckets of which somebody lacks rows
+        self.whole = False  # ... of all, and somebody has nothing yet
+        self.to = None  # who does: an address, or None: everybody
         self.due = None  # when the next SDM is to be said
-        self.since = None  # when it was first wanted
-        self.buckets = 0  # buckets somebody lacks rows of
-        self.reply_due = None
-        self.reply_to = None  # an address, or None: everybody
-        self.bridge = zeros("H", 0)  # rows for the configured peers, only where there are any
-        self.crossed = 0
-        self.bridge_due = None
-        self.urgent = False  # rumours that came from beyond: nobody else here can say them
-        self.whole = False
+        self._since = None  # when one was first wanted that is not for rumours alone
         self._learned = None  # when a row was last new to me
         self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
         self._held = 0
-        self._cursor = self._left = 0
+        self._heard = 0  # answers of others since mine is wanted
+        self._cursor = noise.below(0x7FFF)  # where answers go on
+        self._left = 0  # rows that this one has not looked at
 
     # --- what is to be said ---------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ class Gossip:
         """My total in a slot grew."""
         self._learned = now
         self.news |= 1 << slot
-        self._schedule(now, self._jitter(_NEWS_MS))
+        self._want(now, self._jitter(_NEWS_MS))
 
     def own_late(self, session, slot, now):
         """My total in an earlier session grew, or was not said before its end: nobody else can
@@ -63,10 +64,10 @@ class Gossip:
         key = (session.start, session.nonce, slot)
         if key not in self.late:
             self.late.append(key)
-        self._schedule(now, self._jitter(_NEWS_MS))
+        self._want(now, self._jitter(_NEWS_MS))
         p = self.shard.find(*key)
         if p >= 0:
-            self.learned(p, now)
+            self._rumour(p, now)
 
     def retire(self, session, now):
         """My session ends: its news that is not said yet stays news."""
@@ -76,7 +77,17 @@ class Gossip:
         self.news = 0
 
     def learned(self, p, now):
-        """The row at ring position p is new to me; others may lack it, too."""
+        """The row at ring position p is new to me; others may lack it, too. Beyond a link nobody
+        else says it: there it is told twice, whoever says it here."""
+        self.shard.repeats[p] = max(0, self.k - 2) if self._bridge else 1
+        self._rumour(p, now)
+
+    def heard(self, p, trusted):
+        """The row at p was heard once more; only who is trusted brings it to rest."""
+        if not self._bridge and (trusted or self.shard.repeats[p] < self.k - 1):
+            self.shard.repeat(p)
+
+    def _rumour(self, p, now):
         self._learned = now
         if self.n < RUMOURS:
             self.rumours[self.n] = p
@@ -89,28 +100,48 @@ class Gossip:
         """Somebody said a total of the row at p that is older than mine."""
         if self.shard.repeats[p] >= self.k:
             self.shard.repeats[p] = self.k - 1
-            self.learned(p, now)
+            self._rumour(p, now)
 
-    def crossing(self, p, now, urgent):
-        """The row at p is new to me; my configured peers, beyond this cell, may lack it, too.
-        urgent: it came from beyond itself."""
-        self.urgent = self.urgent or urgent
-        if not self.bridge:
-            self.bridge = zeros("H", RUMOURS)
-        if self.crossed < RUMOURS:
-            self.bridge[self.crossed] = p
-            self.crossed += 1
-        if self.bridge_due is None:
-            self.bridge_due = (now + 200 + self._noise.below(_NEWS_MS)) & MAX_RAW
+    def lacking(self, buckets, addr, whole, now):
+        """Somebody lacks rows in these buckets, or has rows that I lack.
 
-    def fill_crossing(self, writer, first, route):
-        """Add rows for a peer from the first-th on, but not what came by its route; the next."""
+        addr: answer there alone, or None: everybody; whole: somebody without state asks for all.
+        Among many neighbours only some prepare an answer.
+        """
+        near = self._routes.near
+        if not whole and addr is None and self._noise.below(near + 1) > _ANSWERS:
+            return
+        if not self.buckets:
+            self._heard = 0
+            self.to = addr
+        elif addr is None:
+            self.to = None
+        if not self.buckets or whole and not self.whole:
+            self._left = self.shard.count
+        self.whole = self.whole or whole
+        self.buckets |= 0xFF if whole else buckets
+        self._want(now, 50 + self._jitter(_REPLY_MS))
+
+    def answered(self, buckets, all_of_it):
+        """Somebody else said rows of these buckets, perhaps all of them."""
+        self._heard += 1
+        if all_of_it:
+            self.buckets &= ~buckets
+        if self._heard >= _ENOUGH and self._left == self.shard.count or not self.buckets:
+            self._done()
+
+    def forget(self):
+        """Ring positions have changed: rumours are found again by their count."""
+        self.n = 0
         shard = self.shard
-        for i in range(first, self.crossed):
-            p = self.bridge[i]
-            if shard.via[p] != route and not self._relay(writer, p):
-                return i
-        return self.crossed
+        for k in range(shard.count):
+            p = shard.position(k)
+            if shard.repeats[p] == 0 and self.n < RUMOURS:
+                self.rumours[self.n] = p
+                self.n += 1
+        self._done()
+
+    # --- when -----------------------------------------------------------------------------------
 
     def _spread(self):
         """Milliseconds over which rumours are spread: the more neighbours, the longer, so that k
@@ -120,67 +151,14 @@ class Gossip:
     def _jitter(self, ms):
         return self._noise.below(ms) * self._trickle.stretch()
 
+    def _want(self, now, delay):
+        if self._since is None:
+            self._since = now
+        self._schedule(now, delay)
+
     def _schedule(self, now, delay):
-        if self.since is None:
-            self.since = now
         if self.due is None or ticks_diff(self.due, now) > delay:
             self.due = (now + delay) & MAX_RAW
-
-    def lacking(self, buckets, addr, whole, now):
-        """Somebody lacks rows in these buckets, or has rows that I lack.
-
-        addr: answer there alone, or None: everybody; whole: somebody without state asks for all.
-        Among many neighbours only some prepare an answer, and few do so while rumours, which
-        explain the difference, are still going round.
-        """
-        peers = self._routes.near
-        if not whole and addr is None:
-            odds = 6 * 256 // peers if peers > 6 else 256
-            if self.in_flight(now):
-                odds >>= 3
-            if self._noise.below(256) >= odds:
-                return
-        if self.reply_due is None:
-            if peers >= _CROWD:  # many that answer once each would say the same rows
-                self._cursor = self._noise.below(self.shard.count + 1)
-            self.buckets = 0
-            self.whole = False
-            self.reply_due = (now + 50 + self._jitter(_REPLY_MS)) & MAX_RAW
-            self.reply_to = addr
-        elif addr is None:
-            self.reply_to = None
-        if whole and not self.whole:
-            self.whole = True
-            self._left = self.shard.count
-            buckets = 0xFF
-        self.buckets |= buckets
-
-    def answered(self, buckets):
-        """Somebody else said all rows of these buckets."""
-        self.buckets &= ~buckets
-        if not self.buckets:
-            self.reply_due = None
-
-    def forget(self):
-        """Ring positions have changed: rumours are found again by their count."""
-        self.n = self.crossed = 0
-        shard = self.shard
-        for k in range(shard.count):
-            p = shard.position(k)
-            if shard.repeats[p] == 0 and self.n < RUMOURS:
-                self.rumours[self.n] = p
-                self.n += 1
-        self.reply_due = None
-        self.buckets = 0
-
-    # --- saying it ----------------------------------------------------------------------------
-
-    def _relay(self, writer, p):
-        s = self.shard
-        # Nobody may hear of a damaged row, and what is not credited has no budget to travel on.
-        if not s.credited[p] or not s.sound(p):
-            return True
-        return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
     def in_flight(self, now):
         """True while rows are on their way: they explain why digests differ."""
@@ -201,54 +179,58 @@ class Gossip:
         self._learned = None
         return True
 
+    def waited(self, now):
+        """Milliseconds that news or an answer has been waiting."""
+        return 0 if self._since is None else ticks_diff(now, self._since)
+
+    def postpone(self, now):
+        """It cannot be said now."""
+        self.due = (now + 250 + self._noise.below(1000)) & MAX_RAW
+
+    def wait(self, now):
+        """Milliseconds until something is due, at most 60000."""
+        if self.due is None:
+            return 60000
+        return min(60000, max(0, ticks_diff(self.due, now)))
+
     def may_speak(self, now):
         """Where others speak all the time rumours ride on their news: hold back, then rest them.
 
         Trickle's suppression for frames that would carry rumours alone.
         """
-        if self._rate < _BUSY or self.urgent:
+        if self._rate < _BUSY or self._bridge:
             return True
         self.due = None
         self._held += 1
         if self._held > _HOLDS:
             self.n = self._held = 0
-            self.since = None
         else:
             self._schedule(now, 500 + self._noise.below(self._spread()))
         return False
 
-    def waited(self, now):
-        """Milliseconds that news or rumours have been waiting."""
-        return 0 if self.since is None else ticks_diff(now, self.since)
+    def rest(self, now):
+        """After a frame: when to say what is left."""
+        self.due = self._since = None
+        self._held = 0
+        if self.buckets:
+            self._want(now, 50 + self._noise.below(200))
+        if self.news or self.late:
+            self._want(now, 500 + self._jitter(_NEWS_MS))
+        if self.n:
+            self._schedule(now, 500 + self._jitter(self._spread()))
 
-    def fill_rumours(self, writer, k):
-        """Add rumours to a frame, the least heard first; drops those heard k times: they rest."""
-        heard = self.shard.repeats
-        i = 0
-        while i < self.n:
-            if heard[self.rumours[i]] >= k:
-                self.n -= 1
-                self.rumours[i] = self.rumours[self.n]
-            else:
-                i += 1
-        said = self._choose(writer, k)
-        for p in said:
-            heard[p] += 1
+    # --- saying it ----------------------------------------------------------------------------
 
-    def _choose(self, writer, k):
-        """Say rumours while there is room, each once in a frame; returns their positions."""
-        said = []
-        for level in range(k):
-            for i in range(self.n):
-                p = self.rumours[i]
-                if self.shard.repeats[p] == level and p not in said:
-                    if not self._relay(writer, p):
-                        return said
-                    said.append(p)
-        return said
+    def _relay(self, writer, p):
+        s = self.shard
+        # Nobody may hear of a damaged row, and what is not credited has no budget to travel on.
+        if not s.credited[p] or not s.sound(p):
+            return True
+        return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
-    def fill_own(self, writer, session, first):
-        """Add own news to a frame: totals of my session; first: the channel of slot 0."""
+    def fill(self, writer, session, first, k):
+        """Fill a frame for everybody: totals of my session (first: the channel of slot 0), then
+        those of earlier ones; rumours said fewer than k times; an answer."""
         shard = self.shard
         for slot in range(shard.slots):
             if self.news >> slot & 1:
@@ -257,85 +239,61 @@ class Gossip:
                 if p >= 0:
                     shard.repeat(p)
         self.news = 0
-
-    def fill_late(self, writer):
-        """Add own news of earlier sessions to a frame; what finds no room stays."""
         while self.late:
-            p = self.shard.find(*self.late[0])
+            p = shard.find(*self.late[0])
             if p >= 0 and not self._relay(writer, p):
                 return
             self.late.pop(0)
+        self._fill_rumours(writer, k)
+        if self.buckets and self.to is None:
+            self.fill_answer(writer)
 
-    def fill_reply(self, writer):
-        """Add rows of the lacking buckets; returns True when there is no more to say.
+    def _fill_rumours(self, writer, k):
+        """Add rumours, those heard least first; those heard k times rest."""
+        heard = self.shard.repeats
+        i = 0
+        while i < self.n:
+            if heard[self.rumours[i]] >= k:
+                self.n -= 1
+                self.rumours[i] = self.rumours[self.n]
+            else:
+                i += 1
+        for p in self._choose(writer, k):
+            heard[p] += 1
 
-        The newest rows are likeliest to be missing; the rest of the frame goes round through the
-        older ones, on from where the last answer stopped. Who wants all gets one whole turn.
-        """
-        count = self.shard.count
-        k = count
-        if not self.whole:
-            said = 0
-            while k > 0 and said < _NEWEST:
-                k -= 1
-                said += self._answer(writer, k) > 0
-            if k == 0:
-                return True
-            self._left = k
-        while self._left > 0:
-            if not 0 < self._cursor <= k:
-                self._cursor = k
-            if self._answer(writer, self._cursor - 1) < 0:
-                return not self.whole
-            self._cursor -= 1
-            self._left -= 1
-        return True
+    def _choose(self, writer, k):
+        """Say rumours while there is room, each once in a frame; returns their positions."""
+        said = []
+        most = MAX_RELAYS // 2 if self.buckets else MAX_RELAYS
+        for level in range(k):
+            for i in range(self.n):
+                p = self.rumours[i]
+                if self.shard.repeats[p] == level and p not in said:
+                    if len(said) == most or not self._relay(writer, p):
+                        return said
+                    said.append(p)
+        return said
 
-    def _answer(self, writer, k):
-        """Say the k-th row if it is in a lacking bucket: 1 said, 0 not needed, -1 no room."""
+    def fill_answer(self, writer):
+        """Add rows of the lacking buckets, from where the last answer stopped, once round all of
+        them; an answer takes as many frames only for who has nothing yet."""
         shard = self.shard
-        p = shard.position(k)
-        if not self.buckets >> shard.bucket(p) & 1:
-            return 0
-        if shard.about_to_fold(p) and not self.whole:
-            return 0  # but who has nothing yet needs it, or lacks it for ever
-        return 1 if self._relay(writer, p) else -1
+        while self._left > 0:
+            self._cursor = (self._cursor + 1) % shard.count
+            p = shard.position(self._cursor)
+            # Who has nothing yet needs what is about to be folded, too, or lacks it for ever.
+            due = self.buckets >> shard.bucket(p) & 1 and (
+                self.whole or not shard.about_to_fold(p)
+            )
+            if due and not self._relay(writer, p):
+                self._cursor -= 1
+                break
+            self._left -= 1
+        writer.answers(self.buckets)
+        if not (self._left and self.whole):
+            self._done()
 
-    def postpone(self, now):
-        """There are no tokens for news."""
-        self.due = self._later(now, 250, 1000)
-
-    def postpone_crossing(self, now):
-        """There are no tokens for the configured peers."""
-        self.bridge_due = self._later(now, 250, 500)
-
-    def crossing_said(self):
-        """The configured peers were told."""
-        self.crossed = 0
-        self.bridge_due = None
-
-    def postpone_reply(self, now, least, spread):
-        """The (rest of the) answer comes in least .. least + spread ms."""
-        self.reply_due = self._later(now, least, spread)
-
-    def _later(self, now, least, spread):
-        return (now + least + self._noise.below(spread)) & MAX_RAW
-
-    def rest(self, now):
-        """After a frame: when to say what is left."""
-        self.due = self.since = None
-        self._held = 0
-        self.urgent = False
-        if self.news or self.late:
-            self._schedule(now, 500 + self._jitter(_NEWS_MS))
-        elif self.n:
-            self._schedule(now, 500 + self._jitter(self._spread()))
-
-    def wait(self, now):
-        """Milliseconds until something is due, at most 60000."""
-        least = 60000
-        for due in (self.due, self.reply_due, self.bridge_due):
-            if due is not None:
-                left = ticks_diff(due, now)
-                least = left if left < least else least
-        return least if least > 0 else 0
+    def _done(self):
+        self.buckets = 0
+        self.whole = False
+        self.to = None

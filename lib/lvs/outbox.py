@@ -20,7 +20,6 @@ class Outbox:
         self._noise = noise
         self._peers = peers
         self._addresses = None
-        self._keys = None
         self.remembered = []  # addresses from before the last start
         self.unresolved = 0
         self.error = ""
@@ -35,10 +34,10 @@ class Outbox:
         self.sent += 1
         self.sent_bytes += n + _HEADERS
 
-    def spread(self, buf, n, seeking):
-        """To everybody: broadcast, and some peers."""
+    def spread(self, buf, n):
+        """To everybody: broadcast, and all configured peers."""
         self.send(buf, n, None)
-        for addr in self.some_peers(seeking):
+        for addr in self.peers():
             self.send(buf, n, addr)
 
     def reply(self, buf, n, addr):
@@ -66,12 +65,6 @@ class Outbox:
                     self.unresolved += 1
                     self.error = str(e)
         return self._addresses
-
-    def bridges(self):
-        """Routes' keys of the configured peers."""
-        if self._keys is None:
-            self._keys = [self._transport.key(addr) for addr in self.peers()]
-        return self._keys
 
     def some_peers(self, seeking):
         """Some configured peers, in turn by chance: who may be beyond a broadcast's reach. Also

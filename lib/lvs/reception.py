@@ -8,6 +8,7 @@ from .state_shard import GREW, NEW, OLD
 from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
 
 _LOUD = const(192)  # frames an epoch beyond which a route's are not counted as everybody's traffic
+_FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
 _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
@@ -15,7 +16,7 @@ _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 class Reception:
     """Hears frames. frame: a wire.Frame to decode into; what is heard is for the others, all the
     node's: config, clock, now, transport, ledger, placement, contributions, routes, life,
-    governor, trickle, eps, sdms, elsewhere.
+    governor, trickle, eps, elsewhere.
 
     ``dropped``: reason -> frames that were not believed; ``received``, ``received_bytes``: the
     others, headers included.
@@ -29,7 +30,6 @@ class Reception:
         contributions,
         trickle,
         eps,
-        sdms,
         config,
         governor,
         clock,
@@ -56,7 +56,6 @@ class Reception:
         self._governor = governor
         self._trickle = trickle
         self._eps = eps
-        self._sdms = sdms
         self._elsewhere = elsewhere
         self.dropped = {}
         self.received = self.received_bytes = 0
@@ -87,7 +86,7 @@ class Reception:
             self._life.come_back()
         clock.hear()
         if f.kind != EP:
-            self._hear_sdm(f, key, route)
+            self._hear_sdm(f, route)
         else:
             reason = self._hear_ep(f, addr, key, route)
             if reason:
@@ -182,28 +181,26 @@ class Reception:
 
     # --- state diff messages ------------------------------------------------------------------
 
-    def _hear_sdm(self, f, key, route):
+    def _hear_sdm(self, f, route):
         r = self._placement.find(f.shard)
         if r is None or not r.live:
             return
         r.gossip.heard_sdm()
         for i in range(f.owns):
-            self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route, key)
+            self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route)
         for i in range(f.relays):
             start = f.relay_start[i]
-            self._hear_row(
-                r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route, key
-            )
+            self._hear_row(r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route)
         if f.buckets and (not r.established or self._routes.trusted(route)):
-            r.gossip.answered(f.buckets)
+            r.gossip.answered(f.buckets, f.owns * 5 + f.relays * 9 < _FULL)
 
-    def _hear_row(self, r, start, nonce, slot, total, route, key):
+    def _hear_row(self, r, start, nonce, slot, total, route):
         mine = self._ledger.find(start, nonce)
         if mine and not self._ledger.echo(mine, r.first_channel() + slot, total):
             self._contributions.overstated(mine)
         own = nonce == self._frame.nonce
         did, p = r.row(start, nonce, slot, total, route, own)
         if did == NEW or did == GREW:
-            self._sdms.learned(r, p, self._now(), key)
+            r.gossip.learned(p, self._now())
         elif did == OLD:
             r.gossip.behind(p, self._now())

@@ -52,7 +52,7 @@ class Replica:
         self.guard = ShardGuard(self.shard, routes)
         self.window = Window(slots)
         self.votes = Votes(config.routes)
-        self.gossip = Gossip(self.shard, config.relays, noise, trickle, routes)
+        self.gossip = Gossip(self.shard, config.relays, bool(config.peers), noise, trickle, routes)
         self._drift = drift
         self._routes = routes
         self._noise = noise
@@ -231,13 +231,12 @@ class Replica:
         elif did == EXPIRED:
             self.expired += 1
         elif did == SAME and p >= 0:
-            shard.repeat(p)
+            self.gossip.heard(p, self._routes.trusted(route) or not self.established)
             if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
                 if own:
                     shard.via[p] = route
                 self.guard.credit(p, route, total, own)
         elif did == GREW or did == NEW:
-            shard.repeats[p] = 1
             if lacking and self._sole:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
