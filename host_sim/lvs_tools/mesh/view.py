@@ -119,7 +119,8 @@ def verdict_lines(account):
     """The verdict for people, a list of lines."""
     channels = account["contributed_raw"]
     first = (
-        f"{account['verdict']}: {account['nodes']} nodes ({account['micropython_nodes']} on MicroPython),"
+        f"{account['verdict']}: {account['nodes']} nodes"
+        f" ({account['micropython_nodes']} on MicroPython),"
         f" {account['restarted']} killed and started anew, loss {account['loss']:.0%},"
         f" seed {account['seed']}"
     )

@@ -70,8 +70,10 @@ def _halvings(n):
 
 
 def needed(samples, lost, unit):
-    """What a mesh that is on its way needs, a text. lost: raw that all holders lack for good; unit:
-    raw of a contribution."""
+    """What a mesh that is on its way needs, a text.
+
+    samples: of Progress; lost: raw that holders lack for good; unit: raw of a contribution.
+    """
     if not samples:
         return "more cycles than these"
     cycle, missing, waiting = samples[-1]
@@ -173,7 +175,7 @@ def verdict(living, channels, account, plan, progress):
         worst = max(worst, off)
         lost += gone
         lacking += gone * len(found)
-        apart = apart or len(set([value for value, _ in found])) > 1
+        apart = apart or len({value for value, _ in found}) > 1
     if not living:
         errors = ["no honest node is alive at the end"]
     word = EXACT
