@@ -77,31 +77,27 @@ def outlook(shard, config):
 def warnings(config, shard):
     """Texts for people about a shard's rows: too few from the start, full, or full in a day."""
     rows = shard.capacity
+    known = needed(config) if "nodes" in config.data else 0
     out = []
-    if "nodes" in config.data and rows < needed(config):
+    if rows < known:
         out.append(
             "rows: %d are room for %d nodes that contribute to all channels, not for %d; "
             "set 'rows' to %d, or have fewer channels"
-            % (
-                rows,
-                pairs_of(rows, config) // shard.slots,
-                config.nodes,
-                needed(config),
-            )
+            % (rows, pairs_of(rows, config) // shard.slots, config.nodes, known)
         )
-    full = rows * 3 // 4  # from here on relayed rows are refused
     expected, present = outlook(shard, config)
+    full = rows * 3 // 4  # from here on relayed rows are refused
     if max(expected, shard.count) >= full:
+        when = "has" if shard.count >= full else "will have, within a day,"
         out.append(
-            "rows: shard %d %s; what others contribute then counts late; set 'rows' to %d "
-            "or more, or have fewer channels or nodes"
+            "rows: shard %d %s no room for what others relay, which then counts late: %d of %d "
+            "are taken; set 'rows' to %d, or have fewer nodes or channels"
             % (
                 shard.index,
-                "has no room left for what others relay"
-                if shard.count >= full
-                else "will have no room left within a day: %d of %d rows are taken"
-                % (shard.count, rows),
-                max(rows_of(present, config), rows + rows // 4),
+                when,
+                shard.count,
+                rows,
+                max(known, rows_of(present, config), rows + rows // 4),
             )
         )
     return out

@@ -102,7 +102,7 @@ def test_a_ring_that_fills_is_said_a_day_ahead_and_not_before():
     young, old = [36] * 40, [60] * 40
     assert not filled(112, young + young).status()["warnings"]
     (said,) = filled(112, young + old).status()["warnings"]
-    assert "within a day: 80 of 112 rows" in said
+    assert "within a day" in said and "80 of 112" in said
     # What is folded by then makes room.
     assert not filled(112, [140] * 40 + old).status()["warnings"]
 
@@ -115,6 +115,6 @@ def test_a_full_ring_is_said_and_nobody_makes_a_node_say_it_for_ever():
     for nonce in range(256):
         Speaker(node, 66, 5).sdm(relayed=[(epoch, 5000 + nonce, 0, 1)])
     assert node.status()["refused"] > 200
-    assert any("has no room left" in w for w in node.status()["warnings"])
+    assert any("has no room for" in w for w in node.status()["warnings"])
     cell.run(64 * 14)
     assert node.status()["rows"] == 0 and not node.status()["warnings"]

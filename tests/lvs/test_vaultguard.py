@@ -131,7 +131,7 @@ def test_sixteen_times_as_many_rows_as_fit_are_refused_and_counted():
     status = node.status()
     # A quarter is for what sessions say of themselves.
     assert status["rows"] == 12 and status["refused"] == 256 - 11
-    assert any("shard 0 has no room left for what others relay" in w for w in status["warnings"])
+    assert any("shard 0 has no room for what others relay" in w for w in status["warnings"])
     session = node.ledger.session
     assert node.replicas[0].shard.find(session.start, session.nonce, 0) >= 0
     cell.contribute(1, 50)

@@ -104,3 +104,12 @@ def test_add_up_names_every_channel():
 @pytest.mark.parametrize("channels", [CHANNELS, ()])
 def test_add_up_of_nothing(channels):
     assert verdict.add_up([], channels) == dict.fromkeys(channels, 0)
+
+
+def test_the_word_tells_what_moves_from_what_stands_still():
+    good, bad = {"water": 9}, {"water": 8}
+    moved, still = [(95.0, bad)], [(80.0, bad)]
+    assert verdict.word([], [good], [moved], 100.0) == "exact"
+    assert verdict.word(["why"], [good, bad], [still, moved], 100.0) == "not yet"
+    assert verdict.word(["why"], [good, bad], [still, still], 100.0) == "apart"
+    assert verdict.word(["why"], [bad, bad], [still, []], 100.0) == "not exact"

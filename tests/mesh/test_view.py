@@ -98,7 +98,7 @@ def test_calm_is_told_apart():
 
 def account(**changes):
     return {
-        "exact": True,
+        "verdict": "exact",
         "nodes": 3,
         "micropython_nodes": 2,
         "restarted": 1,
@@ -125,13 +125,13 @@ def test_verdict_for_people():
 def test_verdict_that_fails_says_why():
     lines = view.verdict_lines(
         account(
-            exact=False,
+            verdict="apart",
             reasons=["water: the nodes differ by 1 raw (767 to 768)"],
             values_raw={"water": {"min": 767, "max": 768}},
             convergence_ms=None,
         )
     )
-    assert lines[0].startswith("NOT exact")
+    assert lines[0].startswith("apart: 3 nodes")
     assert any("differ by 1 raw" in line for line in lines)
     assert any("2.9961 to 3" in line for line in lines)
     assert not any("after the last" in line for line in lines)

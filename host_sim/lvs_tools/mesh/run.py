@@ -194,6 +194,7 @@ class Mesh:
             "nodes": plan.nodes,
             "micropython_nodes": sum(plan.micropython),
             "seconds": plan.seconds,
+            "verdict": verdict.word(reasons, values, self.histories, time.monotonic()),
             "exact": not reasons,
             "reasons": reasons,
             "contributed_raw": contributed,

@@ -6,6 +6,8 @@ living know, and never inferred from the difference of the totals: otherwise no 
 
 import math
 
+STILL_S = 10  # without any change of a value: then nothing moves any more
+
 
 def add_up(parts, channels):
     """Sum of dicts of raw amounts, channel by channel; every channel is in the result."""
@@ -142,3 +144,16 @@ def reasons_against(values, expected, killed, unknown_sessions, failures):
             "rows of sessions that no node announced: " + ", ".join(sorted(unknown_sessions))
         )
     return reasons
+
+
+def word(reasons, values, histories, now):
+    """ "exact", "not yet" while values change, "apart" if they differ for good, or "not exact".
+
+    reasons: of ``reasons_against``; values, histories: as there and in ``convergence_ms``; now:
+    seconds of the same clock.
+    """
+    if not reasons:
+        return "exact"
+    if any(history and now - history[-1][0] < STILL_S for history in histories):
+        return "not yet"
+    return "apart" if any(other != values[0] for other in values[1:]) else "not exact"

@@ -118,9 +118,9 @@ def table(mesh):
 def verdict_lines(account):
     """The verdict for people, a list of lines."""
     channels = account["contributed_raw"]
-    head = "exact" if account["exact"] else "NOT exact"
     first = (
-        f"{head}: {account['nodes']} nodes ({account['micropython_nodes']} on MicroPython),"
+        f"{account['verdict']}: {account['nodes']} nodes"
+        f" ({account['micropython_nodes']} on MicroPython),"
         f" {account['restarted']} killed and started anew, loss {account['loss']:.0%},"
         f" seed {account['seed']}"
     )

@@ -33,6 +33,9 @@ def summary(result, checked, console, same=None):
     console.print(table)
     for why in result["why"]:
         console.print("  " + why, markup=False, highlight=False)
+    for text, nodes in result["warnings"]:
+        said = "  warning of %d nodes: %s" % (nodes, text)
+        console.print(said, markup=False, highlight=False)
 
 
 def _lines(result, checked):
@@ -81,13 +84,19 @@ def _run_lines(result, checked):
 
 def _outcome_lines(result):
     yield "contributed", _vu(result["contributed_raw"])
-    if result["exact"]:
-        verdict = "[green]exact[/]: every honest node has it to the bit"
-    else:
-        verdict = "[red]not exact[/]: off by up to %d raw" % result["value_error_max"]
+    off = result["value_error_max"]
+    meaning = {
+        "exact": "[green]exact[/]: every honest node has it to the bit",
+        "not yet": "[yellow]not yet[/]: off by up to %d raw" % off,
+        "not exact": "[red]not exact[/]: off by up to %d raw, and nothing moves" % off,
+        "apart": "[red]apart[/]: nodes differ, by up to %d raw, and nothing moves" % off,
+    }
+    verdict = meaning[result["verdict"]]
     if result["lost_raw"]:
         verdict += "; %s lost with nodes that had told nobody" % _vu(result["lost_raw"])
     yield "verdict", verdict
+    if result["needed"]:
+        yield "needed", result["needed"]
     within, exact = result["cycles_to_within_2"], result["cycles_to_exact"]
     yield "settled values", "within 2 raw %s, equal %s" % (_since(within), _since(exact))
     reach = result["reach_cycles"]
@@ -149,7 +158,7 @@ def picture(result, history, checked, path):
             result["nodes"],
             result["liars"],
             result["seed"],
-            "exact" if result["exact"] else "not exact",
+            result["verdict"],
         )
     )
     _draw_values(values, history)

@@ -21,11 +21,12 @@ from lvs_tools.world.prng import Prng
 from lvs_tools.world.shared_frame import SharedFrame
 from lvs_tools.world.topology import layout
 from lvs_tools.world.trace import Trace
-from lvs_tools.world.verdict import verdict
+from lvs_tools.world.verdict import Progress, verdict
 from lvs_tools.world.watch import Watch
 
 _TICK_MS = 100  # Node.run lets a frame wait so long, at most, for the tick that answers it
 _TICKS = 1 << 30
+_WARNINGS = 5  # texts of nodes that are shown
 _SURVEY = 64  # cycles between looks at what the living know of the dead
 
 
@@ -65,6 +66,7 @@ class World:
         self.tally = Tally()
         self.reach = Reach()
         self.agreement = Agreement()
+        self.progress = Progress(plan["start"])
         self.harm = Harm(len(self.channels))
         self.history = History(plan["cycles"], self.honest)
         self.totals = {"recoveries": 0, "refused": 0, "expired": 0}
@@ -374,6 +376,7 @@ class World:
             self.agreement.look(self.cycle, self._members())
         self.history.look(self.cycle, self.honest, self.agreement.spread)
         self.harm.look(self.cycle, self.honest)
+        self.progress.look(self.cycle, self._members(), self.account)
         if self.cycle % _SURVEY == 0:
             self._survey()
 
@@ -387,10 +390,13 @@ class World:
             self._final_trace(machine.node)
         self._survey()
         totals = dict(self.totals)
+        warned = {}
         for machine in living:
             status = machine.node.status()
             for key in totals:
                 totals[key] += status[key]
+            for text in status["warnings"]:
+                warned[text] = warned.get(text, 0) + 1
         within_2, exact_at = self.agreement.result()
         shifts = []
         for machine in living:
@@ -417,6 +423,7 @@ class World:
             "contributed_raw": sum(self.account.given),
             "lost_old_raw": self.account.lost_old(),
             "faults": self._faults(),
+            "warnings": sorted(warned.items(), key=lambda said: (-said[1], said[0]))[:_WARNINGS],
             "history": self.history.result(),
         }
         result.update(totals)
@@ -424,7 +431,7 @@ class World:
         result["harm"] = self.harm.result(
             self.cycle, nodes, self.account, self.plan["start"]["value"]
         )
-        result.update(verdict(living, self.channels, self.account, self.plan["start"]))
+        result.update(verdict(living, self.channels, self.account, self.plan, self.progress))
         return result
 
     def _final_trace(self, node):
