@@ -23,7 +23,7 @@ def test_a_seed_draws_one_world():
 
 
 def test_worlds_have_all_kinds_of_faults_and_are_mended_in_the_end():
-    actions, kinds, links, liars = set(), set(), set(), set()
+    actions, kinds, links, liars, crowds = set(), set(), set(), set(), set()
     for seed in range(1, 301):
         data = random_world.draw(seed)
         scenario.check(data)
@@ -33,9 +33,12 @@ def test_worlds_have_all_kinds_of_faults_and_are_mended_in_the_end():
         actions |= {e["action"] for e in data["event"]}
         kinds.add(data["topology"].get("kind", "lan"))
         links |= set(data["link"])
+        if "rows" not in data["config"]:
+            crowds.add((data["nodes"], data["workload"]["channels"]))
         liars |= {liar["class"] for liar in data.get("adversary", ())}
-    assert actions == set(scenario.ACTIONS) - {"corrupt"}
+    assert actions == set(scenario.ACTIONS) - {"corrupt", "clone"}
     assert kinds == set(scenario.KINDS)
+    assert crowds == {(12, 16), (60, 8)}
     assert links == set(scenario.FIELDS["link"])
     assert len(liars) == 9
 

@@ -1,4 +1,4 @@
-"""Nothing is lost in peace: the worlds of tests/world/peace.py that take seconds, or short ones."""
+"""Nothing is lost in peace: the worlds of tests/world/peace.py, most of them shortened."""
 
 import pytest
 

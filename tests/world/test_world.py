@@ -288,3 +288,107 @@ def test_the_history_is_bounded():
     assert len(history["cycles"]) <= 240
     assert len(history["values_raw"]) == len(history["cycles"]) == len(history["spread_raw"])
     assert all(len(values) == 3 for values in history["values_raw"])
+
+
+def test_an_event_contributes_and_happens_again():
+    result = run(
+        nodes=3,
+        cycles=120,
+        workload={"contributions_per_minute": 0, "channels": 2},
+        event=[
+            {
+                "at_cycle": 20,
+                "action": "contribute",
+                "nodes": [1],
+                "value": 2.5,
+                "channel": 1,
+                "durable": True,
+                "every": 10,
+                "times": 3,
+            }
+        ],
+    )
+    assert result["exact"], result["why"]
+    assert result["contributed_raw"] == 3 * 640
+    assert result["faults"]["contribute"] == 3
+
+
+def test_a_steady_workload_keeps_its_share_of_the_budget():
+    world = advance(
+        world_of(
+            nodes=2,
+            cycles=200,
+            workload={
+                "budget_share": 0.5,
+                "steady": True,
+                "amount": 1,
+                "channels": 2,
+                "until_cycle": 200,
+            },
+            config={"route_budget": 4096},
+        ),
+        130,
+    )
+    # An epoch's share of each node: 2048 raw, four times both channels, every 16 s.
+    gave = world.account.given
+    assert gave[0] == gave[1] and 2 * 7 * 256 <= gave[0] <= 2 * 9 * 256
+
+
+def test_an_island_is_cut_off_as_one():
+    world = advance(
+        world_of(
+            nodes=7,
+            topology={"kind": "islands", "islands": 2, "degree": 1},
+            event=[{"at_cycle": 5, "action": "partition", "island": 1}],
+        ),
+        7,
+    )
+    assert [m.group for m in world.machines] == [0, 1, 0, 1, 0, 1, 0]
+
+
+def test_who_stops_is_switched_off_and_says_no_more():
+    world = advance(
+        world_of(nodes=3, event=[{"at_cycle": 30, "action": "stop", "nodes": [2]}], cycles=120),
+        100,
+    )
+    assert world.machines[2].node is None
+    assert all(m.node for m in world.machines[:2])
+
+
+def test_flash_can_be_lost_or_copied():
+    world = advance(
+        world_of(
+            nodes=4,
+            cycles=400,
+            workload={"contributions_per_minute": 6, "until_cycle": 90},
+            event=[
+                {"at_cycle": 120, "action": "clone", "nodes": [3], "source": 0},
+                {"at_cycle": 120, "action": "wipe", "nodes": [1]},
+                {"at_cycle": 130, "action": "restart", "nodes": [1]},
+            ],
+        ),
+        128,
+    )
+    assert not world.machines[1].journal and not world.machines[3].node
+    first, copy = world.machines[0].journal, world.machines[3].journal
+    assert copy is not first and copy.log.files.files == first.log.files.files != {}
+    advance(world, 100)
+    assert world.machines[1].node and world.result()["exact"]
+
+
+def test_a_board_elsewhere_counts_for_nobody_here():
+    world = advance(
+        world_of(
+            nodes=3,
+            cycles=300,
+            workload={"contributions_per_minute": 12, "until_cycle": 200},
+            event=[{"at_cycle": 60, "action": "carry", "nodes": [2], "mesh": "there"}],
+        ),
+        200,
+    )
+    away = world.machines[2]
+    assert away.node.config.tag != world.machines[0].node.config.tag
+    assert away.node.value("c0", raw=True) > 0  # it counts on, apart
+    advance(world, 100)
+    result = world.result()
+    assert result["exact"] and result["alive"] == 2, result["why"]

@@ -131,6 +131,11 @@ _SHADES = {
     "skew": "tab:brown",
     "low_power": "tab:gray",
     "loss": "tab:orange",
+    "contribute": "tab:cyan",
+    "stop": "tab:red",
+    "wipe": "tab:red",
+    "clone": "tab:pink",
+    "carry": "tab:olive",
 }
 
 
@@ -207,16 +212,18 @@ def _draw_events(panels, checked):
     seen = set()
     for event in checked["event"]:
         action = event["action"]
-        if event["at_cycle"] > checked["cycles"]:
-            continue
-        for axes in panels:
-            axes.axvline(
-                event["at_cycle"],
-                color=_SHADES[action],
-                linestyle="--",
-                linewidth=0.9,
-                label=action if axes is panels[0] and action not in seen else None,
-            )
-        seen.add(action)
+        for time in range(event["times"] or 1):
+            at = event["at_cycle"] + time * (event["every"] or 0)
+            if at > checked["cycles"]:
+                break
+            for axes in panels:
+                axes.axvline(
+                    at,
+                    color=_SHADES[action],
+                    linestyle="--",
+                    linewidth=0.9,
+                    label=action if axes is panels[0] and action not in seen else None,
+                )
+            seen.add(action)
     if seen:
         panels[0].legend(loc="best", fontsize="small")

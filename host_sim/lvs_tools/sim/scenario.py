@@ -318,14 +318,27 @@ def _numbers(source, where, given, nodes):
 def _event(source, where, data, scenario):
     """One checked event, its targets as node numbers or a fraction."""
     event = _table(source, "event", data, where)
-    action, value = event["action"], event["value"]
-    if action is None:
+    if event["action"] is None:
         raise source.error(where, "has no action; allowed are " + ", ".join(ACTIONS))
+    _targets(source, where, event, scenario)
+    _event_value(source, where, event)
+    _own_keys(source, where, event, scenario)
+    if (event["every"] is None) != (event["times"] is None):
+        raise source.error(where, "every and times go together")
+    if event["every"] and event["action"] in ("join", "clone"):
+        raise source.error(where + ".every", "%s happens once" % event["action"])
+    return event
+
+
+def _targets(source, where, event, scenario):
+    """Turn what an event says of its targets into node numbers, unless it is a fraction."""
     given = [key for key in _TARGETS if event[key] is not None]
     if len(given) > 1:
         raise source.error(where, "has %s; give one of them" % " and ".join(given))
-    if action not in _UNTARGETED and not given:
-        raise source.error(where, "%s needs nodes = [..], a fraction or an island" % action)
+    if event["action"] not in _UNTARGETED and not given:
+        raise source.error(
+            where, "%s needs nodes = [..], a fraction or an island" % event["action"]
+        )
     if event["nodes"] is not None:
         event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], scenario["nodes"])
     if event["island"] is not None:
@@ -333,25 +346,29 @@ def _event(source, where, data, scenario):
         if scenario["topology"]["kind"] != "islands" or event["island"] >= islands:
             raise source.error(where + ".island", "there is no such island: see topology")
         event["nodes"] = list(range(event["island"], scenario["nodes"], islands))
+
+
+def _event_value(source, where, event):
+    action, value = event["action"], event["value"]
     if value is None and action in _VALUED:
         raise source.error(where, "%s needs a value: %s" % (action, _VALUED[action]))
+    where += ".value"
     if action == "loss" and value > 1:
-        raise source.error(where + ".value", "%r; must be a probability from 0 to 1" % value)
+        raise source.error(where, "%r; must be a probability from 0 to 1" % value)
     if action == "corrupt" and value is not None and value != int(value):
-        raise source.error(where + ".value", "%r; must be a whole number of bits" % value)
+        raise source.error(where, "%r; must be a whole number of bits" % value)
     if action == "contribute":
-        _value(source, where + ".value", repr(value), ("amount", None, None, None, ""))
-        if event["channel"] >= scenario["workload"]["channels"]:
-            raise source.error(where + ".channel", "there is no such channel: see workload")
-    if action == "clone" and not (event["nodes"] and event["source"] is not None):
+        _value(source, where, repr(value), ("amount", None, None, None, ""))
+
+
+def _own_keys(source, where, event, scenario):
+    """Check the keys that only one action has."""
+    if event["action"] == "contribute" and event["channel"] >= scenario["workload"]["channels"]:
+        raise source.error(where + ".channel", "there is no such channel: see workload")
+    if event["action"] == "clone" and (event["nodes"] is None or event["source"] is None):
         raise source.error(where, "clone needs nodes = [..] and the source that they copy")
     if event["source"] is not None and event["source"] >= scenario["nodes"]:
         raise source.error(where + ".source", "there is no such node")
-    if (event["every"] is None) != (event["times"] is None):
-        raise source.error(where, "every and times go together")
-    if event["every"] and action in ("join", "clone"):
-        raise source.error(where + ".every", "%s happens once" % action)
-    return event
 
 
 def _events(source, given, scenario):

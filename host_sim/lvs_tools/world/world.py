@@ -33,10 +33,9 @@ _SURVEY = 64  # cycles between looks at what the living know of the dead
 class World:
     """A world made from a plan (see `lvs_tools.sim.scenario.plan`); raises what Config raises.
 
-    make_journal: called with a machine's number when its node first starts or has lost its flash,
-    and with another machine's journal to copy as `like` when it is cloned; what it returns outlives
-    crashes and is handed to every later node of the machine; by default a journal on files in
-    memory.
+    make_journal: called with a machine's number when its node first starts or has lost its
+    flash, and with another machine's journal, too, to copy it; what it returns outlives crashes
+    and is handed to every later node of the machine; by default a journal on files in memory.
     """
 
     def __init__(self, plan, make_journal=None):

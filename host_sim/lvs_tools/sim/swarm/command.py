@@ -27,6 +27,9 @@ def faults_of(result, max_allowed_shift):
     Liars may move a value, within the budgets; exactness is promised without them.
     """
     wrong = [] if result["liars"] else list(result["why"])
+    faults = result["faults"]
+    if result["lost_old_raw"] and not (result["liars"] or faults.get("leave", faults.get("wipe"))):
+        wrong.append("%d raw lost that journals should have" % result["lost_old_raw"])
     if result["negative_values"]:
         wrong.append("%d negative values" % result["negative_values"])
     if result["budget_violations"]:

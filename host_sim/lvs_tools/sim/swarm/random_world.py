@@ -12,10 +12,12 @@ from lvs_tools.world.prng import Prng
 _STREAM = 7001
 _CALM = 320  # cycles: five of Trickle's longest intervals
 _PER_MINUTE = 300  # contributions in the whole mesh: what 300 nodes of one a minute make (G6)
+_STEADY = 60  # rows that steady contributions keep in flight
 _FOLDED = 128  # rows a shard and session, where they fold within minutes
 _NEAR = 12  # nodes in one cell whose contributions are everywhere within two epochs
 _BOTH_WAYS = 8  # nodes in one cell of which each hears some that hear it
 _SESSION = 2  # epochs
+_CROWD_SESSION = 4  # epochs
 _FAR_HORIZON = 10  # epochs, for larger and sparser worlds
 _ROWS = 256  # rows a shard and session beyond which those who were off take longer to catch up
 
@@ -43,6 +45,16 @@ CLASSES = (
     "liars",
 )
 
+# Seldom, for they end many other worlds: a crowd takes long, all clocks wrong change everything.
+SELDOM = ("cuts", "partitions", "pace", "bursts", "clocks", "stop", "elsewhere", "crowd")
+_ONE_IN = {"crowd": 24}
+_ELSE = 5
+# Nodes and channels of the documented crowds, for which a node's defaults suffice.
+_CROWDS = ((300, 1), (300, 3), (60, 8), (12, 16))
+_GAP = 100  # cycles between two partitions: what was said in the one is told before the next
+# With these a node that lost its journal may find nobody who has what it needs.
+_NO_SURVIVOR = ("partition", "partitions", "crash", "leave", "join", "liars", "stop", "elsewhere")
+
 # Liars that leave rows alone: what anybody contributes, true or not, is counted, so with the
 # others nobody could say what the right values are.
 _LIARS = (
@@ -64,13 +76,22 @@ class _Draft:
     def __init__(self, seed, most_nodes):
         self.prng = prng = Prng(seed, _STREAM)
         self.has = {name: prng.below(3) == 0 for name in CLASSES}
+        self.chance = Prng(seed, _STREAM + 1)  # of what comes seldom
+        for name in SELDOM:
+            self.has[name] = self.chance.below(_ONE_IN.get(name, _ELSE)) == 0
         # Small worlds find most, and fast; large ones now and then.
         most = most_nodes if prng.below(4) == 0 else min(most_nodes, 12)
         self.nodes = prng.randint(3, max(3, most))
+        self.crowd = 0  # its channels
+        fitting = [crowd for crowd in _CROWDS if crowd[0] <= most_nodes]
+        if self.has["crowd"] and fitting:
+            self.nodes, self.crowd = self.chance.choice(fitting)
         self.faulty = prng.randint(100, 500)  # cycles of the fault phase
         self.calm = _CALM
         self.horizon = 32
         self.events = []
+        self.wiping = self.has["cuts"] and self.chance.below(3) == 0
+        self._exclude()
         self.data = {
             "name": "swarm %d" % seed,
             "seed": seed,
@@ -82,14 +103,28 @@ class _Draft:
             "config": {},
         }
 
+    def _exclude(self):
+        """Take back what would make another class break what is promised."""
+        has = self.has
+        if self.wiping:
+            for name in _NO_SURVIVOR:
+                has[name] = False
+        if has["partitions"]:
+            has["partition"] = False  # or the mesh would be apart for too long
+        if self.crowd:
+            has["shards"] = has["bandwidth"] = has["liars"] = has["topology"] = False
+            has["folding"] = has["budget"] = has["pace"] = False
+        if has["pace"]:
+            has["budget"] = has["topology"] = has["burst"] = False
+
     def some(self, most):
         """A few node numbers, at most `most` and at most half of all."""
         count = self.prng.randint(1, max(1, min(most, self.nodes // 2)))
         return sorted(self.prng.sample(range(self.nodes), count))
 
-    def event(self, cycle, action, nodes=None, value=None):
+    def event(self, cycle, action, nodes=None, value=None, **others):
         """Add an event."""
-        event = {"at_cycle": cycle, "action": action}
+        event = {"at_cycle": cycle, "action": action, **others}
         if nodes is not None:
             event["nodes"] = nodes
         if value is not None:
@@ -135,7 +170,11 @@ def _shape(draft):
         data["start"]["established"] = bool(prng.below(2))
         if not data["start"]["established"] and data["start"]["value"] > 1:
             data["start"]["spread"] = prng.choice((40, 3000))
-    if has["folding"]:
+    if draft.crowd:
+        draft.horizon = _CROWD_SESSION
+        data["config"] = {"session_epochs": _CROWD_SESSION, "horizon_epochs": _CROWD_SESSION}
+        draft.faulty = 3 * _CROWD_SESSION * EPOCH + prng.randint(0, EPOCH)
+    elif has["folding"]:
         draft.horizon = prng.randint(2, 3)
         data["config"] = {"session_epochs": _SESSION, "horizon_epochs": draft.horizon}
         draft.faulty += prng.randint(2, 5) * EPOCH
@@ -149,6 +188,9 @@ def _work(draft):
         work["amount"] = prng.choice(("9", "40.5"))
         work["contributions_per_minute"] = 1
     work["channels"] = prng.choice((17, 40)) if has["shards"] else prng.choice((1, 3, 16))
+    if draft.crowd:
+        work["channels"] = draft.crowd
+        work["contributions_per_minute"] = 30
 
 
 def _promised(draft):
@@ -177,7 +219,59 @@ def _promised(draft):
     sessions = 4
     if draft.has["folding"]:
         sessions = (_SESSION + draft.horizon + CLOSING) // _SESSION + 2
-    data["config"]["rows"] = max(512, sessions * rows)
+    if not draft.crowd:
+        data["config"]["rows"] = max(512, sessions * rows)
+
+
+def _at_budget(draft):
+    """Everybody contributes nearly as much as one address may, or as much at once."""
+    data, chance = draft.data, draft.chance
+    work, config = data["workload"], data["config"]
+    if draft.has["pace"]:
+        work["steady"] = True
+        work["budget_share"] = chance.randint(70, 97) / 100
+        work["channels"] = min(work["channels"], max(1, _STEADY // draft.nodes))
+        # The traffic of as many contributions as without it.
+        rate = max(1, work.pop("contributions_per_minute") // work["channels"])
+        raw = float(work["amount"]) * 256 * work["channels"] * rate * EPOCH / 60
+        config["route_budget"] = max(256, int(raw / work["budget_share"]))
+        draft.calm += 4 * EPOCH
+    elif draft.has["bursts"] and not draft.has["budget"]:
+        # Within an epoch's budget, at the pace of max_allowed_shift.
+        for _ in range(chance.randint(1, 3)):
+            some = sorted(chance.sample(range(draft.nodes), chance.randint(1, draft.nodes)))
+            at = chance.randint(20, draft.faulty - 10)
+            draft.event(at, "contribute", some, chance.randint(20, 220))
+        draft.calm += EPOCH
+
+
+def _cut_again(draft):
+    """Several partitions, each shorter than the horizon, the mesh whole for a while in between."""
+    chance = draft.chance
+    longest = min(300, (draft.horizon - 1) * EPOCH - 8)
+    at = chance.randint(40, 120)
+    for _ in range(chance.randint(2, 4)):
+        some = chance.sample(range(draft.nodes), chance.randint(1, max(1, draft.nodes // 2)))
+        draft.event(at, "partition", sorted(some))
+        at += chance.randint(20, longest)
+        draft.event(at, "heal")
+        at += _GAP + chance.randint(0, 60)
+    draft.faulty = max(draft.faulty, at - _GAP)
+
+
+def _cut_nearly_all(draft, there):
+    """Nearly all lose their power at once, or all, some with all that their flash holds."""
+    chance, wiping = draft.chance, draft.wiping
+    at = chance.randint(30, draft.faulty // 2)
+    for _ in range(chance.randint(1, 3)):
+        back = at + chance.randint(5, 100)
+        if back >= draft.faulty:
+            return
+        left = chance.randint(1 if wiping else 0, max(1, len(there) // 8))
+        victims = sorted(chance.sample(there, len(there) - left))
+        draft.event(at, "wipe" if wiping else "crash", victims)
+        draft.event(back, "restart", victims)
+        at = back + chance.randint(_GAP, 2 * _GAP)
 
 
 def _befall(draft):
@@ -218,6 +312,11 @@ def _befall(draft):
             begin, end = draft.span(120)
             draft.event(begin, "crash", sorted(victims))
             draft.event(end, "restart", sorted(victims))
+    if has["cuts"]:
+        _cut_nearly_all(draft, there)
+    for name in ("stop", "elsewhere"):
+        if has[name]:
+            _be_off(draft, name, draft.chance.choice(there))
     sparse = draft.data["topology"].get("kind") in ("geometric", "ring")
     if has["leave"] and len(there) > 3 and not sparse:  # a sparse mesh may fall apart for ever
         draft.event(draft.span(10)[0], "leave", [there[-1]])
@@ -229,8 +328,23 @@ def _befall(draft):
         draft.event(end, "low_power", sleepy, 0)
 
 
+def _be_off(draft, name, node):
+    """A node is told to stop and is back later, or serves another mesh in between."""
+    begin = draft.chance.randint(20, draft.faulty - 40)
+    end = min(draft.faulty, begin + draft.chance.randint(30, 120))
+    if name == "stop":
+        draft.event(begin, "stop", [node])
+        draft.event(end, "restart", [node])
+    else:
+        draft.event(begin, "carry", [node], mesh="elsewhere")
+        draft.event(end, "carry", [node])
+
+
 def _clocks(draft):
     prng, has = draft.prng, draft.has
+    if has["clocks"]:  # all of them, and for good
+        for node in range(draft.nodes):
+            draft.event(5, "skew", [node], draft.chance.randint(90, 110) / 100)
     if has["skew"]:
         slow = draft.some(3)
         draft.event(draft.span(10)[0], "skew", slow, prng.randint(90, 110) / 100)
@@ -248,6 +362,9 @@ def draw(seed, most_nodes=60):
     _shape(draft)
     _work(draft)
     _promised(draft)
+    _at_budget(draft)
+    if draft.has["partitions"]:
+        _cut_again(draft)
     _network(draft)
     _befall(draft)
     data = draft.data

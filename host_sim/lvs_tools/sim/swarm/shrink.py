@@ -44,7 +44,8 @@ def _fewer_settings(data):
 
 
 def mended(data):
-    """True when a scenario's faults end: what is cut is healed, whose clock is wrong is set right.
+    """True when a scenario's faults end: what is cut is healed, whose clock is wrong is set right
+    (to 10 %), who is off or in another mesh is back.
 
     Without this, leaving out a "heal" would make anything fail.
     """
@@ -56,9 +57,12 @@ def mended(data):
         if action in ("partition", "heal"):
             cut = action == "partition"
         elif action == "skew":
-            wrong = wrong - set(nodes) if event["value"] == 1 else wrong | set(nodes)
-        elif action in ("crash", "restart"):
-            down = down | set(nodes) if action == "crash" else down - set(nodes)
+            right = 0.9 <= event["value"] <= 1.1
+            wrong = wrong - set(nodes) if right else wrong | set(nodes)
+        elif action in ("crash", "wipe", "stop") or action == "carry" and event.get("mesh"):
+            down = down | set(nodes)
+        elif action in ("restart", "carry"):
+            down = down - set(nodes)
     return not cut and not wrong and not down
 
 
