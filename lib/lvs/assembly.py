@@ -51,7 +51,7 @@ def _start(cfg, transport, now, journal, noise, clock, routes, ledger, placement
     )
     if journal.restore():
         clock.turned()
-        contributions.rotate()
+        contributions.restored()
     placement.fill(ledger.session.nonce)
     return journal.addresses
 

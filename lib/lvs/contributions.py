@@ -2,11 +2,19 @@
 
 from .config import CLOSING, EPOCH_CYCLES
 from .fixed import const, serial_diff
-from .ledger import BRIM
+from .ledger import BRIM, SPOKEN, SURE, TAKEN
+from .replica import LIVE
+from .state_shard import bucket
 from .wire import SLOTS
 
-_SILENCE = const(16)  # cycles without an echo: then contributions go to a session of their own
-_FORGERY = const(1024)  # cycles between two sessions that somebody's forgery forces on a node
+_SILENCE = const(64)  # cycles without an echo: perhaps nobody is there
+_GONE = const(16)  # cycles in which a node that is to stop hears nobody: nobody will
+_FORGERY = const(1024)  # cycles between two sessions that forgery forces on a node; then twice ...
+_WHOLE = const(16)  # cycles after which a total that others show is believed to be all there is
+_FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
+_PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
+_POOL = const(3)
+_BEYOND = const(16)  # steps that may have been told beyond the journal in the last life
 
 
 class Contributions:
@@ -26,9 +34,14 @@ class Contributions:
         self._elsewhere = elsewhere
         self._journal = journal
         self._overstated_at = -_FORGERY
-        self._phase = noise.below(config.session_epochs)
-        self._begun = False  # were totals to be told in this life?
+        self._forgery = _FORGERY
+        self._cycles = 0  # of this life in which totals may be told
+        self._spoken = None  # in which the last life spoke
+        self._chosen = True  # is it decided in which session this life speaks?
         self._end = 0  # epoch in which the present session ends
+        ledger.lineage = noise.nonce()
+
+    # --- sessions -------------------------------------------------------------------------------
 
     def rotate(self):
         """Begin a session; what follows is contributed in it."""
@@ -36,57 +49,167 @@ class Contributions:
         if ledger.sessions:
             for r in self._placement.replicas:
                 r.gossip.retire(ledger.session, self._now())
-        # Sessions end at a node's own time in each span of session_epochs, not all nodes' at once.
-        # One that is opened in between counts from there, or a third would overlap the two.
+        ledger.open(self._clock.grain(), self._noise.nonce())
+        # Not all nodes at once: a session ends up to a quarter early.
         length = self._config.session_epochs
-        epoch = self._clock.epoch()
-        begun = epoch - (epoch + self._phase) % length
-        ledger.open(
-            begun // self._config.grain, self._noise.nonce(), self._clock.silence() > _SILENCE
-        )
-        self._end = begun + length
+        self._end = self._clock.epoch() + length - self._noise.below(1 + length // 4)
+
+    def restored(self):
+        """A journal gave sessions back: which of them goes on is decided when the mesh is met."""
+        self._chosen = False
+        self.rotate()
+        if len(self._ledger.sessions) > 1 and self._ledger.sessions[-2].fate == SPOKEN:
+            self._spoken = self._ledger.sessions[-2]
 
     def new_epoch(self, issuing):
         """Fold what is due; a session that is over is followed by another. issuing: may totals be
         told?"""
-        cfg = self._config
-        epoch = self._clock.epoch()
-        self._ledger.new_epoch(cfg.route_budget)
-        self.fold(self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES)
-        if issuing and epoch >= self._end:
+        self._ledger.new_epoch(self._config.route_budget)
+        self.fold()
+        if issuing and self._clock.epoch() >= self._end:
             self.rotate()
 
-    def fold(self, alone, jumped=False):
-        """Fold what is due in the ledger (Ledger.fold)."""
-        horizon = self._config.horizon
+    def fold(self):
+        """Fold what is due in the ledger. Before that, in the closing, what nobody is known to
+        hold leaves my own rows, so that nobody takes it in the last moment."""
+        cfg = self._config
+        ledger = self._ledger
+        closing = cfg.horizon(self._clock.epoch() + CLOSING)
+        if serial_diff(ledger.session.start, closing) <= 0:
+            self.rotate()
+        alone = self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES
+        for s in ledger.late(closing):
+            for c in range(ledger.channels):
+                if not alone and not self._placement.find(c // SLOTS):
+                    s.known[c] = s.total[c]  # its holders took it, though no digest shows it
+            for r in self._placement.replicas:
+                r.take_back(s)
+        ledger.fold(cfg.horizon(self._clock.epoch()))
+
+    def overstated(self):
+        """Somebody tells more of my session than I do: contribute under another from now on."""
+        cycle = self._clock.cycle
+        if cycle - self._overstated_at >= self._forgery:
+            self._overstated_at = cycle
+            self._forgery *= 2
+            self.rotate()
+
+    def compared(self, r, bits):
+        """Somebody's digests were compared with mine. bits: the buckets that differ; in the others
+        he holds what I hold."""
+        ledger = self._ledger
+        first = r.first_channel()
+        for s in ledger.sessions:
+            if s.unsure is None and s.known == s.total:
+                continue
+            for slot in range(r.shard.slots):
+                if not bits >> bucket(s.nonce, slot) & 1:
+                    s.known[first + slot] = s.held(first + slot)
+            if s.unsure is not None and self._cycles >= _WHOLE:
+                self._confirm(s, r, bits)
+
+    def _confirm(self, s, r, bits):
+        """What the mesh has of a session of another life is its total."""
+        if s.fate != SPOKEN or not s.unsure[r.index]:
+            return
+        ledger = self._ledger
+        shard = r.shard
+        for slot in range(shard.slots):
+            p = shard.find(s.start, s.nonce, slot)
+            c = r.first_channel() + slot
+            if p < 0 or bits >> bucket(s.nonce, slot) & 1:
+                continue
+            if shard.credited[p] < shard.claimed[p]:
+                return
+            if s.total[c] < shard.credited[p]:  # told in its last seconds
+                s.total[c] = s.known[c] = shard.credited[p]
+                ledger.changed()
+        s.unsure[r.index] &= bits
+        if not any([s.unsure[held.index] for held in self._placement.replicas]):
+            s.fate = SURE
+            ledger.changed()
+
+    # --- which session goes on ------------------------------------------------------------------
+
+    def _choose(self):
+        """Decide in which session this life speaks; False while that cannot be said yet."""
+        ledger = self._ledger
+        met = self._clock.heard_at is not None
+        if met and self._cycles < _FETCH:
+            if any([r.phase != LIVE for r in self._placement.replicas]):
+                return False
+        if met:
+            self._look_for_copies()
         epoch = self._clock.epoch()
-        self._ledger.fold(horizon(epoch), horizon(epoch + CLOSING), alone, jumped)
+        grain = self._config.grain
+        pool = []
+        for s in ledger.sessions[:-1]:
+            age = serial_diff(self._clock.grain(), s.start) * grain + epoch % grain
+            left = self._config.session_epochs * 3 // 4 - age
+            if left > 0 and s.fate < TAKEN and s.unsure is not None:
+                pool.append((s, epoch + left))
+        for s, end in pool:
+            # Nobody knows of it, and nobody is here.
+            if s.fate == SURE and s is not self._spoken or not met and not max(s.known):
+                ledger.take_up(s)
+                self._end = end
+                return True
+        return not met or len(pool) < _POOL or self._cycles > _PATIENCE
+
+    def _look_for_copies(self):
+        """A copy of my journal may have gone on where I did: what waited here it has told."""
+        ledger = self._ledger
+        given = 0
+        for r in self._placement.replicas:
+            shard = r.shard
+            for k in range(shard.count):
+                p = shard.position(k)
+                if ledger.descends(shard.start[p], shard.nonce[p]):
+                    given += ledger.disown(self._noise.nonce())
+                    self.rotate()
+                s = ledger.find(shard.start[p], shard.nonce[p])
+                if s is None or s.fate > SURE:
+                    continue
+                c = r.first_channel() + shard.slot[p]
+                more = shard.credited[p] - s.total[c]
+                if more > 0 and s.fate == SURE:
+                    s.fate = TAKEN
+                    ledger.changed()
+                if more > _BEYOND * self._config.max_allowed_shift:
+                    s.fate = TAKEN
+                    given += ledger.give_up(c, more)
+        if given:
+            self._journal.notice = (
+                "journal: a copy of it is in use: %d raw that waited here were told there" % given
+            )
+
+    # --- contributing ---------------------------------------------------------------------------
 
     def add(self, c, raw, value, ready, at_once):
         """Accept a contribution (raw). value: the channel's present one; ready: may totals be
         told? at_once: then now. Raises LvsError, and changes nothing, where the counter would end.
         """
-        session = self._ledger.session
-        if ready and raw and not session.begun_isolated and self._clock.silence() > _SILENCE:
-            if session.unknown():  # perhaps nobody hears me: keep it apart from what they may know
-                self.rotate()
-        self._ledger.add(c, raw, value, ready)
-        if ready and at_once:
-            self._issue(self._ledger.session, c)
+        self._ledger.add(c, raw, value)
+        if ready and at_once and self._chosen:
+            self._issue(c)
 
-    def _issue(self, session, c):
+    def _issue(self, c):
+        ledger = self._ledger
+        if ledger.waiting[c] <= ledger.barred[c]:
+            return
+        session = ledger.session
         r = self._placement.find(c // SLOTS)
         if r:
             full = r.shard.count >= r.shard.capacity and not session.total[c]
             if full or r.shard.value(c % SLOTS) >= BRIM:
                 return  # no room for a row, or in the counter: it waits
-        if not self._ledger.issue(session, c, self._config.max_allowed_shift - 1):
+        if not ledger.named:
+            self._journal.sync()
+            ledger.named = True  # where nothing can be kept, what is new is told all the same
+        if not ledger.issue(c, self._config.max_allowed_shift - 1):
             return
-        p = r.own_row(session, c) if r else -1
-        if session is not self._ledger.session:
-            if p >= 0:
-                r.gossip.own_late(session, c % SLOTS, self._now())
-        elif r:
+        if r:
+            r.own_row(session, c)
             r.gossip.own(c % SLOTS, self._now())
         else:
             self._elsewhere.own(c)
@@ -94,42 +217,29 @@ class Contributions:
     def cycle(self):
         """Once a cycle: tell as much of what was contributed as a cycle may."""
         ledger = self._ledger
-        self._begun = True
+        self._cycles += 1
+        silent = self._clock.silence() > _SILENCE
+        if silent != ledger.silent:
+            ledger.silent = silent
+            if ledger.partial or silent and ledger.left():
+                ledger.changed()  # what a journal may take for known is another
         ledger.new_cycle()
-        ledger.place(not self._journal.error)
+        if not self._chosen:
+            self._chosen = self._choose()
+            if not self._chosen:
+                return
         # Not before the journal lets it go: told twice, it would count twice.
-        if ledger.withheld() and not self._journal.sync() and ledger.session.withheld():
-            self.rotate()  # for what comes a session without a bar
-        for session in list(ledger.sessions):
-            for c in range(ledger.channels):
-                if session.total[c] < session.target[c]:
-                    self._issue(session, c)
+        if ledger.withheld():
+            self._journal.sync()
+        for c in range(ledger.channels):
+            self._issue(c)
 
     def drained(self, since, most):
         """Is there nothing to wait for before the node stops? since: cycle when it was told to;
         most: cycles that it may wait."""
-        ledger = self._ledger
         clock = self._clock
-        if clock.cycle - since >= most or not ledger.left():
+        if clock.cycle - since >= most or not self._ledger.left():
             return True
         if clock.heard_at is None:
-            return self._begun  # nobody is there
-        return clock.cycle - max(since, clock.heard_at) > _SILENCE
-
-    def met(self, epoch):
-        """Somebody is heard in this epoch: what he can take no more of what I did alone nobody
-        has taken, so it begins anew."""
-        session = self._ledger.session
-        oldest = self._config.horizon(epoch + CLOSING)
-        if session.isolated and serial_diff(session.start, oldest) <= 0:
-            self.rotate()
-        for s in self._ledger.met(oldest):
-            for r in self._placement.replicas:
-                r.withdraw(s)
-
-    def overstated(self, session):
-        """Somebody tells more of my session than I do: contribute under another from now on."""
-        cycle = self._clock.cycle
-        if session is self._ledger.session and cycle - self._overstated_at >= _FORGERY:
-            self._overstated_at = cycle
-            self.rotate()
+            return self._cycles > 0  # nobody is there
+        return clock.cycle - max(since, clock.heard_at) > _GONE

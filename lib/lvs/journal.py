@@ -257,10 +257,7 @@ class Journal:
             self._renew(lead)
             return
         # A tail has the present session alone, which is the last.
-        whole = ledger.shape != self._shape or any(
-            [s.has_write_ahead() for s in ledger.sessions[:-1]]
-        )
-        if not whole and put_latest(log, ledger, cycle, lead) <= _TAIL:
+        if ledger.shape == self._shape and put_latest(log, ledger, cycle, lead) <= _TAIL:
             log.write_tail()
         else:
             log.drop()

@@ -7,7 +7,7 @@ from . import journal_reader as kinds
 from .fixed import serial_diff
 from .journal_log import Segment, segment_name, segments, tail_name
 from .journal_reader import Reader
-from .journal_state import BOUND, ROW
+from .journal_state import PART, ROW
 from .wire import get16, get30
 
 
@@ -120,21 +120,21 @@ class Found:
 def read(kind, b, at, end, into):
     """Tell ``into`` what a record says, by its methods:
 
-    check(format, tag, channels, cycle), ledger(cycle, whole), session(start, nonce, alone),
-    entry(channel, target, bound), waits(channel, amount), owed(channel, amount),
+    check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail, session(start,
+    nonce, fate), entry(channel, total, known), waits(channel, amount),
     settled(shard, cycle, horizon, confidence, established, vector), row(shard, start, nonce, slot,
     claimed, credited), route(text).
     """
     if kind == kinds.CHECK:
         into.check(b[at], get30(b, at + 1), get16(b, at + 5), get30(b, at + 7))
     elif kind == kinds.LEDGER:
-        into.ledger(get30(b, at), True)
-        i = at + 6
-        for _ in range(get16(b, at + 4)):
+        into.ledger(get30(b, at), get30(b, at + 4))
+        i = at + 10
+        for _ in range(get16(b, at + 8)):
             i = _session(b, i, into)
-        _amounts(b, _amounts(b, i, into.waits), into.owed)
+        _amounts(b, i, into.waits)
     elif kind == kinds.LATEST:
-        into.ledger(get30(b, at + 2), False)
+        into.ledger(get30(b, at + 2), None)
         _amounts(b, _session(b, at + 6, into), into.waits)
     elif kind == kinds.SETTLED:
         vector = [get30(b, at + 12 + 4 * s) for s in range(b[at + 11])]
@@ -152,16 +152,16 @@ def read(kind, b, at, end, into):
 
 
 def _session(b, i, into):
-    into.session(get16(b, i), get30(b, i + 2), bool(b[i + 5] >> 6))
+    into.session(get16(b, i), get30(b, i + 2), b[i + 5] >> 6)
     at = i + 8
     for _ in range(get16(b, i + 6)):
         c = get16(b, at)
-        target = bound = get30(b, at + 2)
+        total = known = get30(b, at + 2)
         at += 6
-        if c & BOUND:
-            bound = get30(b, at)
+        if c & PART:
+            known = get30(b, at)
             at += 4
-        into.entry(c & ~BOUND, target, bound)
+        into.entry(c & ~PART, total, known)
     return at
 
 

@@ -8,7 +8,7 @@ from .fixed import LvsError
 from .journal_reader import CHECK
 from .journal_replay import Found, read
 from .journal_state import FORMAT
-from .ledger import Session
+from .ledger import SPOKEN, Session
 from .routes import OTHERS
 
 
@@ -31,11 +31,10 @@ class Restorer:
         self.refused = ""
         self.cycle = 0  # the newest
         self.sessions = []
-        self.unassigned = [0] * channels
-        self.unacknowledged = [0] * channels
+        self.waiting = [0] * channels
+        self.lineage = 0
         self.texts = []  # addresses
-        self._session = None  # whose entries follow ...
-        self._alone = False  # ... and whether nobody was heard in it
+        self._session = None  # whose entries follow
 
     def take(self, kind, buf, at, end):
         """One record."""
@@ -52,36 +51,32 @@ class Restorer:
             self.usable = True
             self.cycle = cycle
 
-    def ledger(self, cycle, whole):
-        """What follows replaces the sessions and what waits."""
+    def ledger(self, cycle, lineage):
+        """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
-        self.unassigned = [0] * self._channels
-        if whole:
+        self.waiting = [0] * self._channels
+        if lineage is not None:
             self.sessions = []
-            self.unacknowledged = [0] * self._channels
+            self.lineage = lineage
 
-    def session(self, start, nonce, alone):
+    def session(self, start, nonce, fate):
         """A session's entries follow."""
-        self._alone = alone
-        for s in self.sessions:
-            if s.nonce == nonce and s.start == start:
-                self._session = s
-                return
-        self._session = Session(start, nonce, self._channels)
-        self.sessions.append(self._session)
+        found = [s for s in self.sessions if s.nonce == nonce and s.start == start]
+        s = found[0] if found else Session(start, nonce, self._channels)
+        if not found:
+            self.sessions.append(s)
+        s.fate = SPOKEN if self._careful else fate
+        self._session = s
 
-    def entry(self, channel, target, bound):
-        """What was contributed in a session, and how far it may have been told."""
+    def entry(self, channel, total, known):
+        """What was told in a session, and what of it is known."""
         assert self._session is not None
-        self._session.restore(channel, target, target if self._careful else bound, self._alone)
+        self._session.total[channel] = total
+        self._session.known[channel] = total if self._careful else known
 
     def waits(self, channel, amount):
-        """What is part of no session."""
-        self.unassigned[channel] = amount
-
-    def owed(self, channel, amount):
-        """What was folded here alone."""
-        self.unacknowledged[channel] = amount
+        """What is not told yet."""
+        self.waiting[channel] = amount
 
     def settled(self, index, cycle, horizon, confidence, established, vector):
         """A shard's settled vector."""
@@ -135,10 +130,12 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
         return False, False, _describe(path, found, why, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:
-        lost = sum(restorer.unassigned) + sum(restorer.unacknowledged)
-        restorer.unassigned = restorer.unacknowledged = [0] * ledger.channels
+        lost = sum(restorer.waiting)
+        restorer.waiting = [0] * ledger.channels
     clock.adopt(restorer.cycle, now)
-    ledger.restore(restorer.sessions, restorer.unassigned, restorer.unacknowledged)
+    for s in restorer.sessions:
+        s.unsure = bytearray(b"\xff" * placement.shards)
+    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

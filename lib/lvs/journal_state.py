@@ -6,11 +6,12 @@ one record through a Log; new: into the segment that is being written.
 
 from . import journal_reader as kinds
 from .fixed import MAX_RAW
+from .ledger import LATE
 from .wire import put16, put30
 
-FORMAT = 1
+FORMAT = 2
 ROW = 14  # bytes of a row
-BOUND = 0x8000  # in an entry's channel: a bound follows
+PART = 0x8000  # in an entry's channel: what of it is known follows
 
 
 def put_check(log, tag, channels, cycle):
@@ -44,40 +45,47 @@ def _amounts(b, i, amounts):
     return at
 
 
-def _session(b, i, s, lead):
-    """A session with its targets, and how far its totals may have been told."""
+def _session(b, i, ledger, s, lead):
+    """A session with its totals, as if ``lead`` raw more were told of the present one. Where
+    somebody is heard, what is told counts as known."""
     put16(b, i, s.start)
-    put30(b, i + 2, s.nonce, 1 if s.isolated else 0)
+    put30(b, i + 2, s.nonce, s.fate)
     n = 0
     at = i + 8
-    for c in range(len(s.target)):
-        target = s.target[c]
-        if not target:
+    for c in range(ledger.channels):
+        total = s.total[c]
+        if s is ledger.session:
+            total += ledger.lead(c, lead)
+        if not total:
             continue
-        bound = s.bound(c, lead)
-        put16(b, at, c if bound == target else c | BOUND)
-        put30(b, at + 2, target)
+        known = s.known[c] if ledger.silent or s.fate == LATE else total
+        put16(b, at, c if known == total else c | PART)
+        put30(b, at + 2, total)
         at += 6
-        if bound != target:
-            put30(b, at, bound)
+        if known != total:
+            put30(b, at, known)
             at += 4
         n += 1
     put16(b, i + 6, n)
     return at
 
 
+def _waiting(ledger, lead):
+    return [ledger.waiting[c] - ledger.lead(c, lead) for c in range(ledger.channels)]
+
+
 def put_ledger(log, ledger, cycle, lead, new=False):
     """All of the ledger. lead: raw that may be told before the next record."""
-    sessions = [s for s in ledger.sessions if max(s.target)]
-    i = log.record(16 + len(sessions) * (8 + 10 * ledger.channels) + 12 * ledger.channels)
+    sessions = ledger.sessions
+    i = log.record(16 + len(sessions) * (8 + 10 * ledger.channels) + 6 * ledger.channels)
     b = log.buf
     put30(b, i, cycle)
-    put16(b, i + 4, len(sessions))
-    at = i + 6
+    put30(b, i + 4, ledger.lineage)
+    put16(b, i + 8, len(sessions))
+    at = i + 10
     for s in sessions:
-        at = _session(b, at, s, lead)
-    at = _amounts(b, at, ledger.unassigned)
-    log.seal(kinds.LEDGER, _amounts(b, at, ledger.unacknowledged), new)
+        at = _session(b, at, ledger, s, lead)
+    log.seal(kinds.LEDGER, _amounts(b, at, _waiting(ledger, lead)), new)
 
 
 def put_latest(log, ledger, cycle, lead):
@@ -86,8 +94,8 @@ def put_latest(log, ledger, cycle, lead):
     b = log.buf
     put16(b, i, log.serial + 1)
     put30(b, i + 2, cycle)
-    at = _session(b, i + 6, ledger.session, lead)
-    end = _amounts(b, at, ledger.unassigned)
+    at = _session(b, i + 6, ledger, ledger.session, lead)
+    end = _amounts(b, at, _waiting(ledger, lead))
     log.seal(kinds.LATEST, end)
     return end - i + kinds.HEAD + kinds.CRC
 

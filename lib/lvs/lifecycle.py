@@ -2,8 +2,8 @@
 (docs/protocol.md, section 10; specification 8.2)."""
 
 from .fixed import const
-from .replica import DOUBTED, EMPTY, FETCHING, FLAGS, KEPT, LIVE
-from .wire import LOW_POWER, SLOTS
+from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
+from .wire import LOW_POWER
 
 INIT = "INIT"  # looking for peers, for their clock and for state
 JOIN = "JOINING"  # has a settled vector, fetches rows
@@ -138,17 +138,8 @@ class Lifecycle:
 
     def come_back(self):
         """Somebody is heard again after more than a horizon: nobody else knows what I folded."""
-        ledger = self._ledger
-        if self._clock.heard_at is None and not any(ledger.unacknowledged):
-            return  # just switched on
-        for c in range(ledger.channels):
-            owed = ledger.unacknowledged[c]
-            if owed:
-                ledger.owe(c, owed)
-                r = self._placement.find(c // SLOTS)
-                if r:
-                    r.lower(c % SLOTS, owed)
-        self._rejoin()
+        if self._clock.heard_at is not None:  # not just switched on
+            self._rejoin()
 
     # --- what is found ------------------------------------------------------------------------
 
@@ -186,21 +177,19 @@ class Lifecycle:
         clock = self._clock
         heard = bool(self._clocks)
         offset = self._offset()
-        fresh = not max(self._ledger.session.target)
+        fresh = not max(self._ledger.session.total)
         if heard:
             clock.adopt(clock.cycle + offset, now)
             clock.hear()  # or the jump would look like an absence
         moved = clock.turned()
+        if fresh:
+            self._contributions.rotate()  # it begins now
+        if moved:
+            self._contributions.fold()
         for r in self._placement.replicas:
             r.offered = _PATIENCE  # offers were collected together with the clocks
             if moved and not r.window.n:
                 r.next_epoch(clock.epoch(), clock.cycle)
-        # A session without contributions begins now, and none from before a jump of the clock
-        # goes on.
-        if moved or fresh:
-            self._contributions.rotate()
-        if moved:
-            self._contributions.fold(False, True)
         if not heard:
             for r in self._placement.replicas:
                 self._alone(r)

@@ -81,7 +81,6 @@ class Reception:
         loud = _LOUD if route else 8 * _LOUD  # all who have no entry share the first
         if routes.frames[route] < loud and not self._disbelieved(route):
             self._governor.spend(len(data))
-        self._contributions.met(f.cycle >> 6)
         if clock.silence() > self._horizon:
             self._life.come_back()
         clock.hear()
@@ -170,10 +169,10 @@ class Reception:
     def _compare(self, r, f, addr, agrees=False):
         """Compare digests, ask for or tell what is lacking; False if that is news."""
         bits = r.lacking(f, agrees and not f.flags & WANT)
-        if bits == 0:
-            self._ledger.echo_all(r.first_channel(), r.shard.slots)
-            return True
         if bits is None:
+            return True
+        self._contributions.compared(r, bits)
+        if bits == 0:
             return True
         now = self._now()
         r.gossip.lacking(bits, addr if f.flags & DIRECT else None, bool(f.flags & WANT), now)
@@ -197,9 +196,11 @@ class Reception:
     def _hear_row(self, r, start, nonce, slot, total, route):
         mine = self._ledger.find(start, nonce)
         if mine and not self._ledger.echo(mine, r.first_channel() + slot, total):
-            self._contributions.overstated(mine)
+            self._contributions.overstated()
         own = nonce == self._frame.nonce
         did, p = r.row(start, nonce, slot, total, route, own)
+        if mine:
+            r.own_row(mine, r.first_channel() + slot)
         if did == NEW or did == GREW:
             r.gossip.learned(p, self._now())
         elif did == OLD:

@@ -114,11 +114,6 @@ class Replica:
                 best, votes = w.horizon[i], n
         return best
 
-    def lower(self, slot, amount):
-        """An amount (raw) that was folded here alone is told anew: it leaves the settled value."""
-        left = self.shard.settled[slot] - amount
-        self.shard.settle(slot, left if left > 0 else 0)
-
     def purge(self):
         """Drop what changed by itself; own rows are to be entered again."""
         self.shard.purge()
@@ -251,19 +246,23 @@ class Replica:
         """My own total grew: it counts at once. Returns its ring position, -1 when it is full."""
         shard = self.shard
         slot = channel - self.first_channel()
-        did = shard.merge(session.start, session.nonce, slot, session.total[channel], OTHERS)
+        did = shard.merge(session.start, session.nonce, slot, session.held(channel), OTHERS)
         if did == NO_ROOM:
             return -1
         p = shard.find(session.start, session.nonce, slot)
         if p >= 0:
             # Not what others may have claimed in my name: that has to be credited to them.
-            counts = min(shard.claimed[p], session.total[channel])
+            counts = min(shard.claimed[p], session.held(channel))
             shard.credit(p, counts - shard.credited[p])
         return p
 
-    def withdraw(self, session):
-        """Nobody took a session of mine: its rows go as if they had never been."""
-        self.shard.drop(session.start, session.nonce)
+    def take_back(self, session):
+        """What nobody is known to hold of a session of mine leaves its rows."""
+        first = self.first_channel()
+        for slot in range(self.shard.slots):
+            known = session.known[first + slot]
+            if known < session.total[first + slot]:
+                self.shard.lower(session.start, session.nonce, slot, known)
         self.guard.lowered()
         self.gossip.forget()
 

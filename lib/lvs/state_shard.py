@@ -24,6 +24,11 @@ NO_ROOM = 6  # refused
 DAMAGED = 7  # the row changed by itself: it is not to be used
 
 
+def bucket(nonce, slot):
+    """Digest bucket (0..7) of a row."""
+    return (nonce ^ (nonce >> 7) ^ slot) & (BUCKETS - 1)
+
+
 def _fold16(h):
     return (h ^ (h >> 14)) & 0xFFFF
 
@@ -45,7 +50,6 @@ class Shard:
         self.seals = zeros("H", slots)  # checksum of each settled value
         self.changes = 0  # times that the settled vector was changed
         self.damaged = 0  # values and rows found to have changed by themselves
-        self._dropped = None  # the session whose rows are being removed
         self.inflow = zeros("i", slots)  # sum of credited rows per slot
         self.horizon = epoch // grain - lifetime - 1  # sessions that began up to here are folded
         self.epoch = epoch
@@ -124,15 +128,17 @@ class Shard:
             self.damaged = bad
         return bad
 
-    def drop(self, start, nonce):
-        """Remove the rows of a session, as if they had never been."""
-        self._dropped = (start, nonce)
-        self._sweep(False, True)
-        self._dropped = None
-        self._redigest()
+    def lower(self, start, nonce, slot, total):
+        """Take back what a row claims beyond ``total`` (raw): nobody else holds it."""
+        p = self.find(start, nonce, slot)
+        if p >= 0 and self.claimed[p] > total and self.sound(p):
+            self.claimed[p] = total
+            self.credited[p] = min(self.credited[p], total)
+            self.check[p] = self._row_check(p)
+            self.purge()
 
     def purge(self):
-        """Remove the rows that have changed by themselves."""
+        """Remove the rows that have changed by themselves or claim nothing."""
         self._sweep(False, True)
         self._redigest()
 
@@ -256,8 +262,7 @@ class Shard:
 
     def bucket(self, p):
         """Digest bucket (0..7) of the row at ring position p."""
-        nonce = self.nonce[p]
-        return (nonce ^ (nonce >> 7) ^ self.slot[p]) & (BUCKETS - 1)
+        return bucket(self.nonce[p], self.slot[p])
 
     def left(self, p):
         """Epochs until the row at ring position p is folded."""
@@ -314,7 +319,7 @@ class Shard:
     def _gone(self, p):
         """True when the row at p is past the horizon (or from a clock that was wrong)."""
         start = self.start[p]
-        if self._dropped and self._dropped == (start, self.nonce[p]):
+        if not self.claimed[p]:
             return True
         newest = (self.epoch + 1) // self.grain
         return serial_diff(start, self.horizon) <= 0 or serial_diff(start, newest) > 0

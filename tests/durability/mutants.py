@@ -4,7 +4,6 @@ Each mutant is a function that breaks something through pytest's ``monkeypatch``
 """
 
 from lvs import journal, journal_log, journal_reader, journal_replay, journal_restore, ledger
-from lvs.fixed import MAX_RAW
 
 
 def acknowledge_before_write(patch):
@@ -38,9 +37,10 @@ def no_sequence(patch):
 def replay_twice(patch):
     """Amounts are added instead of set when a record repeats what an older one said."""
 
-    def entry(self, channel, target, bound):
+    def entry(self, channel, total, known):
         s = self._session
-        s.restore(channel, s.target[channel] + target, s.total[channel] + bound, self._alone)
+        s.total[channel] += total
+        s.known[channel] += known
 
     patch.setattr(journal_restore.Restorer, "entry", entry)
 
@@ -71,9 +71,9 @@ def no_bars(patch):
     """What the journal remembers as untold is told all the same."""
 
     def kept(self, lead):
-        for s in self.sessions:
-            for c in range(self.channels):
-                s.write_ahead[c] = MAX_RAW
+        self.named = True
+        for c in range(self.channels):
+            self.barred[c] = 0
 
     patch.setattr(ledger.Ledger, "kept", kept)
 
@@ -88,8 +88,8 @@ def session_goes_on(patch):
     """After a restart contributions go to the session from before the power cut."""
     restore = ledger.Ledger.restore
 
-    def going_on(self, sessions, waiting, exile):
-        restore(self, sessions, waiting, exile)
+    def going_on(self, sessions, waiting, lineage):
+        restore(self, sessions, waiting, lineage)
         if len(self.sessions) > 1:
             self.sessions.pop()
             self.open = lambda *_: None

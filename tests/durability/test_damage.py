@@ -44,7 +44,7 @@ def works(files, books):
     first = bench.node
     assert notice.count("\n") == 0 and (not notice or notice in first.status()["warnings"])
     assert not doubled(first, books)
-    before = sum(s.target[0] for s in first.ledger.sessions) + first.ledger.unassigned[0]
+    before = sum(s.total[0] for s in first.ledger.sessions) + first.ledger.waiting[0]
     bench.run(12)
     assert first.state == "ACTIVE"
     bench.contribute(0, True)
@@ -53,7 +53,7 @@ def works(files, books):
     second = Bench(files, bench.books.copy(), 2 * AWAY, 6)
     assert second.journal.notice == ""  # it was mended
     after = (
-        sum(s.target[0] for s in second.node.ledger.sessions) + second.node.ledger.unassigned[0]
+        sum(s.total[0] for s in second.node.ledger.sessions) + second.node.ledger.waiting[0]
     )
     assert after == before + 4 ** books.given[0]
     return notice, first
@@ -132,14 +132,14 @@ def test_another_mesh():
     files, books = kept()
     bench = Bench(files, books.copy(), AWAY, 5, mesh="other")
     assert "other meshes only" in bench.journal.notice
-    assert not any(max(s.target) for s in bench.node.ledger.sessions)
-    held = [s.target for s in Bench(copy(files)).node.ledger.sessions]
+    assert not any(max(s.total) for s in bench.node.ledger.sessions)
+    held = [s.total for s in Bench(copy(files)).node.ledger.sessions]
     bench.run(80)
     bench.contribute(0, True)
     again = Bench(files, books.copy(), 2 * AWAY, 5, mesh="other")
     assert again.journal.notice == ""
-    assert again.node.ledger.sessions[0].target[0] == 4 ** books.given[0]
-    assert [s.target for s in Bench(files).node.ledger.sessions] == held  # back again
+    assert again.node.ledger.sessions[0].total[0] == 4 ** books.given[0]
+    assert [s.total for s in Bench(files).node.ledger.sessions] == held  # back again
 
 
 def test_the_newest_segment_is_damaged():
@@ -150,7 +150,7 @@ def test_the_newest_segment_is_damaged():
     files.files[names[-1]][40] ^= 1
     notice, node = works(files, books)
     assert "newest segment is damaged" in notice and "segment %d" % int(names[0][4:10]) in notice
-    assert all(list(s.total) == list(s.target) for s in node.ledger.sessions)
+    assert all(s.known == s.total for s in node.ledger.sessions)
 
 
 def test_what_waited_in_an_old_segment_is_named_as_lost():
@@ -167,7 +167,7 @@ def test_what_waited_in_an_old_segment_is_named_as_lost():
     assert newer
     node = Bench(files, bench.books.copy(), AWAY, 5).node
     assert "restored from segment 1; 1 raw that waited may be lost" in node.journal.notice
-    assert not any(max(s.target) for s in node.ledger.sessions) and not max(node.ledger.unassigned)
+    assert not any(max(s.total) for s in node.ledger.sessions) and not max(node.ledger.waiting)
 
 
 def test_a_restart_after_damage_does_not_repeat_what_was_told_late():
@@ -177,6 +177,6 @@ def test_a_restart_after_damage_does_not_repeat_what_was_told_late():
     files.files[names[-1]][30] ^= 4
     node = Bench(files, books.copy(), AWAY, 5).node
     ledger = node.ledger
-    ledger.open(5000, 1, False)
-    ledger.fold(4000, False, True)
-    assert max(ledger.unassigned) == 0
+    ledger.open(5000, 1)
+    ledger.fold(4000)
+    assert max(ledger.waiting) == 0

@@ -1,11 +1,11 @@
-"""The ledger loses nothing and doubles nothing: contributed = pending + told, always."""
+"""The ledger loses nothing and doubles nothing: contributed = waiting + told, always."""
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lvs import LvsError
-from lvs.ledger import Ledger
+from lvs.ledger import END, LATE, SURE, TAKEN, Ledger
 from tests.support import reference as ref
 
 CHANNELS = 2
@@ -21,10 +21,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.ledger = Ledger(CHANNELS)
-        self.epoch = 1000
-        self.nonce = 0
+        self.ledger.lineage = 4711
+        self.grain = 1000
+        self.random = 0
         self.contributed = [0] * CHANNELS
-        self.folded = [0] * CHANNELS  # told by sessions that are gone
+        self.folded = [0] * CHANNELS  # known of sessions that are gone
+        self.elsewhere = [0] * CHANNELS  # told by a copy
         self.open()
         self.ledger.new_epoch(BUDGET)
         self.issued_in_epoch = 0
@@ -32,52 +34,45 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def open(self):
-        self.nonce += 1
-        self.ledger.open(self.epoch, self.nonce, False)
+        self.random += 77
+        self.ledger.open(self.grain, self.random)
+        assert not self.ledger.named and not max(self.ledger.session.total)
+        names = [s.nonce for s in self.ledger.sessions]
+        assert len(set(names)) == len(names)
+        copy = Ledger(CHANNELS)
+        copy.lineage = self.ledger.lineage
+        assert copy.descends(self.grain, names[-1])
+        assert not self.ledger.descends(self.grain, names[-1])
 
-    @rule(c=channel, raw=amount, ready=st.booleans())
-    def contribute(self, c, raw, ready):
-        value = self.folded[c] + sum(s.total[c] for s in self.ledger.sessions)
-        if raw + self.contributed[c] > ref.MAX_RAW:
-            pending = self.ledger.pending(c)
+    @rule(c=channel, raw=amount)
+    def contribute(self, c, raw):
+        told = self.folded[c] + sum(s.total[c] for s in self.ledger.sessions)
+        if raw + told + self.ledger.waiting[c] > END:
+            waiting = list(self.ledger.waiting)
             with pytest.raises(LvsError, match="too large: the counter would pass its end"):
-                self.ledger.add(c, raw, value, ready)
-            assert self.ledger.pending(c) == pending
+                self.ledger.add(c, raw, told)
+            assert list(self.ledger.waiting) == waiting
             return
-        self.ledger.add(c, raw, value, ready)
+        self.ledger.add(c, raw, told)
         self.contributed[c] += raw
-
-    @rule(all_of_it=st.booleans())
-    def place(self, all_of_it):
-        waited = [self.ledger.pending(c) for c in range(CHANNELS)]
-        remembered = list(self.ledger.journaled)
-        self.ledger.place(all_of_it)
-        assert list(self.ledger.unassigned) == ([0] * CHANNELS if all_of_it else remembered)
-        assert waited == [self.ledger.pending(c) for c in range(CHANNELS)]
 
     @rule(lead=st.sampled_from([0, STEP, ref.MAX_RAW]))
     def kept(self, lead):
-        """A journal has written it all, as if `lead` more had been told of each."""
+        """A journal has written it all, as if `lead` more had been told."""
         self.ledger.kept(lead)
-        for s in self.ledger.sessions:
-            for c in range(CHANNELS):
-                rest = s.target[c] - s.total[c]
-                assert s.write_ahead[c] == (ref.MAX_RAW if rest <= lead else s.total[c] + lead)
-        assert list(self.ledger.journaled) == list(self.ledger.unassigned)
-        assert self.ledger.withheld() == (
-            lead == 0
-            and any(
-                s.total[c] < s.target[c] for s in self.ledger.sessions for c in range(CHANNELS)
-            )
-        )
+        for c in range(CHANNELS):
+            assert self.ledger.barred[c] == max(0, self.ledger.waiting[c] - lead)
+        assert self.ledger.named
+        assert self.ledger.withheld() == (lead == 0 and max(self.ledger.waiting) > 0)
 
-    @rule(c=channel, which=st.integers(0, 9))
-    def issue(self, c, which):
-        session = self.ledger.sessions[which % len(self.ledger.sessions)]
-        owed = max(0, min(session.target[c], session.write_ahead[c]) - session.total[c])
-        issued = self.ledger.issue(session, c, STEP)
+    @rule(c=channel)
+    def issue(self, c):
+        ledger = self.ledger
+        total = ledger.session.total[c]
+        free = ledger.waiting[c] - ledger.barred[c]
         room = min(STEP - self.issued_in_cycle[c], BUDGET - self.issued_in_epoch)
-        assert issued == min(owed, max(0, room))
+        issued = ledger.issue(c, STEP)
+        assert issued == max(0, min(free, room)) == ledger.session.total[c] - total
         self.issued_in_cycle[c] += issued
         self.issued_in_epoch += issued
 
@@ -86,71 +81,79 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.new_cycle()
         self.issued_in_cycle = [0] * CHANNELS
 
-    @rule(hop=st.integers(1, 3), alone=st.booleans(), jumped=st.booleans())
-    def next_epoch(self, hop, alone, jumped):
-        self.epoch += hop
+    @rule(hop=st.integers(1, 3))
+    def next_grain(self, hop):
+        """What nobody knows of a session that is closed waits again, and is barred."""
+        self.grain += hop
         self.ledger.new_epoch(BUDGET)
         self.issued_in_epoch = 0
         before = list(self.ledger.sessions)
-        exile = list(self.ledger.unacknowledged)
-        self.ledger.fold(self.epoch - 5, self.epoch - 1, alone, jumped)
+        for s in self.ledger.late(self.grain - 3):
+            assert s.fate == LATE and [s.held(c) for c in range(CHANNELS)] == list(s.known)
+        free = [self.ledger.waiting[c] - self.ledger.barred[c] for c in range(CHANNELS)]
+        self.ledger.fold(self.grain - 5)
         for s in before:
             if s in self.ledger.sessions:
-                assert s is self.ledger.session or s.start > self.epoch - 5
+                assert s is self.ledger.session or s.start > self.grain - 5
                 continue
             for c in range(CHANNELS):
-                if jumped and s.astray:
-                    continue  # nobody ever took it: it waits again
-                self.folded[c] += s.total[c]
-                exile[c] += s.total[c] - s.known[c] if alone else 0
-        assert list(self.ledger.unacknowledged) == exile
-
-    @rule()
-    def alone(self):
-        self.ledger.session.isolated = True
-
-    @rule(behind=st.integers(-2, 9))
-    def met(self, behind):
-        """Somebody is heard: what was begun alone and is too old for all is told anew."""
-        oldest = self.epoch - behind
-        before = list(self.ledger.sessions)
-        expected = [s for s in before[:-1] if s.isolated and max(s.target) and s.start <= oldest]
-        assert self.ledger.met(oldest) == expected
-        assert self.ledger.sessions == [s for s in before if s not in expected]
-        assert not any(s.isolated for s in before)
+                self.folded[c] += s.known[c]
+        assert free == [self.ledger.waiting[c] - self.ledger.barred[c] for c in range(CHANNELS)]
 
     @rule(which=st.integers(0, 9), c=channel, total=amount)
     def heard(self, which, c, total):
         session = self.ledger.sessions[which % len(self.ledger.sessions)]
         assert self.ledger.find(session.start, session.nonce) is session
-        known = session.known[c]
-        assert self.ledger.echo(session, c, total) == (total <= session.target[c])
-        assert session.known[c] == (max(known, total) if total <= session.target[c] else known)
+        known, most = session.known[c], session.total[c]
+        mine = self.ledger.echo(session, c, total)
+        assert mine == (total <= most or session is not self.ledger.session)
+        assert session.known[c] == (max(known, min(total, most)) if mine else known)
 
     @rule()
     def astray(self):
-        """The clock was wrong: what the sessions of this start told is taken back if it jumps."""
+        """Whoever knows of the sessions of a clock that was wrong gives them up."""
         self.ledger.astray()
-        assert all(s.astray != s.restored for s in self.ledger.sessions)
+        assert not any(max(s.known) for s in self.ledger.sessions if s.unsure is None)
+
+    @rule(which=st.integers(0, 9))
+    def restart(self, which):
+        """As if from a journal; the session may have been seen to be sure."""
+        self.ledger.kept(0)
+        for s in self.ledger.sessions:
+            s.unsure = bytearray(1)
+        self.open()
+        if len(self.ledger.sessions) > 1:
+            s = self.ledger.sessions[which % (len(self.ledger.sessions) - 1)]
+            if s.fate < TAKEN:
+                s.fate = SURE
+                total = list(s.total)
+                self.ledger.take_up(s)
+                assert self.ledger.session is s and list(s.total) == total and s.fate != SURE
 
     @rule()
-    def restored(self):
-        """As if from a journal."""
-        self.ledger.session.restored = True
+    def disown(self):
+        """A copy tells what waited in the journal."""
+        barred = list(self.ledger.barred)
+        assert self.ledger.disown(self.random) == sum(barred)
+        for c in range(CHANNELS):
+            self.elsewhere[c] += barred[c]
 
     @invariant()
     def nothing_is_lost_or_doubled(self):
         for c in range(CHANNELS):
             told = self.folded[c] + sum(s.total[c] for s in self.ledger.sessions)
-            assert self.contributed[c] == self.ledger.pending(c) + told
-        assert self.ledger.outstanding() == sum(map(self.ledger.pending, range(CHANNELS)))
+            left = self.contributed[c] - self.elsewhere[c]
+            assert left == self.ledger.waiting[c] + told
+        assert self.ledger.outstanding() == sum(self.ledger.waiting)
+        unknown = sum(sum(s.total) - sum(s.known) for s in self.ledger.sessions)
+        assert self.ledger.left() == self.ledger.outstanding() + unknown
 
     @invariant()
     def totals_are_ordered(self):
-        for s in self.ledger.sessions:
-            for c in range(CHANNELS):
-                assert 0 <= s.known[c] <= s.total[c] <= s.target[c]
-            assert s.unknown() == any(s.known[c] < s.total[c] for c in range(CHANNELS))
+        for c in range(CHANNELS):
+            assert 0 <= self.ledger.barred[c] <= self.ledger.waiting[c]
+            for s in self.ledger.sessions:
+                assert 0 <= s.known[c] <= s.total[c]
 
 
 TestLedger = LedgerMachine.TestCase

@@ -147,9 +147,9 @@ def a_large_contribution_is_cut(patch):
     """What exceeds max_allowed_shift is dropped instead of spread over cycles."""
     real = ledger.Ledger.issue
 
-    def issue(self, session, channel, max_step):
-        moved = real(self, session, channel, max_step)
-        session.target[channel] = session.total[channel]
+    def issue(self, channel, max_step):
+        moved = real(self, channel, max_step)
+        self.waiting[channel] = 0
         return moved
 
     patch.setattr(ledger.Ledger, "issue", issue)
@@ -164,12 +164,12 @@ def a_session_keeps_the_old_total(patch):
     """A new session begins where the last one ended."""
     real = ledger.Ledger.open
 
-    def open_(self, epoch, nonce, alone):
-        before = list(self.session.target) if self.sessions else None
-        real(self, epoch, nonce, alone)
+    def open_(self, grain, random):
+        before = list(self.session.total) if self.sessions else None
+        real(self, grain, random)
         if before:
             for c in range(self.channels):
-                self.session.target[c] = before[c]
+                self.session.total[c] = before[c]
 
     patch.setattr(ledger.Ledger, "open", open_)
 

@@ -156,16 +156,16 @@ def judge(node, books):
     """
     wrong = []
     # What was told and folded long ago is in the values of all, heard or not.
-    folded = node.clock.epoch() - node.config.lifetime - 1
+    folded = node.config.horizon(node.clock.epoch())
     old = {key: total for key, total in books.told.items() if key[0] <= folded}
     for c in range(len(CHANNELS)):
         for told in (books.told, old):
             known = {key: total for key, total in told.items() if key[2] == c}
             for s in node.ledger.sessions:
                 key = (s.start, s.nonce, c)
-                if s.target[c]:
-                    known[key] = max(known.get(key, 0), s.target[c])
-            total = sum(known.values()) + node.ledger.unassigned[c] + node.ledger.unacknowledged[c]
+                if s.total[c]:
+                    known[key] = max(known.get(key, 0), s.total[c])
+            total = sum(known.values()) + node.ledger.waiting[c]
             why = digits_wrong(total, books.durable[c], books.accepted[c])
             if why:
                 wrong.append(
@@ -191,10 +191,10 @@ def judge_late(node, books):
         for c in range(len(CHANNELS)):
             heard = books.told.get((s.start, s.nonce, c), 0)
             unsure[c] += max(0, s.total[c] - heard)
-    ledger.open(node.clock.epoch() + 1000, 1, False)
-    ledger.fold(node.clock.epoch() + 900, node.clock.epoch() + 900, False, True)
+    ledger.open(node.clock.grain() + 1000, 1)
+    ledger.fold(node.clock.grain() + 900)
     for c in range(len(CHANNELS)):
-        total = told[c] + ledger.unassigned[c] + ledger.unacknowledged[c]
+        total = told[c] + ledger.waiting[c]
         if total > books.accepted[c]:
             wrong.append(
                 "%s: counts %d raw too much when it was away for long"

@@ -30,6 +30,9 @@ _KINDS = {
 }
 
 
+_FATES = ("spoken", "sure", "taken", "late")  # of a session, by number
+
+
 class JournalError(Exception):
     """There is no journal to show; the text says why and what to do."""
 
@@ -45,7 +48,6 @@ class Contents:
         self.cycle = 0
         self.sessions = {}
         self.waiting = {}
-        self.unacknowledged = {}
         self.shards = {}
         self.routes = []
         self.records = 0
@@ -61,29 +63,25 @@ class Contents:
         self.format, self.tag, self.channels = version, tag, channels
         self.cycle = max(self.cycle, cycle)
 
-    def ledger(self, cycle, whole):
-        """What follows replaces the sessions and what waits."""
+    def ledger(self, cycle, lineage):
+        """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
         self.waiting = {}
-        if whole:
-            self.sessions, self.unacknowledged = {}, {}
+        if lineage is not None:
+            self.sessions = {}
 
-    def session(self, start, nonce, alone):
+    def session(self, start, nonce, fate):
         """A session's entries follow."""
-        self._entries = self.sessions.setdefault((start, nonce), {"alone": alone, "rows": {}})
-        self._entries["alone"] = alone
+        self._entries = self.sessions.setdefault((start, nonce), {"rows": {}})
+        self._entries["fate"] = fate
 
-    def entry(self, channel, target, bound):
-        """What was contributed in it, and how far it may have been told."""
-        self._entries["rows"][channel] = (target, bound)
+    def entry(self, channel, total, known):
+        """What was told in it, and what of that is known."""
+        self._entries["rows"][channel] = (total, known)
 
     def waits(self, channel, amount):
-        """What is part of no session."""
+        """What is not told yet."""
         self.waiting[channel] = amount
-
-    def owed(self, channel, amount):
-        """What was folded alone."""
-        self.unacknowledged[channel] = amount
 
     def settled(self, shard, cycle, horizon, confidence, established, vector):
         """A shard's settled vector; rows that it contains go."""
@@ -223,12 +221,12 @@ def _restart(contents, careful):
         {
             "session": session_name(start, nonce),
             "channel": channel,
-            "contributed_raw": target,
-            "told_raw": target if careful else bound,
-            "alone": session["alone"],
+            "told_raw": total,
+            "known_raw": total if careful else known,
+            "fate": _FATES[session["fate"]],
         }
         for (start, nonce), session in contents.sessions.items()
-        for channel, (target, bound) in sorted(session["rows"].items())
+        for channel, (total, known) in sorted(session["rows"].items())
     ]
     return {
         "tag": "%08x" % contents.tag,
@@ -237,7 +235,6 @@ def _restart(contents, careful):
         "epoch": contents.cycle // EPOCH_CYCLES,
         "own": own,
         "waiting_raw": {} if careful else contents.waiting,
-        "owed_raw": {} if careful else contents.unacknowledged,
         "shards": [
             {
                 "shard": index,
@@ -247,7 +244,7 @@ def _restart(contents, careful):
                 "established": shard.get("established"),
                 "settled_raw": shard.get("settled", []),
                 "rows": len(shard["rows"]),
-                "values_raw": _values(index, shard, contents.sessions, careful),
+                "values_raw": _values(index, shard, contents.sessions),
             }
             for index, shard in sorted(contents.shards.items())
         ],
@@ -255,15 +252,15 @@ def _restart(contents, careful):
     }
 
 
-def _values(index, shard, sessions, careful):
+def _values(index, shard, sessions):
     """A shard's values (raw): what is settled, the rows, and what was contributed in sessions."""
     values = list(shard.get("settled", []))
     credit = {key: credited for key, (_, credited) in shard["rows"].items()}
     for (start, nonce), session in sessions.items():
-        for channel, (target, bound) in session["rows"].items():
+        for channel, (total, _) in session["rows"].items():
             key = (start, nonce, channel - index * SLOTS)
             if start > shard.get("horizon", 0) and 0 <= key[2] < len(values):
-                credit[key] = max(credit.get(key, 0), target if careful else bound)
+                credit[key] = max(credit.get(key, 0), total)
     for (_, _, slot), credited in credit.items():
         if slot < len(values):
             values[slot] += credited
@@ -310,19 +307,18 @@ def _print_restart(restart, console):
         % (restart["cycle"], restart["epoch"], restart["tag"])
     )
     for row in restart["own"]:
-        untold = row["contributed_raw"] - row["told_raw"]
+        unknown = row["told_raw"] - row["known_raw"]
         console.print(
             "  own    session %s, channel %d: %s VU%s"
             % (
                 row["session"],
                 row["channel"],
-                vu(row["contributed_raw"]),
-                f", of which {vu(untold)} are not told yet" if untold else "",
+                vu(row["told_raw"]),
+                f", of which {vu(unknown)} are known to nobody else" if unknown else "",
             )
         )
-    for word, key in (("waits", "waiting_raw"), ("owed", "owed_raw")):
-        for channel, raw in sorted(restart[key].items()):
-            console.print("  %-6s channel %d: %s VU" % (word, channel, vu(raw)))
+    for channel, raw in sorted(restart["waiting_raw"].items()):
+        console.print("  waits  channel %d: %s VU" % (channel, vu(raw)))
     for shard in restart["shards"]:
         values = " ".join(vu(raw) for raw in shard["values_raw"]) or "no settled vector"
         console.print(

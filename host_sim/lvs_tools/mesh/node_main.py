@@ -9,7 +9,8 @@ With a journal a contribution is acknowledged when no power cut can lose it any 
 
 It reads one command a line from standard input and answers each with one line of JSON on
 standard output, in order (``help`` lists them). Lines that answer nothing start with another
-key: ``ready``, ``session``, ``report``, ``change``, ``stopping`` or ``left``. With ``--human`` it prints text instead.
+key: ``ready``, ``session``, ``report``, ``change``, ``stopping`` or ``left``. With ``--human`` it
+prints text instead.
 It ends at the end of its input, so a node never outlives whoever started it, as soon as others
 hold what was contributed, within a minute (``stopping``: raw to tell); ``--no-input``
 reads none and runs until it is stopped by a signal.
@@ -258,6 +259,13 @@ def as_text(reply):
         return "\n".join([f"{k:28} {text}" for k, text in sorted(reply["help"].items())])
     if "change" in reply:
         return f"{reply['change'][0]} is now {reply['change'][1]} VU"
+    if "report" in reply:
+        return json.dumps(reply["report"])
+    return _farewell(reply)
+
+
+def _farewell(reply):
+    """What a node says that was told to stop, for people."""
     if "stopping" in reply:
         return (
             f"telling the others {reply['stopping'] / 256} VU that nobody is known to hold yet;"
@@ -266,8 +274,6 @@ def as_text(reply):
     if "left" in reply:
         fate = "the journal keeps it" if reply["kept"] else "lost with this node"
         return f"{reply['left'] / 256} VU are known to nobody else: {fate}"
-    if "report" in reply:
-        return json.dumps(reply["report"])
     return ""
 
 

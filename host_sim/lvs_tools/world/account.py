@@ -36,10 +36,10 @@ class Account:
                 self._late[(owner, c)] = self._late.get((owner, c), 0) + raw
         ledger = node.ledger
         for c in range(self.channels):
-            self._wait(owner, c, ledger.unassigned[c] + ledger.unacknowledged[c])
+            self._wait(owner, c, ledger.waiting[c])
             for session in ledger.sessions:
-                if session.target[c]:
-                    self._bury(session.start, session.nonce, c, session.target[c], owner)
+                if session.total[c]:
+                    self._bury(session.start, session.nonce, c, session.total[c], owner)
 
     def _wait(self, owner, channel, raw):
         if raw:
@@ -56,7 +56,7 @@ class Account:
         """A node has started from its journal: what waited there is not lost."""
         ledger = node.ledger
         for c in range(self.channels):
-            self._wait(owner, c, -ledger.unassigned[c] - ledger.unacknowledged[c])
+            self._wait(owner, c, -ledger.waiting[c])
 
     def survey(self, nodes):
         """Look up what the living `nodes` know of the dead."""
@@ -99,7 +99,7 @@ def _claimed(node, start, nonce, channel):
     """What a node knows of a session's total; 0 if nothing, -1 if the session is folded there."""
     own = node.ledger.find(start, nonce)
     if own:
-        return own.target[channel]  # its owner is back, and will say it again
+        return own.total[channel]  # its owner is back, and will say it again
     replica = node.placement.find(channel // SLOTS)
     if replica is None:
         return 0

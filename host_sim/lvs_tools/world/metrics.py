@@ -37,9 +37,9 @@ class Reach:
     def follow(self, machine, channel, now, machines):
         """Follow what a machine has just contributed, if there is room."""
         ledger = machine.node.ledger
-        if len(self._open) < _SAMPLES and ledger.sessions and not ledger.unassigned[channel]:
+        if len(self._open) < _SAMPLES and ledger.sessions:
             session = ledger.session
-            total = session.target[channel]
+            total = session.total[channel] + ledger.waiting[channel]
             lacking = [m for m in machines if m is not machine]
             self._open.append([session.start, session.nonce, channel, total, now, lacking])
 
