@@ -84,6 +84,8 @@ class Contributions:
                     s.known[c] = s.total[c]  # its holders took it, though no digest shows it
             for r in self._placement.replicas:
                 r.take_back(s)
+            if ledger.silent:
+                ledger.take_back(s)  # else somebody may show until the fold that he knows it
         ledger.fold(cfg.horizon(self._clock.epoch()))
 
     def overstated(self):

@@ -215,13 +215,16 @@ class Ledger:
         for s in self.sessions[:-1]:
             if serial_diff(s.start, horizon) <= 0:
                 self.sessions.remove(s)
-                self.changed()
-                for c in range(self.channels):
-                    self._take_back(c, s.total[c] - s.known[c])
+                self.take_back(s)
 
-    def _take_back(self, channel, amount):
-        self.waiting[channel] += amount
-        self.barred[channel] += amount  # the journal holds it elsewhere
+    def take_back(self, session):
+        """What nobody knows of a session waits again."""
+        self.changed()
+        for c in range(self.channels):
+            amount = session.total[c] - session.known[c]
+            session.total[c] -= amount
+            self.waiting[c] += amount
+            self.barred[c] += amount  # the journal holds it elsewhere
 
     # --- another life ---------------------------------------------------------------------------
 

@@ -340,7 +340,7 @@ def test_a_forged_row_in_my_name_is_not_credited_to_me():
     cell.contribute(1, 256)
     for _ in range(2):  # the second time too soon for another session
         session = node.ledger.session
-        forger.sdm(relayed=[(session.start, session.nonce, 0, 2500)])
+        forger.sdm(relayed=[(session.start, session.nonce, 0, 1999)])
         cell.contribute(1, 256)
     assert node.value("water", raw=True) <= 3 * 256 + 2 * 1000
     cell.run(2)
@@ -371,6 +371,7 @@ def test_an_exile_longer_than_the_horizon_comes_back_exactly():
     for address in range(1, 5):
         cell.contribute(address, 100)
     cell.settle()
+    cell.run(5)  # and each has heard that the others have it
     cell.links = lambda a, b: 4 not in (a, b)
     for _ in range(10):
         cell.run(60)

@@ -91,6 +91,10 @@ class LedgerMachine(RuleBasedStateMachine):
         for s in self.ledger.late(self.grain - 3):
             assert s.fate == LATE and [s.held(c) for c in range(CHANNELS)] == list(s.known)
         free = [self.ledger.waiting[c] - self.ledger.barred[c] for c in range(CHANNELS)]
+        if hop == 3:
+            for s in before[:-1]:
+                self.ledger.take_back(s)
+                assert s.total == s.known
         self.ledger.fold(self.grain - 5)
         for s in before:
             if s in self.ledger.sessions:

@@ -191,6 +191,8 @@ def judge_late(node, books):
         for c in range(len(CHANNELS)):
             heard = books.told.get((s.start, s.nonce, c), 0)
             unsure[c] += max(0, s.total[c] - heard)
+    for s in ledger.sessions:
+        s.known = s.total  # others heard what was told
     ledger.open(node.clock.grain() + 1000, 1)
     ledger.fold(node.clock.grain() + 900)
     for c in range(len(CHANNELS)):
