@@ -3,6 +3,8 @@
 import pytest
 
 from lvs import wire
+from lvs.entropy_engine import Noise
+from lvs.gossip import Gossip
 from tests.support.cell import Cell, Speaker, decoded
 
 
@@ -47,16 +49,20 @@ def test_an_sdm_says_the_senders_coefficient_cycle_and_shard(cell, node):
     assert f["weight"] == node.replicas[0].dc
 
 
-def test_a_recovering_node_says_so_in_its_weight(cell, node):
-    """Its rows are as good as ever; its drift is not."""
-    Speaker(node, 6, 60).ep([9])
+def test_a_joining_node_says_so_in_its_weight():
+    """Its rows are as good as anybody's; its drift is not."""
+    cell = Cell(1)
+    node = cell.nodes[1]
+    voices = [Speaker(node, 5 + k, 50 + k) for k in range(3)]
+    for _ in range(20):
+        for voice in voices:
+            voice.ep([9], digests=[1] * 8)
+        cell.run(1)
+        if node.state == "JOINING":
+            break
+    assert node.state == "JOINING"
+    cell.contribute(1, 10)
     cell.run(2)
-    assert node.replicas[0].dc > 0
-    node.life.recover("test")
-    node.transport.sent.clear()
-    Speaker(node, 5, 50).sdm(relayed=[(node.clock.epoch(), 77, 0, 7)])
-    cell.run(4)
-    assert node.state == "RECOVERING"
     assert {f["weight"] for f in sdms(node)} == {0}
 
 
@@ -157,14 +163,47 @@ def test_answers_name_their_buckets_and_silence_others(cell, node):
     fill(cell, node, 10)
     voice = Speaker(node, 9, 90)
     voice.ep(digests=[1] * 8)
-    assert node.replicas[0].gossip.reply_due is not None
+    assert node.replicas[0].gossip.buckets == 255
     Speaker(node, 8, 80).sdm(relayed=[(node.clock.epoch(), 1000, 0, 9)], buckets=255)
     cell.run(3)
     assert not any(f["buckets"] for f in sdms(node))
 
 
+def test_a_full_answer_may_go_on_and_three_are_enough(cell, node):
+    rows = [(node.clock.epoch(), 1000 + n, 0, 9) for n in range(25)]
+    fill(cell, node, 150)
+    Speaker(node, 9, 90).ep(digests=[1] * 8)
+    for k in range(3):
+        assert node.replicas[0].gossip.buckets == 255
+        Speaker(node, 6 + k, 60 + k).sdm(relayed=rows, buckets=255)
+    cell.run(3)
+    assert not any(f["buckets"] for f in sdms(node))
+
+
+def test_who_is_not_believed_strikes_no_answer_off_and_brings_no_rumour_to_rest():
+    """In whosever name it speaks: only routes that agreed in two epochs are."""
+    cell = Cell(1)
+    cell.prime(100000)
+    node = cell.nodes[1]
+    friend, liar = Speaker(node, 5, 50), Speaker(node, 66, 50)
+    while not node.routes.trusted(node.routes.known(5)):
+        friend.ep()
+        cell.run(32)
+    row = [node.clock.epoch(), 77, 0, 9]
+    friend.sdm(relayed=[row])
+    liar.sdm(relayed=[row] * 20)
+    node.transport.sent.clear()
+    Speaker(node, 9, 90).ep(digests=[1] * 8)
+    for _ in range(5):
+        liar.sdm(relayed=[row], buckets=255)
+    assert node.replicas[0].gossip.buckets == 255
+    cell.run(60)
+    assert sum(row in f["relayed"] for f in sdms(node)) >= 1
+    assert any(f["buckets"] for f in sdms(node))
+
+
 def test_repeated_answers_go_round_through_all_rows(cell, node):
-    """Newest first, then on from where the last answer stopped: at last everything is said."""
+    """On from where the last answer stopped: at last everything is said."""
     everything = fill(cell, node, 150)
     said = set()
     for k in range(30):
@@ -178,19 +217,20 @@ def test_repeated_answers_go_round_through_all_rows(cell, node):
 def test_many_that_answer_once_each_say_all_rows(cell, node):
     """In a crowd few answer at a time: they do not all begin with the same row."""
     everything = fill(cell, node, 150)
-    gossip = node.replicas[0].gossip
+    held = node.replicas[0]
     node.routes.near = 64
     said = set()
-    for _ in range(120):
-        gossip._cursor = 0  # another node, which has not answered yet
-        while gossip.reply_due is None:
-            gossip.lacking(0xFF, None, False, cell.now)
+    for seed in range(120):
+        other = Gossip(
+            held.shard, 4, False, Noise(lambda seed=seed: seed), node.trickle, node.routes
+        )
+        while not other.buckets:
+            other.lacking(0xFF, None, False, cell.now)
         writer = wire.SdmWriter()
         writer.begin(node.config.tag, node.clock.epoch(), 2, node.clock.cycle, 0, 0)
-        gossip.fill_reply(writer)
+        other.fill_answer(writer)
         frame = bytes(writer.buf[: writer.end()])
         said |= {r[1] for r in decoded(node, [frame])[0]["relayed"]}
-        gossip.answered(0xFF)
     assert not sorted(everything - said)
 
 

@@ -43,40 +43,72 @@ def test_values_are_never_negative_nor_beyond_their_field():
     assert settled == [ref.MAX_RAW]
 
 
-def test_credit_is_limited_by_route_and_by_shard():
-    shard, _ = guarded(0, 0)
-    routes = Routes(8, 1)
-    guard = parts.guard(shard, routes, 400, 900)
-    for key in (1, 2, 3):
-        routes.admit(key, key, 0)
-    for key in (1, 2, 3):
-        shard.merge(EPOCH, key, 0, 1000, key)
-    found = []
-    for key in (1, 2, 3):
-        p = shard.find(EPOCH, key, 0)
-        guard.credit(p)
-        found.append(shard.credited[p])
-    assert found == [375, 375, 150]  # a sixteenth of each route's is kept for its own word
-    assert shard.value(0) == 900 and shard.uncredited == 3
+def crediting(budget, *totals):
+    """A shard in which routes 1, 2, 3 ... each claim a total, with its routes and its guard."""
+    shard, _ = guarded(0)
+    routes = Routes(8, 1, budget)
+    guard = parts.guard(shard, routes)
+    for key in range(1, len(totals) + 1):
+        assert routes.admit(key, key, 0) == key
+    renew(routes, guard)
+    for key, total in enumerate(totals, 1):
+        if total:
+            claim(guard, key, total, key)
+    return shard, routes, guard
+
+
+def claim(guard, nonce, total, via, own=False):
+    """What of a session's total counts when a route says it."""
+    shard = guard.shard
+    shard.merge(EPOCH, nonce, 0, total, via)
+    p = shard.find(EPOCH, nonce, 0)
+    guard.credit(p, via, total, own)
+    return shard.credited[p]
+
+
+def renew(routes, guard):
     routes.new_epoch(1)
     guard.new_epoch()
     guard.credit_rest()
-    assert shard.value(0) == 1800
-    for _ in range(5):
-        routes.new_epoch(1)
-        guard.new_epoch()
-        guard.credit_rest()
-    assert shard.value(0) == 3000 and shard.uncredited == 0
 
 
-def test_routes_without_an_entry_share_one_budget():
-    shard, _ = guarded(0)
-    guard = parts.guard(shard, None, 1500, 9999)
-    for nonce, via in ((1, OTHERS), (2, 200), (3, 201)):
-        shard.merge(EPOCH, nonce, 0, 1000, via)
-    for nonce in (1, 2, 3):
-        guard.credit(shard.find(EPOCH, nonce, 0))
-    assert shard.value(0) == 1500 - 1500 // 16  # the rest is for what sessions say themselves
+def test_credit_is_limited_by_route_and_the_rest_comes_later():
+    shard, routes, guard = crediting(400, 1000, 1000, 300)
+    # A sixteenth of each route's is kept for its own word.
+    assert shard.value(0) == 375 + 375 + 300 and shard.uncredited == 2
+    renew(routes, guard)
+    assert shard.value(0) == 750 + 750 + 300
+    renew(routes, guard)
+    assert shard.value(0) == 2300 and shard.uncredited == 0
+
+
+def test_what_a_session_said_of_itself_is_kept_for_it():
+    """Else what a busy node passes on takes the place of its own word, which waits without end."""
+    _, routes, guard = crediting(400)
+    routes.admit(1, 1, 0)
+    routes.told(1, 77, 0, 0, 1)
+    assert claim(guard, 77, 390, 1, own=True) == 390
+    for total in range(780, 3900, 390):
+        renew(routes, guard)
+        claim(guard, 1000 + total, 400, 1)  # somebody else's, passed on
+        assert claim(guard, 77, total, 1, own=True) == total
+
+
+def test_what_waits_is_credited_to_its_own_session_first():
+    shard, routes, guard = crediting(400)
+    routes.admit(1, 1, 0)
+    routes.told(1, 77, 0, 0, 1)
+    claim(guard, 5, 1000, 1)
+    assert claim(guard, 77, 300, 1, own=True) == 25
+    renew(routes, guard)
+    assert shard.credited[shard.find(EPOCH, 77, 0)] == 300
+
+
+def test_who_has_budget_left_may_say_what_waits():
+    shard, _, guard = crediting(400, 1000, 0)
+    assert shard.value(0) == 375
+    assert claim(guard, 1, 1000, 2) == 750
+    assert claim(guard, 1, 1000, OTHERS) == 1000  # all addresses without an entry share one budget
 
 
 def test_a_fall_by_an_eighth_is_noticed():

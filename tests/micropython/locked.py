@@ -134,9 +134,7 @@ def judge(routes):
 def book(routes):
     i = routes.known(MOST)
     routes.receive(i, 250)
-    routes.suspect(i, 2)
-    routes.suspect(i, -1)
-    routes.charge(i, MOST >> 2, True)
+    routes.charge(i, MOST >> 2, True, 1)
     routes.reply(i, 250)
 
 
@@ -194,7 +192,7 @@ def main():
     check("expire the window", lambda: window.expire(5))
     routes = Routes(8, MOST)
     routes.admit(MOST, None, EPOCH)
-    guard = vaultguard.ShardGuard(shard, routes, 1 << 28, 1 << 29)
+    guard = vaultguard.ShardGuard(shard, routes)
     shard.settled[0] = MOST
     check("budgets", lambda: guard_epoch(guard))
     check("credit", lambda: credit(guard, routes))

@@ -13,9 +13,9 @@ def trickle(noise, now=0):
     return Trickle(noise, Governor(50, now), now)
 
 
-def guard(shard, routes=None, route_budget=1 << 28):
+def guard(shard, routes=None):
     """VaultGuard's budgets of a shard."""
-    return ShardGuard(shard, routes or Routes(8, 1), route_budget)
+    return ShardGuard(shard, routes or Routes(8, 1))
 
 
 def replica(epoch=100, **config):
