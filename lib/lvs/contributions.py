@@ -1,8 +1,7 @@
 """Contributions: from what the application adds to rows that are told, session by session."""
 
 from .config import CLOSING, EPOCH_CYCLES
-from .fixed import const, serial_diff
-from .ledger import BRIM
+from .fixed import BRIM, const, serial_diff
 from .wire import SLOTS
 
 _SILENCE = const(16)  # cycles without an echo: then contributions go to a session of their own

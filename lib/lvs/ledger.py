@@ -13,10 +13,7 @@ amounts are withheld (``write_ahead``, ``journaled``) until the journal is writt
 (docs/durability.md).
 """
 
-from .fixed import MAX_RAW, LvsError, serial_diff, zeros
-
-END = 3 << 28  # raw: no contribution is accepted beyond. The rest is for what others give at once
-BRIM = 7 << 27  # raw: beyond it what was accepted waits, so that no sum is ever cut off
+from .fixed import END, MAX_RAW, LvsError, serial_diff, zeros
 
 
 class Session:
