@@ -89,7 +89,12 @@ async def run(config, led):
         start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
         parts.start_extras(config, wifi, dog, node, start)
         del parts
-        print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
+        status = node.status()
+        print("LVS: mesh '%s', session %s" % (config["mesh"], status["session"]))
+        for text in status["warnings"]:
+            if text.startswith("rows"):  # the others are said by whom they concern
+                print("LVS:", text)
+        del status
         start("watchdog", dog.run())  # last: there is no way back
         await supervise(tasks, node.journal)
     finally:

@@ -19,6 +19,7 @@ from lvs_tools import interpreters, places
 COMMANDS = {
     "mesh": ("lvs_tools.mesh.command", "Run a real mesh on this machine and judge it.", None),
     "node": ("lvs_tools.mesh.node", "Run one node from a configuration.", None),
+    "plan": ("lvs_tools.plan.command", "Say whether a mesh fits, before it is built.", None),
     "init": ("lvs_tools.board.init", "Write the configuration of a mesh.", None),
     "sim": ("lvs_tools.sim.command", "Simulate a mesh in virtual time, faults and all.", None),
     "swarm": ("lvs_tools.sim.swarm.command", "Simulate many seeds, show those that fail.", None),

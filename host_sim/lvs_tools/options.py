@@ -67,6 +67,12 @@ def write_json(path, figures):
     return path != "-"
 
 
+def warn(text):
+    """Say one line on standard error that stops nothing."""
+    ERRORS.print("[yellow]warning:[/] ", end="")
+    ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def fail(error, code) -> NoReturn:
     """End the program with one line about an error and this exit code."""
     ERRORS.print("[red]error:[/] ", end="")

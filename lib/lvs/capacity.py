@@ -11,7 +11,7 @@ from .wire import SLOTS
 
 MOST_ROWS = 32767
 _LEAST_ROWS = 16
-_RESERVE = 32768  # bytes of heap that rows leave: garbage of a cycle, sources, a status page
+RESERVE = 32768  # bytes of heap that rows leave: garbage of a cycle, sources, a status page
 _DAY = 1350  # epochs
 
 
@@ -50,9 +50,9 @@ def fitting(rows, shards):
     """As many rows, at most ``rows``, as fit into the memory of a board that holds ``shards``."""
     if not hasattr(gc, "mem_free"):
         return rows
-    if shards * ring_bytes(rows) > gc.mem_free() - _RESERVE:
+    if shards * ring_bytes(rows) > gc.mem_free() - RESERVE:
         gc.collect()
-        free = gc.mem_free() - _RESERVE
+        free = gc.mem_free() - RESERVE
         while rows > _LEAST_ROWS and shards * ring_bytes(rows) > free:
             rows = max(_LEAST_ROWS, rows - rows // 16 - 1)
     return rows

@@ -1,8 +1,8 @@
 """Contributions: from what the application adds to rows that are told, session by session."""
 
 from .config import CLOSING, EPOCH_CYCLES
-from .fixed import const, serial_diff
-from .ledger import BRIM, SPOKEN, SURE, TAKEN
+from .fixed import BRIM, const, serial_diff
+from .ledger import SPOKEN, SURE, TAKEN
 from .replica import LIVE
 from .state_shard import bucket
 from .wire import SLOTS

@@ -16,6 +16,8 @@ except ImportError:
 
 ONE = 256  # raw units in a VU
 MAX_RAW = 0x3FFFFFFF  # the largest raw value, and the mask of a 30-bit field
+END = 3 << 28  # raw: no contribution is accepted beyond; the rest is for what others give at once
+BRIM = 7 << 27  # raw: beyond it what was accepted waits, so that no sum is ever cut off
 _HALF = const(0x20000000)
 _MAX_VU = const(0x3FFFFF)
 

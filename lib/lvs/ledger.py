@@ -10,10 +10,7 @@ of that the journal does not name: told all the same, it would count twice after
 (docs/durability.md).
 """
 
-from .fixed import LvsError, hash16, mix, serial_diff, zeros
-
-END = 3 << 28  # raw: no contribution is accepted beyond. The rest is for what others give at once
-BRIM = 7 << 27  # raw: beyond it what was accepted waits, so that no sum is ever cut off
+from .fixed import END, LvsError, hash16, mix, serial_diff, zeros
 
 # fate of a session: may another life go on with it?
 SPOKEN = 0  # no: more of it may have been told than the journal knows

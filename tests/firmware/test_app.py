@@ -113,6 +113,12 @@ def test_a_port_in_use_is_one_line(app, bench, live, capsys):
     assert out.count("4999 is in use") == 1
 
 
+def test_too_few_rows_are_said_at_the_start(app, bench, live, capsys):
+    app.test_config.update(rows=16, nodes=300)
+    live(app.run(app.test_config, app.Led(None)), 3000)
+    assert capsys.readouterr().out.count("LVS: rows: 16 are room for") == 1
+
+
 def test_a_crash_is_recorded_and_the_board_restarts(app, bench, monkeypatch):
     def crash(_self):
         raise MemoryError("memory allocation failed")

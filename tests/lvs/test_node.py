@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvs import ConfigError, LvsError, Node
-from lvs.ledger import BRIM, END
+from lvs.fixed import BRIM, END
 from tests.support import reference as ref
 from tests.support.cell import Cell, Speaker, encode_ep
 

@@ -410,7 +410,8 @@ def _main(argv):
         print(text, file=sys.stderr)
         return 2
     status = node.status()
-    say({"ready": status["mesh"], "session": status["session"], "channels": channels})
+    ready = {"ready": status["mesh"], "session": status["session"], "channels": channels}
+    say(dict(ready, warnings=status["warnings"]))
     if options["human"]:
         names = ", ".join(channels)
         print(f"node of mesh {status['mesh']}, channels {names}; help lists the commands")

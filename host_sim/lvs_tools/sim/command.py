@@ -126,6 +126,8 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
         if engine_name:
             overrides.append("engine=%s" % engine_name)
         checked = scenario.load(path, overrides, adversaries)
+        for problem in scenario.problems(checked):
+            options.warn(problem)
         with progress_bar(checked["name"], checked["cycles"] * (2 if twice else 1)) as advance:
             if twice:
                 result, same = engine.twice(checked, advance)

@@ -21,6 +21,7 @@ from lvs.config import CYCLE_MS, EPOCH_CYCLES, Config
 from lvs.config_check import NUMBERS
 from lvs.fixed import LvsError, parse_amount
 from lvs_tools.places import PACKAGE
+from lvs_tools.plan import fit
 
 SCENARIOS = PACKAGE / "scenarios"
 ADVERSARIES = PACKAGE / "adversaries"
@@ -570,6 +571,23 @@ def _gap_ms(scenario):
     budget = scenario["config"].get("route_budget", NUMBERS["route_budget"][0])
     raw = parse_amount(workload["amount"]) * (workload["channels"] if workload["steady"] else 1)
     return max(1, int(raw * EPOCH_CYCLES * CYCLE_MS / (share * budget) + 0.5)) if share else 0
+
+
+def problems(scenario):
+    """What of a checked scenario does not fit, as `lvs plan` would say it: a list of texts."""
+    nodes, topology, workload = scenario["nodes"], scenario["topology"], scenario["workload"]
+    names = ["c%d" % c for c in range(workload["channels"])]
+    config = Config(dict({"nodes": min(10000, nodes)}, **scenario["config"], channels=names))
+    heard = {"lan": nodes, "islands": -(-nodes // topology["islands"])}
+    gap_ms = _gap_ms(scenario)
+    raw = parse_amount(workload["amount"]) * (len(names) if workload["steady"] else 1)
+    fitting = fit.mesh(
+        config,
+        round(60000 / gap_ms, 3) if gap_ms else 0,
+        raw,
+        heard.get(topology["kind"], min(nodes, topology["degree"] + 1)),
+    )
+    return fitting["problems"]
 
 
 def plan(scenario):

@@ -1,0 +1,1 @@
+"""Before a mesh is built: what it needs, and whether that fits."""

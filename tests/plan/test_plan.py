@@ -1,0 +1,88 @@
+"""`lvs plan`: what fits is said with its figures, what does not with the mend and exit code 1."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from lvs import Config
+from lvs_tools.board import measure, profiles
+from lvs_tools.plan import command, fit
+from lvs_tools.sim import scenario
+
+
+def call(*arguments):
+    return CliRunner().invoke(command.command, [str(a) for a in arguments])
+
+
+def figures(*arguments):
+    done = call(*arguments, "--json", "-")
+    return done.exit_code, json.loads(done.output)
+
+
+def test_a_mesh_of_defaults_fits():
+    code, said = figures()
+    assert (code, said["fits"], said["problems"]) == (0, True, [])
+    assert said["rows"] == said["rows_needed"] == Config({"channels": ["a"]}).rows
+    assert [board["board"] for board in said["boards"]] == profiles.names()
+
+
+def test_what_does_not_fit_is_said_with_the_mend():
+    code, said = figures("--nodes", 300, "--channels", 3, "--per-minute", 60, "--amount", 40)
+    assert code == 1 and not said["fits"]
+    assert [text.split(":")[0] for text in said["problems"]] == ["traffic", "pace"]
+    assert "'kb_per_min'" in said["problems"][0] and "'route_budget'" in said["problems"][1]
+
+
+def test_a_board_that_must_carry_it_says_how_many_nodes_it_has_room_for():
+    code, said = figures("--nodes", 100, "--board", "RPI_PICO_W")
+    (problem,) = said["problems"]
+    assert code == 1 and "160 rows are room for 39 nodes" in problem
+    mended = problem.split("set 'rows' to ")[1].split(" ")[0].replace(",", "")
+    profile = profiles.load("RPI_PICO_W")
+    config = {**profile["config"], "channels": ["a"], "nodes": 100, "rows": int(mended)}
+    assert fit.board(Config(config), profile)["problems"] == []
+    assert figures("--nodes", 39, "--board", "RPI_PICO_W")[0] == 0
+
+
+def test_a_board_without_the_memory_says_so():
+    profile = {**profiles.load("RPI_PICO_W"), "heap_kb": 130}
+    config = {**profile["config"], "channels": ["a"], "nodes": 10, "rows": 600}
+    (problem,) = fit.board(Config(config), profile)["problems"]
+    assert "bytes of heap" in problem and "'rows'" in problem
+
+
+def test_the_file_of_a_node_is_read_and_its_errors_are_one_line(tmp_path):
+    path = tmp_path / "lvs.json"
+    path.write_text(json.dumps({"channels": ["a", "b"], "rows": 100, "nodes": 50}))
+    code, said = figures(path)
+    assert code == 1 and "rows: 100 are room for 12 nodes, not for 50" in said["problems"][0]
+    assert figures(path, "--nodes", 12)[0] == 0
+    for text in ("{", '{"channels": 5}', "[]"):
+        path.write_text(text)
+        done = call(path)
+        assert done.exit_code == 2, text
+    assert call("--amount", "-1").exit_code == call("--board", "PICO").exit_code == 2
+
+
+def test_it_is_shown_in_80_columns():
+    done = call("--nodes", 10000, "--channels", 480, "--per-minute", 100, "--amount", "4000")
+    assert done.exit_code == 1 and done.output.splitlines()[-1] == "does not fit"
+    assert max(map(len, done.output.splitlines())) <= 80
+    assert "no ring has more than 32,767" in done.output
+
+
+def test_the_heap_is_the_measured_one():
+    """Of the board that is measured: within a twentieth of what was accepted last."""
+    profile = profiles.load(measure.TEST_BOARD)
+    config = Config(measure.settings(profile))
+    accepted = json.loads(measure.ACCEPTED.read_text())["heap_full_tables"]
+    assert fit.heap(config, config.rows) == pytest.approx(accepted, rel=0.05)
+
+
+def test_a_scenario_is_looked_at_before_it_runs():
+    assert scenario.problems(scenario.load("town")) == []
+    (said,) = scenario.problems(scenario.load("town", ["config.rows=512"]))
+    assert "room for 63 nodes, not for 300" in said
+    said = scenario.problems(scenario.load("g6_traffic", ["workload.contributions_per_minute=9"]))
+    assert said[0].startswith("traffic: about ")
