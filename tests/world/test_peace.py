@@ -19,7 +19,7 @@ def _until(cycle, calm=400):
 
 # name: settings that make a world short by its sessions, its absences or its size
 ROWS = {
-    "300x1": ("nodes=24", "workload.channels=9", "link.loss=0.1", *_SHORT, *_until(1700)),
+    "300x1": ("nodes=24", "workload.channels=9", "link.loss=0.1", *_SHORTEST, *_until(1000)),
     "12x16": ("workload.contributions_per_minute=8", *_SHORT, *_until(1700)),
     "bridge": ("nodes=4",),
     "partitions": ("nodes=8",),
@@ -27,8 +27,8 @@ ROWS = {
     "power_cuts_short": (*_TWICE, *_until(800)),
     "power_cuts_wiped": (*_TWICE, *_until(1100)),
     "near_budget": ("nodes=8", *_until(700)),
-    "full_pace_20": (*_SHORTEST, *_until(900)),
-    "restarts": ("nodes=6", "config.rows=80", "event.0.times=60", *_until(3800)),
+    "full_pace_20": (*_SHORTEST, *_until(500)),
+    "restarts": ("nodes=6", "config.rows=60", "event.0.times=40", *_until(2600)),
     "counter_end": (),
     "durable": (),
     "clone": (),

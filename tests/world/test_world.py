@@ -392,3 +392,21 @@ def test_a_board_elsewhere_counts_for_nobody_here():
     advance(world, 100)
     result = world.result()
     assert result["exact"] and result["alive"] == 2, result["why"]
+
+
+def test_a_shard_that_nobody_holds_any_more_is_not_exact():
+    world = advance(
+        world_of(
+            nodes=6,
+            cycles=300,
+            workload={"contributions_per_minute": 12, "channels": 40, "until_cycle": 100},
+            config={"held": 1},
+        ),
+        150,
+    )
+    holders = [m for m in world.machines if m.node.placement.find(2)]
+    assert 0 < len(holders) < 6
+    for machine in holders:
+        world.leave(machine)
+    advance(world, 150)
+    assert not world.result()["exact"]
