@@ -51,7 +51,7 @@ STRATEGIES = {
     "mirror": "mirror.py:Mirror",
     "mixed": None,  # a third each of drain, sleeper and forger
 }
-NOBODY = "nobody"  # to compare with: all nodes are honest
+NOBODY = "none"  # to compare with: all nodes are honest
 MIXED = ("drain", "sleeper", "forger")
 WALKERS = ("walker", "loud_walker", "slow_walker", "camp_walker", "part_walker", "edge_voter")
 PROMISED = (  # G4
