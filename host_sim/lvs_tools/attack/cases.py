@@ -146,6 +146,7 @@ def staged(seeds=(1,)):
     return [
         case
         for name, stage in STAGES.items()
+        if stage.parts
         for liars, strategies in [(0, (NOBODY,)), *stage.parts]
         for case in cells(
             strategies,
