@@ -51,6 +51,7 @@ STRATEGIES = {
     "mirror": "mirror.py:Mirror",
     "mixed": None,  # a third each of drain, sleeper and forger
 }
+NOBODY = "none"  # to compare with: all nodes are honest
 MIXED = ("drain", "sleeper", "forger")
 WALKERS = ("walker", "loud_walker", "slow_walker", "camp_walker", "part_walker", "edge_voter")
 PROMISED = (  # G4
@@ -76,8 +77,8 @@ def scenario_of(
     strategy, share, topology, seed, nodes, cycles, stage="established", engine="cpython"
 ):
     """The checked scenario of one run: a mesh at 20 % loss with a share of liars on a stage."""
-    liars = max(1, int(nodes * share + 0.5))
-    names = MIXED if strategy == "mixed" else (strategy,)
+    names = {"mixed": MIXED, NOBODY: ()}.get(strategy, (strategy,))
+    liars = max(1, int(nodes * share + 0.5)) if names else 0
     adversaries = []
     for i, name in enumerate(names):
         count = liars // len(names) + (i < liars % len(names))
@@ -145,7 +146,8 @@ def staged(seeds=(1,)):
     return [
         case
         for name, stage in STAGES.items()
-        for liars, strategies in stage.parts
+        if stage.parts
+        for liars, strategies in [(0, (NOBODY,)), *stage.parts]
         for case in cells(
             strategies,
             (liars / stage.nodes,),

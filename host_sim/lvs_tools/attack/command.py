@@ -16,6 +16,7 @@ from rich.table import Table
 from lvs_tools import options
 from lvs_tools.attack import page
 from lvs_tools.attack.cases import (
+    NOBODY,
     SHARES,
     STRATEGIES,
     TOPOLOGIES,
@@ -173,7 +174,7 @@ def _document(summary, rows, cases, seeds, sources):
 @click.option(
     "--strategies",
     "chosen",
-    callback=_listed(STRATEGIES),
+    callback=_listed([*STRATEGIES, NOBODY]),
     help="Some of them, by commas; all if missing, or a few with --quick.",
 )
 @click.option(
@@ -261,7 +262,7 @@ def command(
     if docs:
         cases = campaign(seeds)
     elif all_stages:
-        known = chosen or STRATEGIES
+        known = chosen or [*STRATEGIES, NOBODY]
         cases = [c for c in staged(range(1, seeds + 1)) if c["strategy"] in known]
     else:
         cases = cells(
