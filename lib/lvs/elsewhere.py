@@ -60,9 +60,15 @@ class Elsewhere:
         if self._left > 0:
             return
         self._pause = self._left = min(16, 2 * self._pause)
+        for index in range(-(-self._ledger.channels // SLOTS)):
+            if not held >> index & 1:
+                self.again(index)
+
+    def again(self, index):
+        """All own rows of a shard are to be said: somebody begins to hold it, for instance."""
         for session in self._ledger.sessions:
-            for c in range(self._ledger.channels):
-                if session.total[c] and not held >> (c // SLOTS) & 1:
+            for c in range(index * SLOTS, min((index + 1) * SLOTS, self._ledger.channels)):
+                if session.total[c]:
                     self._say(c)
 
     def due(self):

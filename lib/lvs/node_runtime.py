@@ -234,7 +234,6 @@ class Node:
             if r.votes.disputed and r.live:
                 self.eps.vote(r.index, self.now())
         if self.placement.shards > 1 and self.life.issuing():
-            session = self.ledger.session.nonce
-            if self.placement.rebalance(session, self.routes, cycle, self.noise):
+            if self.placement.rebalance(self.routes, cycle, self.noise):
                 self.trickle.restart(self.now())
             self.elsewhere.new_epoch(self.placement.held_map())

@@ -8,6 +8,7 @@ from .fixed import const, mix
 from .replica import LIVE
 
 _RECENT = const(256)  # cycles within which a holder must have been heard
+_GONE = const(1024)  # without a holder: a shard is gone, unless somebody takes it up
 
 
 def score(nonce, shard):
@@ -31,6 +32,7 @@ class Placement:
     def __init__(self, shards, held, holders, make):
         self.shards = shards
         self.replicas = []
+        self._order = []  # of all shards, the best liked first
         self._held = held
         self._holders = holders
         self._make = make
@@ -52,8 +54,9 @@ class Placement:
         return r
 
     def fill(self, nonce):
-        """Hold the shards that a session likes best, as many as fit."""
-        for index in ranked(nonce, self.shards):
+        """Hold the shards that a session likes best, as many as fit. They stay so in this life."""
+        self._order = ranked(nonce, self.shards)
+        for index in self._order:
             if not self.find(index):
                 self.hold(index)
 
@@ -64,13 +67,14 @@ class Placement:
             bits |= 1 << r.index
         return bits
 
-    def rebalance(self, nonce, routes, cycle, noise):
+    def rebalance(self, routes, cycle, noise):
         """Each epoch: adopt a shard that too few hold, or let one go that many hold. True if so.
 
         By chance, so that not all do it at once. A shard goes only when it is synchronised,
-        nothing in it waits, and there is one that needs its place.
+        nothing in it waits, enough others were heard to hold the same to the bit, whatever they
+        announce, and there is one that needs its place; the best liked only for one that is gone.
         """
-        order = ranked(nonce, self.shards)
+        order = self._order
         missing = [
             i
             for i in order
@@ -82,9 +86,12 @@ class Placement:
             return True
         for i in reversed(order):
             r = self.find(i)
-            if r and r.phase == LIVE and not r.shard.uncredited:
-                if routes.holders(i, cycle, _RECENT) > 2 * self._holders:
-                    self.replicas.remove(r)
-                    self.hold(missing[0])
-                    return True
+            if not r or r.phase != LIVE or r.shard.uncredited:
+                continue
+            if i == order[0] and routes.holders(missing[0], cycle, _GONE):
+                continue
+            if r.votes.tally(cycle >> 6)[0] > 2 * self._holders:
+                self.replicas.remove(r)
+                self.hold(missing[0])
+                return True
         return False

@@ -129,9 +129,11 @@ class Reception:
             if abs(serial_diff(f.horizon, self._folded(f.cycle >> 6))) > 1:
                 return "malformed"
             routes.told(route, f.nonce, f.cycle, cycle, f.held)
+        r = self._placement.find(f.shard)
         if f.flags & WANT:
             self._eps.wanted(f, addr, self._now())
-        r = self._placement.find(f.shard)
+            if r is None and f.held >> f.shard & 1:
+                self._elsewhere.again(f.shard)
         if r is None or stateless:
             self._hear_seeker(r, f, addr, route)
         else:
@@ -182,7 +184,7 @@ class Reception:
 
     def _hear_sdm(self, f, route):
         r = self._placement.find(f.shard)
-        if r is None or not r.live:
+        if r is None or self._life.state == "INIT" and not r.live:
             return
         r.gossip.heard_sdm()
         for i in range(f.owns):

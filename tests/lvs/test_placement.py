@@ -2,7 +2,8 @@
 
 from lvs import placement
 from lvs.routes import Routes
-from tests.support.cell import Cell
+from tests.support.cell import Cell, Speaker
+from tests.support.parts import establish
 
 CHANNELS = [f"c{n}" for n in range(40)]  # three shards
 
@@ -116,3 +117,37 @@ def test_every_shard_held_is_told_of_before_any_is_again():
     for _ in range(20):
         told = [node.eps._pick()[0] for _ in range(shards)]
         assert sorted(told) == [0, 1, 2]
+
+
+def held_after(epochs, vector=None, other=False):
+    """The shards of a node with room for one, after epochs among ten that say they hold it, too.
+
+    vector: what they show in place of the node's own; other: somebody holds another shard.
+    """
+    cell = Cell(1, channels=CHANNELS, held=1)
+    cell.active()
+    node = cell.nodes[1]
+    (first,) = node.status()["held"]
+    establish(node.replicas[0], node.clock.cycle)
+    speakers = [Speaker(node, 50 + k, 500 + k) for k in range(10)]
+    rest = [s for s in range(3) if s != first]
+    for _ in range(epochs):
+        if first not in node.status()["held"]:
+            break
+        for speaker in speakers:
+            count = node.placement.find(first).shard.slots
+            speaker.ep(vector and vector * count, shard=first)
+        if other:
+            Speaker(node, 99, 999).ep(shard=first, held=1 << first | 1 << rest[0] | 1 << rest[1])
+        cell.run(64)
+    return node.status()["held"] == [first]
+
+
+def test_no_shard_is_let_go_of_for_what_others_announce():
+    """G9: they say that they hold it, but not what it holds."""
+    assert held_after(60, vector=[10**6])
+
+
+def test_the_best_liked_shard_is_let_go_of_only_for_one_that_nobody_holds():
+    assert held_after(60, other=True)
+    assert not held_after(60)
