@@ -11,6 +11,7 @@ from .wire import SLOTS
 
 MOST_ROWS = 32767
 _LEAST_ROWS = 16
+_SMALL = 512
 RESERVE = 32768  # bytes of heap that rows leave: garbage of a cycle, sources, a status page
 _DAY = 1350  # epochs
 
@@ -34,8 +35,9 @@ def pairs_of(rows, config):
 
 
 def needed(config):
-    """Rows that each shard of a mesh needs if all its nodes contribute to all channels."""
-    return rows_of(config.nodes * min(SLOTS, len(config.channels)), config)
+    """Rows that each shard of a mesh needs if all its nodes contribute to all channels. No fewer
+    than 512: nodes without a journal begin a session at each start."""
+    return max(_SMALL, rows_of(config.nodes * min(SLOTS, len(config.channels)), config))
 
 
 def ring_bytes(rows):

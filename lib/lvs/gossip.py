@@ -7,6 +7,7 @@ are ticks. docs/protocol.md, sections 8 and 11.
 """
 
 from .fixed import MAX_RAW, const, ticks_diff, zeros
+from .routes import OTHERS
 from .wire import MAX_RELAYS
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
@@ -47,6 +48,7 @@ class Gossip:
         self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
         self._held = 0
         self._heard = 0  # answers of others since mine is wanted
+        self._first = OTHERS  # who gave the first
         self._cursor = noise.below(0x7FFF)  # where answers go on
         self._left = 0  # rows that this one has not looked at
 
@@ -112,7 +114,7 @@ class Gossip:
         if not whole and addr is None and self._noise.below(near + 1) > _ANSWERS:
             return
         if not self.buckets:
-            self._heard = 0
+            self._heard = self._first = 0
             self.to = addr
         elif addr is None:
             self.to = None
@@ -122,8 +124,12 @@ class Gossip:
         self.buckets |= 0xFF if whole else buckets
         self._want(now, 50 + self._jitter(_REPLY_MS))
 
-    def answered(self, buckets, all_of_it):
-        """Somebody else said rows of these buckets, perhaps all of them."""
+    def answered(self, buckets, all_of_it, route):
+        """Somebody else said rows of these buckets, perhaps all of them. Who has nothing yet
+        believes what two routes say."""
+        if self.whole and self._first in (OTHERS, route):
+            self._first = route
+            return
         self._heard += 1
         if all_of_it:
             self.buckets &= ~buckets

@@ -193,7 +193,7 @@ class Reception:
             start = f.relay_start[i]
             self._hear_row(r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route)
         if f.buckets and (not r.established or self._routes.trusted(route)):
-            r.gossip.answered(f.buckets, f.owns * 5 + f.relays * 9 < _FULL)
+            r.gossip.answered(f.buckets, f.owns * 5 + f.relays * 9 < _FULL, route)
 
     def _hear_row(self, r, start, nonce, slot, total, route):
         mine = self._ledger.find(start, nonce)
