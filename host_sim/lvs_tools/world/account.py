@@ -57,6 +57,22 @@ class Account:
         ledger = node.ledger
         for c in range(self.channels):
             self._wait(owner, c, -ledger.waiting[c])
+        take_up = ledger.take_up
+
+        def watched(session):
+            take_up(session)
+            self._resume(owner, session)
+
+        ledger.take_up = watched
+
+    def _resume(self, owner, session):
+        """A session goes on: what nobody knew of it by now is lost, whatever it grows to."""
+        for row in self._dead:
+            if row[0] == session.start and row[1] == session.nonce:
+                total = session.total[row[2]]
+                if row[3] > total:
+                    self._wait(owner, row[2], row[3] - total)
+                    row[3] = total
 
     def survey(self, nodes):
         """Look up what the living `nodes` know of the dead."""
