@@ -5,7 +5,7 @@ node knows of the world it is handed: a transport, a clock, a source of entropy,
 """
 
 from .fixed import LvsError, NotDurable, parse_amount, unload
-from .replica import DOUBTED, EMPTY
+from .replica import DOUBTED, EMPTY, KEPT
 from .run_loop import Changes, run
 from .wire import SLOTS
 
@@ -226,7 +226,7 @@ class Node:
         for r in self.placement.replicas:
             if r.shard.verify() and r.phase != DOUBTED:
                 self.life.repair(r)
-            if r.live and r.established and r.guard.fallen():
+            if r.phase >= KEPT and r.established and r.guard.fallen():
                 self.life.recover("value fell by an eighth", r)
             r.next_epoch(epoch, cycle)
             if r.phase == EMPTY:

@@ -418,6 +418,7 @@ def test_any_good_frame_is_survived(data):
             "vector": (f["vector"] * 3)[:3],
             "cycle": f["cycle"] % 2**29,
         }
+        f["horizon"] = node.config.horizon(f["cycle"] >> 6) & 0xFFFF
         near = data.draw(st.booleans())
         if near:
             f = {

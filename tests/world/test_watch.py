@@ -8,7 +8,7 @@ from tests.support import parts
 def watched(value=100000, established=True):
     replica = parts.replica()
     replica.shard.settle(0, value)
-    replica.live = True
+    replica.go_live()
     if established:
         parts.establish(replica, 0)
     tally = Tally()
