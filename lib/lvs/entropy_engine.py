@@ -142,6 +142,7 @@ class Governor:
 
     def __init__(self, kb_per_min, now):
         self._per_s = kb_per_min * 1000 * 7 // (8 * 60)
+        self.epoch = self._per_s * 64  # bytes that there are for all in an epoch
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now

@@ -7,7 +7,6 @@ from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
 from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
 
-_LOUD = const(192)  # frames an epoch beyond which a route's are not counted as everybody's traffic
 _FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
 _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
@@ -76,11 +75,11 @@ class Reception:
             for r in self._placement.replicas:
                 r.votes.clear(route)
         self.received += 1
-        self.received_bytes += len(data) + _HEADERS
         # What liars and shouters send must not silence the others.
-        loud = _LOUD if route else 8 * _LOUD  # all who have no entry share the first
-        if routes.frames[route] < loud and not self._disbelieved(route):
+        size = len(data) + _HEADERS
+        if not self._disbelieved(route) and routes.fair(route, size, self._governor.epoch):
             self._governor.spend(len(data))
+        self.received_bytes += size
         if clock.silence() > self._horizon:
             self._life.come_back()
         clock.hear()

@@ -46,6 +46,7 @@ class Routes:
         self.offset = zeros("h", size)  # its clock against mine then, cycles, or _UNKNOWN
         self.held = zeros("i", size)  # bit map of the shards that it says it holds
         self.frames = zeros("H", size)  # in this epoch
+        self._booked = zeros("i", size)  # bytes of those that count as everybody's traffic
         self.credited = zeros("i", size)  # raw credited in this epoch
         self._late = zeros("i", size)  # of that, for rows that are about to be folded
         self._own = zeros("i", size)  # of that, for the session that speaks by it
@@ -83,7 +84,7 @@ class Routes:
             self.agreed[i] = self._shown[i] = 0
             self.nonce[i] = self.cycle[i] = self.held[i] = 0
             self.heard[i] = -0x7FFF
-            self.frames[i] = self.allowance[i] = self.places[i] = 0
+            self.frames[i] = self._booked[i] = self.allowance[i] = self.places[i] = 0
             self.credited[i] = self._late[i] = self._own[i] = 0
             self._kept[i] = self.budget >> 4
         assert 0 < i < self.n <= self.size
@@ -230,6 +231,16 @@ class Routes:
             self.allowance[i] = total if total < ALLOWANCE else ALLOWANCE
         return True
 
+    def fair(self, i, size, budget):
+        """Book a frame as everybody's traffic; False beyond a route's fair share of what there is
+        for all (bytes an epoch): four times a neighbour's, a quarter at most. Those who have no
+        entry share a half. However loud a few are, the others can still speak."""
+        share = budget // 2 if i == OTHERS else 4 * budget // max(16, self.near)
+        if self._booked[i] + size > share:
+            return False
+        self._booked[i] += size
+        return True
+
     def place(self, i, most):
         """Book one of the last places of a ring: ``most`` a route in 64 epochs."""
         if self.places[i] >= min(most, 255):
@@ -246,7 +257,7 @@ class Routes:
             self._shown[i] = 0
             if epoch & 63 == 0:
                 self.places[i] = 0
-            self.frames[i] = 0
+            self.frames[i] = self._booked[i] = 0
             self.credited[i] = self._late[i] = 0
             self._kept[i] = max(self._own[i], self.budget >> 4)
             self._own[i] = 0
