@@ -59,7 +59,7 @@ def _there(rows, shards):
         return False
     try:
         # An array is made from as many bytes, and other parts are made in between.
-        held = [bytearray(_table(rows) + 4 * rows), bytearray(RESERVE // 2)]
+        held = [bytearray(2 * _table(rows) + 4 * rows), bytearray(RESERVE // 2)]
         for _ in range(shards):
             held.append(bytearray(_table(rows)))
             for width in (4, 4, 4, 2, 2, 1, 1, 1):
