@@ -40,23 +40,42 @@ def needed(config):
     return max(_SMALL, rows_of(config.nodes * min(SLOTS, len(config.channels)), config))
 
 
+def _table(rows):
+    size = 32
+    while size < 2 * rows:
+        size *= 2
+    return 2 * size
+
+
 def ring_bytes(rows):
     """Bytes of memory that a shard's rows take."""
-    table = 32
-    while table < 2 * rows:
-        table *= 2
-    return 19 * rows + 2 * table
+    return 19 * rows + _table(rows)
+
+
+def _there(rows, shards):
+    """True if memory has room for the rows of so many shards, in pieces of their size, now."""
+    gc.collect()
+    if shards * ring_bytes(rows) + 4 * rows > gc.mem_free() - RESERVE:
+        return False
+    try:
+        # An array is made from as many bytes, and other parts are made in between.
+        held = [bytearray(2 * _table(rows) + 4 * rows), bytearray(RESERVE // 2)]
+        for _ in range(shards):
+            held.append(bytearray(_table(rows)))
+            for width in (4, 4, 4, 2, 2, 1, 1, 1):
+                held.append(bytearray(width * rows))
+    except MemoryError:
+        return False
+    return True
 
 
 def fitting(rows, shards):
     """As many rows, at most ``rows``, as fit into the memory of a board that holds ``shards``."""
-    if not hasattr(gc, "mem_free"):
+    if not hasattr(gc, "mem_free") or gc.mem_free() > 4 * (shards * ring_bytes(rows) + RESERVE):
         return rows
-    if shards * ring_bytes(rows) > gc.mem_free() - RESERVE:
-        gc.collect()
-        free = gc.mem_free() - RESERVE
-        while rows > _LEAST_ROWS and shards * ring_bytes(rows) > free:
-            rows = max(_LEAST_ROWS, rows - rows // 16 - 1)
+    while rows > _LEAST_ROWS and not _there(rows, shards):
+        rows = max(_LEAST_ROWS, rows - rows // 16 - 1)
+    gc.collect()
     return rows
 
 
