@@ -12,7 +12,6 @@ class Elsewhere:
         self._reads = {}  # shard: [values, cycle of the answer or None]
         self._wanted = []  # shards to ask for
         self._due = {}  # shard: bit map of the slots whose own rows are to be said
-        self._pause = self._left = 1  # epochs until all of those are said again
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -48,27 +47,25 @@ class Elsewhere:
     def own(self, c):
         """My own total in a channel grew."""
         self._say(c)
-        self._pause = self._left = 1
 
     def _say(self, c):
         self._due[c // SLOTS] = self._due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
 
     def new_epoch(self, held):
-        """Own rows are said again, ever more rarely: no digest shows whether the holders have
-        them. held: bit map of the shards held here."""
-        self._left -= 1
-        if self._left > 0:
-            return
-        self._pause = self._left = min(16, 2 * self._pause)
+        """Own rows are said again until somebody was heard to pass them on: no digest shows
+        whether the holders have them. held: bit map of the shards held here."""
         for index in range(-(-self._ledger.channels // SLOTS)):
             if not held >> index & 1:
-                self.again(index)
+                self._say_all(index, False)
 
     def again(self, index):
-        """All own rows of a shard are to be said: somebody begins to hold it, for instance."""
+        """All own rows of a shard are to be said: somebody begins to hold it."""
+        self._say_all(index, True)
+
+    def _say_all(self, index, known):
         for session in self._ledger.sessions:
             for c in range(index * SLOTS, min((index + 1) * SLOTS, self._ledger.channels)):
-                if session.total[c]:
+                if session.total[c] > (0 if known else session.known[c]):
                     self._say(c)
 
     def due(self):

@@ -49,6 +49,7 @@ class Gossip:
         self._held = 0
         self._heard = 0  # answers of others since mine is wanted
         self._first = OTHERS  # who gave the first
+        self._certain = False  # given whatever others say
         self._cursor = noise.below(0x7FFF)  # where answers go on
         self._left = 0  # rows that this one has not looked at
 
@@ -115,6 +116,7 @@ class Gossip:
             return
         if not self.buckets:
             self._heard = self._first = 0
+            self._certain = not self._noise.below(4)
             self.to = addr
         elif addr is None:
             self.to = None
@@ -126,8 +128,8 @@ class Gossip:
 
     def answered(self, buckets, all_of_it, route):
         """Somebody else said rows of these buckets, perhaps all of them. Who has nothing yet
-        believes what two routes say."""
-        if self.whole and self._first in (OTHERS, route):
+        believes what two routes say, and one answer in four is given whoever says he gave it."""
+        if self._certain or self.whole and self._first in (OTHERS, route):
             self._first = route
             return
         self._heard += 1

@@ -5,7 +5,7 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 
 from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
-from .wire import DIRECT, EP, JOINING, RECOVERING, VALUE, WANT
+from .wire import DIRECT, EP, JOINING, RECOVERING, SLOTS, VALUE, WANT
 
 _FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
@@ -183,6 +183,8 @@ class Reception:
 
     def _hear_sdm(self, f, route):
         r = self._placement.find(f.shard)
+        if r is None:
+            self._hear_echo(f)
         if r is None or self._life.state == "INIT" and not r.live:
             return
         r.gossip.heard_sdm()
@@ -193,6 +195,14 @@ class Reception:
             self._hear_row(r, start, f.relay_nonce[i], f.relay_slot[i], f.relay_total[i], route)
         if f.buckets and (not r.established or self._routes.trusted(route)):
             r.gossip.answered(f.buckets, f.owns * 5 + f.relays * 9 < _FULL, route)
+
+    def _hear_echo(self, f):
+        """Rows of a shard that is not held here: somebody may pass mine on."""
+        for i in range(f.relays):
+            mine = self._ledger.find(f.relay_start[i], f.relay_nonce[i])
+            c = f.shard * SLOTS + f.relay_slot[i]
+            if mine and not self._ledger.echo(mine, c, f.relay_total[i]):
+                self._contributions.overstated()
 
     def _hear_row(self, r, start, nonce, slot, total, route):
         mine = self._ledger.find(start, nonce)
