@@ -58,9 +58,9 @@ def _there(rows, shards):
     if shards * ring_bytes(rows) + 4 * rows > gc.mem_free() - RESERVE:
         return False
     try:
-        # An array is made from as many bytes, and other parts are made in between.
+        # An array is made from as many bytes; what is made in between leaves holes: one more.
         held = [bytearray(2 * _table(rows) + 4 * rows), bytearray(RESERVE // 2)]
-        for _ in range(shards):
+        for _ in range(shards + 1):
             held.append(bytearray(_table(rows)))
             for width in (4, 4, 4, 2, 2, 1, 1, 1):
                 held.append(bytearray(width * rows))
