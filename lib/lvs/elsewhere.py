@@ -12,7 +12,8 @@ class Elsewhere:
         self._reads = {}  # shard: [values, cycle of the answer or None]
         self._wanted = []  # shards to ask for
         self._due = {}  # shard: bit map of the slots whose own rows are to be said
-        self._pause = self._left = 1  # epochs until all of those are said again
+        self._times = 0  # that all of those were said again
+        self._left = 1  # epochs until they are
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -48,7 +49,8 @@ class Elsewhere:
     def own(self, c):
         """My own total in a channel grew."""
         self._say(c)
-        self._pause = self._left = 1
+        self._times = 0
+        self._left = 1
 
     def _say(self, c):
         self._due[c // SLOTS] = self._due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
@@ -59,7 +61,8 @@ class Elsewhere:
         self._left -= 1
         if self._left > 0:
             return
-        self._pause = self._left = min(16, 2 * self._pause)
+        self._times = min(16, self._times + 1)
+        self._left = 1 << self._times // 4
         for index in range(-(-self._ledger.channels // SLOTS)):
             if not held >> index & 1:
                 self.again(index)
