@@ -141,8 +141,7 @@ class Governor:
     """
 
     def __init__(self, kb_per_min, now):
-        self._per_s = kb_per_min * 1000 * 7 // (8 * 60)
-        self.epoch = self._per_s * 64  # bytes that there are for all in an epoch
+        self.per_s = kb_per_min * 1000 * 7 // (8 * 60)
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now
@@ -165,7 +164,7 @@ class Governor:
         if ms < 0 or ms > 60000:
             ms = 60000
         self._at = now
-        gain = ms // 1000 * self._per_s + ms % 1000 * self._per_s // 1000
+        gain = ms // 1000 * self.per_s + ms % 1000 * self.per_s // 1000
         self.tokens = min(self.full, self.tokens + gain)
 
     def spend(self, size):

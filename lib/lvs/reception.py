@@ -77,7 +77,9 @@ class Reception:
         self.received += 1
         # What liars and shouters send must not silence the others.
         size = len(data) + _HEADERS
-        if not self._disbelieved(route) and routes.fair(route, size, self._governor.epoch):
+        if not self._disbelieved(route) and routes.fair(
+            route, size, self._governor.per_s, clock.cycle
+        ):
             self._governor.spend(len(data))
         self.received_bytes += size
         if clock.silence() > self._horizon:

@@ -231,12 +231,13 @@ class Routes:
             self.allowance[i] = total if total < ALLOWANCE else ALLOWANCE
         return True
 
-    def fair(self, i, size, budget):
-        """Book a frame as everybody's traffic; False beyond a route's fair share of what there is
-        for all (bytes an epoch): four times a neighbour's, a quarter at most. Those who have no
-        entry share a half. However loud a few are, the others can still speak."""
-        share = budget // 2 if i == OTHERS else 4 * budget // max(16, self.near)
-        if self._booked[i] + size > share:
+    def fair(self, i, size, bytes_per_s, cycle):
+        """Book a frame as everybody's traffic; False beyond a route's fair share of the bytes that
+        there are for all by this cycle of the epoch: four times a neighbour's, a quarter at most.
+        Those who have no entry share a half. However loud a few are, the others can still speak.
+        """
+        share = bytes_per_s // 2 if i == OTHERS else 4 * bytes_per_s // max(16, self.near)
+        if self._booked[i] + size > share * (16 + (cycle & 63)):
             return False
         self._booked[i] += size
         return True

@@ -234,6 +234,25 @@ def test_many_that_answer_once_each_say_all_rows(cell, node):
     assert not sorted(everything - said)
 
 
+def test_two_loud_voices_do_not_silence_a_node(cell, node):
+    """They tell the truth, and agree; 192 full frames an epoch each are more than there is."""
+    fill(cell, node, 40)
+    row = (node.clock.epoch(), 1000, 0, 9)
+    loud = Speaker(node, 7, 70), Speaker(node, 8, 80)
+    answered = []
+    for second in range(128):
+        for voice in loud:
+            for _ in range(3):
+                voice.sdm(relayed=[row] * 24)
+        if second % 16 == 0:
+            answered.append(False)
+            node.transport.sent.clear()
+            Speaker(node, 9, 90).ep(digests=[1] * 8)
+        cell.run(1)
+        answered[-1] = answered[-1] or any(f["buckets"] for f in sdms(node))
+    assert all(answered)
+
+
 def test_who_wants_all_gets_all_at_once(cell, node):
     everything = fill(cell, node, 150)
     Speaker(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
