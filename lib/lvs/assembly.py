@@ -66,7 +66,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     trickle = Trickle(noise, governor, began)
     # A mesh begins where no horizon is negative.
     clock = MeshClock(began, (cfg.lifetime + 2) * cfg.grain * EPOCH_CYCLES, cfg.grain)
-    routes = Routes(cfg.routes, noise.nonce(), cfg.route_budget)
+    routes = Routes(cfg.routes, noise.nonce(), cfg.route_budget, cfg.lifetime * cfg.grain)
     ledger = Ledger(len(cfg.channels))
     ledger.new_epoch(cfg.route_budget)
     make = maker(cfg, clock, Drift(), routes, noise, trickle)

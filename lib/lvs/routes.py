@@ -26,13 +26,14 @@ _OFF = const(2)
 
 class Routes:
     """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits;
-    budget: raw that each may be credited in an epoch.
+    budget: raw that each may be credited in an epoch; life: epochs that a row stays.
 
     ``near``: neighbours, those heard of late.
     """
 
-    def __init__(self, size, salt, budget=1 << 28):
+    def __init__(self, size, salt, budget=1 << 28, life=64):
         self.size = size
+        self._life = life
         self.budget = budget
         self._salt = salt
         self.addr = [None] * size
@@ -243,7 +244,7 @@ class Routes:
         return True
 
     def place(self, i, most):
-        """Book one of the last places of a ring: ``most`` a route in 64 epochs."""
+        """Book one of the last places of a ring: ``most`` a route in a row's lifetime."""
         if self.places[i] >= min(most, 255):
             return False
         self.places[i] += 1
@@ -256,7 +257,7 @@ class Routes:
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1
             self._shown[i] = 0
-            if epoch & 63 == 0:
+            if epoch % self._life == 0:
                 self.places[i] = 0
             self.frames[i] = self._booked[i] = 0
             self.credited[i] = self._late[i] = 0
