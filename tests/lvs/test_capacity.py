@@ -50,7 +50,7 @@ def rows_and_refusals(rows):
 
 
 def test_rows_by_the_rule_are_enough_and_half_of_them_are_not():
-    rule = config(6, 2, **SHORT).rows
+    rule = capacity.needed(config(6, 2, **SHORT))
     most, refused, exact = rows_and_refusals({"rows": rule})
     assert exact and not refused
     # A session overlaps with those before it as the rule says: no third of two equal spans.
