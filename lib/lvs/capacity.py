@@ -35,9 +35,14 @@ def pairs_of(rows, config):
 
 
 def needed(config):
-    """Rows that each shard of a mesh needs if all its nodes contribute to all channels. No fewer
-    than 512: nodes without a journal begin a session at each start."""
-    return max(_SMALL, rows_of(config.nodes * min(SLOTS, len(config.channels)), config))
+    """Rows that each shard of a mesh needs if all its nodes contribute to all channels."""
+    return rows_of(config.nodes * min(SLOTS, len(config.channels)), config)
+
+
+def found(config):
+    """Rows of a node that is not told how many: no fewer than 512, since nodes without a journal
+    begin a session at each start."""
+    return max(_SMALL, needed(config))
 
 
 def _table(rows):

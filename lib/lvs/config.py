@@ -52,9 +52,9 @@ class Config:
         self.grain = max(1, life // _GRAINS)
         self.lifetime = -(-life // self.grain)
         if self.auto():
-            from .capacity import needed
+            from .capacity import found
 
-            self.rows = needed(self)
+            self.rows = found(self)
         unload("capacity")
 
     def auto(self):

@@ -108,7 +108,7 @@ def _pace(figures):
 def board(config, profile):
     """Figures of a node on a board, as a dict. config: with the profile's defaults in it."""
     limit = profile["heap_kb"] * 1024 - capacity.RESERVE
-    most = capacity.needed(config)
+    most = capacity.found(config)
     while most > 16 and heap(config, most) > limit:
         most -= most // 16 + 1
     rows = most if config.auto() else config.rows
