@@ -165,11 +165,12 @@ class Lifecycle:
         if KEPT not in [r.phase for r in self._placement.replicas]:
             return found[len(found) // 2] if found else 0
         # It stood still while I was off, so it is behind by something: as far as it takes to be
-        # within an epoch, farther only if most say so, and most of those that I knew.
+        # within an epoch, farther only if two fifths say so: a third may lie, and others that were
+        # off are as far behind. Of those that I knew, who is not heard says nothing of the kind.
         near = sorted([o for o in found if -_STRAY <= o <= _STRAY] + [0])
-        far = sorted(found + [0])
-        knew = sorted([self._clocks.get(key, 0) for key in self.remembered]) or far
-        far = min(far[len(far) // 2], knew[(len(knew) - 1) // 2])
+        quiet = [0 for key in self.remembered if key not in self._clocks]
+        far = sorted(found + quiet + [0])
+        far = far[len(far) * 3 // 5]
         return max(0, far if far > _STRAY else near[(len(near) - 1) // 2])
 
     def _meet(self, now):

@@ -77,9 +77,7 @@ def test_a_partition_heals_beside_those_who_speak_for_others(strategy):
     assert exact(result)
 
 
-@pytest.mark.parametrize(
-    "strategy", ["clock_value", "clock_flags", "clock_agree", "clock_pusher"]
-)
+@pytest.mark.parametrize("strategy", ["clock_value", "clock_flags", "clock_agree", "clock_pusher"])
 def test_a_quarter_of_liars_does_not_pull_clocks_apart(strategy):
     result = attacked("busy", strategy, 4, nodes=16)
     assert result["harm"]["clock_spread"] <= 2 and result["harm"]["clock_off"] <= 2
