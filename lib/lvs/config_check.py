@@ -44,12 +44,7 @@ NUMBERS = {
     # times a row is heard before it is no longer passed on (Trickle's k)
     "relays": (4, 1, 16),
 }
-_MESH_NUMBERS = (
-    "max_allowed_shift",
-    "route_budget",
-    "session_epochs",
-    "horizon_epochs",
-)
+_MESH_NUMBERS = ("max_allowed_shift", "route_budget", "session_epochs", "horizon_epochs")
 _TEXTS = {"mesh": "lvs", "address": "0.0.0.0", "broadcast": "255.255.255.255"}  # noqa: S104
 _LISTS = ("channels", "peers")
 

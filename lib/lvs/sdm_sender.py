@@ -16,16 +16,7 @@ class SdmSender:
     routes: the node's; life: whether there is state."""
 
     def __init__(
-        self,
-        outbox,
-        config,
-        governor,
-        clock,
-        ledger,
-        placement,
-        elsewhere,
-        routes,
-        life,
+        self, outbox, config, governor, clock, ledger, placement, elsewhere, routes, life
     ):
         self._tag = config.tag
         self._grain = config.grain
