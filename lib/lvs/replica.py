@@ -13,7 +13,7 @@ from .drift_core import (
     coefficient,
     median_of,
 )
-from .fixed import MAX_RAW, const, serial_diff, zeros
+from .fixed import MAX_RAW, const, mix, serial_diff, zeros
 from .gossip import Gossip
 from .routes import OTHERS, TC_START
 from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard
@@ -30,6 +30,7 @@ LIVE = 4
 FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the EPs in each
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
+_PAST = const(8)  # folds that are remembered: a sender that far behind is believed about time
 _FRESH = const(2)  # and for those that still move
 
 
@@ -66,6 +67,7 @@ class Replica:
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
         self._lacks = 0  # buckets that never equalled a peer's since
+        self._past = zeros("i", _PAST)  # what was settled before each fold, hashed
         self._sole = False  # all that is known came by one route
         self._horizon = config.horizon_epochs
         self._budget = config.route_budget
@@ -152,6 +154,17 @@ class Replica:
             if vector[s] != settled[s]:
                 return False
         return True
+
+    def _mark(self, horizon, vector):
+        h = horizon & 0xFFFF
+        for s in range(self.shard.slots):
+            h = mix(h, vector[s])
+        return h
+
+    def held_before(self, frame):
+        """Does an EP show what I held before a fold? Then its sender is behind in time alone."""
+        at = frame.horizon % _PAST
+        return self._past[at] == self._mark(frame.horizon, frame.vector)
 
     def sample(self, frame, route, key, cycle):
         """Take an EP's settled vector into account; returns True if it agrees to the bit: a
@@ -354,6 +367,8 @@ class Replica:
         """Fold what is due. Whoever may lack rows that were due has no state any more: what is
         offered after the fold is what it would have."""
         horizon = self.shard.horizon
+        if self.phase >= KEPT:
+            self._past[horizon % _PAST] = self._mark(horizon, self.shard.settled)
         if self.shard.advance(epoch):
             self.gossip.forget()
         # Nothing was added to sessions that ended a horizon ago.

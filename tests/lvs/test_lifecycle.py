@@ -484,3 +484,19 @@ def test_a_stalled_node_does_not_race():
     cell.now += 100000
     cell.run(1)
     assert node.clock.cycle - cycle <= 6
+
+
+def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone():
+    """Restarted nodes are the majority: those who stayed on go slower until they are there."""
+    for vector, slew in (([1000], -1), ([999], 0)):
+        cell = Cell(1, **SHORT)
+        cell.prime(1000)
+        node = cell.nodes[1]
+        cell.run(200)
+        node.replicas[0].shard.settle(0, 1050)  # what was folded lately
+        late = node.clock.cycle - 100
+        for k in range(4):
+            horizon = node.config.horizon(late >> 6)
+            Speaker(node, 60 + k, 6000 + k).ep(vector, cycle=late, horizon=horizon)
+        cell.run(5)
+        assert node.clock.slew == slew
