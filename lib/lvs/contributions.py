@@ -43,16 +43,23 @@ class Contributions:
 
     # --- sessions -------------------------------------------------------------------------------
 
+    def _span(self):
+        """(epoch, grain) in which the present span began. Sessions end with a span, at a node's
+        own time, not all nodes' at once; one that is opened in between counts from its beginning,
+        or a third would overlap the two."""
+        epoch = self._clock.epoch()
+        begun = epoch - (epoch + self._ledger.lineage) % self._config.session_epochs
+        return begun, begun // self._config.grain & 0xFFFF
+
     def rotate(self):
         """Begin a session; what follows is contributed in it."""
         ledger = self._ledger
         if ledger.sessions:
             for r in self._placement.replicas:
                 r.gossip.retire(ledger.session, self._now())
-        ledger.open(self._clock.grain(), self._noise.nonce())
-        # Not all nodes at once: a session ends up to a quarter early.
-        length = self._config.session_epochs
-        self._end = self._clock.epoch() + length - self._noise.below(1 + length // 4)
+        begun, grain = self._span()
+        ledger.open(grain, self._noise.nonce())
+        self._end = begun + self._config.session_epochs
 
     def restored(self):
         """A journal gave sessions back: which of them goes on is decided when the mesh is met."""
@@ -142,19 +149,13 @@ class Contributions:
                 return False
         if met:
             self._look_for_copies()
-        epoch = self._clock.epoch()
-        grain = self._config.grain
-        pool = []
-        for s in ledger.sessions[:-1]:
-            age = serial_diff(self._clock.grain(), s.start) * grain + epoch % grain
-            left = self._config.session_epochs * 3 // 4 - age
-            if left > 0 and s.fate < TAKEN and s.unsure is not None:
-                pool.append((s, epoch + left))
-        for s, end in pool:
-            # Nobody knows of it, and nobody is here.
+        begun, grain = self._span()
+        pool = [s for s in ledger.sessions[:-1] if s.start == grain and s.fate < TAKEN]
+        for s in pool:
+            # Or nobody knows of it, and nobody is here.
             if s.fate == SURE and s is not self._spoken or not met and not max(s.known):
                 ledger.take_up(s)
-                self._end = end
+                self._end = begun + self._config.session_epochs
                 return True
         return not met or len(pool) < _POOL or self._cycles > _PATIENCE
 
@@ -235,6 +236,12 @@ class Contributions:
             self._journal.sync()
         for c in range(ledger.channels):
             self._issue(c)
+
+    def apart(self):
+        """Of a node that never heard anybody in this life: was it alone for so long, or with the
+        last one, that what it folded is nobody else's?"""
+        cycles = self._config.horizon_epochs * EPOCH_CYCLES
+        return self._ledger.partial or self._cycles > cycles
 
     def drained(self, since, most):
         """Is there nothing to wait for before the node stops? since: cycle when it was told to;

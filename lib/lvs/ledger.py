@@ -229,6 +229,7 @@ class Ledger:
         """Take over what a journal kept, before anything is contributed in this life."""
         self.sessions = [s for s in sessions if max(s.total)] + self.sessions
         self.lineage = lineage
+        self.partial = any([s.known != s.total for s in self.sessions])
         for c in range(self.channels):
             self.waiting[c] = self.barred[c] = waiting[c]
 

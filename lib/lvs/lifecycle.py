@@ -138,7 +138,8 @@ class Lifecycle:
 
     def come_back(self):
         """Somebody is heard again after more than a horizon: nobody else knows what I folded."""
-        if self._clock.heard_at is not None:  # not just switched on
+        switched_on = self._clock.heard_at is None
+        if not switched_on or self.state != INIT and self._contributions.apart():
             self._rejoin()
 
     # --- what is found ------------------------------------------------------------------------

@@ -107,8 +107,9 @@ def sessions(bench):
     """Sessions that change, end and are folded, with rows of others and settled values."""
     for k in range(10):
         bench.contribute(k % 2, k % 4 == 0)
-        bench.hear_row(500 + k, k % 2, 1000 + k)
-        bench.run(70)
+        bench.run(2)
+        bench.hear_row(500 + k, k % 2, 1000 + k, True)  # who is heard has heard what was told
+        bench.run(68)
 
 
 CONFIGS = {sessions: {"session_epochs": 2, "horizon_epochs": 2}}  # of workloads that need one

@@ -264,7 +264,9 @@ def test_a_damaged_row_is_not_folded(shard):
     assert shard.settled[1] == 12345 + 21 + 27
 
 
-def test_dropping_a_session(shard):
-    shard.drop(100, 1004)
+def test_taking_back_a_row(shard):
+    shard.lower(100, 1004, 1, 10)
+    assert shard.inflow[1] == 21 + 10 + 27 and shard.verify() == 0
+    shard.lower(100, 1004, 1, 0)
     assert shard.find(100, 1004, 1) == -1 and shard.count == 8 and shard.verify() == 0
     assert shard.inflow[1] == 21 + 27

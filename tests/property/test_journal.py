@@ -52,7 +52,7 @@ class JournalMachine(RuleBasedStateMachine):
         end = self.bench.now + seconds * 1000
         while self.bench.now < end:  # it is never alone for long
             self.heard += 1
-            self.bench.hear_row(500, 0, self.heard)
+            self.bench.hear_row(500, 0, self.heard, True)
             self.bench.run(min(30, (end - self.bench.now) / 1000))
 
     @rule(k=st.integers(0, 20), total=st.integers(1, 2000), echo=st.booleans())

@@ -1,0 +1,92 @@
+"""Which session a life goes on with, and what becomes of what nobody is known to hold."""
+
+import pytest
+
+from lvs.journal import Journal
+from lvs.ledger import SURE
+from lvs_tools.world.memory_files import MemoryFiles
+from tests.support.cell import Cell
+
+FOLDING = {"session_epochs": 3, "horizon_epochs": 3}
+
+
+def journal(files):
+    return Journal("j", files=files)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_board_that_restarts_every_minute_leaves_three_rows(seed):
+    files = MemoryFiles()
+    cell = Cell(3, loss=0.2, seed=seed, rows=24)
+    node = cell.add(journal=journal(files))
+    cell.active()
+    lives = []
+    for _ in range(12):
+        cell.contribute(4, 10)
+        cell.contribute(1, 3)
+        cell.run(50)
+        node.contribute("water", 1, durable=True)
+        cell.contributed["water"] += 256
+        lives.append((node.ledger.session.start, node.ledger.session.nonce))
+        assert max(node.ledger.session.total) > 0
+        node = cell.add(4, journal(files))
+        spoken = node.ledger.find(*lives[-1])
+        assert spoken and spoken.fate != SURE
+    cell.settle(60)
+    assert all(a != b for a, b in zip(lives, lives[1:], strict=False))
+    spans = [start for start, _ in set(lives)]
+    assert max(map(spans.count, spans)) <= 3 and len(set(spans)) <= 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_copied_flash_tells_nothing_again(seed):
+    """The copy is switched on when the mesh has folded all that it knows of."""
+    files, copied = MemoryFiles(), MemoryFiles()
+    cell = Cell(3, loss=0.1, seed=seed, **FOLDING)
+    cell.add(journal=journal(files))
+    cell.active()
+    cell.contribute(4, 200 * 256)
+    cell.run(12)
+    assert cell.nodes[4].status()["pending_raw"] > 100 * 256
+    cell.nodes[4].journal.flush()
+    copied.files = {name: bytearray(data) for name, data in files.files.items()}
+    for _ in range(18):
+        cell.contribute(4, 5)
+        cell.run(64)
+    copy = cell.add(5, journal(copied))
+    assert copy.ledger.outstanding() > 100 * 256
+    cell.run(60)
+    cell.contribute(5, 7)
+    cell.settle(60)
+    assert "a copy of it is in use" in copy.journal.notice
+    assert copy.ledger.outstanding() == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_nobody_could_hear_is_told_when_somebody_can(seed, restart):
+    """Alone for longer than a horizon, through a power cut too: it waits, and counts once."""
+    files = MemoryFiles()
+    cell = Cell(3, loss=0.1, seed=seed, **FOLDING)
+    node = cell.add(journal=journal(files))
+    cell.active()
+    cell.contribute(4, 100)
+    cell.settle()
+    cell.run(30)
+    cell.links = lambda a, b: 4 not in (a, b)
+    cell.run(30)
+    for k in range(16):
+        cell.run(64)
+        cell.nodes[4].contribute("water", 1, durable=True)
+        cell.contributed["water"] += 256
+        cell.contribute(1, 3)
+        if restart and k in (3, 9):
+            cell.run(20)
+            node = cell.add(4, journal(files))
+    cell.run(20)
+    assert cell.nodes[4].value("water", raw=True) > 16 * 256
+    cell.links = lambda a, b: True
+    cell.settle(300)
+    cell.run(64 * 11)
+    cell.settle(10)
+    assert node is cell.nodes[4]
