@@ -117,10 +117,9 @@ def main():
         asyncio.run(run(config, led))
     except KeyboardInterrupt:
         print("LVS: stopped; app.main() starts again, app.node is the node")
-        left = node.left() if node else 0
-        if left:
+        if node and node.left():
             fate = "the journal keeps them" if node.journal.durable else "they are lost"
-            print("LVS: %s VU are known to nobody else yet: %s" % (left / 256, fate))
+            print("LVS: %s VU are known to nobody else yet: %s" % (node.left() / 256, fate))
     except ConfigError as e:
         print("LVS:", e)
         try:
