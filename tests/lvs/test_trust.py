@@ -529,3 +529,16 @@ def test_confidence_rises_by_one_a_cycle_of_agreement():
     cell.run(100, each=lambda: seen.append(r.confidence))
     assert max(b - a for a, b in zip(seen, seen[1:], strict=False)) == 1
     assert seen[-1] == drift_core.FULL_CONFIDENCE and r.established
+
+
+def test_last_places_of_rings_are_given_once_in_a_lifetime_of_rows():
+    """Or one address would fill them in the days that a row stays."""
+    routes = Routes(8, SALT, life=500)
+    i = routes.admit(1, 1, 500)
+    taken = 0
+    for epoch in range(500, 1000):
+        routes.new_epoch(epoch)
+        taken += routes.place(i, 3)
+    assert taken == 3
+    routes.new_epoch(1000)
+    assert routes.place(i, 3)
