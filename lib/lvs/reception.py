@@ -160,10 +160,7 @@ class Reception:
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)
         self._eps.hear(f.shard, agrees)
-        # Where nobody agrees, who lives in another time is at least somebody to go by.
-        votes = r.votes
-        away = f.horizon != r.shard.horizon & 0xFFFF and votes.others + 1 == votes.total
-        if agrees or away or not r.established or r.held_before(f):
+        if agrees or not r.established or r.held_before(f):
             self._routes.steers(route, offset)
         same = self._compare(r, f, addr, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.

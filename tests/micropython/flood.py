@@ -71,7 +71,12 @@ def flood():
     """Honest sessions first, then the flood. Yields wherever garbage is to be collected."""
     writer = wire.SdmWriter()
     buf = bytearray(wire.MAX_FRAME)
-    config = {"channels": ["water", "power"], "rows": 128, "session_epochs": 48, "horizon_epochs": 32}
+    config = {
+        "channels": ["water", "power"],
+        "rows": 128,
+        "session_epochs": 48,
+        "horizon_epochs": 32,
+    }
     Node(config, Transport(keep=False), ticks, noise)  # the first one brings its modules
     yield
     before = heap()
