@@ -101,6 +101,7 @@ class EpSender:
     def say(self, now, index=None):
         """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
         wanted = index is not None
+        flags = 0
         if not wanted:
             index, flags = self._pick()
         r = self._placement.find(index)

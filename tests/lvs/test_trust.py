@@ -301,6 +301,7 @@ def camps(sizes, gap, epochs, value=100000):
 
 def test_who_holds_something_else_for_long_is_told_to_people():
     cell, node, crowd = among(10)
+    said = []
     for _ in range(10 * 64):
         loud(crowd[2:])
         loud(crowd[:2], [7])

@@ -18,7 +18,7 @@ class FutureHost(Persona):
 
     def when(self):
         """(cycle, horizon) that newcomers are told."""
-        cycle = self.cycle + 12 * _DAY
+        cycle = (self.cycle or 0) + 12 * _DAY
         return cycle, self.horizon_at(cycle)
 
     def step(self, now_ms, heard):
@@ -63,5 +63,5 @@ class PastHost(FutureHost):
 
     def when(self):
         """(cycle, horizon) that newcomers are told."""
-        cycle = max(0, self.cycle - 640)
+        cycle = max(0, (self.cycle or 0) - 640)
         return cycle, self.horizon_at(cycle)

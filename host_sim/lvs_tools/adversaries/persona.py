@@ -74,7 +74,7 @@ class Persona:
                         ),
                     )
 
-    def believes(self, source):
+    def believes(self, source) -> bool:
         """Does this address tell what the mesh holds? Liars are believed, too, unless changed."""
         return True
 

@@ -34,7 +34,7 @@ class Walker(Persona):
 
     def target(self, shard):
         """What all walkers say of a shard now."""
-        now = self.cycle // self.slice
+        now = (self.cycle or 0) // self.slice
         plan = self._plans.setdefault(shard, [now, self.truth(shard), 0])
         if now != plan[0]:
             plan[0] = now
@@ -96,7 +96,7 @@ class CampWalker(Walker):
     def walked(self, shard):
         """The plan, or the truth."""
         said = self.target(shard)
-        if (self.cycle // self.slice + self.mesh.address) % 2:
+        if ((self.cycle or 0) // self.slice + self.mesh.address) % 2:
             said = self.truth(shard)
         return [(None, self.ep(said, shard), None)]
 
@@ -131,5 +131,5 @@ class EdgeVoter(Walker):
 
     def walked(self, shard):
         """The truth, or the half of it in the last four cycles of an epoch."""
-        off = self.cycle & 63 >= 60
+        off = (self.cycle or 0) & 63 >= 60
         return [(None, self.ep([v >> off for v in self.truth(shard)], shard), None)]

@@ -143,7 +143,7 @@ def _tag(path, files, tag):
     )
     if tag is None and len(there) == 1:
         tag = there[0]
-    if tag in there:
+    if tag and tag in there:
         return int(tag, 16)
     if not there:
         raise JournalError(f"{path}: no journal in there (no files seg-... or tail-...)")

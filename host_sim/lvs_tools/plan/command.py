@@ -19,7 +19,7 @@ _WIDTH = 80
 
 def _settings(path, nodes, channels):
     """A configuration's dict, of a file or none, with what the options say. Raises ConfigError."""
-    data = {"channels": ["channel"]}
+    data: dict = {"channels": ["channel"]}
     if path:
         with open(path, encoding="utf-8") as file:
             try:

@@ -354,7 +354,7 @@ def _event_value(source, where, event):
     if value is None and action in _VALUED:
         raise source.error(where, "%s needs a value: %s" % (action, _VALUED[action]))
     where += ".value"
-    if action == "loss" and value > 1:
+    if action == "loss" and (value or 0) > 1:
         raise source.error(where, "%r; must be a probability from 0 to 1" % value)
     if action == "corrupt" and value is not None and value != int(value):
         raise source.error(where, "%r; must be a whole number of bits" % value)

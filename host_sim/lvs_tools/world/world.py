@@ -462,7 +462,8 @@ def _first_tick(prng):
 
 def _configs(plan, channels, places):
     """The configuration of each machine; machines without peers of their own share one."""
-    base = dict({"nodes": min(10000, plan["nodes"])}, **plan["config"])
+    base = dict(plan["config"])
+    base.setdefault("nodes", min(10000, plan["nodes"]))
     base["mesh"] = "sim"
     base["channels"] = channels
     shared = Config(base)
