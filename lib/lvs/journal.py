@@ -17,7 +17,6 @@ from .journal_state import (
     put_rows,
     put_settled,
 )
-from .replica import KEPT
 
 # What it does, a little a cycle, from one checkpoint to the next.
 _RESTING = const(0)  # keeps what changes, until the next one is due
@@ -280,7 +279,7 @@ class Journal:
 
     def _known(self):
         """The shards whose state is worth keeping."""
-        return [r for r in self._placement.replicas if r.phase >= KEPT]
+        return [r for r in self._placement.replicas if r.live]
 
     def _moved(self):
         return any([self._changes.get(r.index) != r.shard.changes for r in self._known()])
@@ -325,7 +324,7 @@ class Journal:
 
     def _write_rows(self):
         r = self._placement.find(self._shards[0])
-        if r is not None and r.phase >= KEPT:
+        if r is not None and r.live:
             shard = r.shard
             if self._row and shard.horizon != self._horizon:
                 self._row = 0  # rows were folded: they have other places now

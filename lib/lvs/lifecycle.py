@@ -108,6 +108,8 @@ class Lifecycle:
 
     def repair(self, r):
         """Values or rows of a shard have changed by themselves: a flipped bit, a wild write."""
+        if r.phase == DOUBTED:
+            return
         n = r.shard.damaged
         r.purge()
         r.enter(self._ledger.sessions)

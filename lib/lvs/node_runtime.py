@@ -5,7 +5,6 @@ node knows of the world it is handed: a transport, a clock, a source of entropy,
 """
 
 from .fixed import LvsError, NotDurable, parse_amount, unload
-from .replica import DOUBTED, EMPTY, KEPT
 from .run_loop import Changes, run
 from .wire import SLOTS
 
@@ -196,7 +195,7 @@ class Node:
     def _cycle(self, now):
         clock = self.clock
         for r in self.placement.replicas:
-            if r.shard.damaged and r.phase != DOUBTED:
+            if r.shard.damaged:
                 self.life.repair(r)
         if clock.turned():
             self._next_epoch()
@@ -224,12 +223,12 @@ class Node:
         self.routes.new_epoch(epoch)
         self.contributions.new_epoch(self.life.issuing())
         for r in self.placement.replicas:
-            if r.shard.verify() and r.phase != DOUBTED:
+            if r.shard.verify():
                 self.life.repair(r)
-            if r.phase >= KEPT and r.established and r.guard.fallen():
+            if r.live and r.established and r.guard.fallen():
                 self.life.recover("value fell by an eighth", r)
             r.next_epoch(epoch, cycle)
-            if r.phase == EMPTY:
+            if not r.live:
                 self.trickle.restart(self.now())
             if r.votes.disputed and r.live:
                 self.eps.vote(r.index, self.now())

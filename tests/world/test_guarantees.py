@@ -143,7 +143,7 @@ def test_more_nodes_than_the_tables_hold_are_refused_and_counted():
             {
                 "nodes": 40,
                 "cycles": 100,
-                "config": {"rows": 16, "sessions": 8, "routes": 8},
+                "config": {"rows": 16, "routes": 8},
                 "workload": {"contributions_per_minute": 6},
             }
         )

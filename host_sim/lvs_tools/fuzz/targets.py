@@ -91,7 +91,6 @@ def node(data):
         chance.choice((0, MAX_RAW - 60000)),
         hasty=seed % 2 == 1,
         rows=chance.choice((512, 16)),
-        sessions=16,
         routes=16,
     )
     scribe = Scribe(victim, chance.choice((1, 4, 40)))
