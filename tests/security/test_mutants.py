@@ -71,7 +71,7 @@ def inventions(addresses):
         epoch = victim.node.clock.epoch()
         total = 0
         for _ in range(3):
-            total += 1 << 24
+            total += 200000  # of each of four sessions: no more than its age allows
             for i in range(addresses):
                 for k in range(4):
                     victim.say(victim.sdm((epoch, 7000 + 4 * i + k), own=[(0, total)]), LIAR + i)
@@ -89,7 +89,7 @@ def the_end_of_the_counter():
     victim = Victim(peers=2, value=MAX_RAW - 1000)
     epoch = victim.node.clock.epoch()
     for i in range(4):
-        victim.say(victim.sdm((epoch, 7000 + i), own=[(0, MAX_RAW), (1, 5000)]), LIAR + i)
+        victim.say(victim.sdm((epoch, 7000 + i), own=[(0, 400000), (1, 5000)]), LIAR + i)
         victim.wait(EPOCH_MS)
     assert victim.referee.value(0) == MAX_RAW
 
