@@ -35,7 +35,9 @@ class Flood:
         self.said = 0
         self.buf = bytearray(MAX_FRAME)
         self.writer = SdmWriter()
-        self.node = Node({"channels": ["a"]}, Transport(keep=False), self.clock, self.bits)
+        config = {"channels": ["a"], "session_epochs": 48, "horizon_epochs": 32}
+        config.update(rows=512, routes=128)
+        self.node = Node(config, Transport(keep=False), self.clock, self.bits)
         self.replica = self.node.replicas[0]
         self.prime()
 

@@ -67,12 +67,12 @@ def test_rows_said_in_the_last_moment_do_not_split_the_mesh():
 
 
 def test_what_waits_for_a_budget_is_folded_alike_by_all():
-    """A claim of a million VU: whoever heard it an epoch earlier has not folded more of it."""
-    cell = mesh(6)
+    """A claim of 65,536 VU: whoever heard it an epoch earlier has not folded more of it."""
+    cell = mesh(6, session_epochs=48, horizon_epochs=32)
     start = cell.nodes[1].replicas[0].shard.horizon + 9
     for turn in range(3):
         node = cell.nodes[1 + turn]
-        Speaker(node, LIAR, LIAR).sdm(relayed=[(start, 31337, 0, 1 << 28)])
+        Speaker(node, LIAR, LIAR).sdm(relayed=[(start, 31337, 0, 1 << 24)])
         cell.run(64)
     cell.run(9 * 64)
     assert cell.nodes[1].replicas[0].shard.horizon > start

@@ -15,7 +15,7 @@ def picture(cell):
             cell.values(node),
             list(node.rows()),
             [list(r.shard.settled) for r in node.replicas],
-            [(r.confidence, r.established, r.verdict) for r in node.replicas],
+            [(r.confidence, r.established, r.votes.diverged) for r in node.replicas],
             node.state,
             node.clock.cycle,
             node.life.recoveries,
@@ -27,12 +27,12 @@ def picture(cell):
 
 
 def trust(cell):
-    """The sessions each node trusts, and how much."""
+    """The routes each node trusts, and how much."""
     return [
         {
-            node.peers.nonce[i]: node.peers.tc[i]
-            for i in range(node.peers.n)
-            if node.peers.tc[i] >= 64
+            node.routes.key[i]: node.routes.tc(i)
+            for i in range(1, node.routes.n)
+            if node.routes.trusted(i)
         }
         for node in cell.nodes.values()
     ]
