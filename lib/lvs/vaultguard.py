@@ -57,10 +57,13 @@ class ShardGuard:
 
     def credit(self, p, via, total, own):
         """Credit the row at p up to ``total``, as far as the budget of who says so goes (a route),
-        ``own``: of its own session. In the last epochs before folding ever less counts, so that
-        what some nodes take in an epoch the others can still catch up with."""
+        ``own``: of its own session. In the last epochs before folding only what others have
+        credited counts, and ever less of it, so that what some nodes take in an epoch the others
+        can still catch up with; what nobody has by then its owner takes back."""
         shard = self.shard
         late = CLOSING + 1 - shard.left(p)
+        if late > 0 and own:
+            return
         shard.credit(p, self._routes.charge(via, total - shard.credited[p], own, late))
 
     def credit_rest(self):
@@ -70,6 +73,8 @@ class ShardGuard:
         for turn in range(2 if shard.uncredited else 0):
             for k in range(shard.count):
                 p = shard.position(k)
+                if shard.left(p) <= CLOSING:
+                    continue
                 via = shard.via[p]
                 own = self._routes.nonce[via] == shard.nonce[p]
                 if shard.credited[p] < shard.claimed[p] and own == (turn == 0):
