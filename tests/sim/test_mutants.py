@@ -15,7 +15,6 @@ from lvs import (
     mesh_clock,
     replica,
     routes,
-    sdm_sender,
     state_shard,
     vaultguard,
 )
@@ -134,7 +133,7 @@ def no_budget(patch):
 
 def ticks_compared_with_less(patch):
     """Ticks are subtracted as if they never wrapped."""
-    for module in (entropy_engine, mesh_clock, gossip, ep_sender, sdm_sender):
+    for module in (entropy_engine, mesh_clock, gossip, ep_sender):
         patch.setattr(module, "ticks_diff", lambda a, b: a - b)
 
 
