@@ -53,10 +53,16 @@ class Account:
         self._dead.append([start, nonce, channel, total, 0, owner])
 
     def rebirth(self, owner, node):
-        """A node has started from its journal: what waited there is not lost."""
+        """A node has started from its journal: what waited there is not lost, nor what waited and
+        counts as told there, which is told again."""
         ledger = node.ledger
         for c in range(self.channels):
             self._wait(owner, c, -ledger.waiting[c])
+        for row in self._dead:
+            session = ledger.find(row[0], row[1])
+            if session and session.total[row[2]] > row[3]:
+                self._wait(owner, row[2], row[3] - session.total[row[2]])
+                row[3] = session.total[row[2]]
         take_up = ledger.take_up
 
         def watched(session):
