@@ -227,7 +227,9 @@ class Ledger:
 
     def restore(self, sessions, waiting, lineage):
         """Take over what a journal kept, before anything is contributed in this life."""
-        self.sessions = [s for s in sessions if max(s.total)] + self.sessions
+        # Of the last one more may have been told than the journal knows: it is mine all the same.
+        last = sessions[-1:]
+        self.sessions = [s for s in sessions if max(s.total) or s in last] + self.sessions
         self.lineage = lineage
         self.partial = any([s.known != s.total for s in self.sessions])
         for c in range(self.channels):

@@ -3,7 +3,7 @@
 import pytest
 
 from lvs.journal import Journal
-from lvs.ledger import SURE
+from lvs.ledger import SURE, Ledger, Session
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.cell import Cell
 
@@ -90,3 +90,16 @@ def test_what_nobody_could_hear_is_told_when_somebody_can(seed, restart):
     cell.run(64 * 11)
     cell.settle(10)
     assert node is cell.nodes[4]
+
+
+def test_the_last_session_is_mine_even_where_the_journal_has_no_total_of_it():
+    """More may have been told in it: its rows are no sign of somebody who uses a copy."""
+    first = Ledger(1)
+    first.lineage = 12345
+    first.open(7, 1)
+    session = first.session
+    again = Ledger(1)
+    again.open(7, 2)
+    again.restore([Session(session.start, session.nonce, 1)], [256], first.lineage)
+    assert again.find(session.start, session.nonce)
+    assert not again.descends(session.start, session.nonce)
