@@ -279,7 +279,7 @@ class Journal:
 
     def _known(self):
         """The shards whose state is worth keeping."""
-        return [r for r in self._placement.replicas if r.live]
+        return [r for r in self._placement.replicas if r.reliable]
 
     def _moved(self):
         return any([self._changes.get(r.index) != r.shard.changes for r in self._known()])
@@ -324,7 +324,7 @@ class Journal:
 
     def _write_rows(self):
         r = self._placement.find(self._shards[0])
-        if r is not None and r.live:
+        if r is not None and r.reliable:
             shard = r.shard
             if self._row and shard.horizon != self._horizon:
                 self._row = 0  # rows were folded: they have other places now

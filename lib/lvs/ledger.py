@@ -10,13 +10,15 @@ of that the journal does not name: told all the same, it would count twice after
 (docs/durability.md).
 """
 
-from .fixed import END, LvsError, hash16, mix, serial_diff, zeros
+from .fixed import END, LvsError, const, hash16, mix, serial_diff, zeros
 
 # fate of a session: may another life go on with it?
 SPOKEN = 0  # no: more of it may have been told than the journal knows
 SURE = 1  # yes: its total was seen to be the mesh's, and it was not spoken in since
 TAKEN = 2  # never: somebody else speaks in it, too
 LATE = 3  # nobody: in its last epochs nothing is told that nobody knew before
+
+_NEWEST = const(3)  # sessions that a restart keeps without a total
 
 
 class Session:
@@ -227,8 +229,8 @@ class Ledger:
 
     def restore(self, sessions, waiting, lineage):
         """Take over what a journal kept, before anything is contributed in this life."""
-        # Of the last one more may have been told than the journal knows: it is mine all the same.
-        last = sessions[-1:]
+        # Of the newest more may have been told than the journal knows: they are mine all the same.
+        last = sessions[-_NEWEST:]
         self.sessions = [s for s in sessions if max(s.total) or s in last] + self.sessions
         self.lineage = lineage
         self.partial = any([s.known != s.total for s in self.sessions])

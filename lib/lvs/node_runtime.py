@@ -225,7 +225,7 @@ class Node:
         for r in self.placement.replicas:
             if r.shard.verify():
                 self.life.repair(r)
-            if r.live and r.established and r.guard.fallen():
+            if r.reliable and r.established and r.guard.fallen():
                 self.life.recover("value fell by an eighth", r)
             r.next_epoch(epoch, cycle)
             if not r.live:

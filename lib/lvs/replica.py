@@ -88,6 +88,11 @@ class Replica:
         """Is there state that can be compared?"""
         return self.phase != EMPTY
 
+    @property
+    def reliable(self):
+        """Is there state that can be shown and kept?"""
+        return self.phase >= KEPT
+
     def _enter(self, phase):
         self.phase = phase
         self.waited = self.offered = 0

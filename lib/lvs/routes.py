@@ -138,6 +138,8 @@ class Routes:
 
     def judge(self, i, exact):
         """A route's sample agrees with me to the bit, or does not: then its trust is gone."""
+        if i == OTHERS:
+            return
         if not exact:
             self._shown[i] = _OFF
             self.agreed[i] = 0

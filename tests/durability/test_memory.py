@@ -5,6 +5,7 @@ import random
 import pytest
 
 from lvs import wire
+from lvs.replica import DOUBTED, EMPTY
 from lvs.state_shard import DAMAGED, Shard
 from tests.support.cell import Cell, Speaker
 from tests.support.parts import establish
@@ -96,6 +97,26 @@ def test_without_peers_settled_values_come_from_the_journal():
     shard.settled[0] ^= 1 << 17
     cell.run(EPOCH + 20)
     assert node.status()["recoveries"] == 1 and node.value("water", raw=True) == 4321
+
+
+def test_a_checkpoint_keeps_nothing_of_a_shard_in_doubt():
+    """Else what the memory made of it would be found after a power cut."""
+    from lvs.journal import Journal
+    from lvs_tools.world.memory_files import MemoryFiles
+
+    files = MemoryFiles()
+    cell = Cell()
+    node = cell.add(journal=Journal("j", files=files))
+    cell.active()
+    r = node.replicas[0]
+    r.shard.settle(0, 4321)
+    cell.run(200)  # it is in the journal
+    r.seek(DOUBTED)
+    r.shard.settle(0, 99)
+    node.journal._renew(0)
+    del cell.nodes[1]
+    again = cell.add(journal=Journal("j", files=files))
+    assert again.replicas[0].phase == EMPTY
 
 
 def test_a_repair_from_the_journal_while_it_writes_a_checkpoint():

@@ -56,6 +56,14 @@ def test_who_says_two_things_in_an_epoch_earns_nothing():
     assert routes.tc(i) == TC_START
 
 
+def test_who_has_no_entry_is_never_trusted():
+    routes = Routes(8, SALT)
+    for epoch in range(4):
+        routes.judge(OTHERS, True)
+        routes.new_epoch(epoch + 1)
+    assert not routes.trusted(OTHERS) and routes.tc(OTHERS) == TC_START
+
+
 def test_invented_addresses_push_no_trusted_one_out():
     routes = agreeing()
     for key in range(1000, 3000):
