@@ -77,10 +77,11 @@ def assemble(config, transport, now, entropy, journal, frame):
     life = Lifecycle(clock, now, ledger, placement, contributions, routes, trickle, journal)
     outbox = Outbox(transport, governor, routes, noise, cfg.peers)
     # Who speaks and who hears work with the same parts.
-    common = cfg, governor, clock, ledger, placement, elsewhere, routes, life
-    eps = EpSender(outbox, noise, now(), *common)
+    common = cfg, governor, clock, ledger, placement, elsewhere, life
+    eps = EpSender(outbox, noise, now(), routes, *common)
     sdms = SdmSender(outbox, *common)
-    reception = Reception(frame or Frame(), now, transport, contributions, trickle, eps, *common)
+    heard = frame or Frame(), now, transport, contributions, trickle, eps, routes
+    reception = Reception(*heard, *common)
     if cfg.auto():
         cfg.rows = fitting(cfg.rows, min(shards, cfg.held))
         unload("capacity")
@@ -90,5 +91,6 @@ def assemble(config, transport, now, entropy, journal, frame):
     life.remembered = [transport.key(addr) for addr in outbox.remembered]
     world = cfg, transport, now, journal
     pace = noise, governor, trickle, clock
-    state = routes, ledger, placement, elsewhere, contributions, life
-    return world + pace + state + (outbox, eps, sdms, reception)
+    state = routes, ledger, placement, elsewhere
+    rules = contributions, life
+    return world, pace, state, rules, (outbox, eps, sdms, reception)

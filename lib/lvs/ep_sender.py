@@ -24,13 +24,13 @@ class EpSender:
         outbox,
         noise,
         now,
+        routes,
         config,
         governor,
         clock,
         ledger,
         placement,
         elsewhere,
-        routes,
         life,
     ):
         self._tag = config.tag

@@ -21,28 +21,16 @@ class Node:
         from .assembly import assemble
 
         try:
-            (
-                self.config,
-                self.transport,
-                self.now,
-                self.journal,
-                self.noise,
-                self.governor,
-                self.trickle,
-                self.clock,
-                self.routes,
-                self.ledger,
-                self.placement,
-                self.elsewhere,
-                self.contributions,
-                self.life,
-                self.outbox,
-                self.eps,
-                self.sdms,
-                self.reception,
-            ) = assemble(config, transport, clock, entropy, journal, frame)
+            world, pace, state, rules, voices = assemble(
+                config, transport, clock, entropy, journal, frame
+            )
         finally:
             unload("assembly")
+        self.config, self.transport, self.now, self.journal = world
+        self.noise, self.governor, self.trickle, self.clock = pace
+        self.routes, self.ledger, self.placement, self.elsewhere = state
+        self.contributions, self.life = rules
+        self.outbox, self.eps, self.sdms, self.reception = voices
         self.replicas = self.placement.replicas
         self.running = True  # until stop(), which may come before run()
         self._drain = ()  # (cycle of stop(), cycles to wait), once it was called

@@ -29,13 +29,13 @@ class Reception:
         contributions,
         trickle,
         eps,
+        routes,
         config,
         governor,
         clock,
         ledger,
         placement,
         elsewhere,
-        routes,
         life,
     ):
         self._frame = frame

@@ -111,15 +111,8 @@ class Replica:
 
     def _commonest(self):
         """The horizon that most samples have."""
-        w = self.window
-        best = votes = 0
-        for i in range(w.n):
-            n = 0
-            for j in range(w.n):
-                n += w.horizon[j] == w.horizon[i]
-            if n > votes:
-                best, votes = w.horizon[i], n
-        return best
+        horizons = list(self.window.horizon[: self.window.n])
+        return max(horizons, key=horizons.count)
 
     def purge(self):
         """Drop what changed by itself; own rows are to be entered again."""

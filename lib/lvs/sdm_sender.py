@@ -12,12 +12,10 @@ _PATIENCE_MS = const(32000)  # news is said after that, whatever the governor th
 
 
 class SdmSender:
-    """Says SDMs. config, outbox, governor, clock, ledger, placement, elsewhere,
-    routes: the node's; life: whether there is state."""
+    """Says SDMs. config, outbox, governor, clock, ledger, placement, elsewhere: the node's; life:
+    whether there is state."""
 
-    def __init__(
-        self, outbox, config, governor, clock, ledger, placement, elsewhere, routes, life
-    ):
+    def __init__(self, outbox, config, governor, clock, ledger, placement, elsewhere, life):
         self._tag = config.tag
         self._grain = config.grain
         self._outbox = outbox

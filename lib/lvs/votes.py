@@ -35,10 +35,6 @@ class Votes:
         if route != OTHERS:
             self._votes[route] = (EXACT if exact else OFF) | (epoch & 63) << 2
 
-    def exact(self, route):
-        """True when the newest that a route said is what I hold."""
-        return self._votes[route] & 3 == EXACT
-
     def off(self, route):
         """True when the newest that a route said is not what I hold."""
         return self._votes[route] & 3 == OFF

@@ -288,7 +288,7 @@ def test_one_vote_a_route():
         v.cast(3, False, 10)
         v.cast(OTHERS, False, 10)
     assert v.tally(10) == (0, 1)
-    assert v.off(3) and not v.exact(3)
+    assert v.off(3)
     v.forget()
     assert v.tally(10) == (0, 0)
 
