@@ -106,14 +106,15 @@ def test_a_checkpoint_keeps_nothing_of_a_shard_in_doubt():
 
     files = MemoryFiles()
     cell = Cell()
-    node = cell.add(journal=Journal("j", files=files))
+    journal = Journal("j", files=files)
+    node = cell.add(journal=journal)
     cell.active()
     r = node.replicas[0]
     r.shard.settle(0, 4321)
     cell.run(200)  # it is in the journal
     r.seek(DOUBTED)
     r.shard.settle(0, 99)
-    node.journal._renew(0)
+    journal._renew(0)
     del cell.nodes[1]
     again = cell.add(journal=Journal("j", files=files))
     assert again.replicas[0].phase == EMPTY
