@@ -162,12 +162,15 @@ class Contributions:
     def _look_for_copies(self):
         """A copy of my journal may have gone on where I did: what waited here it has told."""
         ledger = self._ledger
+        closing = self._config.horizon(self._clock.epoch() + CLOSING)
         given = 0
         for r in self._placement.replicas:
             shard = r.shard
             for k in range(shard.count):
                 p = shard.position(k)
-                if ledger.descends(shard.start[p], shard.nonce[p]):
+                # Of the oldest my ledger may have let go before the shard does.
+                newer = serial_diff(shard.start[p], closing) > 0
+                if newer and ledger.descends(shard.start[p], shard.nonce[p]):
                     given += ledger.disown(self._noise.nonce())
                     self.rotate()
                 s = ledger.find(shard.start[p], shard.nonce[p])

@@ -2,8 +2,10 @@
 
 import pytest
 
+from lvs.config import CLOSING
 from lvs.journal import Journal
 from lvs.ledger import SURE, Ledger, Session
+from lvs.state_shard import NEW
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.cell import Cell
 
@@ -103,3 +105,22 @@ def test_the_last_session_is_mine_even_where_the_journal_has_no_total_of_it():
     again.restore([Session(session.start, session.nonce, 1)], [256], first.lineage)
     assert again.find(session.start, session.nonce)
     assert not again.descends(session.start, session.nonce)
+
+
+@pytest.mark.parametrize("older", [0, 1])
+def test_a_session_that_the_ledger_has_folded_is_no_copy(older):
+    """The shard may hold its rows for longer, or fetch them from somebody who does."""
+    cell = Cell(2, **FOLDING)
+    node = cell.add(journal=journal(MemoryFiles()))
+    cell.active()
+    lineage, shard = node.ledger.lineage, node.replicas[0].shard
+    closing = node.config.horizon(node.clock.epoch() + CLOSING)
+    shard.horizon -= CLOSING
+    copied = Ledger(1)
+    copied.lineage = lineage
+    copied.open(closing + 1 - older, 1 << 20)
+    session = copied.session
+    assert node.ledger.descends(session.start, session.nonce)
+    assert shard.merge(session.start, session.nonce, 0, 5, 0) == NEW
+    node.contributions._look_for_copies()
+    assert (node.ledger.lineage != lineage) == (not older)
