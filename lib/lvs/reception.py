@@ -145,7 +145,7 @@ class Reception:
         """An EP of somebody without state, or of a shard that is not held here."""
         if r and r.live:
             if self._life.state != "INIT":
-                self._compare(r, f, addr)
+                self._compare(r, f, addr, route)
         else:
             self._trickle.hear(True, route)  # one question is enough for all who seek
 
@@ -162,16 +162,16 @@ class Reception:
         self._eps.hear(f.shard, agrees)
         if agrees or not r.established or r.held_before(f):
             self._routes.steers(route, offset)
-        same = self._compare(r, f, addr, agrees) and -2 < offset < 2
+        same = self._compare(r, f, addr, route, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.
         if agrees or not r.established:
             self._trickle.hear(agrees and same, route)
         if not (agrees and same):
             self._trickle.news(self._now())
 
-    def _compare(self, r, f, addr, agrees=False):
+    def _compare(self, r, f, addr, route, agrees=False):
         """Compare digests, ask for or tell what is lacking; False if that is news."""
-        bits = r.lacking(f, agrees and not f.flags & WANT)
+        bits = r.lacking(f, agrees and not f.flags & WANT, route)
         if bits is None:
             return True
         self._contributions.compared(r, bits)

@@ -4,6 +4,9 @@ import pytest
 
 from lvs import config, wire
 from lvs.config import CLOSING
+from lvs.replica import LIVE
+from lvs.state_shard import NEW
+from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
 
 SHORT = {"session_epochs": 2, "horizon_epochs": 2}  # a session folds after 4 + CLOSING epochs
@@ -502,3 +505,20 @@ def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone():
             Speaker(node, 60 + k, 6000 + k).ep(vector, cycle=late, horizon=horizon)
         cell.run(5)
         assert node.clock.slew == slew
+
+
+@pytest.mark.parametrize(("other", "counts"), [(0, 240), (1, 5000)])
+def test_what_a_power_cut_took_counts_when_two_routes_hold_it(other, counts):
+    """Of rows that are gone with the memory, what two routes show needs no budget: the epoch's
+    belongs to what is new."""
+    r = parts.replica(rows=16)
+    r.restore([100], r.shard.horizon, 100, 64, True)
+    r._routes.budget = 256
+    route = r._routes.admit(77, "one", 100)
+    assert r.row(70, 4711, 0, 5000, route)[0] == NEW and r.shard.inflow[0] == 240
+    seen = wire.Frame()
+    seen.cycle, seen.horizon = r.shard.epoch << 6, r.shard.horizon & 0xFFFF
+    seen.digests = r.shard.digests[:]
+    assert r.lacking(seen, True, route + other) == 0
+    assert r.shard.inflow[0] == counts
+    assert (r.phase == LIVE) == (counts == 5000)

@@ -98,7 +98,13 @@ def _pace(figures):
             f"pace: {figures['vu_per_min']:g} VU a minute of a node, {most:g} are told; raise"
             " 'route_budget' on all nodes, or contribute less: else what waits grows without end"
         )
-    elif figures["cycles_per_contribution"] > EPOCH_CYCLES:
+    elif figures["vu_per_min"] > most / 2:
+        yield (
+            f"pace: {figures['vu_per_min']:g} VU a minute of a node; after as long apart as the"
+            f" horizon only half of {most:g} is caught up with in time; raise 'route_budget' on"
+            " all nodes, or contribute less"
+        )
+    if figures["cycles_per_contribution"] > EPOCH_CYCLES:
         yield (
             f"pace: a contribution is told over {number(figures['cycles_per_contribution'])}"
             " seconds; raise 'max_allowed_shift' on all nodes, or use a larger unit"

@@ -52,6 +52,7 @@ _ELSE = 5
 # Nodes and channels of the documented crowds, for which a node's defaults suffice.
 _CROWDS = ((300, 1), (300, 3), (60, 8), (12, 16))
 _GAP = 100  # cycles between two partitions: what was said in the one is told before the next
+_OUTAGES = ("partition", "crash", "join", "stop", "carry")
 # With these a node that lost its journal may find nobody who has what it needs.
 _NO_SURVIVOR = ("partition", "partitions", "crash", "leave", "join", "liars", "stop", "elsewhere")
 
@@ -356,6 +357,16 @@ def _clocks(draft):
         draft.event(end, "skew", frozen, 1)
 
 
+def _leave_room(data):
+    """Who was off or cut off catches up on what the others leave of their budgets: half of them,
+    where that may last for as long as the horizon (docs/protocol.md, section 7)."""
+    share = data["workload"].get("budget_share", 0)
+    off = [event for event in data["event"] if event["action"] in _OUTAGES]
+    if share > 0.5 and off:
+        data["config"]["route_budget"] = int(data["config"]["route_budget"] * share * 2)
+        data["workload"]["budget_share"] = 0.5
+
+
 def draw(seed, most_nodes=60):
     """The scenario that a seed draws, as a dict that `lvs_tools.sim.scenario.check` takes."""
     draft = _Draft(seed, most_nodes)
@@ -373,6 +384,7 @@ def draw(seed, most_nodes=60):
     data["workload"]["until_cycle"] = draft.faulty
     data["cycles"] = draft.faulty + draft.calm
     data["event"] = sorted(draft.events, key=lambda event: event["at_cycle"])
+    _leave_room(data)
     return data
 
 
