@@ -1,8 +1,10 @@
 """Lifecycle: how a node finds state, doubts its own, and comes back after an absence
 (docs/protocol.md, section 10; specification 8.2)."""
 
+from .config import EPOCH_CYCLES
 from .fixed import const
 from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
+from .votes import EPOCHS
 from .wire import LOW_POWER
 
 INIT = "INIT"  # looking for peers, for their clock and for state
@@ -84,6 +86,8 @@ class Lifecycle:
 
     def cycle(self, now):
         """Once a cycle: what the present state waits for. now: ticks."""
+        if self.state != INIT and not self._clock.cycle % (EPOCHS * EPOCH_CYCLES):
+            self._clocks = {}
         if self.state == INIT:
             self._wait -= 1
             if self._wait > 0:
@@ -123,20 +127,32 @@ class Lifecycle:
         self._seek()
         self._trickle.restart(self._now())
 
-    def stray(self, offset, key):
-        """Somebody whose clock is ``offset`` cycles ahead is heard while nothing is to be defended
-        here: start over when most say so. True if that clock is too far off to be listened to."""
+    def stray(self, offset, key, established):
+        """Somebody whose clock is ``offset`` cycles ahead is heard: start over when most say so,
+        or, established, come back as after a power cut. True if that clock is too far off to be
+        listened to."""
         if -_STRAY <= offset <= _STRAY:
             self._clocks.pop(key, None)
             return False
         self._note(offset, key)
-        most = self._routes.recent(self._clock.epoch(), 2)
+        most = self._routes.recent(self._clock.epoch(), EPOCHS if established else 2)
         # Of two that are as many the one behind follows.
         ahead = 2 * sum([o > 0 for o in self._clocks.values()])
+        if established:
+            if ahead > most + 1:
+                self._return()
+            return False
         if ahead >= most or 2 * len(self._clocks) - ahead > most + 1:
             self._ledger.astray()
             self._rejoin()
         return True
+
+    def _return(self):
+        """Most are far ahead: too few of them were heard when this life began."""
+        for r in self._placement.replicas:
+            r.keep()
+        self.state = INIT
+        self._wait = _PATIENCE
 
     def come_back(self):
         """Somebody is heard again after more than a horizon: nobody else knows what I folded."""

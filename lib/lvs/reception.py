@@ -155,7 +155,7 @@ class Reception:
         if life.offer(f, key, r):
             return
         offset = f.cycle - self._clock.cycle
-        if not r.established and life.stray(offset, key):
+        if life.stray(offset, key, r.established):
             return
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)

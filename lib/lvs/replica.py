@@ -103,6 +103,12 @@ class Replica:
         self._enter(phase)
         self.window.expire(MAX_RAW)
 
+    def keep(self):
+        """What there is may lack rows."""
+        if self.phase > KEPT:
+            self._enter(KEPT)
+            self.known = self.shard.epoch
+
     def go_live(self):
         """Show what there is."""
         self._enter(LIVE)
