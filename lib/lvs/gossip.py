@@ -14,8 +14,6 @@ RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entr
 _NEWS_MS = const(400)  # own news waits so long at most: contributions of one moment go together
 _REPLY_MS = const(900)  # answers wait up to this, so that others hear one of them
 _FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
-_BUSY = const(24)  # sixteenths of an SDM a cycle: others carry my rumours
-_HOLDS = const(3)  # times that rumours are held back before they rest
 _ANSWERS = const(6)  # neighbours that prepare an answer ...
 _ENOUGH = const(3)  # ... and how many of theirs are enough
 
@@ -45,8 +43,7 @@ class Gossip:
         self.due = None  # when the next SDM is to be said
         self._since = None  # when one was first wanted that is not for rumours alone
         self._learned = None  # when a row was last new to me
-        self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
-        self._held = 0
+        self._cause = -1  # the rumour that the timer was set for: its ring position
         self._heard = 0  # answers of others since mine is wanted
         self._first = OTHERS  # who gave the first
         self._certain = False  # given whatever others say
@@ -95,9 +92,12 @@ class Gossip:
         if self.n < RUMOURS:
             self.rumours[self.n] = p
             self.n += 1
-        else:  # the newest matter most
-            self.rumours[self._noise.below(RUMOURS)] = p
-        self._schedule(now, 100 + self._jitter(self._spread()))
+        else:  # the newest matter most, and what was heard often the least
+            i, j = self._noise.below(RUMOURS), self._noise.below(RUMOURS)
+            heard = self.shard.repeats
+            self.rumours[i if heard[self.rumours[i]] > heard[self.rumours[j]] else j] = p
+        if self._cause < 0:
+            self._next(now)
 
     def behind(self, p, now):
         """Somebody said a total of the row at p that is older than mine."""
@@ -141,6 +141,7 @@ class Gossip:
     def forget(self):
         """Ring positions have changed: rumours are found again by their count."""
         self.n = 0
+        self._cause = -1
         shard = self.shard
         for k in range(shard.count):
             p = shard.position(k)
@@ -174,14 +175,8 @@ class Gossip:
             return False
         return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * self._routes.near)
 
-    def heard_sdm(self):
-        """Somebody said something: rumours may have gone with it."""
-        self._others += 16
-
     def cycle(self, now):
         """Once a cycle; returns True when rows have just come to rest: time to compare digests."""
-        self._rate += (self._others - self._rate) // 8
-        self._others = 0
         if self._learned is None or self.in_flight(now):
             return False
         self._learned = None
@@ -201,31 +196,32 @@ class Gossip:
             return 60000
         return min(60000, max(0, ticks_diff(self.due, now)))
 
-    def may_speak(self, now):
-        """Where others speak all the time rumours ride on their news: hold back, then rest them.
+    def _next(self, now):
+        """Set the timer for a rumour that was heard too seldom, if there is one."""
+        self._cause = -1
+        for i in range(self.n):
+            if self.shard.repeats[self.rumours[i]] < self.k:
+                self._cause = self.rumours[i]
+                self._schedule(now, 100 + self._jitter(self._spread()))
+                return
 
-        Trickle's suppression for frames that would carry rumours alone.
-        """
-        if self._rate < _BUSY or self._bridge:
+    def overdue(self, now):
+        """Is a frame due though nothing but rumours waits? Only if the rumour that the timer was
+        set for is not at rest (Trickle's suppression); else the next one has its turn."""
+        if self._cause >= 0 and self.shard.repeats[self._cause] < self.k:
             return True
         self.due = None
-        self._held += 1
-        if self._held > _HOLDS:
-            self.n = self._held = 0
-        else:
-            self._schedule(now, 500 + self._noise.below(self._spread()))
+        self._next(now)
         return False
 
     def rest(self, now):
         """After a frame: when to say what is left."""
         self.due = self._since = None
-        self._held = 0
         if self.buckets:
             self._want(now, 50 + self._noise.below(200))
         if self.news or self.late:
             self._want(now, 500 + self._jitter(_NEWS_MS))
-        if self.n:
-            self._schedule(now, 500 + self._jitter(self._spread()))
+        self._next(now)
 
     # --- saying it ----------------------------------------------------------------------------
 

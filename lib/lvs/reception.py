@@ -189,7 +189,6 @@ class Reception:
             self._hear_echo(f)
         if r is None or self._life.state == "INIT" and not r.live:
             return
-        r.gossip.heard_sdm()
         for i in range(f.owns):
             self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route)
         for i in range(f.relays):
