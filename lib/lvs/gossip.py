@@ -6,7 +6,7 @@ an EP's digests showed (anti-entropy). What waits goes with what is due, in one 
 are ticks. docs/protocol.md, sections 8 and 11.
 """
 
-from .fixed import MAX_RAW, const, ticks_diff, zeros
+from .fixed import MAX_RAW, const, mix, ticks_diff, zeros
 from .routes import OTHERS
 from .wire import MAX_RELAYS
 
@@ -47,6 +47,7 @@ class Gossip:
         self._heard = 0  # answers of others since mine is wanted
         self._first = OTHERS  # who gave the first
         self._certain = False  # given whatever others say
+        self._salt = noise.nonce()  # draws which rows I do not take untrusted routes' word for
         self._cursor = noise.below(0x7FFF)  # where answers go on
         self._left = 0  # rows that this one has not looked at
 
@@ -83,9 +84,16 @@ class Gossip:
         self._rumour(p, now)
 
     def heard(self, p, trusted):
-        """The row at p was heard once more; only who is trusted brings it to rest."""
-        if not self._bridge and (trusted or self.shard.repeats[p] < self.k - 1):
-            self.shard.repeat(p)
+        """The row at p was heard once more. Whose word is not trusted brings it to rest, too, but
+        at some neighbours, drawn for each row."""
+        if self._bridge:
+            return
+        shard = self.shard
+        if not trusted and shard.repeats[p] >= self.k - 1:
+            draw = mix(mix(self._salt, shard.nonce[p]), shard.slot[p]) >> 15
+            if draw * (self._routes.near + 1) >> 15 <= _ANSWERS:
+                return
+        shard.repeat(p)
 
     def _rumour(self, p, now):
         self._learned = now
@@ -143,9 +151,9 @@ class Gossip:
         self.n = 0
         self._cause = -1
         shard = self.shard
-        for k in range(shard.count):
+        for k in range(shard.count - 1, -1, -1):
             p = shard.position(k)
-            if shard.repeats[p] == 0 and self.n < RUMOURS:
+            if shard.repeats[p] < self.k and self.n < RUMOURS:
                 self.rumours[self.n] = p
                 self.n += 1
         self._done()
