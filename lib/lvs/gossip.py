@@ -6,7 +6,7 @@ an EP's digests showed (anti-entropy). What waits goes with what is due, in one 
 are ticks. docs/protocol.md, sections 8 and 11.
 """
 
-from .fixed import MAX_RAW, const, mix, ticks_diff, zeros
+from .fixed import MAX_RAW, const, hash16, mix, ticks_diff, zeros
 from .routes import OTHERS
 from .wire import MAX_RELAYS
 
@@ -41,7 +41,7 @@ class Gossip:
         self.whole = False  # ... of all, and somebody has nothing yet
         self.to = None  # who does: an address, or None: everybody
         self.due = None  # when the next SDM is to be said
-        self._since = None  # when one was first wanted that is not for rumours alone
+        self._since = self._asked = 0  # when the first news came, when an answer was wanted
         self._learned = None  # when a row was last new to me
         self._cause = -1  # the rumour that the timer was set for: its ring position
         self._heard = 0  # answers of others since mine is wanted
@@ -56,19 +56,24 @@ class Gossip:
     def own(self, slot, now):
         """My total in a slot grew."""
         self._learned = now
+        self._tell(now)
         self.news |= 1 << slot
-        self._want(now, self._jitter(_NEWS_MS))
 
     def own_late(self, session, slot, now):
         """My total in an earlier session grew, or was not said before its end: nobody else can
         say it."""
         key = (session.start, session.nonce, slot)
+        self._tell(now)
         if key not in self.late:
             self.late.append(key)
-        self._want(now, self._jitter(_NEWS_MS))
         p = self.shard.find(*key)
         if p >= 0:
             self._rumour(p, now)
+
+    def _tell(self, now):
+        if not self.news and not self.late:
+            self._since = now
+        self._schedule(now, self._jitter(_NEWS_MS))
 
     def retire(self, session, now):
         """My session ends: its news that is not said yet stays news."""
@@ -90,8 +95,8 @@ class Gossip:
             return
         shard = self.shard
         if not trusted and shard.repeats[p] >= self.k - 1:
-            draw = mix(mix(self._salt, shard.nonce[p]), shard.slot[p]) >> 15
-            if draw * (self._routes.near + 1) >> 15 <= _ANSWERS:
+            draw = hash16(mix(mix(self._salt, shard.nonce[p]), shard.slot[p]))
+            if draw * (self._routes.near + 1) >> 16 < _ENOUGH:
                 return
         shard.repeat(p)
 
@@ -123,6 +128,7 @@ class Gossip:
         if not whole and addr is None and self._noise.below(near + 1) > _ANSWERS:
             return
         if not self.buckets:
+            self._asked = now
             self._heard = self._first = 0
             self._certain = not self._noise.below(4)
             self.to = addr
@@ -132,7 +138,7 @@ class Gossip:
             self._left = self.shard.count
         self.whole = self.whole or whole
         self.buckets |= 0xFF if whole else buckets
-        self._want(now, 50 + self._jitter(_REPLY_MS))
+        self._schedule(now, 50 + self._jitter(_REPLY_MS))
 
     def answered(self, buckets, all_of_it, route):
         """Somebody else said rows of these buckets, perhaps all of them. Who has nothing yet
@@ -168,11 +174,6 @@ class Gossip:
     def _jitter(self, ms):
         return self._noise.below(ms) * self._trickle.stretch()
 
-    def _want(self, now, delay):
-        if self._since is None:
-            self._since = now
-        self._schedule(now, delay)
-
     def _schedule(self, now, delay):
         if self.due is None or ticks_diff(self.due, now) > delay:
             self.due = (now + delay) & MAX_RAW
@@ -190,13 +191,21 @@ class Gossip:
         self._learned = None
         return True
 
-    def waited(self, now):
-        """Milliseconds that news or an answer has been waiting."""
-        return 0 if self._since is None else ticks_diff(now, self._since)
-
     def postpone(self, now):
         """It cannot be said now."""
-        self.due = (now + 250 + self._noise.below(1000)) & MAX_RAW
+        self.due = None
+        if self.news or self.late or self.buckets:
+            self._schedule(now, 250 + self._noise.below(1000))
+        self._next(now)
+
+    def waited(self, now):
+        """Milliseconds that news has been waiting."""
+        return ticks_diff(now, self._since)
+
+    def asked(self, now):
+        """Milliseconds that an answer has been waiting; the more neighbours, the slower they
+        pass, so that all that lose patience are no more."""
+        return ticks_diff(now, self._asked) // (1 + self._routes.near // 16)
 
     def wait(self, now):
         """Milliseconds until something is due, at most 60000."""
@@ -213,22 +222,19 @@ class Gossip:
                 self._schedule(now, 100 + self._jitter(self._spread()))
                 return
 
-    def overdue(self, now):
+    def overdue(self):
         """Is a frame due though nothing but rumours waits? Only if the rumour that the timer was
-        set for is not at rest (Trickle's suppression); else the next one has its turn."""
-        if self._cause >= 0 and self.shard.repeats[self._cause] < self.k:
-            return True
-        self.due = None
-        self._next(now)
-        return False
+        set for is not at rest by now (Trickle's suppression)."""
+        return self._cause >= 0 and self.shard.repeats[self._cause] < self.k
 
     def rest(self, now):
         """After a frame: when to say what is left."""
-        self.due = self._since = None
+        self.due = None
+        self._since = self._asked = now
         if self.buckets:
-            self._want(now, 50 + self._noise.below(200))
+            self._schedule(now, 50 + self._noise.below(200))
         if self.news or self.late:
-            self._want(now, 500 + self._jitter(_NEWS_MS))
+            self._schedule(now, 500 + self._jitter(_NEWS_MS))
         self._next(now)
 
     # --- saying it ----------------------------------------------------------------------------
@@ -240,9 +246,9 @@ class Gossip:
             return True
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
-    def fill(self, writer, session, first, k):
+    def fill(self, writer, session, first, k, answer):
         """Fill a frame for everybody: totals of my session (first: the channel of slot 0), then
-        those of earlier ones; rumours said fewer than k times; an answer."""
+        those of earlier ones; rumours said fewer than k times; an answer, if there is to be one."""
         shard = self.shard
         for slot in range(shard.slots):
             if self.news >> slot & 1:
@@ -256,11 +262,12 @@ class Gossip:
             if p >= 0 and not self._relay(writer, p):
                 return
             self.late.pop(0)
-        self._fill_rumours(writer, k)
-        if self.buckets and self.to is None:
+        answer = answer and self.to is None
+        self._fill_rumours(writer, k, MAX_RELAYS // 2 if answer else MAX_RELAYS)
+        if answer:
             self.fill_answer(writer)
 
-    def _fill_rumours(self, writer, k):
+    def _fill_rumours(self, writer, k, most):
         """Add rumours, those heard least first; those heard k times rest."""
         heard = self.shard.repeats
         i = 0
@@ -270,13 +277,12 @@ class Gossip:
                 self.rumours[i] = self.rumours[self.n]
             else:
                 i += 1
-        for p in self._choose(writer, k):
+        for p in self._choose(writer, k, most):
             heard[p] += 1
 
-    def _choose(self, writer, k):
+    def _choose(self, writer, k, most):
         """Say rumours while there is room, each once in a frame; returns their positions."""
         said = []
-        most = MAX_RELAYS // 2 if self.buckets else MAX_RELAYS
         for level in range(k):
             for i in range(self.n):
                 p = self.rumours[i]

@@ -51,19 +51,22 @@ class SdmSender:
     def _say(self, r, now):
         g = r.gossip
         governor = self._governor
-        own = g.news or g.late
-        if not own and not g.buckets and not g.overdue(now):
-            return
         # Answers leave room for news; rumours, which ride on both, for both.
-        reserve = 0 if own or g.whole else governor.full // (4 if g.buckets else 2)
-        ready = governor.ready(MAX_FRAME if g.buckets else MAX_FRAME // 2, reserve)
-        if self._life.state == INIT or not ready and g.waited(now) < _PATIENCE_MS:
+        half = governor.full // 2
+        answer = g.buckets and (
+            governor.ready(MAX_FRAME, 0 if g.whole else half // 2) or g.asked(now) >= _PATIENCE_MS
+        )
+        if g.news or g.late:
+            ready = governor.ready(MAX_FRAME // 2) or g.waited(now) >= _PATIENCE_MS
+        else:
+            ready = g.overdue() and governor.ready(MAX_FRAME // 2, half)
+        if self._life.state == INIT or not (answer or ready):
             g.postpone(now)
             return
         weight = 0 if self._life.seeking() else min(255, r.dc)
         to = g.to
         w = self._begin(r.index, weight)
-        if to is not None:
+        if answer and to is not None:
             w.limit(self._outbox.allowance(to))
             g.fill_answer(w)
             if not w.empty():
@@ -71,8 +74,8 @@ class SdmSender:
             w = self._begin(r.index, weight)
         # In a frame that is said anyway a row costs little: where there is traffic to spare it
         # rides on until it was heard twice as often.
-        k = 2 * g.k if governor.stretch() == 1 else g.k
-        g.fill(w, self._ledger.session, r.first_channel(), k)
+        k = 2 * g.k if governor.ready(MAX_FRAME, half + half // 2) else g.k
+        g.fill(w, self._ledger.session, r.first_channel(), k, answer)
         self._spread(w)
         g.rest(now)
 
