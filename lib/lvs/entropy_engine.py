@@ -166,7 +166,7 @@ class Governor:
         self._at = now
         # Neighbours hear the same but for what each of them loses by chance: that is forgotten.
         missing = (self.full - self.tokens) * 16 // self.full
-        gain = self.per_s * (80 + 2 * missing) // 112  # per_s when nothing is left
+        gain = self.per_s * (96 + missing) // 112  # per_s when nothing is left
         gain = ms // 1000 * gain + ms % 1000 // 2 * gain // 500
         self.tokens = min(self.full, self.tokens + gain)
 

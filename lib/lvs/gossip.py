@@ -6,7 +6,7 @@ an EP's digests showed (anti-entropy). What waits goes with what is due, in one 
 are ticks. docs/protocol.md, sections 8 and 11.
 """
 
-from .fixed import MAX_RAW, const, hash16, mix, ticks_diff, zeros
+from .fixed import MAX_RAW, const, ticks_diff, zeros
 from .routes import OTHERS
 from .wire import MAX_RELAYS
 
@@ -16,6 +16,8 @@ _REPLY_MS = const(900)  # answers wait up to this, so that others hear one of th
 _FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
 _ANSWERS = const(6)  # neighbours that prepare an answer ...
 _ENOUGH = const(3)  # ... and how many of theirs are enough
+_PATIENCE_MS = const(32000)  # an answer is said after that, whatever the governor thinks ...
+_URGENT = const(16)  # ... by so many neighbours
 
 
 class Gossip:
@@ -47,7 +49,6 @@ class Gossip:
         self._heard = 0  # answers of others since mine is wanted
         self._first = OTHERS  # who gave the first
         self._certain = False  # given whatever others say
-        self._salt = noise.nonce()  # draws which rows I do not take untrusted routes' word for
         self._cursor = noise.below(0x7FFF)  # where answers go on
         self._left = 0  # rows that this one has not looked at
 
@@ -95,8 +96,7 @@ class Gossip:
             return
         shard = self.shard
         if not trusted and shard.repeats[p] >= self.k - 1:
-            draw = hash16(mix(mix(self._salt, shard.nonce[p]), shard.slot[p]))
-            if draw * (self._routes.near + 1) >> 16 < _ENOUGH:
+            if self._routes.draw(shard.nonce[p] ^ shard.slot[p]) < _ENOUGH:
                 return
         shard.repeat(p)
 
@@ -202,10 +202,15 @@ class Gossip:
         """Milliseconds that news has been waiting."""
         return ticks_diff(now, self._since)
 
-    def asked(self, now):
-        """Milliseconds that an answer has been waiting; the more neighbours, the slower they
-        pass, so that all that lose patience are no more."""
-        return ticks_diff(now, self._asked) // (1 + self._routes.near // 16)
+    def urgent(self, now):
+        """Has an answer waited so long that it is said all the same? Among many neighbours only by
+        some: the others drop it, since who still lacks something asks again."""
+        if ticks_diff(now, self._asked) < _PATIENCE_MS:
+            return False
+        if self._noise.below(self._routes.near + 1) < _URGENT:
+            return True
+        self._done()
+        return False
 
     def wait(self, now):
         """Milliseconds until something is due, at most 60000."""
@@ -242,7 +247,8 @@ class Gossip:
     def _relay(self, writer, p):
         s = self.shard
         # Nobody may hear of a damaged row, and what is not credited has no budget to travel on.
-        if not s.credited[p] or not s.sound(p):
+        # Who has nothing yet needs what is about to be folded, too, or lacks it for ever.
+        if not s.credited[p] or not s.sound(p) or s.about_to_fold(p) and not self.whole:
             return True
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
@@ -299,11 +305,7 @@ class Gossip:
         while self._left > 0:
             self._cursor = (self._cursor + 1) % shard.count
             p = shard.position(self._cursor)
-            # Who has nothing yet needs what is about to be folded, too, or lacks it for ever.
-            due = self.buckets >> shard.bucket(p) & 1 and (
-                self.whole or not shard.about_to_fold(p)
-            )
-            if due and not self._relay(writer, p):
+            if self.buckets >> shard.bucket(p) & 1 and not self._relay(writer, p):
                 self._cursor -= 1
                 break
             self._left -= 1

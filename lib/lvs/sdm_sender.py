@@ -53,9 +53,7 @@ class SdmSender:
         governor = self._governor
         # Answers leave room for news; rumours, which ride on both, for both.
         half = governor.full // 2
-        answer = g.buckets and (
-            governor.ready(MAX_FRAME, 0 if g.whole else half // 2) or g.asked(now) >= _PATIENCE_MS
-        )
+        answer = g.buckets and (governor.ready(MAX_FRAME, half // 2) or g.urgent(now))
         if g.news or g.late:
             ready = governor.ready(MAX_FRAME // 2) or g.waited(now) >= _PATIENCE_MS
         else:
