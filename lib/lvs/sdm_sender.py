@@ -51,11 +51,11 @@ class SdmSender:
     def _say(self, r, now):
         g = r.gossip
         governor = self._governor
-        # Answers leave room for news; rumours, which ride on both, for both.
+        # Answers leave room for news, which may overdraw; rumours, which ride on both, for both.
         half = governor.full // 2
         answer = g.buckets and (governor.ready(MAX_FRAME, half // 2) or g.urgent(now))
         if g.news or g.late:
-            ready = governor.ready(MAX_FRAME // 2) or g.waited(now) >= _PATIENCE_MS
+            ready = governor.ready(MAX_FRAME // 2, -half) or g.waited(now) >= _PATIENCE_MS
         else:
             ready = g.overdue() and governor.ready(MAX_FRAME // 2, half)
         if self._life.state == INIT or not (answer or ready):
@@ -70,9 +70,10 @@ class SdmSender:
             if not w.empty():
                 self._outbox.reply(w.buf, w.end(), to)
             w = self._begin(r.index, weight)
-        # In a frame that is said anyway a row costs little: where there is traffic to spare it
-        # rides on until it was heard twice as often.
-        k = 2 * g.k if governor.ready(MAX_FRAME, half + half // 2) else g.k
+        # Where traffic is dense, fewer repeats do; where there is some to spare, a row rides on
+        # until it was heard twice as often: in a frame that is said anyway it costs little.
+        k = g.k if governor.ready(0, half) else max(1, g.k - 1)
+        k = 2 * k if governor.ready(MAX_FRAME, half + half // 2) else k
         g.fill(w, self._ledger.session, r.first_channel(), k, answer)
         self._spread(w)
         g.rest(now)
