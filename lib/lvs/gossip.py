@@ -254,7 +254,7 @@ class Gossip:
 
     def fill(self, writer, session, first, k, answer):
         """Fill a frame for everybody: totals of my session (first: the channel of slot 0), then
-        those of earlier ones; rumours said fewer than k times; an answer, if there is to be one."""
+        those of earlier ones; rumours said fewer than k times; an answer, if there is to be."""
         shard = self.shard
         for slot in range(shard.slots):
             if self.news >> slot & 1:

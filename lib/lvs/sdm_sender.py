@@ -12,19 +12,16 @@ _PATIENCE_MS = const(32000)  # news is said after that, whatever the governor th
 
 
 class SdmSender:
-    """Says SDMs. config, outbox, governor, clock, ledger, placement, elsewhere: the node's; life:
-    whether there is state."""
+    """Says SDMs. outbox, config, life: the node's; pace, state: its parts by kind, as assembly
+    groups them."""
 
-    def __init__(self, outbox, config, governor, clock, ledger, placement, elsewhere, life):
+    def __init__(self, outbox, config, pace, state, life):
+        _, self._governor, _, self._clock = pace
+        _, self._ledger, self._placement, self._elsewhere = state
+        self._life = life
+        self._outbox = outbox
         self._tag = config.tag
         self._grain = config.grain
-        self._outbox = outbox
-        self._governor = governor
-        self._clock = clock
-        self._ledger = ledger
-        self._placement = placement
-        self._elsewhere = elsewhere
-        self._life = life
         self._writer = SdmWriter()
 
     def poll(self, now):
