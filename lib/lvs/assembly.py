@@ -76,12 +76,13 @@ def assemble(config, transport, now, entropy, journal, frame):
     contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
     life = Lifecycle(clock, now, ledger, placement, contributions, routes, trickle, journal)
     outbox = Outbox(transport, governor, routes, noise, cfg.peers)
-    # Who speaks and who hears work with the same parts.
-    common = cfg, governor, clock, ledger, placement, elsewhere, life
-    eps = EpSender(outbox, noise, now(), routes, *common)
-    sdms = SdmSender(outbox, *common)
-    heard = frame or Frame(), now, transport, contributions, trickle, eps, routes
-    reception = Reception(*heard, *common)
+    world = cfg, transport, now, journal
+    pace = noise, governor, trickle, clock
+    state = routes, ledger, placement, elsewhere
+    rules = contributions, life
+    eps = EpSender(outbox, now(), cfg, pace, state, life)
+    sdms = SdmSender(outbox, cfg, pace, state, life)
+    reception = Reception(frame or Frame(), world, pace, state, rules, eps)
     if cfg.auto():
         cfg.rows = fitting(cfg.rows, min(shards, cfg.held))
         unload("capacity")
@@ -89,8 +90,4 @@ def assemble(config, transport, now, entropy, journal, frame):
         cfg, transport, now, journal, noise, clock, routes, ledger, placement, contributions
     )
     life.remembered = [transport.key(addr) for addr in outbox.remembered]
-    world = cfg, transport, now, journal
-    pace = noise, governor, trickle, clock
-    state = routes, ledger, placement, elsewhere
-    rules = contributions, life
     return world, pace, state, rules, (outbox, eps, sdms, reception)

@@ -16,34 +16,16 @@ _EPS = const(320)  # ... unless so many were heard since my last: a crowd beyond
 
 
 class EpSender:
-    """Says EPs. config, outbox, governor, noise, clock, ledger, placement, elsewhere,
-    routes: the node's; life: whether there is state; now: ticks."""
+    """Says EPs. outbox, config, life: the node's; pace, state: its parts by kind, as assembly
+    groups them; now: ticks."""
 
-    def __init__(
-        self,
-        outbox,
-        noise,
-        now,
-        routes,
-        config,
-        governor,
-        clock,
-        ledger,
-        placement,
-        elsewhere,
-        life,
-    ):
+    def __init__(self, outbox, now, config, pace, state, life):
+        self._noise, self._governor, _, self._clock = pace
+        self._routes, self._ledger, self._placement, self._elsewhere = state
+        self._life = life
+        self._outbox = outbox
         self._tag = config.tag
         self._channels = len(config.channels)
-        self._outbox = outbox
-        self._governor = governor
-        self._noise = noise
-        self._clock = clock
-        self._ledger = ledger
-        self._placement = placement
-        self._elsewhere = elsewhere
-        self._routes = routes
-        self._life = life
         self._buf = bytearray(MAX_FRAME)
         self._vector = zeros("i", SLOTS)
         self._digests = zeros("H", BUCKETS)

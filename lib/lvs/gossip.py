@@ -14,10 +14,10 @@ RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entr
 _NEWS_MS = const(400)  # own news waits so long at most: contributions of one moment go together
 _REPLY_MS = const(900)  # answers wait up to this, so that others hear one of them
 _FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
-_BUSY = const(24)  # sixteenths of an SDM a cycle: others carry my rumours
-_HOLDS = const(3)  # times that rumours are held back before they rest
 _ANSWERS = const(6)  # neighbours that prepare an answer ...
 _ENOUGH = const(3)  # ... and how many of theirs are enough
+_PATIENCE_MS = const(32000)  # an answer is said after that, whatever the governor thinks ...
+_URGENT = const(16)  # ... by so many neighbours
 
 
 class Gossip:
@@ -43,10 +43,9 @@ class Gossip:
         self.whole = False  # ... of all, and somebody has nothing yet
         self.to = None  # who does: an address, or None: everybody
         self.due = None  # when the next SDM is to be said
-        self._since = None  # when one was first wanted that is not for rumours alone
+        self._since = self._asked = 0  # when the first news came, when an answer was wanted
         self._learned = None  # when a row was last new to me
-        self._rate = self._others = 0  # SDMs heard a cycle and in this one, in sixteenths
-        self._held = 0
+        self._cause = -1  # the rumour that the timer was set for: its ring position
         self._heard = 0  # answers of others since mine is wanted
         self._first = OTHERS  # who gave the first
         self._certain = False  # given whatever others say
@@ -58,19 +57,24 @@ class Gossip:
     def own(self, slot, now):
         """My total in a slot grew."""
         self._learned = now
+        self._tell(now)
         self.news |= 1 << slot
-        self._want(now, self._jitter(_NEWS_MS))
 
     def own_late(self, session, slot, now):
         """My total in an earlier session grew, or was not said before its end: nobody else can
         say it."""
         key = (session.start, session.nonce, slot)
+        self._tell(now)
         if key not in self.late:
             self.late.append(key)
-        self._want(now, self._jitter(_NEWS_MS))
         p = self.shard.find(*key)
         if p >= 0:
             self._rumour(p, now)
+
+    def _tell(self, now):
+        if not self.news and not self.late:
+            self._since = now
+        self._schedule(now, self._jitter(_NEWS_MS))
 
     def retire(self, session, now):
         """My session ends: its news that is not said yet stays news."""
@@ -86,18 +90,27 @@ class Gossip:
         self._rumour(p, now)
 
     def heard(self, p, trusted):
-        """The row at p was heard once more; only who is trusted brings it to rest."""
-        if not self._bridge and (trusted or self.shard.repeats[p] < self.k - 1):
-            self.shard.repeat(p)
+        """The row at p was heard once more. Whose word is not trusted brings it to rest, too, but
+        at some neighbours, drawn for each row."""
+        if self._bridge:
+            return
+        shard = self.shard
+        if not trusted and shard.repeats[p] >= self.k - 1:
+            if self._routes.draw(shard.nonce[p] ^ shard.slot[p]) < _ENOUGH:
+                return
+        shard.repeat(p)
 
     def _rumour(self, p, now):
         self._learned = now
         if self.n < RUMOURS:
             self.rumours[self.n] = p
             self.n += 1
-        else:  # the newest matter most
-            self.rumours[self._noise.below(RUMOURS)] = p
-        self._schedule(now, 100 + self._jitter(self._spread()))
+        else:  # the newest matter most, and what was heard often the least
+            i, j = self._noise.below(RUMOURS), self._noise.below(RUMOURS)
+            heard = self.shard.repeats
+            self.rumours[i if heard[self.rumours[i]] > heard[self.rumours[j]] else j] = p
+        if self._cause < 0:
+            self._next(now)
 
     def behind(self, p, now):
         """Somebody said a total of the row at p that is older than mine."""
@@ -115,6 +128,7 @@ class Gossip:
         if not whole and addr is None and self._noise.below(near + 1) > _ANSWERS:
             return
         if not self.buckets:
+            self._asked = now
             self._heard = self._first = 0
             self._certain = not self._noise.below(4)
             self.to = addr
@@ -124,7 +138,7 @@ class Gossip:
             self._left = self.shard.count
         self.whole = self.whole or whole
         self.buckets |= 0xFF if whole else buckets
-        self._want(now, 50 + self._jitter(_REPLY_MS))
+        self._schedule(now, 50 + self._jitter(_REPLY_MS))
 
     def answered(self, buckets, all_of_it, route):
         """Somebody else said rows of these buckets, perhaps all of them. Who has nothing yet
@@ -141,10 +155,11 @@ class Gossip:
     def forget(self):
         """Ring positions have changed: rumours are found again by their count."""
         self.n = 0
+        self._cause = -1
         shard = self.shard
-        for k in range(shard.count):
+        for k in range(shard.count - 1, -1, -1):
             p = shard.position(k)
-            if shard.repeats[p] == 0 and self.n < RUMOURS:
+            if shard.repeats[p] < self.k and self.n < RUMOURS:
                 self.rumours[self.n] = p
                 self.n += 1
         self._done()
@@ -159,11 +174,6 @@ class Gossip:
     def _jitter(self, ms):
         return self._noise.below(ms) * self._trickle.stretch()
 
-    def _want(self, now, delay):
-        if self._since is None:
-            self._since = now
-        self._schedule(now, delay)
-
     def _schedule(self, now, delay):
         if self.due is None or ticks_diff(self.due, now) > delay:
             self.due = (now + delay) & MAX_RAW
@@ -174,26 +184,33 @@ class Gossip:
             return False
         return ticks_diff(now, self._learned) < min(_FLIGHT_MS, 2000 + 100 * self._routes.near)
 
-    def heard_sdm(self):
-        """Somebody said something: rumours may have gone with it."""
-        self._others += 16
-
     def cycle(self, now):
         """Once a cycle; returns True when rows have just come to rest: time to compare digests."""
-        self._rate += (self._others - self._rate) // 8
-        self._others = 0
         if self._learned is None or self.in_flight(now):
             return False
         self._learned = None
         return True
 
-    def waited(self, now):
-        """Milliseconds that news or an answer has been waiting."""
-        return 0 if self._since is None else ticks_diff(now, self._since)
-
     def postpone(self, now):
         """It cannot be said now."""
-        self.due = (now + 250 + self._noise.below(1000)) & MAX_RAW
+        self.due = None
+        if self.news or self.late or self.buckets:
+            self._schedule(now, 250 + self._noise.below(1000))
+        self._next(now)
+
+    def waited(self, now):
+        """Milliseconds that news has been waiting."""
+        return ticks_diff(now, self._since)
+
+    def urgent(self, now):
+        """Has an answer waited so long that it is said all the same? Among many neighbours only by
+        some: the others drop it, since who still lacks something asks again."""
+        if ticks_diff(now, self._asked) < _PATIENCE_MS:
+            return False
+        if self._noise.below(self._routes.near + 1) < _URGENT:
+            return True
+        self._done()
+        return False
 
     def wait(self, now):
         """Milliseconds until something is due, at most 60000."""
@@ -201,44 +218,43 @@ class Gossip:
             return 60000
         return min(60000, max(0, ticks_diff(self.due, now)))
 
-    def may_speak(self, now):
-        """Where others speak all the time rumours ride on their news: hold back, then rest them.
+    def _next(self, now):
+        """Set the timer for a rumour that was heard too seldom, if there is one."""
+        self._cause = -1
+        for i in range(self.n):
+            if self.shard.repeats[self.rumours[i]] < self.k:
+                self._cause = self.rumours[i]
+                self._schedule(now, 100 + self._jitter(self._spread()))
+                return
 
-        Trickle's suppression for frames that would carry rumours alone.
-        """
-        if self._rate < _BUSY or self._bridge:
-            return True
-        self.due = None
-        self._held += 1
-        if self._held > _HOLDS:
-            self.n = self._held = 0
-        else:
-            self._schedule(now, 500 + self._noise.below(self._spread()))
-        return False
+    def overdue(self):
+        """Is a frame due though nothing but rumours waits? Only if the rumour that the timer was
+        set for is not at rest by now (Trickle's suppression)."""
+        return self._cause >= 0 and self.shard.repeats[self._cause] < self.k
 
     def rest(self, now):
         """After a frame: when to say what is left."""
-        self.due = self._since = None
-        self._held = 0
+        self.due = None
+        self._since = self._asked = now
         if self.buckets:
-            self._want(now, 50 + self._noise.below(200))
+            self._schedule(now, 50 + self._noise.below(200))
         if self.news or self.late:
-            self._want(now, 500 + self._jitter(_NEWS_MS))
-        if self.n:
-            self._schedule(now, 500 + self._jitter(self._spread()))
+            self._schedule(now, 500 + self._jitter(_NEWS_MS))
+        self._next(now)
 
     # --- saying it ----------------------------------------------------------------------------
 
     def _relay(self, writer, p):
         s = self.shard
         # Nobody may hear of a damaged row, and what is not credited has no budget to travel on.
-        if not s.credited[p] or not s.sound(p):
+        # Who has nothing yet needs what is about to be folded, too, or lacks it for ever.
+        if not s.credited[p] or not s.sound(p) or s.about_to_fold(p) and not self.whole:
             return True
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
-    def fill(self, writer, session, first, k):
+    def fill(self, writer, session, first, k, answer):
         """Fill a frame for everybody: totals of my session (first: the channel of slot 0), then
-        those of earlier ones; rumours said fewer than k times; an answer."""
+        those of earlier ones; rumours said fewer than k times; an answer, if there is to be."""
         shard = self.shard
         for slot in range(shard.slots):
             if self.news >> slot & 1:
@@ -252,11 +268,12 @@ class Gossip:
             if p >= 0 and not self._relay(writer, p):
                 return
             self.late.pop(0)
-        self._fill_rumours(writer, k)
-        if self.buckets and self.to is None:
+        answer = answer and self.to is None
+        self._fill_rumours(writer, k, MAX_RELAYS // 2 if answer else MAX_RELAYS)
+        if answer:
             self.fill_answer(writer)
 
-    def _fill_rumours(self, writer, k):
+    def _fill_rumours(self, writer, k, most):
         """Add rumours, those heard least first; those heard k times rest."""
         heard = self.shard.repeats
         i = 0
@@ -266,13 +283,12 @@ class Gossip:
                 self.rumours[i] = self.rumours[self.n]
             else:
                 i += 1
-        for p in self._choose(writer, k):
+        for p in self._choose(writer, k, most):
             heard[p] += 1
 
-    def _choose(self, writer, k):
+    def _choose(self, writer, k, most):
         """Say rumours while there is room, each once in a frame; returns their positions."""
         said = []
-        most = MAX_RELAYS // 2 if self.buckets else MAX_RELAYS
         for level in range(k):
             for i in range(self.n):
                 p = self.rumours[i]
@@ -289,11 +305,7 @@ class Gossip:
         while self._left > 0:
             self._cursor = (self._cursor + 1) % shard.count
             p = shard.position(self._cursor)
-            # Who has nothing yet needs what is about to be folded, too, or lacks it for ever.
-            due = self.buckets >> shard.bucket(p) & 1 and (
-                self.whole or not shard.about_to_fold(p)
-            )
-            if due and not self._relay(writer, p):
+            if self.buckets >> shard.bucket(p) & 1 and not self._relay(writer, p):
                 self._cursor -= 1
                 break
             self._left -= 1

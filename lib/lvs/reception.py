@@ -13,49 +13,25 @@ _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
 
 class Reception:
-    """Hears frames. frame: a wire.Frame to decode into; what is heard is for the others, all the
-    node's: config, clock, now, transport, ledger, placement, contributions, routes, life,
-    governor, trickle, eps, elsewhere.
+    """Hears frames. frame: a wire.Frame to decode into; what is heard is for the others, the
+    node's parts by kind, as assembly groups them.
 
     ``dropped``: reason -> frames that were not believed; ``received``, ``received_bytes``: the
     others, headers included.
     """
 
-    def __init__(
-        self,
-        frame,
-        now,
-        transport,
-        contributions,
-        trickle,
-        eps,
-        routes,
-        config,
-        governor,
-        clock,
-        ledger,
-        placement,
-        elsewhere,
-        life,
-    ):
+    def __init__(self, frame, world, pace, state, rules, eps):
+        config, self._transport, self._now, _ = world
+        _, self._governor, self._trickle, self._clock = pace
+        self._routes, self._ledger, self._placement, self._elsewhere = state
+        self._contributions, self._life = rules
         self._frame = frame
+        self._eps = eps
         self._tag = config.tag
         self._channels = len(config.channels)
         self._grain = config.grain
         self._folded = config.horizon
         self._horizon = config.horizon_epochs * 64  # cycles
-        self._clock = clock
-        self._now = now
-        self._transport = transport
-        self._ledger = ledger
-        self._placement = placement
-        self._contributions = contributions
-        self._routes = routes
-        self._life = life
-        self._governor = governor
-        self._trickle = trickle
-        self._eps = eps
-        self._elsewhere = elsewhere
         self.dropped = {}
         self.received = self.received_bytes = 0
 
@@ -189,7 +165,6 @@ class Reception:
             self._hear_echo(f)
         if r is None or self._life.state == "INIT" and not r.live:
             return
-        r.gossip.heard_sdm()
         for i in range(f.owns):
             self._hear_row(r, f.start, f.nonce, f.own_slot[i], f.own_total[i], route)
         for i in range(f.relays):

@@ -7,7 +7,7 @@ Entry 0 stands for all addresses that have no entry of their own; they share its
 neither vote nor trust.
 """
 
-from .fixed import const, mix, zeros
+from .fixed import const, hash16, mix, zeros
 
 OTHERS = 0  # the shared entry
 FRAMES_PER_EPOCH = 1280  # twenty a cycle; honest nodes stay below one
@@ -192,6 +192,10 @@ class Routes:
         if ahead and ahead >= behind + close:
             return 2
         return -2 if behind > ahead + close else 0
+
+    def draw(self, x):
+        """A number in 0 .. near that is mine for x, and nobody can guess."""
+        return hash16(mix(self._salt, x)) * (self.near + 1) >> 16
 
     # --- quotas -------------------------------------------------------------------------------
 

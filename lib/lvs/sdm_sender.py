@@ -12,19 +12,16 @@ _PATIENCE_MS = const(32000)  # news is said after that, whatever the governor th
 
 
 class SdmSender:
-    """Says SDMs. config, outbox, governor, clock, ledger, placement, elsewhere: the node's; life:
-    whether there is state."""
+    """Says SDMs. outbox, config, life: the node's; pace, state: its parts by kind, as assembly
+    groups them."""
 
-    def __init__(self, outbox, config, governor, clock, ledger, placement, elsewhere, life):
+    def __init__(self, outbox, config, pace, state, life):
+        _, self._governor, _, self._clock = pace
+        _, self._ledger, self._placement, self._elsewhere = state
+        self._life = life
+        self._outbox = outbox
         self._tag = config.tag
         self._grain = config.grain
-        self._outbox = outbox
-        self._governor = governor
-        self._clock = clock
-        self._ledger = ledger
-        self._placement = placement
-        self._elsewhere = elsewhere
-        self._life = life
         self._writer = SdmWriter()
 
     def poll(self, now):
@@ -51,27 +48,30 @@ class SdmSender:
     def _say(self, r, now):
         g = r.gossip
         governor = self._governor
-        own = g.news or g.late
-        if not own and not g.buckets and not g.may_speak(now):
-            return
-        # Answers leave room for news; rumours, which ride on both, for both.
-        reserve = 0 if own or g.whole else governor.full // (4 if g.buckets else 2)
-        ready = governor.ready(MAX_FRAME if g.buckets else MAX_FRAME // 2, reserve)
-        if self._life.state == INIT or not ready and g.waited(now) < _PATIENCE_MS:
+        # Answers leave room for news, which may overdraw; rumours, which ride on both, for both.
+        half = governor.full // 2
+        answer = g.buckets and (governor.ready(MAX_FRAME, half // 2) or g.urgent(now))
+        if g.news or g.late:
+            ready = governor.ready(MAX_FRAME // 2, -half) or g.waited(now) >= _PATIENCE_MS
+        else:
+            ready = g.overdue() and governor.ready(MAX_FRAME // 2, half)
+        if self._life.state == INIT or not (answer or ready):
             g.postpone(now)
             return
         weight = 0 if self._life.seeking() else min(255, r.dc)
         to = g.to
         w = self._begin(r.index, weight)
-        if to is not None:
+        if answer and to is not None:
             w.limit(self._outbox.allowance(to))
             g.fill_answer(w)
             if not w.empty():
                 self._outbox.reply(w.buf, w.end(), to)
             w = self._begin(r.index, weight)
-        # Where traffic is dense, fewer repeats do: digests mend the rest.
-        k = g.k if governor.stretch() == 1 else max(1, g.k - 1)
-        g.fill(w, self._ledger.session, r.first_channel(), k)
+        # Where traffic is dense, fewer repeats do; where there is some to spare, a row rides on
+        # until it was heard twice as often: in a frame that is said anyway it costs little.
+        k = g.k if governor.ready(0, half) else max(1, g.k - 1)
+        k = 2 * k if governor.ready(MAX_FRAME, half + half // 2) else k
+        g.fill(w, self._ledger.session, r.first_channel(), k, answer)
         self._spread(w)
         g.rest(now)
 
