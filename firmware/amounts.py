@@ -1,6 +1,6 @@
 """Exact amounts: whole numbers and fractions, because floats have 32 bits on boards."""
 
-RAW = 256  # raw units in a unit of a channel (VU)
+RAW = 1000  # raw units in a unit of a channel (VU)
 
 
 def ratio(number):
@@ -18,8 +18,8 @@ def ratio(number):
 
 
 def text(raw):
-    """Raw units as decimal text for ``Node.contribute``; exact, 1/256 has 8 decimals."""
-    return "%d.%08d" % (raw // RAW, (raw % RAW) * 390625)
+    """Raw units as decimal text for ``Node.contribute``; exact."""
+    return "%d.%03d" % (raw // RAW, raw % RAW)
 
 
 class Scale:

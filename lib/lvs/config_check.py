@@ -16,10 +16,10 @@ MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
 NUMBERS = {
     # raw; no correction and no contribution step reaches it (mesh). 4 VU a cycle: a pulse
     # meter's pace
-    "max_allowed_shift": (1024, 16, 30000),
+    "max_allowed_shift": (4096, 16, 30000),
     # raw credited per route and epoch (mesh). 1024 VU: what one honest node may add for ever
     # without waiting
-    "route_budget": (262144, 256, 1 << 28),
+    "route_budget": (1 << 20, 256, 1 << 28),
     # epochs that a session lasts (mesh): three days. Longer: fewer rows; shorter: faster folding
     "session_epochs": (4050, 2, 13500),
     # epochs after a session's end until its rows are folded (mesh): three days. A shorter

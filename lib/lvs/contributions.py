@@ -1,10 +1,11 @@
 """Contributions: from what the application adds to rows that are told, session by session."""
 
 from .config import CLOSING, EPOCH_CYCLES
-from .fixed import BRIM, const, serial_diff
+from .fixed import const, serial_diff
 from .ledger import SPOKEN, SURE, TAKEN
 from .replica import LIVE
 from .state_shard import bucket
+from .wide import BRIM
 from .wire import SLOTS
 
 _SILENCE = const(64)  # cycles without an echo: perhaps nobody is there
@@ -14,6 +15,8 @@ _WHOLE = const(16)  # cycles after which a total that others show is believed to
 _FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
 _PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
 _POOL = const(3)
+_BRIM = BRIM >> 30
+_LONG = const(29)  # bits of a total from which on the next session goes on: a row has one more
 _BEYOND = const(16)  # steps that may have been told beyond the journal in the last life
 
 
@@ -201,13 +204,16 @@ class Contributions:
 
     def _issue(self, c):
         ledger = self._ledger
-        if ledger.waiting[c] <= ledger.barred[c]:
+        if not ledger.free[c]:
             return
+        if ledger.session.total[c] >> _LONG:
+            self.rotate()
         session = ledger.session
         r = self._placement.find(c // SLOTS)
         if r:
             full = r.shard.count >= r.shard.capacity and not session.total[c]
-            if full or r.shard.value(c % SLOTS) >= BRIM:
+            high = r.shard.settled.hi[c % SLOTS] + r.shard.inflow.hi[c % SLOTS]
+            if full or high >= _BRIM:
                 return  # no room for a row, or in the counter: it waits
         if not ledger.named:
             self._journal.sync()

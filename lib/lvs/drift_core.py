@@ -8,7 +8,8 @@ that, since medians lock in clusters (IQM; the middle half by weight).
 
 from array import array
 
-from .fixed import add, const, mix, zeros
+from .fixed import const, mix, zeros
+from .wide import FAR
 from .wire import SLOTS
 
 WINDOW = 15  # samples, the newest of each session
@@ -52,15 +53,10 @@ def weighted_median(values, weights, order, n, upper=False):
     return values[order[n - 1]]
 
 
-def median_of(values):
-    """The median of a list, the lower of two in the middle."""
-    return sorted(values)[(len(values) - 1) // 2]
+def middle_mean(values, weights, order, n):
+    """Weighted mean of the middle half by weight, rounded half up.
 
-
-def middle_mean(values, weights, order, n, mine):
-    """Weighted mean of the middle half by weight, rounded half up, as an offset from ``mine``.
-
-    Offsets count at most 32767 raw; the sum of the weights must stay below 2**14.
+    Values count at most 32767 raw; the sum of the weights must stay below 2**14.
     """
     total = 0
     for i in range(n):
@@ -74,7 +70,7 @@ def middle_mean(values, weights, order, n, mine):
         so_far += weights[k]
         b = so_far if so_far < high else high
         if b > a:
-            d = values[k] - mine
+            d = values[k]
             d = _CLAMP if d > _CLAMP else -_CLAMP if d < -_CLAMP else d
             kept += b - a
             acc += (b - a) * d
@@ -115,7 +111,9 @@ def dither_bits(noise, slot):
 
 
 class Window:
-    """The newest sample of each route, WINDOW of them at most, for one shard."""
+    """The newest sample of each route, WINDOW of them at most, for one shard, all with my horizon:
+    by how much (raw, clamped to +-FAR) its settled vector is above mine.
+    """
 
     def __init__(self, slots):
         self.slots = slots
@@ -123,9 +121,8 @@ class Window:
         self.key = zeros("i", WINDOW)  # route
         self.cycle = zeros("i", WINDOW)  # my cycle when it was heard
         self.noise = zeros("i", WINDOW)
-        self.horizon = zeros("H", WINDOW)
         self.weight = zeros("H", WINDOW)
-        self.vector = zeros("i", WINDOW * slots)
+        self.above = zeros("i", WINDOW * slots)
 
     def _place(self, key, weight, salt):
         """Where a route's sample goes, or -1 for nowhere."""
@@ -151,21 +148,21 @@ class Window:
                 worst = i
         return worst if salt or self.weight[worst] <= weight else -1
 
-    def put(self, key, cycle, noise, horizon, weight, vector, salt=0):
-        """Keep a sample; False if there is no place. A full window drops its lightest, then
-        oldest, unless that outweighs it. salt: a secret by which it is drawn, instead, who is in
-        it: min-wise sampling, so that nobody owns the window by speaking."""
+    def put(self, key, cycle, noise, weight, settled, vector, salt=0):
+        """Keep a sample, ``vector``, beside what I have ``settled`` (Wide); False if there is no
+        place. A full window drops its lightest, then oldest, unless that outweighs it. salt: a
+        secret by which it is drawn, instead, who is in it: min-wise sampling, so that nobody owns
+        the window by speaking."""
         at = self._place(key, weight, salt)
         if at < 0:
             return False
         self.key[at] = key
         self.cycle[at] = cycle
         self.noise[at] = noise
-        self.horizon[at] = horizon
         self.weight[at] = weight
         base = at * self.slots
         for s in range(self.slots):
-            self.vector[base + s] = vector[s]
+            self.above[base + s] = settled.distance(s, vector)
         return True
 
     def expire(self, oldest):
@@ -181,23 +178,20 @@ class Window:
     def _move(self, a, b):
         if a == b:
             return
-        for column in (self.key, self.cycle, self.noise, self.horizon, self.weight):
+        for column in (self.key, self.cycle, self.noise, self.weight):
             column[b] = column[a]
         for s in range(self.slots):
-            self.vector[b * self.slots + s] = self.vector[a * self.slots + s]
+            self.above[b * self.slots + s] = self.above[a * self.slots + s]
 
-    def fold(self, old, new, before, after):
-        """My settled vector went from ``before`` to ``after`` by folding, my horizon from old to
-        new: the samples that had my horizon go along."""
-        old &= 0xFFFF
-        new &= 0xFFFF
+    def moved(self, slot, step):
+        """My settled value took a step (raw). What was too far to count stays so until it is heard
+        anew. Folding moves nothing here: whoever was heard folds the same rows."""
         for i in range(self.n):
-            if self.horizon[i] != old:
-                continue
-            self.horizon[i] = new
-            for s in range(self.slots):
-                j = i * self.slots + s
-                self.vector[j] = add(self.vector[j], after[s] - before[s])
+            j = i * self.slots + slot
+            d = self.above[j]
+            if -FAR < d < FAR:
+                d -= step
+                self.above[j] = FAR if d > FAR else -FAR if d < -FAR else d
 
 
 class Drift:
@@ -205,7 +199,7 @@ class Drift:
 
     After ``run``: ``steps[slot]`` the signed corrections to apply, ``error`` the largest distance
     between a centre and mine (raw; 2 stands for more), ``samples`` how many counted, ``dc`` the
-    coefficient.
+    coefficient. All that is computed with are differences to mine.
     """
 
     def __init__(self):
@@ -218,22 +212,21 @@ class Drift:
         self._weights = zeros("i", WINDOW + 1)
         self._order = array("B", bytes(WINDOW + 1))
 
-    def select(self, window, horizon, since):
-        """Choose the samples with my horizon heard since a cycle; returns how many."""
+    def select(self, window, since):
+        """Choose the samples heard since a cycle; returns how many."""
         n = 0
-        horizon &= 0xFFFF
         for i in range(window.n):
-            if window.horizon[i] == horizon and window.cycle[i] >= since and window.weight[i]:
+            if window.cycle[i] >= since and window.weight[i]:
                 self._pick[n] = i
                 n += 1
         assert n <= WINDOW
         self.samples = n
         return n
 
-    def run(self, window, settled, confidence, max_step, level=0):
+    def run(self, window, confidence, max_step, level=0):
         """Compute the corrections of one cycle for the selected samples.
 
-        settled: my vector (raw); confidence 0..64; max_step: largest step (raw), below
+        confidence 0..64; max_step: largest step (raw), below
         max_allowed_shift; level: 0, or the one weight that every sample gets, or QUORUM: one
         vote each, whose median decides, at a tie the upper one (what is lacking somewhere is
         likelier than what is there twice). VaultGuard still has to allow the steps.
@@ -258,38 +251,24 @@ class Drift:
         self.error = 0
         self.dc = coefficient(firm, trust, False)
         for slot in range(window.slots):
-            mine = settled[slot]
-            same = True
-            least = most = mine
+            least = most = 0
             for i in range(n):
-                v = window.vector[pick[i] * window.slots + slot]
+                v = window.above[pick[i] * window.slots + slot]
                 values[i] = v
-                if v != mine:
-                    same = False
-                    least = v if v < least else least
-                    most = v if v > most else most
+                least = v if v < least else least
+                most = v if v > most else most
             self.steps[slot] = 0
-            if same:
+            if least == most:
                 continue
-            values[n] = mine
+            values[n] = 0
             order_by_value(values, self._order, n + 1)
             if confident:
-                d = weighted_median(values, weights, self._order, n + 1, quorum) - mine
+                d = weighted_median(values, weights, self._order, n + 1, quorum)
             else:
-                d = middle_mean(values, weights, self._order, n + 1, mine)
+                d = middle_mean(values, weights, self._order, n + 1)
             if d:
                 self.error = 2 if d > 1 or d < -1 else max(self.error, 1)
             scatter = most - least > 8 * max_step
             self.dc = coefficient(firm, trust, scatter)
             self.steps[slot] = correction(d, firm, self.dc, dither_bits(noise, slot), max_step)
         return self.error
-
-
-def apply_step(settled, slot, step):
-    """Add a correction to a settled value, inside 0 .. MAX_RAW."""
-    v = settled[slot]
-    if step < 0:
-        v = v + step if v + step > 0 else 0
-    else:
-        v = add(v, step)
-    settled[slot] = v

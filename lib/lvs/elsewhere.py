@@ -1,6 +1,6 @@
 """Shards held elsewhere: their values are asked for, own rows in them are said blindly."""
 
-from .fixed import zeros
+from .wide import Wide
 from .wire import SLOTS
 
 
@@ -20,7 +20,7 @@ class Elsewhere:
         index = c // SLOTS
         got = self._reads.get(index)
         if got is None:
-            got = self._reads[index] = [zeros("i", SLOTS), None]
+            got = self._reads[index] = [Wide(SLOTS), None]
         if index not in self._wanted and (got[1] is None or cycle > got[1] + 4):
             self._wanted.append(index)
         return got[0][c % SLOTS]
@@ -33,8 +33,7 @@ class Elsewhere:
         """A holder's values for a reader."""
         got = self._reads.get(frame.shard)
         if got:
-            for i in range(frame.count):
-                got[0][i] = frame.vector[i]
+            got[0].copy(frame.vector)
             got[1] = cycle
 
     def age(self, index, cycle):

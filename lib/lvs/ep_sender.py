@@ -6,6 +6,7 @@ sections 8 and 11).
 
 from .fixed import MAX_RAW, const, ticks_diff, zeros
 from .replica import KEPT, LIVE
+from .wide import Wide
 from .wire import BUCKETS, DIRECT, MAX_FRAME, SLOTS, VALUE, WANT, encode_ep
 
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
@@ -27,7 +28,8 @@ class EpSender:
         self._tag = config.tag
         self._channels = len(config.channels)
         self._buf = bytearray(MAX_FRAME)
-        self._vector = zeros("i", SLOTS)
+        self._vector = Wide(SLOTS)  # where there is none
+        self._values = Wide(SLOTS)
         self._digests = zeros("H", BUCKETS)
         self._said_at = now
         self._crowd = 0  # EPs heard since then
@@ -38,15 +40,14 @@ class EpSender:
     def _encode(self, index, flags):
         r = self._placement.find(index)
         s = self._ledger.session
-        count = min(SLOTS, self._channels - SLOTS * index)
         vector, digests, horizon = self._vector, self._digests, 0
         if r:
-            digests, horizon = r.shard.digests, r.shard.horizon
-            for i in range(count):
-                vector[i] = r.shard.value(i) if flags & VALUE else r.shard.settled[i]
-        else:
-            for i in range(count):
-                vector[i] = 0
+            shard = r.shard
+            vector, digests, horizon = shard.settled, shard.digests, shard.horizon
+            if flags & VALUE:
+                vector = self._values
+                for i in range(shard.slots):
+                    vector.add(i, shard.settled, shard.inflow)
         return encode_ep(
             self._buf,
             self._tag,
@@ -59,9 +60,10 @@ class EpSender:
             flags,
             self._governor.busy(),
             self._placement.held_map(),
+            self._channels,
+            0,
             digests,
             vector,
-            count,
         )
 
     def _pick(self):

@@ -1,9 +1,8 @@
-"""Fixed-point arithmetic that never leaves 31 bits.
+"""Arithmetic that never leaves 31 bits.
 
-One value unit (VU) is 256 raw units (Q22.8). Raw values live in ``0 .. 2**30 - 1``; every
-intermediate result of the protocol stays in ``-2**30 .. 2**30 - 1``, the small-int range of a
-32-bit MicroPython, so arithmetic allocates nothing and gives the same bits everywhere
-(docs/protocol.md, section 2).
+Totals of rows live in ``0 .. 2**30 - 1``; every intermediate result of the protocol stays in
+``-2**30 .. 2**30 - 1``, the small-int range of a 32-bit MicroPython, so arithmetic allocates
+nothing and gives the same bits everywhere (docs/protocol.md, section 2).
 """
 
 import sys
@@ -14,12 +13,9 @@ try:
 except ImportError:
     const = int  # CPython: the value itself  # pyright: ignore[reportAssignmentType]
 
-ONE = 256  # raw units in a VU
-MAX_RAW = 0x3FFFFFFF  # the largest raw value, and the mask of a 30-bit field
-END = 3 << 28  # raw: no contribution is accepted beyond; the rest is for what others give at once
-BRIM = 7 << 27  # raw: beyond it what was accepted waits, so that no sum is ever cut off
+ONE = 1000  # raw units in a VU
+MAX_RAW = 0x3FFFFFFF  # the largest total of a row, and the mask of a 30-bit field
 _HALF = const(0x20000000)
-_MAX_VU = const(0x3FFFFF)
 
 
 class LvsError(ValueError):
@@ -44,11 +40,6 @@ def unload(name):
 def zeros(kind, n):
     """An array of n zeros; kind "i" (32 bits), "h" or "H" (16)."""
     return array(kind, bytes(n * (4 if kind == "i" else 2)))
-
-
-def add(a, b):
-    """Sum of two raw values, saturating at MAX_RAW."""
-    return MAX_RAW if a > MAX_RAW - b else a + b
 
 
 def ticks_diff(a, b):
@@ -87,57 +78,33 @@ def hash_text(text):
 
 
 def parse_amount(amount):
-    """Raw units of an amount of VU given as int, float or decimal text, rounded to 1/256 VU.
+    """Raw units of an amount of VU given as int, float or decimal text, exact to 0.001 VU.
 
-    Raises LvsError for anything that is not a number, negative, above 4194303 VU, or so small
-    that it would round to nothing.
+    Raises LvsError for anything that is not a number, negative, finer than that, or too large.
     """
-    if isinstance(amount, str):
-        raw, zero = _parse_decimal(amount)
-    elif isinstance(amount, bool) or not isinstance(amount, (int, float)):
+    if isinstance(amount, bool) or not isinstance(amount, (int, float, str)):
         raise LvsError(
             "amount %r is not a number; give an int, a float or a text like '2.5'" % (amount,)
         )
-    else:
-        if amount != amount:
-            raise LvsError("amount is NaN; give a number >= 0")
-        if amount < 0:
-            raise LvsError("amount %s is negative; a counter only grows" % amount)
-        if amount > _MAX_VU:
-            raise _too_large(amount)
-        raw = amount * ONE if isinstance(amount, int) else int(amount * ONE + 0.5)
-        zero = amount == 0
-    if raw == 0 and not zero:
-        raise LvsError("amount %s is below 1/512 VU; collect it and give it later" % amount)
-    return raw
-
-
-def _too_large(amount):
-    return LvsError("amount %s is too large; at most %d VU" % (amount, _MAX_VU))
-
-
-def _parse_decimal(text):
-    """(raw units, whether it is exactly zero) of a decimal text."""
+    text = amount if isinstance(amount, str) else repr(amount)
     body = text.strip()
     negative = body.startswith("-")
     if negative or body.startswith("+"):
         body = body[1:]
+    body, _, power = body.partition("e")
     whole, _, part = body.partition(".")
     digits = whole + part
     # isdigit would let other scripts' digits through on CPython
     if not digits or not all("0" <= c <= "9" for c in digits):
         raise LvsError("amount '%s' is not a decimal number like '2.5'" % text)
-    zero = not digits.strip("0")
-    if negative and not zero:
+    if not digits.strip("0"):
+        return 0
+    if negative:
         raise LvsError("amount '%s' is negative; a counter only grows" % text)
-    whole = whole.lstrip("0")
-    if len(whole) > 7 or int(whole or "0") > _MAX_VU:
-        raise _too_large(text)
-    # 256 x the fraction, in two portions of digits that stay inside 31 bits; 1/512 has nine.
-    part = (part + "000000000")[:9]
-    q = int(part[:3]) * ONE
-    rest = (q % 1000 // 8) * 1000000 + int(part[3:]) * 32 + 62500000
-    raw = int(whole or "0") * ONE + q // 1000 + rest // 125000000
-    if raw > _MAX_VU * ONE:
-        raise _too_large(text)
-    return raw, zero
+    zeros_after = 3 - len(part) + (int(power) if power else 0)
+    if len(digits.lstrip("0")) + zeros_after > 15:
+        raise LvsError("amount %s is too large" % text)
+    rest = digits[zeros_after:] if zeros_after < 0 else ""
+    if rest.strip("0"):
+        raise LvsError("amount %s is finer than 0.001 VU; collect it and give it later" % text)
+    return int(digits[:zeros_after] or "0") if rest else int(digits) * 10**zeros_after

@@ -9,6 +9,7 @@ from .fixed import const, ticks_diff, unload
 from .journal_files import Files
 from .journal_log import Log
 from .journal_state import (
+    MOVED,
     put_check,
     put_end,
     put_latest,
@@ -290,7 +291,7 @@ class Journal:
         for r in self._known():
             if self._changes.get(r.index) == r.shard.changes or not r.shard.intact():
                 continue
-            if log.room() < 80:
+            if log.room() < MOVED:
                 if new:
                     log.write()
                 else:

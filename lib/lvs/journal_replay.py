@@ -8,7 +8,8 @@ from .fixed import serial_diff
 from .journal_log import Segment, segment_name, segments, tail_name
 from .journal_reader import Reader
 from .journal_state import PART, ROW
-from .wire import get16, get30
+from .wide import Wide
+from .wire import SLOTS, get16, get30, get_wide
 
 
 class Found:
@@ -132,12 +133,15 @@ def read(kind, b, at, end, into):
         i = at + 10
         for _ in range(get16(b, at + 8)):
             i = _session(b, i, into)
-        _amounts(b, i, into.waits)
+        _waiting(b, i, end, into.waits)
     elif kind == kinds.LATEST:
         into.ledger(get30(b, at + 2), None)
-        _amounts(b, _session(b, at + 6, into), into.waits)
+        _waiting(b, _session(b, at + 6, into), end, into.waits)
     elif kind == kinds.SETTLED:
-        vector = [get30(b, at + 12 + 4 * s) for s in range(b[at + 11])]
+        vector = Wide(min(b[at + 11], SLOTS))
+        i = at + 12
+        for s in range(len(vector)):
+            i = get_wide(b, i, end, vector, s)
         into.settled(b[at], get30(b, at + 3), get30(b, at + 7), b[at + 2], bool(b[at + 1]), vector)
     elif kind == kinds.ROWS:
         i = at + 2
@@ -165,9 +169,10 @@ def _session(b, i, into):
     return at
 
 
-def _amounts(b, i, take):
+def _waiting(b, i, end, take):
+    amount = Wide(1)
     at = i + 2
     for _ in range(get16(b, i)):
-        take(get16(b, at), get30(b, at + 2))
-        at += 6
-    return at
+        c = get16(b, at)
+        at = get_wide(b, at + 2, end, amount, 0)
+        take(c, amount[0])

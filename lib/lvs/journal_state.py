@@ -1,16 +1,18 @@
 """What the journal's records say: a node's state in bytes. journal_replay reads them back.
 
-Little-endian, fields of 8, 16 or 30 bits: docs/durability.md has the table. Each function writes
-one record through a Log; new: into the segment that is being written.
+Little-endian, fields of 8, 16 or 30 bits, or wide (wire.put_wide): docs/durability.md has the
+table. Each function writes one record through a Log; new: into the segment that is being written.
 """
 
 from . import journal_reader as kinds
 from .fixed import MAX_RAW
 from .ledger import LATE
-from .wire import put16, put30
+from .wide import Wide
+from .wire import put16, put30, put_wide
 
-FORMAT = 2
+FORMAT = 3
 ROW = 14  # bytes of a row
+MOVED = 124  # bytes of a settled vector, at most
 PART = 0x8000  # in an entry's channel: what of it is known follows
 
 
@@ -31,15 +33,17 @@ def put_end(log):
     log.seal(kinds.END, log.record(), True)
 
 
-def _amounts(b, i, amounts):
-    """A list of (channel, amount), of those that are not zero."""
+def _waiting(b, i, ledger, lead):
+    """What waits, but for ``lead`` raw that are told next: (channel, amount), if not zero."""
     n = 0
     at = i + 2
-    for c in range(len(amounts)):
-        if amounts[c]:
+    rest = Wide(ledger.channels)
+    rest.copy(ledger.waiting)
+    for c in range(ledger.channels):
+        rest.grow(c, -ledger.lead(c, lead))
+        if rest.lo[c] or rest.hi[c]:
             put16(b, at, c)
-            put30(b, at + 2, amounts[c])
-            at += 6
+            at = put_wide(b, at + 2, rest.lo[c], rest.hi[c])
             n += 1
     put16(b, i, n)
     return at
@@ -70,14 +74,10 @@ def _session(b, i, ledger, s, lead):
     return at
 
 
-def _waiting(ledger, lead):
-    return [ledger.waiting[c] - ledger.lead(c, lead) for c in range(ledger.channels)]
-
-
 def put_ledger(log, ledger, cycle, lead, new=False):
     """All of the ledger. lead: raw that may be told before the next record."""
     sessions = ledger.sessions
-    i = log.record(16 + len(sessions) * (8 + 10 * ledger.channels) + 6 * ledger.channels)
+    i = log.record(16 + len(sessions) * (8 + 10 * ledger.channels) + 9 * ledger.channels)
     b = log.buf
     put30(b, i, cycle)
     put30(b, i + 4, ledger.lineage)
@@ -85,25 +85,25 @@ def put_ledger(log, ledger, cycle, lead, new=False):
     at = i + 10
     for s in sessions:
         at = _session(b, at, ledger, s, lead)
-    log.seal(kinds.LEDGER, _amounts(b, at, _waiting(ledger, lead)), new)
+    log.seal(kinds.LEDGER, _waiting(b, at, ledger, lead), new)
 
 
 def put_latest(log, ledger, cycle, lead):
     """The present session and what waits, for a tail; returns the bytes that the record takes."""
-    i = log.record(24 + 16 * ledger.channels)
+    i = log.record(24 + 19 * ledger.channels)
     b = log.buf
     put16(b, i, log.serial + 1)
     put30(b, i + 2, cycle)
     at = _session(b, i + 6, ledger, ledger.session, lead)
-    end = _amounts(b, at, _waiting(ledger, lead))
+    end = _waiting(b, at, ledger, lead)
     log.seal(kinds.LATEST, end)
     return end - i + kinds.HEAD + kinds.CRC
 
 
 def put_settled(log, r, cycle, new=False):
-    """A shard's settled vector, horizon and standing: 76 bytes at most."""
+    """A shard's settled vector, horizon and standing: MOVED bytes at most."""
     shard = r.shard
-    i = log.record(76)
+    i = log.record(MOVED)
     b = log.buf
     b[i] = r.index
     b[i + 1] = 1 if r.established else 0
@@ -111,9 +111,10 @@ def put_settled(log, r, cycle, new=False):
     put30(b, i + 3, cycle)
     put30(b, i + 7, shard.horizon & MAX_RAW)
     b[i + 11] = shard.slots
+    at = i + 12
     for s in range(shard.slots):
-        put30(b, i + 12 + 4 * s, shard.settled[s])
-    log.seal(kinds.SETTLED, i + 12 + 4 * shard.slots, new)
+        at = put_wide(b, at, shard.settled.lo[s], shard.settled.hi[s])
+    log.seal(kinds.SETTLED, at, new)
 
 
 def put_rows(log, r, k):

@@ -5,12 +5,13 @@ session, which is told to the mesh; max_allowed_shift bounds each step. A total 
 was heard to hold is *known*. Nothing leaves the ledger before it is known: what is not when its
 session is folded waits again. Told twice, it never counts twice (docs/protocol.md, section 3).
 
-What a journal holds as waiting is *barred* until the journal knows better, and no session is told
-of that the journal does not name: told all the same, it would count twice after a power cut
-(docs/durability.md).
+What a journal holds as waiting is not *free* to be told until the journal knows better, and no
+session is told of that the journal does not name: told all the same, it would count twice after a
+power cut (docs/durability.md).
 """
 
-from .fixed import END, LvsError, const, hash16, mix, serial_diff, zeros
+from .fixed import MAX_RAW, LvsError, const, hash16, mix, serial_diff, zeros
+from .wide import END, MOST, Wide
 
 # fate of a session: may another life go on with it?
 SPOKEN = 0  # no: more of it may have been told than the journal knows
@@ -51,8 +52,8 @@ class Ledger:
     def __init__(self, channels):
         self.channels = channels
         self.sessions = []
-        self.waiting = zeros("i", channels)  # accepted, but not said yet
-        self.barred = zeros("i", channels)  # of that: the journal holds it as waiting
+        self.waiting = Wide(channels)  # accepted, but not said yet
+        self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
         self.silent = False
@@ -129,34 +130,35 @@ class Ledger:
         changes nothing when the counter would pass its end."""
         if amount > END - value - self.waiting[channel]:
             raise LvsError(
-                "amount %d.%02d is too large: the counter would pass its end, %d VU"
-                % (amount >> 8, (amount & 255) * 100 >> 8, END >> 8)
+                "amount of %d raw is too large: the counter would pass its end, %d raw"
+                % (amount, END)
             )
         self.waiting[channel] += amount
+        self.free[channel] = min(self.free[channel] + amount, MAX_RAW)
         self.version += 1
 
     def withheld(self):
         """True when something could be told but for the journal, which holds it as waiting."""
         for c in range(self.channels):
-            if self.barred[c] >= self.waiting[c] > 0:
+            if not self.free[c] and self.lead(c, 1):
                 return True
         return False
 
     def lead(self, channel, most):
         """Of what waits, the part of ``most`` raw that is told next."""
-        return min(self.waiting[channel], most)
+        return min(self.waiting.part(channel, 0), most)
 
     def kept(self, lead):
         """The journal holds all this now, totals as if ``lead`` raw more were told."""
         for c in range(self.channels):
-            self.barred[c] = self.waiting[c] - self.lead(c, lead)
+            self.free[c] = self.lead(c, lead)
         self.named = True
-        self.partial = self.silent and self.left() > self.outstanding()
+        self.partial = self.silent and any([s.known != s.total for s in self.sessions])
 
     def issue(self, channel, max_step):
         """Let the present session's total grow as far as this cycle allows; the raw issued."""
         amount = min(
-            self.waiting[channel] - self.barred[channel],
+            self.free[channel],
             max_step - self._issued[channel],
             self._epoch_left,
         )
@@ -164,7 +166,8 @@ class Ledger:
             return 0
         self._issued[channel] += amount
         self._epoch_left -= amount
-        self.waiting[channel] -= amount
+        self.waiting.grow(channel, -amount)
+        self.free[channel] -= amount
         self.session.total[channel] += amount
         return amount
 
@@ -222,8 +225,7 @@ class Ledger:
         for c in range(self.channels):
             amount = session.total[c] - session.known[c]
             session.total[c] -= amount
-            self.waiting[c] += amount
-            self.barred[c] += amount  # the journal holds it elsewhere
+            self.waiting.grow(c, amount)  # not free: the journal holds it elsewhere
 
     # --- another life ---------------------------------------------------------------------------
 
@@ -235,13 +237,13 @@ class Ledger:
         self.lineage = lineage
         self.partial = any([s.known != s.total for s in self.sessions])
         for c in range(self.channels):
-            self.waiting[c] = self.barred[c] = waiting[c]
+            self.waiting[c] = waiting[c]
+            self.free[c] = 0
 
     def give_up(self, channel, amount):
         """Up to ``amount`` raw of what the journal held as waiting was told by somebody else;
         returns how much."""
-        amount = min(amount, self.barred[channel])
-        self.barred[channel] -= amount
+        amount = min(amount, self.waiting[channel] - self.free[channel])
         self.waiting[channel] -= amount
         self.changed()
         return amount
@@ -252,4 +254,4 @@ class Ledger:
         self.lineage = lineage
         for s in self.sessions:
             s.fate = TAKEN if s.unsure is not None else s.fate
-        return sum([self.give_up(c, self.barred[c]) for c in range(self.channels)])
+        return sum([self.give_up(c, MOST) for c in range(self.channels)])

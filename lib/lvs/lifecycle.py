@@ -175,7 +175,7 @@ class Lifecycle:
                 self._wait = _PATIENCE
             self._note(f.cycle - self._clock.cycle, key)
         if r.phase < KEPT:
-            r.offer(f, key, self._clock.cycle)
+            r.offer(f, key)
         return self.state == INIT or r.phase < KEPT
 
     def _offset(self):
@@ -208,7 +208,7 @@ class Lifecycle:
             self._contributions.fold()
         for r in self._placement.replicas:
             r.offered = _PATIENCE  # offers were collected together with the clocks
-            if moved and not r.window.n:
+            if moved and not r.offers:
                 r.next_epoch(clock.epoch(), clock.cycle)
         if not heard:
             for r in self._placement.replicas:
@@ -229,7 +229,7 @@ class Lifecycle:
         if r.phase >= KEPT:
             if r.waited > _ROWS:
                 r.go_live()
-        elif r.window.n:
+        elif r.offers:
             r.offered += 1
             if r.offered > _PATIENCE:
                 r.adopt(self._clock.epoch())

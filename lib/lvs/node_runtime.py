@@ -4,7 +4,7 @@
 node knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
 """
 
-from .fixed import LvsError, NotDurable, parse_amount, unload
+from .fixed import ONE, LvsError, NotDurable, parse_amount, unload
 from .run_loop import Changes, run
 from .wire import SLOTS
 
@@ -87,13 +87,13 @@ class Node:
         return r.shard.value(c % SLOTS) if r else self.elsewhere.read(c, self.clock.cycle)
 
     def value(self, channel, raw=False):
-        """Value of a channel in VU (float), or in raw units (int, exact). 1 VU is 256 raw.
+        """Value of a channel in VU (float), or in raw units (int, exact). 1 VU is 1000 raw.
 
         A channel of a shard that this node does not hold is asked for from the holders; until they
         answer it is the newest known. ``age`` tells.
         """
         v = self._raw(self._channel(channel))
-        return v if raw else v / 256
+        return v if raw else v / ONE
 
     def age(self, channel):
         """Cycles since the value was last heard: 0 if held here, None if never."""

@@ -8,10 +8,9 @@ from .drift_core import (
     CONFIDENT,
     FULL_CONFIDENCE,
     QUORUM,
+    WINDOW,
     Window,
-    apply_step,
     coefficient,
-    median_of,
 )
 from .fixed import MAX_RAW, const, mix, serial_diff, zeros
 from .gossip import Gossip
@@ -19,6 +18,7 @@ from .routes import OTHERS, TC_START
 from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard, bucket
 from .vaultguard import ShardGuard
 from .votes import EPOCHS, Votes
+from .wide import Wide, of
 from .wire import BUCKETS, JOINING, RECOVERING, SLOTS, WANT
 
 # phases of a shard
@@ -52,6 +52,7 @@ class Replica:
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch, config.grain)
         self.guard = ShardGuard(self.shard, routes)
         self.window = Window(slots)
+        self.offers = []  # (route, horizon, settled vector) while there is no state
         self.votes = Votes(config.routes)
         self.gossip = Gossip(self.shard, config.relays, bool(config.peers), noise, trickle, routes)
         self._drift = drift
@@ -99,9 +100,10 @@ class Replica:
         self._lacks = 0xFF
 
     def seek(self, phase):
-        """Look for state, EMPTY or DOUBTED: what was offered so far is of the past."""
+        """Look for state, EMPTY or DOUBTED: what was heard so far is of the past."""
         self._enter(phase)
         self.window.expire(MAX_RAW)
+        self.offers = []
 
     def keep(self):
         """What there is may lack rows."""
@@ -115,11 +117,6 @@ class Replica:
         self.shard.seal()
         self.guard.new_epoch()
 
-    def _commonest(self):
-        """The horizon that most samples have."""
-        horizons = list(self.window.horizon[: self.window.n])
-        return max(horizons, key=horizons.count)
-
     def purge(self):
         """Drop what changed by itself; own rows are to be entered again."""
         self.shard.purge()
@@ -127,14 +124,12 @@ class Replica:
         self._quiet = False
 
     def adopt(self, epoch):
-        """Take over the median of the samples with the commonest horizon, of which there are."""
-        w = self.window
-        best = self._commonest()
-        vector = zeros("i", w.slots)
-        for s in range(w.slots):
-            vector[s] = median_of(
-                [w.vector[i * w.slots + s] for i in range(w.n) if w.horizon[i] == best]
-            )
+        """Take over the median of the offers with the commonest horizon, of which there are."""
+        horizons = [horizon for _, horizon, _ in self.offers]
+        best = max(horizons, key=horizons.count)
+        vectors = [vector for _, horizon, vector in self.offers if horizon == best]
+        middle = (len(vectors) - 1) // 2
+        vector = of([sorted([v[s] for v in vectors])[middle] for s in range(self.shard.slots)])
         grain = epoch // self.shard.grain
         self.shard.adopt(vector, grain - serial_diff(grain, best), epoch)
         self.shard.mended()
@@ -142,27 +137,24 @@ class Replica:
         self.votes.forget()
         self.confidence = 0
         self.established = self._quiet = False
-        self._sole = w.n == 1
+        self._sole = len(self.offers) == 1
+        self.offers = []
         self._enter(FETCHING)
         self.guard.new_epoch()
 
     # --- hearing ------------------------------------------------------------------------------
 
-    def offer(self, frame, key, cycle):
-        """Keep a sample while there is no state to compare it with."""
-        self.window.put(key, cycle, frame.noise, frame.horizon, TC_START, frame.vector)
-
-    def _equals(self, vector):
-        settled = self.shard.settled
-        for s in range(self.shard.slots):
-            if vector[s] != settled[s]:
-                return False
-        return True
+    def offer(self, frame, key):
+        """Keep the newest that a route offers while there is no state to compare it with."""
+        self.offers = [o for o in self.offers if o[0] != key][1 - WINDOW :]
+        vector = Wide(self.shard.slots)
+        vector.copy(frame.vector)
+        self.offers.append((key, frame.horizon, vector))
 
     def _mark(self, horizon, vector):
         h = horizon & 0xFFFF
         for s in range(self.shard.slots):
-            h = mix(h, vector[s])
+            h = mix(mix(h, vector.lo[s]), vector.hi[s])
         return h
 
     def held_before(self, frame):
@@ -176,7 +168,7 @@ class Replica:
         shard = self.shard
         if frame.horizon != shard.horizon & 0xFFFF:
             return False
-        exact = self._equals(frame.vector)
+        exact = shard.settled.equals(frame.vector)
         self.votes.cast(route, exact, shard.epoch)
         self._routes.judge(route, exact)
         # Nobody moves an established shard by talking; once most are known to hold something
@@ -185,7 +177,7 @@ class Replica:
         if self.established:
             weight, salt = TC_START, self._salt if self.votes.diverged else 0
         if (salt or not self.established) and self.window.put(
-            key, cycle, frame.noise, frame.horizon, weight, frame.vector, salt
+            key, cycle, frame.noise, weight, shard.settled, frame.vector, salt
         ):
             self._quiet = False
         return exact
@@ -307,14 +299,14 @@ class Replica:
         moving = self.confidence < CONFIDENT and not diverged
         window = self.window
         drift = self._drift
-        if not drift.select(window, self.shard.horizon, cycle - (_FRESH if moving else _MEMORY)):
+        if not drift.select(window, cycle - (_FRESH if moving else _MEMORY)):
             self._quiet = window.n == 0
             return False
         # A unit at a time, now and then, before medians lock it in.
         unit = not moving and not diverged and cycle & 3 == 0
         limit = 1 if unit else self._shift - 1
         level = QUORUM if diverged else TC_START if unit else 0
-        error = drift.run(window, self.shard.settled, self.confidence, limit, level)
+        error = drift.run(window, self.confidence, limit, level)
         self.dc = drift.dc
         moved = self._take(drift.steps)
         # A unit of difference is agreement for the confident; the others still have to settle.
@@ -345,8 +337,8 @@ class Replica:
             if step:
                 if not moved and not shard.intact():
                     return False
-                apply_step(shard.settled, s, step)
-                shard.settle(s, shard.settled[s])
+                shard.shift(s, step)
+                self.window.moved(s, step)
                 moved = True
                 size = -step if step < 0 else step
                 if size > self.max_step:
@@ -355,19 +347,12 @@ class Replica:
 
     def next_epoch(self, epoch, cycle):
         """Fold, renew budgets, credit what waited, ask who agrees with me."""
-        shard = self.shard
-        before = zeros("i", shard.slots)
-        for s in range(shard.slots):
-            before[s] = shard.settled[s]
-        horizon = shard.horizon
         self._fold(epoch)
         self._quiet = False
         self.guard.new_epoch()
         self.guard.credit_rest()
         if self.phase < KEPT:
             return
-        # Whoever was heard folds the same rows: the samples stay comparable.
-        self.window.fold(horizon, shard.horizon, before, shard.settled)
         self.window.expire(cycle - _MEMORY)
         self.votes.count(epoch, self._routes.recent(epoch, EPOCHS))
         self.dc = coefficient(self.confidence, self._routes.trust()[1], False)

@@ -10,7 +10,8 @@ before it is folded or told to anybody: since rows only grow, a row that flipped
 otherwise stay in the mesh for ever (docs/durability.md).
 """
 
-from .fixed import MAX_RAW, add, hash16, mix, serial_diff, zeros
+from .fixed import MAX_RAW, hash16, mix, serial_diff, zeros
+from .wide import MOST, Wide
 from .wire import BUCKETS
 
 # what merge() did
@@ -46,11 +47,11 @@ class Shard:
         self.capacity = capacity
         self.lifetime = lifetime
         self.grain = grain
-        self.settled = zeros("i", slots)
+        self.settled = Wide(slots)
         self.seals = zeros("H", slots)  # checksum of each settled value
         self.changes = 0  # times that the settled vector was changed
         self.damaged = 0  # values and rows found to have changed by themselves
-        self.inflow = zeros("i", slots)  # sum of credited rows per slot
+        self.inflow = Wide(slots)  # sum of credited rows per slot
         self.horizon = epoch // grain - lifetime - 1  # sessions that began up to here are folded
         self.epoch = epoch
         # the ring: records head .. head + count - 1, modulo capacity
@@ -74,7 +75,8 @@ class Shard:
     # --- checksums ------------------------------------------------------------------------------
 
     def _seal(self, slot):
-        return _fold16(mix(mix(self.settled[slot], slot + 1), 0x1B873593))
+        h = mix(mix(self.settled.lo[slot], self.settled.hi[slot]), 0x0CC9E2D5)
+        return _fold16(mix(mix(h, slot + 1), 0x1B873593))
 
     def seal(self):
         """Declare the settled vector to be as it should be."""
@@ -82,10 +84,9 @@ class Shard:
             self.seals[i] = self._seal(i)
         self.changes += 1
 
-    def settle(self, slot, value):
-        """Set a settled value (raw). It is never set in any other way."""
-        assert 0 <= value <= MAX_RAW
-        self.settled[slot] = value
+    def shift(self, slot, amount):
+        """Let a settled value grow or shrink (raw). It never moves in any other way."""
+        self.settled.grow(slot, amount)
         self.seals[slot] = self._seal(slot)
         self.changes += 1
 
@@ -115,14 +116,14 @@ class Shard:
         bad = 0
         for i in range(self.slots):
             bad += self.seals[i] != self._seal(i)
-        sums = zeros("i", self.slots)
+        sums = Wide(self.slots)
         for k in range(self.count):
             p = self.position(k)
             if self.check[p] != self._row_check(p):
                 bad += 1
             else:
-                sums[self.slot[p]] = add(sums[self.slot[p]], self.credited[p])
-        if not bad and sums != self.inflow:
+                sums.grow(self.slot[p], self.credited[p])
+        if not bad and not sums.equals(self.inflow):
             bad = 1
         if bad:
             self.damaged = bad
@@ -148,13 +149,12 @@ class Shard:
         self.seal()
 
     def value(self, slot):
-        """Raw value of a slot: settled + credited, saturating."""
-        return add(self.settled[slot], self.inflow[slot])
+        """Raw value of a slot, an integer of 48 bits: settled + credited, saturating."""
+        return min(self.settled[slot] + self.inflow[slot], MOST)
 
     def adopt(self, vector, horizon, epoch):
-        """Take over a settled vector (raw) and its horizon; rows that it contains already go."""
-        for i in range(self.slots):
-            self.settled[i] = vector[i]
+        """Take over a settled vector (Wide) and its horizon; rows that it contains already go."""
+        self.settled.copy(vector)
         self.seal()
         self.epoch = epoch
         self.horizon = horizon
@@ -249,7 +249,7 @@ class Shard:
         self._toggle(p, 1)
         self.check[p] = self._row_check(p)
         slot = self.slot[p]
-        self.inflow[slot] = add(self.inflow[slot], amount)
+        self.inflow.grow(slot, amount)
         if credited == self.claimed[p]:
             self.uncredited -= 1
 
@@ -346,11 +346,11 @@ class Shard:
                 continue
             slot = self.slot[p]
             if not self._gone(p):
-                self.inflow[slot] = add(self.inflow[slot], self.credited[p])
+                self.inflow.grow(slot, self.credited[p])
                 self.uncredited += self.credited[p] < self.claimed[p]
                 self._append_copy(p)
             elif settle:
-                self.settle(slot, add(self.settled[slot], self.credited[p]))
+                self.shift(slot, self.credited[p])
         self._reindex()
         return gone
 

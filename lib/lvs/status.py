@@ -2,6 +2,7 @@
 
 from .capacity import warnings
 from .votes import EPOCHS
+from .wire import VERSION
 
 
 def session_name(start, nonce):
@@ -85,6 +86,11 @@ def _warnings(node):
         out.append(
             "mesh: %d frames of another mesh, channel list or mesh parameter were heard and "
             "ignored; nodes that belong together need the same" % strangers
+        )
+    if "version" in node.reception.dropped:
+        out.append(
+            "mesh: somebody speaks another version of the protocol than %d; bring all nodes to one"
+            % VERSION
         )
     for r in node.placement.replicas:
         out.extend(warnings(node.config, r.shard))

@@ -6,6 +6,7 @@ recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 
 from .config import CLOSING
 from .fixed import zeros
+from .wide import FAR, Wide
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
 
@@ -19,17 +20,18 @@ class ShardGuard:
         self._routes = routes
         self.limit = zeros("i", slots)  # raw that settled may move in this epoch
         self._used = zeros("i", slots)
-        self._floor = zeros("i", slots)  # values at the epoch's start
+        self._floor = Wide(slots)  # values at the epoch's start
+        self._now = Wide(slots)  # and at present
         self.new_epoch()
 
     def new_epoch(self):
         """Renew the budgets: settled may move by max(1, settled >> 10)."""
         shard = self.shard
         for s in range(shard.slots):
-            limit = shard.settled[s] >> 10
+            limit = shard.settled.part(s, 10)
             self.limit[s] = limit if limit > 1 else 1
             self._used[s] = 0
-            self._floor[s] = shard.value(s)
+            self._floor.add(s, shard.settled, shard.inflow)
 
     def allow(self, slot, step):
         """The part of a correction that the budget allows; books it. Both directions add up."""
@@ -44,14 +46,19 @@ class ShardGuard:
     def lowered(self):
         """My own rows were withdrawn, to be told anew: that is no fall."""
         for s in range(self.shard.slots):
-            self._floor[s] = min(self._floor[s], self.shard.value(s))
+            if self._fall(s) > 0:
+                self._floor.add(s, self.shard.settled, self.shard.inflow)
+
+    def _fall(self, s):
+        """By how much a value has fallen since the epoch began, at most FAR."""
+        self._now.add(s, self.shard.settled, self.shard.inflow)
+        return self._now.distance(s, self._floor)
 
     def fallen(self):
         """True when a value has fallen by an eighth since the epoch began."""
-        shard = self.shard
-        for s in range(shard.slots):
-            floor = self._floor[s]
-            if floor > 8 and shard.value(s) < floor - (floor >> EIGHTH):
+        for s in range(self.shard.slots):
+            fall = self._fall(s)
+            if fall == FAR or 0 < self._floor.part(s, EIGHTH) < fall:
                 return True
         return False
 

@@ -1,14 +1,15 @@
 """Wire format: the entropy packet (EP) and the state diff message (SDM).
 
-Little-endian, at most 250 bytes, no field above 30 bits (docs/protocol.md, section 4, has the
-byte layouts). Encoders write into a buffer that the caller owns; the decoder reads into one
-preallocated Frame. A frame is hostile until ``Frame.decode`` has returned "".
+Little-endian, at most 250 bytes (docs/protocol.md, section 4, has the byte layouts). Encoders
+write into a buffer that the caller owns; the decoder reads into one preallocated Frame. A frame is
+hostile until ``Frame.decode`` has returned "".
 """
 
 import binascii
 from array import array
 
 from .fixed import const
+from .wide import Wide
 
 # CPython has the same polynomial in C; MicroPython takes the table.
 _crc_hqx = getattr(binascii, "crc_hqx", None)
@@ -16,7 +17,7 @@ _crc_hqx = getattr(binascii, "crc_hqx", None)
 MAX_FRAME = 250
 EP = 1
 SDM = 2
-VERSION = 1
+VERSION = 2
 
 # EP flags
 LOW_POWER = 1  # long intervals: answer late, expect little
@@ -33,7 +34,8 @@ MAX_RELAYS = 25  # (250 - 24) // 9
 
 _MAGIC = const(0x4C)  # "L"
 _HEAD = const(17)
-_EP_FIX = const(45)
+_EP_FIX = const(43)
+_LONGEST = const(7)  # bytes of 48 bits
 _SDM_FIX = const(21)
 _CRC = const(2)
 
@@ -81,6 +83,37 @@ def get30(buf, i):
     return buf[i] | (buf[i + 1] << 8) | (buf[i + 2] << 16) | ((buf[i + 3] & 0x3F) << 24)
 
 
+def put_wide(buf, i, lo, hi=0):
+    """Store 48 bits (the lower 30, the upper 18) at offset i, seven a byte, the lowest first, with
+    a mark in each but the last; returns the offset behind them."""
+    while hi or lo > 0x7F:
+        buf[i] = lo & 0x7F | 0x80
+        lo = lo >> 7 | (hi & 0x7F) << 23
+        hi >>= 7
+        i += 1
+    buf[i] = lo
+    return i + 1
+
+
+def get_wide(data, i, end, vector, at):
+    """Read what ``put_wide`` stored at offset i into an entry of a Wide; returns the offset behind
+    it, or -1 if there is nothing well-formed before ``end``."""
+    last = i
+    while last < end and data[last] > 0x7F:
+        last += 1
+    if last >= end or last >= i + _LONGEST or last > i and not data[last]:
+        return -1
+    lo = hi = 0
+    for j in range(last, i - 1, -1):
+        hi = hi << 7 | lo >> 23
+        lo = (lo & 0x7FFFFF) << 7 | data[j] & 0x7F
+    if hi > 0x3FFFF:
+        return -1
+    vector.lo[at] = lo
+    vector.hi[at] = hi
+    return last + 1
+
+
 def _head(buf, kind, tag, start, nonce, cycle, shard):
     buf[0] = _MAGIC
     buf[1] = (VERSION << 4) | kind
@@ -97,24 +130,39 @@ def _seal(buf, n):
 
 
 def encode_ep(
-    buf, tag, start, nonce, cycle, shard, noise, horizon, flags, load, held, digests, vector, count
+    buf,
+    tag,
+    start,
+    nonce,
+    cycle,
+    shard,
+    noise,
+    horizon,
+    flags,
+    load,
+    held,
+    channels,
+    prints,
+    digests,
+    vector,
 ):
     """Write an entropy packet into buf; returns its length.
 
-    tag, nonce, cycle, noise, held: 30 bits; start, horizon: 16; flags, load, shard: 8;
-    digests: 8 x 16 bits; vector: the first ``count`` (1..16) raw values.
+    tag, nonce, cycle, noise, held: 30 bits; start, horizon, prints: 16; flags, load, shard: 8;
+    channels: how many the sender knows; digests: 8 x 16 bits; vector: Wide, of the shard's slots.
     """
     _head(buf, EP, tag, start, nonce, cycle, shard)
     put30(buf, 17, noise)
     put16(buf, 21, horizon)
     buf[23] = flags
     buf[24] = load
-    put30(buf, 25, held)
+    put16(buf, 25, prints)
     for i in range(BUCKETS):
-        put16(buf, 29 + 2 * i, digests[i])
-    for i in range(count):
-        put30(buf, _EP_FIX + 4 * i, vector[i])
-    return _seal(buf, _EP_FIX + 4 * count)
+        put16(buf, 27 + 2 * i, digests[i])
+    n = put_wide(buf, put_wide(buf, _EP_FIX, held), channels)
+    for i in range(min(SLOTS, channels - SLOTS * shard)):
+        n = put_wide(buf, n, vector.lo[i], vector.hi[i])
+    return _seal(buf, n)
 
 
 class SdmWriter:
@@ -191,8 +239,9 @@ class Frame:
         self.kind = self.start = self.nonce = self.cycle = self.shard = 0
         # EP
         self.noise = self.horizon = self.flags = self.load = self.held = self.count = 0
+        self.channels = self.prints = 0
         self.digests = array("H", bytes(2 * BUCKETS))
-        self.vector = array("i", bytes(4 * SLOTS))
+        self.vector = Wide(SLOTS)
         # SDM
         self.weight = self.buckets = self.owns = self.relays = 0
         self.own_slot = bytearray(SLOTS)
@@ -233,30 +282,35 @@ class Frame:
         self.shard = data[16]
         self.count = count if count < SLOTS else SLOTS
         if kind == EP:
-            return self._decode_ep(data, n)
+            return self._decode_ep(data, n - _CRC, channels)
         if kind == SDM:
             return self._decode_sdm(data, n, (self.cycle >> 6) // grain)
         return "malformed"
 
-    def _decode_ep(self, data, n):
-        count = self.count
-        if n != _EP_FIX + 4 * count + _CRC:
-            return "malformed"
-        if data[20] > 0x3F or data[28] > 0x3F or data[23] > ALL_FLAGS:
+    def _decode_ep(self, data, n, channels):
+        if n < _EP_FIX or data[20] > 0x3F or data[23] > ALL_FLAGS:
             return "malformed"
         self.noise = get30(data, 17)
         self.horizon = get16(data, 21)
         self.flags = data[23]
         self.load = data[24]
-        self.held = get30(data, 25)
+        self.prints = get16(data, 25)
         for i in range(BUCKETS):
-            self.digests[i] = get16(data, 29 + 2 * i)
-        for i in range(count):
-            j = _EP_FIX + 4 * i
-            if data[j + 3] > 0x3F:
+            self.digests[i] = get16(data, 27 + 2 * i)
+        vector = self.vector
+        j = get_wide(data, _EP_FIX, n, vector, 0)
+        self.held = vector.lo[0]
+        if j < 0 or vector.hi[0]:
+            return "malformed"
+        j = get_wide(data, j, n, vector, 0)
+        self.channels = vector.lo[0]
+        if j < 0 or vector.hi[0] or self.channels != channels:
+            return "malformed"
+        for i in range(self.count):
+            j = get_wide(data, j, n, vector, i)
+            if j < 0:
                 return "malformed"
-            self.vector[i] = get30(data, j)
-        return ""
+        return "" if j == n else "malformed"
 
     def _decode_sdm(self, data, n, grain):
         owns = data[18]

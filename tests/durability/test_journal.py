@@ -9,8 +9,8 @@ from lvs.journal import Journal
 from lvs.journal_files import Files
 from lvs.journal_log import segment_name
 from lvs_tools.world.memory_files import MemoryFiles
+from tests.support import parts
 from tests.support.node_bench import CHANNELS, CONFIG, STEP, Bench, Books, judge, judge_late
-from tests.support.parts import establish
 from tests.support.transport import Transport
 
 AWAY = 9_000_000
@@ -157,8 +157,8 @@ def test_a_restart_restores_all_but_the_session():
         bench.run(12)
     node = bench.node
     shard = node.replicas[0].shard
-    shard.settle(0, 7777)
-    establish(node.replicas[0], node.clock.cycle)
+    parts.settle(shard, 0, 7777)
+    parts.establish(node.replicas[0], node.clock.cycle)
     bench.run(150)
     after = again(bench)
     restored = after.replicas[0]

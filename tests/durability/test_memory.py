@@ -7,8 +7,8 @@ import pytest
 from lvs import wire
 from lvs.replica import DOUBTED, EMPTY
 from lvs.state_shard import DAMAGED, Shard
+from tests.support import parts
 from tests.support.cell import Cell, Speaker
-from tests.support.parts import establish
 
 EPOCH = 64  # cycles
 
@@ -92,7 +92,7 @@ def test_without_peers_settled_values_come_from_the_journal():
     node = cell.add(journal=Journal("j", files=MemoryFiles()))
     cell.active()
     shard = node.replicas[0].shard
-    shard.settle(0, 4321)
+    parts.settle(shard, 0, 4321)
     cell.run(200)  # it is in the journal
     shard.settled[0] ^= 1 << 17
     cell.run(EPOCH + 20)
@@ -110,10 +110,10 @@ def test_a_checkpoint_keeps_nothing_of_a_shard_in_doubt():
     node = cell.add(journal=journal)
     cell.active()
     r = node.replicas[0]
-    r.shard.settle(0, 4321)
+    parts.settle(r.shard, 0, 4321)
     cell.run(200)  # it is in the journal
     r.seek(DOUBTED)
-    r.shard.settle(0, 99)
+    parts.settle(r.shard, 0, 99)
     journal._renew(0)
     del cell.nodes[1]
     again = cell.add(journal=Journal("j", files=files))
@@ -133,7 +133,7 @@ def test_a_repair_from_the_journal_while_it_writes_a_checkpoint():
     for k in range(64):
         shard.merge(shard.epoch, 1000 + k, k % shard.slots, 50 + k, 0)
     settled = node.replicas[0].shard
-    settled.settle(0, 4321)
+    parts.settle(settled, 0, 4321)
     cell.run(70)  # it is in the journal
     journal._begin()
     settled.settled[0] ^= 1 << 17
@@ -197,7 +197,7 @@ def test_somebody_with_a_wild_clock_makes_a_lone_node_forget_nothing():
     cell.run(10 * EPOCH)
     node = cell.nodes[1]
     assert node.replicas[0].established is False
-    establish(node.replicas[0], node.clock.cycle)
+    parts.establish(node.replicas[0], node.clock.cycle)
     cell.run(EPOCH)
     liar = Speaker(node, 50, 5000)
     for _ in range(EPOCH):
@@ -231,7 +231,7 @@ def shard():
         s.merge(100, 1000 + k, k % 3, 50 + k, 0)
         s.credit(s.find(100, 1000 + k, k % 3), 20 + k)
     for slot in range(3):
-        s.settle(slot, 12345 * slot)
+        parts.settle(s, slot, 12345 * slot)
     return s
 
 

@@ -147,7 +147,7 @@ def test_dither_is_fair():
 def test_ten_newcomers_outvote_whoever_is_not_established(established, moves):
     """A node that came to rest a unit off goes on to where all others are, while it may."""
     r = parts.replica()
-    r.shard.settle(0, 1000)
+    parts.settle(r.shard, 0, 1000)
     r.go_live()
     r.confidence, r.established = 60, established
     r.guard.new_epoch()

@@ -498,7 +498,7 @@ def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone():
         for _ in range(4):
             Speaker(node, 50, 5000).ep()
             cell.run(50)
-        node.replicas[0].shard.settle(0, 1050)  # what was folded lately
+        parts.settle(node.replicas[0].shard, 0, 1050)  # what was folded lately
         late = node.clock.cycle - 100
         for k in range(4):
             horizon = node.config.horizon(late >> 6)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvs import ConfigError, LvsError, Node
-from lvs.fixed import BRIM, END
+from lvs.wide import BRIM, END
+from tests.support import parts
 from tests.support import reference as ref
 from tests.support.cell import Cell, Speaker, encode_ep
 
@@ -142,7 +143,7 @@ def test_contributions_before_the_node_is_active_are_kept():
 
 
 def test_a_counter_does_not_pass_its_end(cell, node):
-    node.replicas[0].shard.settle(0, END - 300)
+    parts.settle(node.replicas[0].shard, 0, END - 300)
     node.contribute("water", 1)
     with pytest.raises(LvsError, match="would pass its end, 3145728 VU"):
         node.contribute("water", 1)
@@ -164,11 +165,11 @@ def test_beyond_the_brim_what_was_accepted_waits(cell, node):
     node.contribute("water", 100)
     cell.run(3)
     assert node.status()["pending_raw"] > 20000
-    shard.settle(0, BRIM)
+    parts.settle(shard, 0, BRIM)
     held = node.value("water", raw=True)
     cell.run(20)
     assert node.value("water", raw=True) == held
-    shard.settle(0, 0)
+    parts.settle(shard, 0, 0)
     cell.run(30)
     assert (node.value("water", raw=True), node.status()["pending_raw"]) == (25600, 0)
 

@@ -13,6 +13,7 @@ from lvs.routes import (
     Routes,
 )
 from lvs.votes import Votes
+from tests.support import parts
 from tests.support.cell import Cell, Speaker
 
 SALT = 12345
@@ -298,7 +299,7 @@ def camps(sizes, gap, epochs, value=100000):
     cell = Cell(sum(sizes))
     cell.prime(value)
     for address in range(sizes[0] + 1, sum(sizes) + 1):
-        cell.nodes[address].replicas[0].shard.settle(0, value + gap)
+        parts.settle(cell.nodes[address].replicas[0].shard, 0, value + gap)
         cell.nodes[address].replicas[0].guard.new_epoch()
     history = []
     for _ in range(epochs):

@@ -8,7 +8,8 @@ from array import array
 
 import micropython
 
-from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wire
+from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wide, wire
+from lvs.ledger import Ledger
 from lvs.routes import Routes
 from lvs.votes import Votes
 
@@ -39,12 +40,12 @@ def ep():
 
 
 _digests = array("H", [65535] * 8)
-_vector = array("i", [MOST] * 16)
+_vector = wide.of([wide.MOST] * 16)
 
 
 def encode_ep(buf):
     return wire.encode_ep(
-        buf, TAG, 65535, MOST, MOST, 0, MOST, 65535, 63, 255, MOST, _digests, _vector, 16
+        buf, TAG, 65535, MOST, MOST, 0, MOST, 65535, 63, 255, MOST, 16, 65535, _digests, _vector
     )
 
 
@@ -83,23 +84,48 @@ def fold(shard):
         shard.merge(epoch & 0xFFFF, MOST - nonce, nonce & 1, MOST, 1)
         p = shard.find(epoch & 0xFFFF, MOST - nonce, nonce & 1)
         shard.credit(p, shard.claimed[p] - shard.credited[p])
-    shard.settled[0] = shard.settled[1] = 0
+    for slot in range(2):
+        shard.shift(slot, -MOST)
     shard.advance(epoch + LIFETIME + 1)
 
 
-def fill(window, far):
+def fill(window, settled, said):
     for k in range(drift_core.WINDOW):
-        window.vector[0] = far if k & 1 else MOST - far
-        window.put(k, k, MOST - k, 7, 509, _vector)
-        window.put(k, k, MOST - k, 7, 509, _vector, MOST)
-        window.vector[k] = far if k & 1 else MOST
+        window.put(k, k, MOST - k, 509, settled, said[k & 1])
+        window.put(k, k, MOST - k, 509, settled, said[k & 1], MOST)
 
 
 def drift(d, window, settled, confidence, level):
-    d.select(window, 7, 0)
-    d.run(window, settled, confidence, 29999, level)
+    d.select(window, 0)
+    d.run(window, confidence, 29999, level)
     for slot in range(16):
-        drift_core.apply_step(settled, slot, d.steps[slot])
+        settled.grow(slot, d.steps[slot])
+        window.moved(slot, d.steps[slot])
+
+
+_steps = (1, -1, MOST, -MOST)
+
+
+def count(wides):
+    """Counters at their ends and between: grown, compared, added, copied."""
+    for a in wides:
+        for b in wides:
+            for amount in _steps:
+                a.grow(0, amount)
+                a.distance(0, b)
+                a.part(0, 10)
+                b.add(0, a, b)
+                b.equals(a)
+        a.copy(wides[0])
+
+
+def waits(ledger):
+    ledger.new_epoch(MOST)
+    ledger.new_cycle()
+    ledger.kept(29999)
+    ledger.withheld()
+    ledger.issue(0, 29999)
+    ledger.echo(ledger.session, 0, 1)
 
 
 def guard_epoch(guard):
@@ -150,7 +176,6 @@ def govern(governor, trickle, now):
 
 
 def numbers():
-    fixed.add(MOST, MOST)
     fixed.mix(MOST, MOST)
     fixed.hash16(MOST)
     fixed.ticks_diff(0, MOST)
@@ -161,6 +186,12 @@ def numbers():
 def main():
     """Check every path."""
     check("numbers", numbers)
+    ends = [wide.of([v]) for v in (0, MOST, MOST + 1, 1 << 31, 1 << 47, wide.MOST)]
+    check("wide counters", lambda: count(ends))
+    ledger = Ledger(1)
+    ledger.open(5, 7)
+    ledger.add(0, 1 << 47, 0)
+    check("what waits", lambda: waits(ledger))
     buf = bytearray(wire.MAX_FRAME)
     check("encode EP", lambda: encode_ep(buf))
     check("encode SDM", lambda: encode_sdm(_writer))
@@ -179,21 +210,24 @@ def main():
     check("fold", lambda: fold(ring))
     d = drift_core.Drift()
     window = drift_core.Window(16)
-    settled = array("i", [0, MOST] * 8)
-    check("samples", lambda: fill(window, 0))
+    settled = wide.of([0, MOST, 1 << 30, wide.MOST] * 4)
+    near = wide.of([5, MOST - 5, (1 << 30) + 5, wide.MOST - 5] * 4)
+    close = near, settled
+    check("samples", lambda: fill(window, settled, close))
     check("drift, confident", lambda: drift(d, window, settled, 64, 0))
     check("drift, unconfident", lambda: drift(d, window, settled, 0, 0))
     check("drift, diverged", lambda: drift(d, window, settled, 64, -1))
-    check("samples far apart", lambda: fill(window, MOST - 5))
+    apart = _vector, wide.Wide(16)
+    check("samples far apart", lambda: fill(window, settled, apart))
     check("drift, confident", lambda: drift(d, window, settled, 64, 0))
     check("drift, unconfident", lambda: drift(d, window, settled, 0, 0))
     check("drift, diverged", lambda: drift(d, window, settled, 64, -1))
-    check("fold the window", lambda: window.fold(7, 7, _vector, _vector))
     check("expire the window", lambda: window.expire(5))
     routes = Routes(8, MOST)
     routes.admit(MOST, None, EPOCH)
     guard = vaultguard.ShardGuard(shard, routes)
-    shard.settled[0] = MOST
+    shard.settled[0] = wide.MOST
+    shard.settled[1] = 1 << 47
     check("budgets", lambda: guard_epoch(guard))
     check("credit", lambda: credit(guard, routes))
     check("trust", lambda: judge(routes))

@@ -3,24 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs import drift_core
 from lvs.routes import Routes
 from lvs.state_shard import Shard
+from lvs.wide import of
 from tests.support import draw, parts
 from tests.support import reference as ref
 
-step = st.one_of(st.integers(-ref.MAX_RAW, ref.MAX_RAW), st.integers(-5, 5))
-
 
 @given(
-    st.lists(draw.raw, min_size=2, max_size=2),
-    st.lists(st.lists(st.tuples(st.integers(0, 1), step), max_size=20), max_size=4),
+    st.lists(draw.wide, min_size=2, max_size=2),
+    st.lists(st.lists(st.tuples(st.integers(0, 1), draw.step), max_size=20), max_size=4),
 )
 def test_a_settled_value_moves_no_further_than_its_budget(settled, epochs):
     shard = Shard(0, 2, 4, 6, 1000)
-    shard.settled[:] = shard.settled[:0]
-    for value in settled:
-        shard.settled.append(value)
+    shard.settled.copy(of(settled))
     guard = parts.guard(shard)
     for steps in epochs:
         begin = list(shard.settled)
@@ -29,8 +25,9 @@ def test_a_settled_value_moves_no_further_than_its_budget(settled, epochs):
             allowed = guard.allow(slot, wanted)
             assert abs(allowed) <= abs(wanted) and allowed * wanted >= 0
             way[slot] += abs(allowed)
-            drift_core.apply_step(shard.settled, slot, allowed)
-            assert 0 <= shard.settled[slot] <= ref.MAX_RAW
+            before = shard.settled[slot]
+            shard.shift(slot, allowed)
+            assert shard.settled[slot] == max(0, min(ref.MOST, before + allowed))
         for slot in range(2):
             assert way[slot] <= ref.epoch_budget(begin[slot])
             asked = sum(abs(w) for s, w in steps if s == slot)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs import drift_core
+from lvs.wide import Wide, of
 from tests.support import draw
 from tests.support import reference as ref
 from tests.vectors import run
@@ -25,7 +26,7 @@ def test_steps_are_bounded_and_stay_among_the_samples(case):
         assert min(heard) <= mine + step <= max(heard)
 
 
-@given(st.lists(draw.raw, min_size=1, max_size=16), draw.drift_case)
+@given(st.lists(draw.wide, min_size=1, max_size=16), draw.drift_case)
 def test_agreement_moves_nothing(settled, case):
     samples, _, confidence, max_step, level = case
     same = [(noise, weight, settled) for noise, weight, _ in samples]
@@ -56,7 +57,7 @@ def test_a_confident_node_moves_only_when_outweighed(case):
         assert (steps, error) == ([0] * len(settled), 0)
 
 
-@given(draw.raw, draw.raw)
+@given(draw.wide, draw.wide)
 def test_a_confident_node_arrives(mine, theirs):
     """It rounds up: each step shortens the way, so it always gets there."""
     steps, _ = run.KINDS["drift"]([(0, 255, [theirs])] * 15, [mine], 16, 1023, 0)
@@ -65,11 +66,20 @@ def test_a_confident_node_arrives(mine, theirs):
         assert 0 < abs(steps[0]) <= way and (steps[0] > 0) == (theirs > mine)
 
 
-@given(draw.raw, st.integers(-(2**31), 2**31))
-def test_settled_values_stay_in_their_field(value, step):
-    settled = [value]
-    drift_core.apply_step(settled, 0, max(-ref.MAX_RAW, min(ref.MAX_RAW, step)))
-    assert settled == [max(0, min(ref.MAX_RAW, value + max(-ref.MAX_RAW, min(ref.MAX_RAW, step))))]
+@given(draw.wide, draw.wide, st.lists(draw.step, max_size=5))
+def test_a_sample_goes_along_with_my_steps(mine, theirs, steps):
+    """Its distance is that to what I have then; what was too far to count stays so."""
+    window = drift_core.Window(1)
+    settled = of([mine])
+    window.put(1, 0, 0, 1, settled, of([theirs]))
+    for step in steps:
+        if not 0 <= settled[0] + step // 2**15 <= ref.MOST:
+            continue
+        before = window.above[0]
+        settled.grow(0, step // 2**15)
+        window.moved(0, step // 2**15)
+        far = abs(before) == 2**29 - 1
+        assert window.above[0] == (before if far else ref.far(theirs - settled[0]))
 
 
 @given(
@@ -81,10 +91,10 @@ def test_settled_values_stay_in_their_field(value, step):
 def test_window_keeps_one_sample_a_route(puts):
     window = drift_core.Window(1)
     for nonce, cycle, weight in puts:
-        kept = window.put(nonce, cycle, 0, 0, weight, [nonce])
+        kept = window.put(nonce, cycle, 0, weight, Wide(1), of([nonce]))
         held = list(window.key[: window.n])
         assert len(set(held)) == len(held) <= drift_core.WINDOW
-        assert all(window.vector[i] == n for i, n in enumerate(held))
+        assert all(window.above[i] == n for i, n in enumerate(held))
         if kept:
             assert window.weight[held.index(nonce)] == weight
         else:
@@ -96,13 +106,13 @@ def test_window_expires_the_old(puts, oldest):
     window = drift_core.Window(1)
     newest = {}
     for nonce, cycle in puts:
-        if window.put(nonce, cycle, 0, 0, 100, [cycle]):
+        if window.put(nonce, cycle, 0, 100, Wide(1), of([cycle])):
             newest[nonce] = cycle
     held = {n: window.cycle[i] for i, n in enumerate(window.key[: window.n])}
     window.expire(oldest)
     after = {n: window.cycle[i] for i, n in enumerate(window.key[: window.n])}
     assert after == {n: c for n, c in held.items() if c >= oldest}
-    assert all(window.vector[i] == window.cycle[i] for i in range(window.n))
+    assert all(window.above[i] == window.cycle[i] for i in range(window.n))
 
 
 @given(
@@ -113,8 +123,8 @@ def test_who_is_in_a_drawn_window_does_not_hang_on_who_speaks_most(salt, said):
     """Whatever the order and the number of samples: those of the smallest salted hashes stay."""
     window = drift_core.Window(1)
     for cycle, key in enumerate(said):
-        window.put(key, cycle, 0, 0, 32, [cycle], salt)
+        window.put(key, cycle, 0, 32, Wide(1), of([cycle]), salt)
     drawn = sorted(set(said), key=lambda key: ref.mix(salt, key))[: drift_core.WINDOW]
     assert sorted(window.key[: window.n]) == sorted(drawn)
     for i, key in enumerate(window.key[: window.n]):
-        assert window.vector[i] == max(c for c, k in enumerate(said) if k == key)
+        assert window.above[i] == max(c for c, k in enumerate(said) if k == key)

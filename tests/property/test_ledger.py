@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lvs import LvsError
-from lvs.ledger import END, LATE, SURE, TAKEN, Ledger
+from lvs.ledger import LATE, SURE, TAKEN, Ledger
+from lvs.wide import END
 from tests.support import reference as ref
 
 CHANNELS = 2
@@ -13,6 +14,7 @@ STEP = 1023
 BUDGET = 3000
 channel = st.integers(0, CHANNELS - 1)
 amount = st.one_of(st.integers(0, 5000), st.integers(0, ref.MAX_RAW))
+reading = st.one_of(amount, st.integers(0, END))
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -44,7 +46,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert copy.descends(self.grain, names[-1])
         assert not self.ledger.descends(self.grain, names[-1])
 
-    @rule(c=channel, raw=amount)
+    @rule(c=channel, raw=reading)
     def contribute(self, c, raw):
         told = self.folded[c] + sum(s.total[c] for s in self.ledger.sessions)
         if raw + told + self.ledger.waiting[c] > END:
@@ -61,7 +63,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """A journal has written it all, as if `lead` more had been told."""
         self.ledger.kept(lead)
         for c in range(CHANNELS):
-            assert self.ledger.barred[c] == max(0, self.ledger.waiting[c] - lead)
+            assert self.ledger.free[c] == min(lead, self.ledger.waiting[c])
         assert self.ledger.named
         assert self.ledger.withheld() == (lead == 0 and max(self.ledger.waiting) > 0)
 
@@ -69,7 +71,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def issue(self, c):
         ledger = self.ledger
         total = ledger.session.total[c]
-        free = ledger.waiting[c] - ledger.barred[c]
+        free = ledger.free[c]
         room = min(STEP - self.issued_in_cycle[c], BUDGET - self.issued_in_epoch)
         issued = ledger.issue(c, STEP)
         assert issued == max(0, min(free, room)) == ledger.session.total[c] - total
@@ -83,14 +85,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(hop=st.integers(1, 3))
     def next_grain(self, hop):
-        """What nobody knows of a session that is closed waits again, and is barred."""
+        """What nobody knows of a session that is closed waits again, and is not free."""
         self.grain += hop
         self.ledger.new_epoch(BUDGET)
         self.issued_in_epoch = 0
         before = list(self.ledger.sessions)
         for s in self.ledger.late(self.grain - 3):
             assert s.fate == LATE and [s.held(c) for c in range(CHANNELS)] == list(s.known)
-        free = [self.ledger.waiting[c] - self.ledger.barred[c] for c in range(CHANNELS)]
+        free = list(self.ledger.free)
         if hop == 3:
             for s in before[:-1]:
                 self.ledger.take_back(s)
@@ -102,7 +104,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 continue
             for c in range(CHANNELS):
                 self.folded[c] += s.known[c]
-        assert free == [self.ledger.waiting[c] - self.ledger.barred[c] for c in range(CHANNELS)]
+        assert free == list(self.ledger.free)
 
     @rule(which=st.integers(0, 9), c=channel, total=amount)
     def heard(self, which, c, total):
@@ -137,7 +139,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def disown(self):
         """A copy tells what waited in the journal."""
-        barred = list(self.ledger.barred)
+        barred = [self.ledger.waiting[c] - self.ledger.free[c] for c in range(CHANNELS)]
         assert self.ledger.disown(self.random) == sum(barred)
         for c in range(CHANNELS):
             self.elsewhere[c] += barred[c]
@@ -155,7 +157,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def totals_are_ordered(self):
         for c in range(CHANNELS):
-            assert 0 <= self.ledger.barred[c] <= self.ledger.waiting[c]
+            assert 0 <= self.ledger.free[c] <= self.ledger.waiting[c]
             for s in self.ledger.sessions:
                 assert 0 <= s.known[c] <= s.total[c]
 

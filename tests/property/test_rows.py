@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs.state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, Shard
+from lvs.wide import of
 from tests.support import draw
 from tests.support import reference as ref
 from tests.vectors import run
@@ -48,8 +49,8 @@ def check_inside(s):
         assert contents(s)[key] == (s.claimed[s.find(*key)], s.credited[s.find(*key)])
     for slot in range(s.slots):
         inflow = sum(credited for key, (_, credited) in rows.items() if key[2] == slot)
-        assert s.inflow[slot] == min(inflow, ref.MAX_RAW)
-        assert 0 <= s.settled[slot] <= s.value(slot) <= ref.MAX_RAW
+        assert s.inflow[slot] == inflow
+        assert 0 <= s.settled[slot] <= s.value(slot) <= ref.MOST
 
 
 @given(rows_strategy, st.randoms())
@@ -168,13 +169,14 @@ def _history(draw_):
         else:
             epoch += draw_(st.integers(1, 3 * grain))
             steps.append(["advance", epoch])
-    return slots, lifetime, begin, steps, grain
+    return slots, lifetime, begin, steps, grain, draw_(draw.wide)
 
 
 @given(_history())
 def test_agrees_with_the_reference(history):
-    slots, lifetime, begin, steps, grain = history
+    slots, lifetime, begin, steps, grain, settled = history
     rows = ref.Rows(slots, lifetime, begin, grain)
+    rows.settled = [settled] * slots
     said = []
     for name, *arguments in steps:
         got = {"merge": rows.merge, "credit": rows.credit_all, "advance": rows.advance}[name](
@@ -191,13 +193,13 @@ def test_agrees_with_the_reference(history):
     ]
 
 
-@given(rows_strategy, st.lists(draw.raw, min_size=SLOTS, max_size=SLOTS), st.integers(-3, 8))
+@given(rows_strategy, st.lists(draw.wide, min_size=SLOTS, max_size=SLOTS), st.integers(-3, 8))
 def test_adopting_drops_what_the_vector_contains(rows, vector, ahead):
     """After a snapshot: its settled values, and the rows that it does not contain."""
     s = shard(rows)
     before = claims(s)
     epoch = EPOCH + ahead
-    s.adopt(vector, epoch - LIFETIME - 1, epoch)
+    s.adopt(of(vector), epoch - LIFETIME - 1, epoch)
     assert list(s.settled) == vector
     assert claims(s) == {c for c in before if -1 <= ref.serial_diff(epoch, c[0]) <= LIFETIME}
     assert list(s.digests) == digests_of(s)

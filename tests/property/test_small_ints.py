@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs import drift_core, entropy_engine, fixed, state_shard, wire
+from lvs import drift_core, entropy_engine, fixed, ledger, state_shard, wide, wire
 from tests.support import draw, parts
 from tests.support import reference as ref
 from tests.support.small_int import Cells, LeftTheRange, Small, small, tighten
@@ -47,7 +47,6 @@ def test_the_check_hands_on_its_kind():
 @given(draw.raw, draw.raw)
 def test_fixed(a, b):
     a, b = small(a), small(b)
-    fixed.add(a, b)
     fixed.mix(a, b)
     fixed.hash16(a)
     fixed.ticks_diff(a, b)
@@ -76,9 +75,10 @@ def test_wire(case):
                 g["flags"],
                 g["load"],
                 g["held"],
+                g["channels"],
+                g["prints"],
                 Cells(g["digests"], "H"),
-                Cells(g["vector"], "i"),
-                len(g["vector"]),
+                tighten(wide.of(g["vector"])),
             )
             expected = ref.encode_ep(given_frame)
         else:
@@ -103,15 +103,44 @@ def test_wire(case):
 def test_drift(case):
     samples, settled, confidence, max_step, level = case
     window = tighten(drift_core.Window(len(settled)))
+    mine = tighten(wide.of(settled))
     for i, (noise, weight, vector) in enumerate(samples):
-        window.put(small(i), 0, small(noise), 7, small(weight), Cells(vector, "i"))
+        window.put(small(i), 0, small(noise), small(weight), mine, tighten(wide.of(vector)))
     drift = tighten(drift_core.Drift())
-    mine = Cells(settled, "i")
-    assert drift.select(window, small(7), small(0)) == len(samples)
-    drift.run(window, mine, small(confidence), small(max_step), small(level))
+    assert drift.select(window, small(0)) == len(samples)
+    drift.run(window, small(confidence), small(max_step), small(level))
     for slot in range(len(settled)):
-        drift_core.apply_step(mine, slot, drift.steps[slot])
-    window.fold(small(7), small(8), Cells(settled, "i"), Cells([ref.MAX_RAW] * 16, "i"))
+        mine.grow(slot, drift.steps[slot])
+        window.moved(slot, drift.steps[slot])
+
+
+@given(draw.wide, draw.wide, st.lists(draw.step, max_size=5))
+def test_wide_counters(a, b, steps):
+    one, other = tighten(wide.of([a])), tighten(wide.of([b]))
+    both = tighten(wide.Wide(1))
+    for step in steps:
+        one.grow(0, small(step))
+        one.distance(0, other)
+        both.add(0, one, other)
+        both.equals(one)
+        for bits in (0, 3, 10):
+            both.part(0, small(bits))
+
+
+@given(draw.wide, st.lists(st.tuples(draw.raw, draw.raw), max_size=5))
+def test_what_waits(waiting, kept):
+    book = ledger.Ledger(1)
+    book.open(5, 7)
+    book.waiting[0] = waiting
+    tighten(book)
+    for lead, most in kept:
+        book.kept(small(lead))
+        book.new_cycle()
+        book.new_epoch(small(most))
+        book.withheld()
+        if max(book.session.total) < 2**29:
+            book.issue(0, small(min(most, 30000)))
+        book.take_back(book.session)
 
 
 @given(st.lists(draw.row_of(epoch=1000, lifetime=6, slots=3), max_size=30), st.integers(1, 12))

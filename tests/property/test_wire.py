@@ -100,7 +100,7 @@ def test_random_bytes_are_refused(data, tag, channels):
 def test_random_bodies_under_a_good_head_and_checksum(case, body, kind, data):
     """What only somebody who knows the format can send: both say the same, and nothing raises."""
     frame, tag, channels = case
-    sealed = frame[:1] + bytes([0x10 | kind]) + frame[2:17] + body
+    sealed = frame[:1] + bytes([0x20 | kind]) + frame[2:17] + body
     if kind == 2 and len(body) > 5:  # plausible counts, or the length never fits
         rest = len(body) - 5
         relays = data.draw(st.integers(0, rest // 9))

@@ -13,7 +13,7 @@ import sys
 from lvs import Node
 from lvs.fixed import MAX_RAW, mix
 from lvs.wire import MAX_FRAME, WANT, SdmWriter, encode_ep
-from tests.support.parts import establish
+from tests.support.parts import establish, settle
 from tests.support.transport import Transport
 
 VALUE = 100000
@@ -51,7 +51,7 @@ class Flood:
     def prime(self):
         node = self.node
         node.life.activate()
-        self.replica.shard.settle(0, VALUE)
+        settle(self.replica.shard, 0, VALUE)
         establish(self.replica, node.clock.cycle)
         epoch = node.clock.epoch()
         for i in range(self.honest):

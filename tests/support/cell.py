@@ -6,9 +6,9 @@ and shows every frame. It runs to the same bits on every interpreter.
 
 from collections import OrderedDict
 
-from lvs import Node, wire
+from lvs import Node, wide, wire
 from lvs_tools.world.prng import Prng
-from tests.support.parts import establish
+from tests.support import parts
 from tests.support.transport import Transport
 
 STEP_MS = 50
@@ -79,7 +79,7 @@ class Cell:
 
     def contribute(self, address, raw, channel="water"):
         """Let a node contribute raw units, and keep the books."""
-        self.nodes[address].contribute(channel, f"{raw / 256:.9f}")
+        self.nodes[address].contribute(channel, f"{raw // 1000}.{raw % 1000:03d}")
         self.contributed[channel] += raw
 
     def settle(self, seconds=60):
@@ -113,8 +113,8 @@ class Cell:
         for node in self.nodes.values():
             for r in node.replicas:
                 for slot in range(r.shard.slots):
-                    r.shard.settle(slot, value)
-                establish(r, node.clock.cycle)
+                    parts.settle(r.shard, slot, value)
+                parts.establish(r, node.clock.cycle)
         self.contributed = {c: value + raw for c, raw in self.contributed.items()}
 
 
@@ -152,6 +152,8 @@ class Speaker:
             "flags": 0,
             "load": 0,
             "held": 1 << f["shard"],
+            "channels": len(self.node.config.channels),
+            "prints": 0,
             "digests": list(shard.digests),
             "vector": list(shard.settled if vector is None else vector),
         }
@@ -197,9 +199,10 @@ def encode_ep(f):
         f["flags"],
         f["load"],
         f["held"],
+        f["channels"],
+        f["prints"],
         f["digests"],
-        f["vector"],
-        len(f["vector"]),
+        wide.of(f["vector"]),
     )
     return bytes(buf[:n])
 

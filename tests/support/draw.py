@@ -9,6 +9,14 @@ raw = st.one_of(
     st.integers(0, 1000),
     st.sampled_from([1, 2**15 - 1, 2**15, 2**29, ref.MAX_RAW - 1, ref.MAX_RAW]),
 )
+wide = st.one_of(
+    raw,
+    st.integers(0, ref.MOST),
+    st.sampled_from(
+        [2**30, 2**30 + 1, 2**31 - 1, 2**31, 2**32, 2**47 - 1, 2**47, ref.MOST - 1, ref.MOST]
+    ),
+)
+step = st.one_of(st.integers(-ref.MAX_RAW, ref.MAX_RAW), st.integers(-5, 5))
 byte = st.integers(0, 255)
 word = st.one_of(st.integers(0, 2**16 - 1), st.sampled_from([0, 2**15 - 1, 2**15, 2**16 - 1]))
 channel_counts = st.sampled_from([1, 2, 3, 15, 16, 17, 32, 40, 480])
@@ -41,8 +49,10 @@ def _ep(draw):
         "flags": draw(st.integers(0, 63)),
         "load": draw(byte),
         "held": draw(raw),
+        "channels": channels,
+        "prints": draw(word),
         "digests": draw(st.lists(word, min_size=8, max_size=8)),
-        "vector": draw(st.lists(raw, min_size=slots, max_size=slots)),
+        "vector": draw(st.lists(wide, min_size=slots, max_size=slots)),
     }, channels
 
 
@@ -92,9 +102,9 @@ def row_of(epoch, lifetime, slots, sessions=5):
 @st.composite
 def _drift_case(draw):
     slots = draw(st.sampled_from([1, 2, 16]))
-    centre = draw(raw)
-    spread = draw(st.sampled_from([0, 1, 2, 10, 1000, 40000, 2**30]))
-    near = st.integers(max(0, centre - spread), min(ref.MAX_RAW, centre + spread))
+    centre = draw(wide)
+    spread = draw(st.sampled_from([0, 1, 2, 10, 1000, 40000, 2**29, 2**30, 2**48]))
+    near = st.integers(max(0, centre - spread), min(ref.MOST, centre + spread))
     vector = st.lists(near, min_size=slots, max_size=slots)
     weight = st.one_of(st.sampled_from([1, 8, 32, 33, 255]), st.integers(1, 510))
     samples = draw(st.lists(st.tuples(raw, weight, vector), min_size=1, max_size=15))

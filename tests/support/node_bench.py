@@ -126,7 +126,7 @@ class Bench:
         books.given[c] += 1
         books.accepted[c] += amount
         books.open[c] += amount
-        self.node.contribute(CHANNELS[c], "%.8f" % (amount / 256), durable)
+        self.node.contribute(CHANNELS[c], "%d.%03d" % (amount // 1000, amount % 1000), durable)
         if durable:  # acknowledged: with it all that was accepted before
             for i in range(len(CHANNELS)):
                 books.durable[i] += books.open[i]

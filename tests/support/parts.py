@@ -30,6 +30,12 @@ def replica(epoch=100, **config):
     return Replica(checked, 0, epoch, *parts)
 
 
+def settle(shard, slot, value):
+    """Let a settled value (raw) be another, as if it had always been so."""
+    shard.settled[slot] = value
+    shard.seal()
+
+
 def establish(held, cycle):
     """Full confidence in what a replica holds, as a long quiet life would have led to."""
     shard = held.shard

@@ -5,10 +5,11 @@ from lib/lvs, so that what both say alike is what the document says.
 """
 
 import struct
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 MAX_RAW = 2**30 - 1
+MOST = 2**48 - 1
 MAX_FRAME = 250
 SLOTS = 16
 
@@ -58,8 +59,13 @@ def ticks_diff(a, b):
 
 
 def saturate(value):
-    """A sum as a raw value."""
-    return min(value, MAX_RAW)
+    """A sum as a wide value."""
+    return min(value, MOST)
+
+
+def far(distance):
+    """A difference of wide values, as far as it counts."""
+    return max(1 - 2**29, min(2**29 - 1, distance))
 
 
 def amount(text):
@@ -70,10 +76,9 @@ def amount(text):
     if not whole + part or set(whole + part) - set("0123456789"):
         return None
     vu = Decimal(f"{whole or 0}.{part or 0}")
-    raw = int((vu * 256).quantize(Decimal(1), ROUND_HALF_UP))
-    if vu >= 2**22 or raw > (2**22 - 1) * 256 or (vu and (raw == 0 or body[0] == "-")):
+    if vu >= 10**12 or vu * 1000 % 1 or (vu and body[0] == "-"):
         return None
-    return raw
+    return int(vu * 1000)
 
 
 # --- section 4: messages ------------------------------------------------------------------------
@@ -97,25 +102,33 @@ def _seal(body):
 
 def _head(kind, f):
     return struct.pack(
-        "<BBIHIIB", 0x4C, 0x10 | kind, f["tag"], f["start"], f["nonce"], f["cycle"], f["shard"]
+        "<BBIHIIB", 0x4C, 0x20 | kind, f["tag"], f["start"], f["nonce"], f["cycle"], f["shard"]
     )
+
+
+def wide(value):
+    """A number seven bits a byte, the lowest first, each but the last with a mark."""
+    sevens = [value % 128]
+    while value >= 128:
+        value //= 128
+        sevens.append(value % 128)
+    return bytes([128 + s for s in sevens[:-1]] + sevens[-1:])
+
+
+def unwide(body, most):
+    """(the number that a body begins with, the rest of it), or None if that is none up to most."""
+    size = next((i + 1 for i, byte in enumerate(body) if byte < 128), 0)
+    value = sum(byte % 128 * 128**i for i, byte in enumerate(body[:size]))
+    return (value, body[size:]) if body[:size] == wide(value) and value <= most else None
 
 
 def encode_ep(f):
     """The bytes of an entropy packet."""
-    return _seal(
-        _head(1, f)
-        + struct.pack(
-            "<IHBBI8H%dI" % len(f["vector"]),
-            f["noise"],
-            f["horizon"],
-            f["flags"],
-            f["load"],
-            f["held"],
-            *f["digests"],
-            *f["vector"],
-        )
+    body = struct.pack(
+        "<IHBBH8H", f["noise"], f["horizon"], f["flags"], f["load"], f["prints"], *f["digests"]
     )
+    numbers = [f["held"], f["channels"], *f["vector"]]
+    return _seal(_head(1, f) + body + b"".join(wide(n) for n in numbers))
 
 
 def relay_age(cycle, start, grain=1):
@@ -147,7 +160,7 @@ def decode(data, tag, channels):
     magic, kind, theirs, start, nonce, cycle, shard = struct.unpack_from("<BBIHIIB", data)
     if magic != 0x4C:
         return "magic", None
-    if kind >> 4 != 1:
+    if kind >> 4 != 2:
         return "version", None
     if theirs != tag:
         return "tag", None
@@ -167,17 +180,21 @@ def decode(data, tag, channels):
         "shard": shard,
     }
     read = {1: _read_ep, 2: _read_sdm}.get(kind & 15)
-    fields = read and read(data[17:-2], slots, cycle // 64)
+    fields = read and read(data[17:-2], slots, cycle // 64, channels)
     return ("", {**frame, **fields}) if fields else ("malformed", None)
 
 
-def _read_ep(body, slots, epoch):
-    if len(body) != 28 + 4 * slots:
+def _read_ep(body, slots, epoch, channels):
+    if len(body) < 26:
         return None
-    noise, horizon, flags, load, held = struct.unpack_from("<IHBBI", body)
-    digests = list(struct.unpack_from("<8H", body, 12))
-    vector = list(struct.unpack_from("<%dI" % slots, body, 28))
-    if flags > 63 or max([noise, held, *vector]) > MAX_RAW:
+    noise, horizon, flags, load, prints = struct.unpack_from("<IHBBH", body)
+    digests = list(struct.unpack_from("<8H", body, 10))
+    numbers, body = [], body[26:]
+    for most in [MAX_RAW, MAX_RAW] + [MOST] * slots:
+        number, body = unwide(body, most) or (-1, b"")
+        numbers.append(number)
+    held, theirs, *vector = numbers
+    if flags > 63 or noise > MAX_RAW or min(numbers) < 0 or body or theirs != channels:
         return None
     return {
         "noise": noise,
@@ -185,12 +202,14 @@ def _read_ep(body, slots, epoch):
         "flags": flags,
         "load": load,
         "held": held,
+        "channels": theirs,
+        "prints": prints,
         "digests": digests,
         "vector": vector,
     }
 
 
-def _read_sdm(body, slots, epoch):
+def _read_sdm(body, slots, epoch, channels):
     weight, owns, relays, buckets = body[:4]
     if len(body) != 4 + 5 * owns + 9 * relays or owns > slots or relays > 25:
         return None
@@ -253,7 +272,7 @@ class Rows:
     def value(self, slot):
         """Settled plus credited."""
         credited = sum(row[1] for key, row in self.rows.items() if key[2] == slot)
-        return saturate(self.settled[slot] + saturate(credited))
+        return saturate(self.settled[slot] + credited)
 
     def advance(self, epoch):
         """Go to an epoch and fold the sessions past the horizon; returns the rows folded."""
@@ -297,16 +316,16 @@ def weighted_median(values, weights, upper=False):
     )
 
 
-def middle_mean(values, weights, mine):
-    """The mean of the middle half by weight, as an offset from mine, rounded half up.
+def middle_mean(values, weights):
+    """The mean of the middle half by weight, rounded half up.
 
     The samples stand in a row by value, each as wide as its weight; a quarter of the whole (in
-    whole units of weight) is cut off at either end. Offsets are clamped to +-32767.
+    whole units of weight) is cut off at either end. Values are clamped to +-32767.
     """
     ruler = [v for v, w in sorted(zip(values, weights, strict=True)) for _ in range(w)]
     cut = len(ruler) // 4
     kept = ruler[cut : len(ruler) - cut]
-    offsets = [max(-32767, min(32767, v - mine)) for v in kept]
+    offsets = [max(-32767, min(32767, v)) for v in kept]
     return (Fraction(sum(offsets), len(offsets)) + Fraction(1, 2)).__floor__()
 
 
@@ -354,11 +373,11 @@ def drift(samples, settled, confidence, max_step, level=0):
     steps = []
     error = 0
     for slot, mine in enumerate(settled):
-        values = [vector[slot] for _, _, vector in samples] + [mine]
+        values = [far(vector[slot] - mine) for _, _, vector in samples] + [0]
         if confident:
-            distance = weighted_median(values, weights, quorum) - mine
+            distance = weighted_median(values, weights, quorum)
         else:
-            distance = middle_mean(values, weights, mine)
+            distance = middle_mean(values, weights)
         error = max(error, min(2, abs(distance)))
         dc = coefficient(known, trust, max(values) - min(values) > 8 * max_step)
         steps.append(correction(distance, known, dc, dither(noise, slot), max_step))

@@ -14,11 +14,34 @@ from tests.support import reference as ref
 CASES = Path(__file__).with_name("cases.jsonl")
 
 RAW = (0, 1, 255, 256, 32767, 32768, 2**20, 2**29, 2**30 - 2, 2**30 - 1)
+WIDE = (2**30 - 1, 2**30, 2**30 + 1, 2**31 - 1, 2**31, 2**47 - 1, 2**47, 2**48 - 2, 2**48 - 1)
 CYCLES = (0, 63, 64, 82 * 64, 2**22 - 1, 2**22, 2**30 - 1)
 
 
 def _raw(rng):
     return rng.choice(RAW) if rng.random() < 0.3 else rng.randrange(2 ** rng.randrange(1, 31))
+
+
+def _wide(rng):
+    return rng.choice(WIDE) if rng.random() < 0.3 else rng.randrange(2 ** rng.randrange(1, 49))
+
+
+def _wides(rng):
+    for start in (0, 1, *WIDE):
+        for step in (0, 1, -1, 2**29, -(2**29), 2**30 - 1, -(2**30) + 1):
+            yield start, [step] * 3
+    for _ in range(20):
+        sign = rng.choice((1, -1))
+        yield _wide(rng), [sign * _raw(rng), -sign * _raw(rng), sign * _raw(rng)]
+
+
+def _counters(rng):
+    for start, steps in _wides(rng):
+        now, said = start, []
+        for step in steps:
+            now = max(0, ref.saturate(now + step))
+            said.append([now, ref.far(now - start), min(2**30 - 1, now // 1024)])
+        yield "wide", [start, steps], said
 
 
 def _numbers(rng):
@@ -48,7 +71,14 @@ def _numbers(rng):
         "3.999999999",
         "0.005859",
         "4194303",
-        "4194304",
+        "1073741.823",
+        "1073741.824",
+        "2147483.648",
+        "140737488355.328",
+        "281474976710.655",
+        "281474976710.656",
+        "999999999999.999",
+        "1000000000000",
         "99999999",
         "007",
         "5.",
@@ -57,7 +87,6 @@ def _numbers(rng):
         ".",
         "-1",
         "-0.5",
-        "1e3",
         "nan",
         "inf",
         "1 000",
@@ -79,14 +108,14 @@ def _numbers(rng):
         "2.501953125",
     ):
         yield "amount", [text], ref.amount(text)
-    numbers = [1024, 262144, 48, 32]
+    numbers = [4096, 1048576, 48, 32]
     for mesh, channels, changed in (
         ("lvs", ["water"], numbers),
         ("lvs", ["water", "power"], numbers),
         ("lvs", ["power", "water"], numbers),
         ("lvs\nwater", ["power"], numbers),
         ("h\u00f6f", ["\u6c34", "k Wh"], numbers),
-        ("lvs", ["water"], [1023, *numbers[1:]]),
+        ("lvs", ["water"], [4095, *numbers[1:]]),
         ("lvs", ["water"], [*numbers[:3], 33]),
     ):
         yield "tag", [mesh, channels, changed], ref.mesh_tag(mesh, channels, changed)
@@ -116,8 +145,10 @@ def draw_ep(rng, channels):
         "flags": rng.randrange(64),
         "load": rng.randrange(256),
         "held": _raw(rng),
+        "channels": channels,
+        "prints": rng.randrange(2**16),
         "digests": [rng.randrange(2**16) for _ in range(8)],
-        "vector": [_raw(rng) for _ in range(_slots(head, channels))],
+        "vector": [_wide(rng) for _ in range(_slots(head, channels))],
     }
 
 
@@ -187,9 +218,9 @@ def _broken(rng):
         yield good + bytes(251 - len(good)), 3
         for at, value in [
             (0, 0x4D),
-            (1, 0x21),
-            (1, 0x13),
-            (1, 0x10),
+            (1, 0x11),
+            (1, 0x23),
+            (1, 0x20),
             (2, good[2] ^ 1),
             (5, good[5] | 0x40),
             (11, 0xFF),
@@ -220,6 +251,8 @@ def _shards(rng):
         lifetime = rng.choice((4, 5, 80))
         begin = epoch = rng.choice((lifetime + 2, 1000, 65535, 65536 + lifetime, 2**24 - 100))
         rows = ref.Rows(slots, lifetime, epoch)
+        settled = rng.choice((0, 0, *WIDE))
+        rows.settled = [settled] * slots
         sessions = [
             ((epoch + rng.randrange(-lifetime - 3, 4)) % 2**16, rng.randrange(2**30))
             for _ in range(8)
@@ -243,7 +276,7 @@ def _shards(rng):
         held = sorted([*key, *row] for key, row in rows.rows.items())
         yield (
             "shard",
-            [slots, lifetime, begin, steps],
+            [slots, lifetime, begin, steps, 1, settled],
             [said, rows.settled, [rows.value(s) for s in range(slots)], rows.digests(), held],
         )
 
@@ -268,11 +301,11 @@ def _drifts(rng):
     for case in range(70):
         slots = rng.choice((1, 2, 3, 16))
         n = 1 + case % 15
-        centre = _raw(rng)
-        spread = rng.choice((1, 2, 10, 1000, 40000, 2**30))
+        centre = rng.choice((_raw(rng), _wide(rng)))
+        spread = rng.choice((1, 2, 10, 1000, 40000, 2**29, 2**30, 2**47))
 
         def near(centre=centre, spread=spread):
-            return max(0, min(2**30 - 1, centre + rng.randrange(-spread, spread + 1)))
+            return max(0, min(2**48 - 1, centre + rng.randrange(-spread, spread + 1)))
 
         samples = [
             [
@@ -297,7 +330,7 @@ def _drifts(rng):
 def cases():
     """All cases, as (kind, given, expected)."""
     rng = random.Random(2026)  # noqa: S311
-    for part in (_numbers, _frames, _drops, _shards, _drifts):
+    for part in (_numbers, _counters, _frames, _drops, _shards, _drifts):
         yield from part(rng)
 
 

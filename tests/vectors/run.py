@@ -11,7 +11,7 @@ import json
 import sys
 from array import array
 
-from lvs import config, drift_core, fixed, state_shard, wire
+from lvs import config, drift_core, fixed, state_shard, wide, wire
 
 _MERGED = ("same", "grew", "new", "old", "expired", "future", "full")
 _SHOWN = 5  # failures printed
@@ -42,6 +42,8 @@ def decode(frame, data, tag, channels) -> str | dict:
             "flags": f.flags,
             "load": f.load,
             "held": f.held,
+            "channels": f.channels,
+            "prints": f.prints,
             "digests": list(f.digests),
             "vector": list(f.vector)[: f.count],
         }
@@ -84,9 +86,10 @@ def _ep(given, channels):
         g["flags"],
         g["load"],
         g["held"],
+        g["channels"],
+        g["prints"],
         array("H", g["digests"]),
-        array("i", g["vector"]),
-        len(g["vector"]),
+        wide.of(g["vector"]),
     )
     return _back(bytes(_buf[:n]), given, channels)
 
@@ -130,9 +133,21 @@ def _tag(mesh, channels, numbers):
     return config.Config(data).tag
 
 
-def _shard(slots, lifetime, epoch, steps, grain=1):
+def _wide(start, steps):
+    """A counter that grows from a start; what it is after each step, by how much that is above the
+    start as drift sees it, and a thousandth."""
+    first, now = wide.of([start]), wide.of([start])
+    said = []
+    for step in steps:
+        now.grow(0, step)
+        said.append([now[0], first.distance(0, now), now.part(0, 10)])
+    return said
+
+
+def _shard(slots, lifetime, epoch, steps, grain=1, settled=0):
     """Merge, credit and advance; what each step gave, then all that the shard holds."""
     s = state_shard.Shard(0, slots, 64, lifetime, epoch, grain)
+    s.adopt(wide.of([settled] * slots), s.horizon, epoch)
     said = []
     for step in steps:
         if step[0] == "merge":
@@ -155,10 +170,10 @@ def _drift(samples, settled, confidence, max_step, level):
     slots = len(settled)
     window = drift_core.Window(slots)
     for i, (noise, weight, vector) in enumerate(samples):
-        window.put(i + 1, 0, noise, 7, weight, array("i", vector))
+        window.put(i + 1, 0, noise, weight, wide.of(settled), wide.of(vector))
     drift = drift_core.Drift()
-    drift.select(window, 7, 0)
-    error = drift.run(window, array("i", settled), confidence, max_step, level)
+    drift.select(window, 0)
+    error = drift.run(window, confidence, max_step, level)
     return [list(drift.steps)[:slots], error]
 
 
@@ -170,6 +185,7 @@ KINDS = {
     "ticks_diff": fixed.ticks_diff,
     "amount": _amount,
     "tag": _tag,
+    "wide": _wide,
     "ep": _ep,
     "sdm": _sdm,
     "drop": _drop,

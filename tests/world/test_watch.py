@@ -7,7 +7,7 @@ from tests.support import parts
 
 def watched(value=100000, established=True):
     replica = parts.replica()
-    replica.shard.settle(0, value)
+    parts.settle(replica.shard, 0, value)
     replica.go_live()
     if established:
         parts.establish(replica, 0)

@@ -1,5 +1,6 @@
 """What most liars share: a session, an ear for what honest nodes say, and a mouth for frames."""
 
+from lvs.wide import MOST, of
 from lvs.wire import EP, MAX_FRAME, SDM, SLOTS, WANT, Frame, SdmWriter, encode_ep
 
 _DECODED = 4  # frames of a step that are read; honest nodes all say the same
@@ -151,9 +152,10 @@ class Persona:
             flags,
             0,
             (1 << self.shards) - 1,
+            len(self.mesh.channels),
+            0,
             digests or self.digests.get(shard, [0] * 8),
-            vector,
-            len(vector),
+            of(vector),
         )
         return bytes(self._buf[:n])
 
@@ -197,5 +199,5 @@ class Persona:
 
 
 def clamp(value):
-    """`value` inside what a field holds, 0 .. 2**30 - 1."""
-    return 0 if value < 0 else min(value, (1 << 30) - 1)
+    """`value` inside what a field holds, 0 .. 2**48 - 1."""
+    return 0 if value < 0 else min(value, MOST)

@@ -35,7 +35,7 @@ import machine  # noqa: E402, F401
 import network  # noqa: E402, F401
 
 PEERS = 64
-UNIT = 256  # raw units in a unit
+UNIT = 1000  # raw units in a unit
 now = 0
 seed = 12345
 test_bytes = 0  # what the test itself holds
@@ -98,7 +98,6 @@ class Peers:
         self.writer = wire.SdmWriter()
         self.writer_view = memoryview(self.writer.buf)
         self.digests = [0] * wire.BUCKETS
-        self.vector = [0] * wire.SLOTS
         self.totals = [0] * PEERS
         self.start = node.clock.grain()
 
@@ -109,8 +108,6 @@ class Peers:
     def ep(self, i, k):
         """An EP of peer i about replica k, which agrees in everything but the rows."""
         r = self.node.replicas[k]
-        for slot in range(self.wire.SLOTS):
-            self.vector[slot] = r.shard.settled[slot]
         n = self.wire.encode_ep(
             self.buffer,
             self.tag,
@@ -123,9 +120,10 @@ class Peers:
             0,
             0,
             self.node.placement.held_map(),
+            len(self.node.config.channels),
+            0,
             self.digests,
-            self.vector,
-            self.wire.SLOTS,
+            r.shard.settled,
         )
         return self.view[:n]
 

@@ -5,12 +5,13 @@ bits. So the same scribe serves seeds, Hypothesis (which shrinks) and Atheris (w
 """
 
 from lvs.fixed import MAX_RAW
+from lvs.wide import MOST
 from lvs.wire import ALL_FLAGS, crc16
 
 _CROWD = 200  # addresses that an attacker makes up
 _STRANGER = 1000  # the first of them
-_AWAY = (1, -1, 2, 40, -60, 96, -97, 98, -99, 500, -1023, 1024, -1025, 50000, -99999, 1 << 29)
-_TOTALS = (0, 1, 2, 255, 256, 1024, 262143, 262144, 262145, 1 << 22, 1 << 29, MAX_RAW)
+_AWAY = (1, -1, 2, 40, -60, 96, -97, 98, -99, 500, -1023, 1024, -1025, 50000, -99999, 1 << 40)
+_TOTALS = (0, 1, 2, 255, 256, 4096, 1048575, 1048576, 1048577, 1 << 22, 1 << 29, MAX_RAW)
 _CYCLES = (0, 0, 0, 0, 1, -1, 2, 3, 64, -64, 65, 700, -4000, 100000)
 
 
@@ -55,11 +56,11 @@ class Scribe:
         if what == 0:
             return settled
         if what == 1:
-            return [chance.getrandbits(30) for _ in settled]
+            return [chance.getrandbits(chance.choice((30, 48))) for _ in settled]
         away = chance.choice(_AWAY)
         both = chance.randrange(4)
         return [
-            min(max(0, v + (away if both or not k else -away)), MAX_RAW)
+            min(max(0, v + (away if both or not k else -away)), MOST)
             for k, v in enumerate(settled)
         ]
 

@@ -1,6 +1,7 @@
 """What is fuzzed: functions of some bytes that return if all is well, and raise otherwise."""
 
 from lvs.fixed import MAX_RAW
+from lvs.wide import MOST
 from lvs.wire import MAX_RELAYS, SLOTS, Frame, crc16, put16, put30
 from lvs_tools.fuzz.scribe import Scribe
 from lvs_tools.fuzz.victim import Broken, Victim
@@ -63,7 +64,9 @@ def _check(frame, reason, channels):
     numbers = [frame.nonce, frame.cycle]
     slots = []
     if frame.kind == 1:
-        numbers += [frame.noise, frame.held, *frame.vector[: frame.count]]
+        numbers += [frame.noise, frame.held]
+        if not all(0 <= n <= MOST for n in frame.vector):
+            raise Broken("a wide value is outside its range: %s" % list(frame.vector))
     else:
         if frame.relays > MAX_RELAYS:
             raise Broken("%d relayed rows" % frame.relays)
@@ -86,7 +89,7 @@ def node(data):
     seed = chance.getrandbits(8)
     victim = Victim(
         seed,
-        chance.choice((100000, 0, 1, MAX_RAW)),
+        chance.choice((100000, 0, 1, MAX_RAW, 1 << 40, MOST)),
         chance.choice((8, 0, 3)),
         chance.choice((0, MAX_RAW - 60000)),
         hasty=seed % 2 == 1,
@@ -106,7 +109,7 @@ def node(data):
             victim.stall(chance.choice((1, 5000, 300000)))
         elif what == 14 and victim.sessions:
             victim.agree(chance.randrange(len(victim.sessions)))
-        elif victim.referee.value(0) < MAX_RAW - (1 << 29):
+        elif victim.referee.value(0) < MOST - (1 << 46):
             victim.contribute(0, chance.randrange(1, 3000))
     victim.referee.weigh()
 

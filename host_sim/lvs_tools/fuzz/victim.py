@@ -10,6 +10,7 @@ from array import array
 
 from lvs import LvsError, Node
 from lvs.fixed import MAX_RAW, ONE
+from lvs.wide import MOST, of
 from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
 from lvs_tools.world import prime
 
@@ -151,7 +152,8 @@ class Victim:
 
     def contribute(self, channel, raw):
         """The application contributes."""
-        self.node.contribute(self.node.config.channels[channel], "%.9f" % (raw / ONE))
+        amount = "%d.%03d" % (raw // ONE, raw % ONE)
+        self.node.contribute(self.node.config.channels[channel], amount)
         self.referee.given += raw
         self.referee.look()
 
@@ -184,9 +186,10 @@ class Victim:
             flags,
             0,
             1 << shard,
+            len(node.config.channels),
+            0,
             r.shard.digests if digests is None else digests,
-            r.shard.settled if vector is None else vector,
-            r.shard.slots,
+            r.shard.settled if vector is None else of(vector),
         )
         return bytes(self._buf[:n])
 
@@ -299,9 +302,9 @@ class Referee:
         taken_back = max(0, self._issued - issued)
         for k, (r, s) in enumerate(self._slots):
             v = int(r.shard.value(s))
-            if not (0 <= v <= MAX_RAW and 0 <= r.shard.settled[s] <= MAX_RAW):
+            if not (0 <= v <= MOST and 0 <= r.shard.settled[s] <= MOST):
                 raise Broken("a value of %d raw, settled %d" % (v, r.shard.settled[s]))
-            if v < min(MAX_RAW, self._value[k] + drift[k]) - taken_back:
+            if v < min(MOST, self._value[k] + drift[k]) - taken_back:
                 raise Broken(
                     "a value fell by %d raw beyond the drift" % (self._value[k] + drift[k] - v)
                 )

@@ -92,7 +92,7 @@ class Contents:
             horizon=horizon,
             confidence=confidence,
             established=established,
-            settled=vector,
+            settled=list(vector),
         )
         known["rows"] = {key: row for key, row in known["rows"].items() if key[0] > horizon}
 

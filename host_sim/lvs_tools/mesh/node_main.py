@@ -26,6 +26,7 @@ import select
 import sys
 import time
 
+_ONE = 1000  # raw units in a VU
 _POLL_S = 0.04  # how often standard input is looked at
 _LINE_MAX = 512  # a longer command line is an error, so that no input grows the heap
 _USAGE = (
@@ -247,7 +248,7 @@ def as_text(reply):
     if kind == "value":
         return f"{reply['value']} VU (raw {reply['raw']})"
     if kind == "values":
-        return "\n".join([f"{k:16} {r / 256:14.4f} VU" for k, r in sorted(reply["raw"].items())])
+        return "\n".join([f"{k:16} {r / _ONE:14.4f} VU" for k, r in sorted(reply["raw"].items())])
     if kind == "status":
         return "\n".join([f"{k:16} {v}" for k, v in sorted(reply["status"].items())])
     if kind == "rows":
@@ -268,12 +269,12 @@ def _farewell(reply):
     """What a node says that was told to stop, for people."""
     if "stopping" in reply:
         return (
-            f"telling the others {reply['stopping'] / 256} VU that nobody is known to hold yet;"
+            f"telling the others {reply['stopping'] / _ONE} VU that nobody is known to hold yet;"
             " a minute at most, Ctrl-C ends it"
         )
     if "left" in reply:
         fate = "the journal keeps it" if reply["kept"] else "lost with this node"
-        return f"{reply['left'] / 256} VU are known to nobody else: {fate}"
+        return f"{reply['left'] / _ONE} VU are known to nobody else: {fate}"
     return ""
 
 

@@ -20,8 +20,8 @@ CALM_FROM = 0.6  # of the run: then nobody contributes, so that the mesh can con
 RESTART_S = 3.0  # from a kill until the node is started anew
 EVERY_S = 3.0  # a node contributes about this often,
 PER_MINUTE = 240  # all of them together at most this often: one radio cell is made for about 300
-LEAST_RAW = 16  # 1/16 VU
-MOST_RAW = 1536  # 6 VU: above max_allowed_shift (4 VU), so some are spread over cycles
+LEAST_RAW = 50  # 0.05 VU
+MOST_RAW = 6000  # 6 VU: above max_allowed_shift (4 VU), so some are spread over cycles
 
 
 class PlanError(ValueError):
@@ -87,7 +87,7 @@ def default_kill(nodes):
 def amount_text(raw):
     """A raw amount as the exact decimal text of its VU: 640 is "2.5"."""
     whole, rest = divmod(raw, ONE)
-    return f"{whole}.{rest * 10**8 // ONE:08d}".rstrip("0").rstrip(".")
+    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
 
 
 def free_port():

@@ -20,6 +20,7 @@ else:
 from lvs.config import CYCLE_MS, EPOCH_CYCLES, Config
 from lvs.config_check import NUMBERS
 from lvs.fixed import LvsError, parse_amount
+from lvs.wide import MOST
 from lvs_tools.places import PACKAGE
 from lvs_tools.plan import fit
 
@@ -129,7 +130,7 @@ FIELDS = {
     },
     "start": {
         "spread": (int, 0, 0, _RAW_MAX, "raw; settled values differ by up to this, both ways"),
-        "value": (int, 0, 0, _RAW_MAX, "raw; settled value of every channel at the start"),
+        "value": (int, 0, 0, MOST, "raw; settled value of every channel at the start"),
         "established": (bool, False, None, None, "confident and trusted from the start"),
     },
     "event": {

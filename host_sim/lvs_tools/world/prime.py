@@ -1,6 +1,7 @@
 """Brings new nodes to where a long quiet life would have led them, for a start in the middle."""
 
 from lvs.drift_core import FULL_CONFIDENCE
+from lvs.wide import of
 
 
 def settle(node, vectors, established):
@@ -9,7 +10,7 @@ def settle(node, vectors, established):
     epoch = node.clock.epoch()
     for k, r in enumerate(node.replicas):
         confidence = FULL_CONFIDENCE if established else 0
-        r.restore(vectors[k], r.shard.horizon, epoch, confidence, established)
+        r.restore(of(vectors[k]), r.shard.horizon, epoch, confidence, established)
         r.resume((), epoch)
         r.go_live()
     node.life.activate()

@@ -262,14 +262,14 @@ class World:
             return
         for _ in range(bits):
             shard = prng.choice(machine.node.replicas).shard
-            bit = 1 << prng.below(30)
+            bit = prng.below(48)
             which = prng.below(shard.slots + shard.count)
             if which < shard.slots:
-                shard.settled[which] ^= bit
+                shard.settled[which] ^= 1 << bit
             else:
                 p = shard.position(which - shard.slots)
                 column = shard.claimed if prng.below(2) else shard.credited
-                column[p] ^= bit
+                column[p] ^= 1 << bit % 30
         for watch in machine.watches:
             watch.rebase()
 

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import TextColumn
 
+from lvs.config_check import NUMBERS
 from lvs_tools import options
 from lvs_tools.sim import engine, scenario
 from lvs_tools.sim.swarm import random_world
@@ -47,7 +48,9 @@ def judge(data, on="cpython"):
     Raises ScenarioError for one that cannot be run.
     """
     checked = scenario.check({**data, "engine": on})
-    allowed = scenario.plan(checked)["config"].get("max_allowed_shift", 1024)
+    allowed = scenario.plan(checked)["config"].get(
+        "max_allowed_shift", NUMBERS["max_allowed_shift"][0]
+    )
     try:
         result = engine.run(checked, stay=True)
     except Exception:

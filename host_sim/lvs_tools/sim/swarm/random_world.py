@@ -7,6 +7,7 @@ and nothing new is contributed: in that calm phase the mesh must become exact.
 
 from lvs.config import CLOSING
 from lvs.config import EPOCH_CYCLES as EPOCH
+from lvs.fixed import ONE
 from lvs_tools.world.prng import Prng
 
 _STREAM = 7001
@@ -234,7 +235,7 @@ def _at_budget(draft):
         work["channels"] = min(work["channels"], max(1, _STEADY // draft.nodes))
         # The traffic of as many contributions as without it.
         rate = max(1, work.pop("contributions_per_minute") // work["channels"])
-        raw = float(work["amount"]) * 256 * work["channels"] * rate * EPOCH / 60
+        raw = float(work["amount"]) * ONE * work["channels"] * rate * EPOCH / 60
         config["route_budget"] = max(256, int(raw / work["budget_share"]))
         draft.calm += 4 * EPOCH
     elif draft.has["bursts"] and not draft.has["budget"]:
@@ -282,7 +283,7 @@ def _befall(draft):
         # credited in the following epochs.  Where there are few neighbours, each relays for all.
         work = draft.data["workload"]
         relayed = draft.nodes if draft.data["topology"] else 1
-        raw = float(work["amount"]) * 256 * work["contributions_per_minute"] * EPOCH / 60
+        raw = float(work["amount"]) * ONE * work["contributions_per_minute"] * EPOCH / 60
         draft.data["config"]["route_budget"] = max(512, int(2 * raw * relayed))
         draft.calm += 8 * EPOCH
     if has["liars"] and draft.nodes >= 6:
