@@ -5,6 +5,7 @@ import random
 import pytest
 
 from lvs import drift_core as d
+from lvs.wide import Wide, of
 from tests.support import parts
 from tests.vectors import run
 
@@ -28,20 +29,20 @@ def test_weighted_median(values, weights, median):
 
 
 @pytest.mark.parametrize(
-    "values, weights, mine, mean",
+    "values, weights, mean",
     [
-        ([10], [4], 10, 0),
-        ([0, 10, 20, 1000], [1, 1, 1, 1], 0, 15),  # the two in the middle
-        ([0, 10, 20, 1000], [1, 1, 1, 1], 15, 0),
-        ([0, 1], [2, 2], 0, 1),  # a half rounds up
-        ([0, 1], [2, 2], 1, 0),
-        ([0, 100000], [1, 3], 0, 32767),
+        ([0], [4], 0),
+        ([0, 10, 20, 1000], [1, 1, 1, 1], 15),  # the two in the middle
+        ([-15, -5, 5, 985], [1, 1, 1, 1], 0),
+        ([0, 1], [2, 2], 1),  # a half rounds up
+        ([-1, 0], [2, 2], 0),
+        ([0, 100000], [1, 3], 32767),
     ],
-)  # offsets are clamped
-def test_middle_mean(values, weights, mine, mean):
+)  # values are clamped
+def test_middle_mean(values, weights, mean):
     order = bytearray(len(values))
     d.order_by_value(values, order, len(values))
-    assert d.middle_mean(values, weights, order, len(values), mine) == mean
+    assert d.middle_mean(values, weights, order, len(values)) == mean
 
 
 def test_coefficient():
@@ -79,12 +80,16 @@ def test_correction(distance, confidence, dither, limit, step):
     )
 
 
+NOTHING = Wide(1)  # what I have settled
+FIVE = of([5])
+
+
 def test_a_full_window_keeps_the_weighty():
     window = d.Window(1)
     for nonce in range(15):
-        assert window.put(nonce, nonce, 0, 0, 100 + nonce, [0])
-    assert not window.put(99, 20, 0, 0, 99, [0])
-    assert window.put(98, 20, 0, 0, 100, [0])  # as light, but newer
+        assert window.put(nonce, nonce, 0, 100 + nonce, NOTHING, FIVE)
+    assert not window.put(99, 20, 0, 99, NOTHING, FIVE)
+    assert window.put(98, 20, 0, 100, NOTHING, FIVE)  # as light, but newer
     assert 0 not in list(window.key) and 98 in list(window.key)
 
 
@@ -92,31 +97,47 @@ def test_newcomers_of_one_route_share_a_place():
     """Session numbers are free: a route that invents them gets one sample."""
     window = d.Window(1)
     for nonce in range(9):
-        window.put(7, 0, 0, 0, 32, [nonce])
-    assert window.n == 1 and window.vector[0] == 8
-    window.put(8, 0, 0, 0, 32, [0])
+        window.put(7, 0, 0, 32, NOTHING, of([nonce]))
+    assert window.n == 1 and window.above[0] == 8
+    window.put(8, 0, 0, 32, NOTHING, FIVE)
     assert window.n == 2
 
 
 def test_samples_go_along_when_mine_is_folded():
-    window = d.Window(2)
-    window.put(1, 0, 0, 10, 32, [100, 200])
-    window.put(2, 0, 0, 11, 32, [100, 200])
-    window.fold(10, 11, [100, 200], [105, 200])
-    assert list(window.vector[:4]) == [105, 200, 100, 200]
-    assert list(window.horizon[:2]) == [11, 11]
+    """Their senders fold the same rows; a step of mine is mine alone."""
+    r = parts.replica()
+    shard = r.shard
+    r.go_live()
+    shard.merge(100, 7, 0, 40, 1)
+    shard.credit(0, 40)
+    r.window.put(1, 0, 0, 32, shard.settled, of([100]))
+    shard.advance(100 + shard.lifetime + 1)
+    assert shard.settled[0] == 40 and r.window.above[0] == 100
+    r._take([3])
+    assert shard.settled[0] == 43 and r.window.above[0] == 97
 
 
-def test_only_recent_samples_of_my_horizon_count():
+def test_what_is_too_far_to_count_is_far():
+    """A difference beyond 2**29 is one of 2**29, until it is heard anew."""
+    window = d.Window(3)
+    mine = of([0, 2**47, 2**48 - 1])
+    window.put(1, 0, 0, 32, mine, of([2**48 - 1, 2**47 + 2**30, 0]))
+    assert list(window.above[:3]) == [d.FAR, d.FAR, -d.FAR]
+    for slot in range(3):
+        window.moved(slot, 1000)
+    assert list(window.above[:3]) == [d.FAR, d.FAR, -d.FAR]
+    window.put(1, 0, 0, 32, mine, of([5, 2**47 - 5, 2**48 - 6]))
+    assert list(window.above[:3]) == [5, -5, -5]
+
+
+def test_only_recent_samples_count():
     window = d.Window(1)
-    window.put(1, 5, 0, 10, 32, [1])
-    window.put(2, 5, 0, 11, 32, [2])
-    window.put(3, 3, 0, 10, 32, [3])
+    window.put(1, 5, 0, 32, NOTHING, FIVE)
+    window.put(3, 3, 0, 32, NOTHING, FIVE)
     drift = d.Drift()
-    assert drift.select(window, 10, 5) == 1
-    assert drift.select(window, 10, 3) == 2
-    assert drift.select(window, 10 + 65536, 3) == 2
-    assert drift.select(window, 12, 0) == 0
+    assert drift.select(window, 5) == 1
+    assert drift.select(window, 3) == 2
+    assert drift.select(window, 6) == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -152,6 +173,6 @@ def test_ten_newcomers_outvote_whoever_is_not_established(established, moves):
     r.confidence, r.established = 60, established
     r.guard.new_epoch()
     for k in range(10):
-        r.window.put(k + 1, 6400, 7, r.shard.horizon & 0xFFFF, 32, [1001])
+        r.window.put(k + 1, 6400, 7, 32, r.shard.settled, of([1001]))
     r.cycle(6400)
     assert r.shard.settled[0] - 1000 == moves

@@ -66,10 +66,10 @@ def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
     node = Cell(1, **SHORT).nodes[1]
     replica = node.replicas[0]
     shard = replica.shard
-    replica.window.put(7, 1, 1, shard.horizon & 0xFFFF, 32, shard.settled)
-    assert replica.window.n == 1 and not replica.live
+    Speaker(node).ep()
+    assert len(replica.offers) == 1 and not replica.live
     replica.next_epoch(shard.epoch + 1, 2)
-    assert replica.window.n == 0
+    assert not replica.offers
 
 
 def test_a_newcomer_among_one_waits_for_more_offers_but_not_for_ever():

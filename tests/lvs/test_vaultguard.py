@@ -1,6 +1,5 @@
 """VaultGuard: budgets of settled values and of credit, and what triggers a recovery."""
 
-from lvs.drift_core import apply_step
 from lvs.routes import OTHERS, Routes
 from lvs.state_shard import Shard
 from tests.support import parts
@@ -18,11 +17,12 @@ def guarded(*values):
 
 
 def test_settled_values_move_a_thousandth_an_epoch():
-    _, guard = guarded(0, 1, 2047, 2048, 100000, ref.MAX_RAW)
-    assert list(guard.limit) == [1, 1, 1, 2, 97, 1048575]
-    assert [ref.epoch_budget(v) for v in (0, 1, 2047, 2048, 100000, ref.MAX_RAW)] == list(
-        guard.limit
-    )
+    values = (0, 1, 2047, 2048, 100000, 2**30 - 1, 2**31, 2**40 - 1)
+    _, guard = guarded(*values)
+    assert list(guard.limit) == [1, 1, 1, 2, 97, 1048575, 2097152, 2**30 - 1]
+    assert [ref.epoch_budget(v) for v in values] == list(guard.limit)
+    _, guard = guarded(ref.MOST)  # a step is far smaller, whatever the budget is
+    assert list(guard.limit) == [2**30 - 1]
 
 
 def test_both_directions_use_up_the_budget():
@@ -35,12 +35,13 @@ def test_both_directions_use_up_the_budget():
 
 
 def test_values_are_never_negative_nor_beyond_their_field():
-    settled = [5]
-    apply_step(settled, 0, -9)
-    assert settled == [0]
-    settled = [ref.MAX_RAW - 5]
-    apply_step(settled, 0, 9)
-    assert settled == [ref.MAX_RAW]
+    shard, _ = guarded(5, ref.MOST - 5)
+    shard.shift(0, -9)
+    shard.shift(1, 9)
+    assert list(shard.settled) == [0, ref.MOST]
+    shard.merge(EPOCH, 1, 1, 7, 1)
+    shard.credit(0, 7)
+    assert shard.value(1) == ref.MOST
 
 
 def crediting(budget, *totals):
@@ -112,11 +113,15 @@ def test_who_has_budget_left_may_say_what_waits():
 
 
 def test_a_fall_by_an_eighth_is_noticed():
-    shard, guard = guarded(80000, 8)
+    shard, guard = guarded(80000, 7, 2**33)
     shard.settled[0] = 70000
     shard.settled[1] = 0  # next to nothing: no fall to speak of
+    shard.settled[2] -= 2**29 - 2
     assert not guard.fallen()
     shard.settled[0] = 69999
+    assert guard.fallen()
+    guard.new_epoch()
+    shard.settled[2] -= 2**29  # by no means a step: an eighth is not waited for
     assert guard.fallen()
     guard.new_epoch()
     assert not guard.fallen()

@@ -14,8 +14,10 @@ EP = {
     "flags": 0x17,
     "load": 0x18,
     "held": 0x191A1B1C,
+    "channels": 2,
+    "prints": 0x191A,
     "digests": list(range(0x2000, 0x2008)),
-    "vector": [0x21222324, 5],
+    "vector": [0xA1B2C3D4E5F6, 5],
 }
 
 
@@ -27,11 +29,12 @@ def writer():
 
 def test_ep_layout():
     assert encode_ep(EP)[:-2].hex(" ") == (
-        "4c 11 04 03 02 01 06 05 0a 09 08 07 0e 0d 0c 0b 00 "  # magic .. shard
-        "14 13 12 11 16 15 17 18 1c 1b 1a 19 "  # noise, horizon, flags, load, held
+        "4c 21 04 03 02 01 06 05 0a 09 08 07 0e 0d 0c 0b 00 "  # magic .. shard
+        "14 13 12 11 16 15 17 18 1a 19 "  # noise, horizon, flags, load, prints
         "00 20 01 20 02 20 03 20 04 20 05 20 06 20 07 20 "  # digests
-        "24 23 22 21 05 00 00 00"
-    )  # vector
+        "9c b6 e8 c8 01 02 "  # held, channels
+        "f6 cb d3 9e ac b6 28 05"  # vector
+    )
 
 
 def test_sdm_layout():
@@ -44,7 +47,7 @@ def test_sdm_layout():
     assert not w.empty()
     n = w.end()
     assert bytes(w.buf[: n - 2]).hex(" ") == (
-        "4c 12 04 03 02 01 06 05 0a 09 08 07 0e 0d 0c 0b 00 "  # magic .. shard
+        "4c 22 04 03 02 01 06 05 0a 09 08 07 0e 0d 0c 0b 00 "  # magic .. shard
         "61 01 01 62 "  # weight, counts, buckets
         "03 34 33 32 31 "  # own: slot, total
         "28 27 26 65 1d 1c 1b da 0a"  # relayed: nonce + slot & 3, total + slot >> 2, age
@@ -60,8 +63,11 @@ def test_checksum_is_the_published_one():
 
 def test_sizes():
     """Both messages fit a datagram of 250 bytes, the ESP-NOW limit."""
-    assert len(encode_ep(EP)) == 47 + 4 * 2
-    assert len(encode_ep({**EP, "vector": [0] * 16})) == 111
+    four = {**EP, "held": 1, "channels": 4}
+    assert len(encode_ep({**four, "vector": [2**28 - 1] * 4})) == 47 + 4 * 4  # as version 1 had it
+    assert len(encode_ep({**four, "vector": [0] * 4})) == 51
+    most = {**EP, "held": 2**30 - 1, "channels": 480, "vector": [2**48 - 1] * 16}
+    assert len(encode_ep(most)) == 45 + 5 + 2 + 7 * 16
     w = writer()
     relayed = 0
     while w.relay(relayed, HEAD["cycle"] // 64, 0, 1):
