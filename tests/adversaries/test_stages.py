@@ -9,7 +9,7 @@ from lvs_tools.attack import cases
 from lvs_tools.attack.stages import STAGES
 from lvs_tools.sim import engine
 
-BUDGET = 1024 * 256  # raw that one address may invent in an epoch
+BUDGET = 1 << 20  # raw that one address may invent in an epoch
 
 
 def attacked(stage, strategy, liars, nodes=12, cycles=260, seed=1):

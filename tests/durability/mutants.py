@@ -73,7 +73,7 @@ def no_bars(patch):
     def kept(self, lead):
         self.named = True
         for c in range(self.channels):
-            self.barred[c] = 0
+            self.free[c] = self.waiting.part(c, 0)
 
     patch.setattr(ledger.Ledger, "kept", kept)
 

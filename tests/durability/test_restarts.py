@@ -28,7 +28,7 @@ def test_a_board_that_restarts_every_minute_leaves_three_rows(seed):
         cell.contribute(1, 3)
         cell.run(50)
         node.contribute("water", 1, durable=True)
-        cell.contributed["water"] += 256
+        cell.contributed["water"] += 1000
         lives.append((node.ledger.session.start, node.ledger.session.nonce))
         assert max(node.ledger.session.total) > 0
         node = cell.add(4, journal(files))
@@ -47,16 +47,16 @@ def test_a_copied_flash_tells_nothing_again(seed):
     cell = Cell(3, loss=0.1, seed=seed, **FOLDING)
     cell.add(journal=journal(files))
     cell.active()
-    cell.contribute(4, 200 * 256)
+    cell.contribute(4, 200 * 1000)
     cell.run(12)
-    assert cell.nodes[4].status()["pending_raw"] > 100 * 256
+    assert cell.nodes[4].status()["pending_raw"] > 100 * 1000
     cell.nodes[4].journal.flush()
     copied.files = {name: bytearray(data) for name, data in files.files.items()}
     for _ in range(18):
         cell.contribute(4, 5)
         cell.run(64)
     copy = cell.add(5, journal(copied))
-    assert copy.ledger.outstanding() > 100 * 256
+    assert copy.ledger.outstanding() > 100 * 1000
     cell.run(60)
     cell.contribute(5, 7)
     cell.settle(60)
@@ -80,13 +80,13 @@ def test_what_nobody_could_hear_is_told_when_somebody_can(seed, restart):
     for k in range(16):
         cell.run(64)
         cell.nodes[4].contribute("water", 1, durable=True)
-        cell.contributed["water"] += 256
+        cell.contributed["water"] += 1000
         cell.contribute(1, 3)
         if restart and k in (3, 9):
             cell.run(20)
             node = cell.add(4, journal(files))
     cell.run(20)
-    assert cell.nodes[4].value("water", raw=True) > 16 * 256
+    assert cell.nodes[4].value("water", raw=True) > 16 * 1000
     cell.links = lambda a, b: True
     cell.settle(300)
     cell.run(64 * 11)
@@ -102,7 +102,7 @@ def test_the_last_session_is_mine_even_where_the_journal_has_no_total_of_it():
     session = first.session
     again = Ledger(1)
     again.open(7, 2)
-    again.restore([Session(session.start, session.nonce, 1)], [256], first.lineage)
+    again.restore([Session(session.start, session.nonce, 1)], [1000], first.lineage)
     assert again.find(session.start, session.nonce)
     assert not again.descends(session.start, session.nonce)
 

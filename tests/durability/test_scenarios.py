@@ -36,7 +36,7 @@ def test_a_blackout_at_any_moment():
         )
         assert result["exact"], (at, result["why"])
         # 12 nodes, 6 a minute each, a batch of 10 s at the most.
-        assert result["lost_raw"] <= 12 * 2 * 256
+        assert result["lost_raw"] <= 12 * 2 * 1000
 
 
 def test_nodes_are_replaced_until_none_of_the_first_is_left():

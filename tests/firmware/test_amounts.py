@@ -18,11 +18,11 @@ def test_nothing_is_lost_in_rounding(bench, units, pulses, counts):
 
     scale = Scale(units, pulses)
     total = sum(scale.raw(n) for n in counts)
-    assert total == int(Fraction(units, pulses) * sum(counts) * 256)
+    assert total == int(Fraction(units, pulses) * sum(counts) * 1000)
 
 
 @quiet
-@given(st.integers(0, 4194303 * 256))
+@given(st.integers(0, 4194303 * 1000))
 def test_text_is_read_back_as_the_same_raw_amount(bench, raw):
     from amounts import text
 

@@ -51,10 +51,10 @@ def test_each_kind_contributes(bench, live):
     totals = {}
     for channel, amount in node.given:
         whole, part = amount.split(".")
-        totals[channel] = totals.get(channel, 0) + int(whole) * 256 + int(part) // 390625
-    assert totals["water"] == 128 + 256
+        totals[channel] = totals.get(channel, 0) + int(whole) * 1000 + int(part)
+    assert totals["water"] == 500 + 1000
     # 10.4 s at one a second, and a quarter each second
-    assert 10 * 256 + 10 * 64 <= totals["energy"] <= 11 * 256 + 11 * 64
+    assert 10 * 1000 + 10 * 250 <= totals["energy"] <= 11 * 1000 + 11 * 250
     assert set(seen) == {"sources"}
 
 
@@ -123,7 +123,7 @@ def test_a_refused_contribution_does_not_stop_the_others(bench, capsys):
             return self.raw
 
     node = FakeNode()
-    given = [("energy", Gives(9 * 256)), ("water", Gives(256))]
-    assert sources.contribute_once(given, node) == 256
+    given = [("energy", Gives(9 * 1000)), ("water", Gives(1000))]
+    assert sources.contribute_once(given, node) == 1000
     assert node.given == [("water", "1.00000000")]
     assert "energy: too large" in capsys.readouterr().out

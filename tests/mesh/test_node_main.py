@@ -20,12 +20,12 @@ class ToyNode:
     def contribute(self, channel, amount):
         if channel not in self.raw:
             raise ValueError(f"channel '{channel}' is unknown")
-        self.raw[channel] += int(float(amount) * 256)
+        self.raw[channel] += int(float(amount) * 1000)
 
     def value(self, channel, raw=False):
         if channel not in self.raw:
             raise ValueError(f"channel '{channel}' is unknown")
-        return self.raw[channel] if raw else self.raw[channel] / 256
+        return self.raw[channel] if raw else self.raw[channel] / 1000
 
     def status(self):
         return {"state": "ACTIVE", "session": "0001", "mesh": "m"}
@@ -93,9 +93,9 @@ def test_contribute_and_read_back(node):
         "answer": "value",
         "channel": "water",
         "value": 2.5,
-        "raw": 640,
+        "raw": 2500,
     }
-    assert ask(node, "values")["raw"] == {"water": 640, "tap water": 256}
+    assert ask(node, "values")["raw"] == {"water": 2500, "tap water": 1000}
     assert ask(node, "status")["status"]["state"] == "ACTIVE"
     assert ask(node, "rows")["rows"] == [["0001", "water", 512, 512]]
     assert "contribute CHANNEL AMOUNT" in ask(node, "help")["help"]

@@ -235,10 +235,10 @@ class TestOneNode:
         assert "error" in self.ask(process, "contribute water -1")
         assert "error" in self.ask(process, "nonsense")
         assert self.ask(process, "status")["status"]["state"] in ("INIT", "JOINING")
-        wait_until(lambda: self.ask(process, "value water")["raw"] == 640, 40)
-        assert self.ask(process, "values")["raw"] == {"water": 640, "tap water": 256}
+        wait_until(lambda: self.ask(process, "value water")["raw"] == 2500, 40)
+        assert self.ask(process, "values")["raw"] == {"water": 2500, "tap water": 1000}
         rows = self.ask(process, "rows")["rows"]
-        assert sorted(row[1:] for row in rows) == [["tap water", 256, 256], ["water", 640, 640]]
+        assert sorted(row[1:] for row in rows) == [["tap water", 1000, 1000], ["water", 2500, 2500]]
         assert self.ask(process, "quit") == {"answer": "quit"}
         assert process.wait(5) == 0
 

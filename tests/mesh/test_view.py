@@ -36,7 +36,7 @@ def toy_mesh(*instances, elapsed=10.0):
         ready=3,
         restarted=0,
         elapsed=lambda: elapsed,
-        contributed=lambda: {"water": 1024, "work": 0},
+        contributed=lambda: {"water": 4000, "work": 0},
     )
 
 
@@ -48,16 +48,16 @@ def text_of(renderable):
 
 def test_vu_shows_one_raw_unit():
     assert view.vu(0) == "0"
-    assert view.vu(640) == "2.5"
+    assert view.vu(2500) == "2.5"
     assert view.vu(257) == "1.0039"
-    assert view.vu(256_000_000) == "1,000,000"
+    assert view.vu(1_000_000_000) == "1,000,000"
     assert view.vu(None) == "-"
 
 
 def test_table_shows_every_node():
     mesh = toy_mesh(
-        ToyInstance(640),
-        ToyInstance(642, "JOINING", micropython=False),
+        ToyInstance(2500),
+        ToyInstance(2502, "JOINING", micropython=False),
         ToyInstance(9, killed=True),
     )
     text = text_of(view.table(mesh))
@@ -80,7 +80,7 @@ def test_a_mesh_that_still_starts_can_be_shown():
 
 
 def test_progress_line_says_how_far_and_how_equal():
-    mesh = toy_mesh(ToyInstance(640), ToyInstance(642), ToyInstance(642))
+    mesh = toy_mesh(ToyInstance(2500), ToyInstance(2502), ToyInstance(2502))
     line = view.progress_line(mesh)
     assert "10 s of 60" in line
     assert "3 of 3 nodes active" in line
@@ -90,9 +90,9 @@ def test_progress_line_says_how_far_and_how_equal():
 
 
 def test_calm_is_told_apart():
-    calm = toy_mesh(ToyInstance(640), ToyInstance(642), ToyInstance(642), elapsed=45.0)
+    calm = toy_mesh(ToyInstance(2500), ToyInstance(2502), ToyInstance(2502), elapsed=45.0)
     assert view.phase(calm) == "calm: converging"
-    equal = toy_mesh(ToyInstance(640), ToyInstance(640), ToyInstance(640), elapsed=45.0)
+    equal = toy_mesh(ToyInstance(2500), ToyInstance(2500), ToyInstance(2500), elapsed=45.0)
     assert view.phase(equal) == "calm: all values equal"
 
 
@@ -104,8 +104,8 @@ def account(**changes):
         "restarted": 1,
         "loss": 0.3,
         "seed": 1,
-        "contributed_raw": {"water": 1024},
-        "lost_raw": {"water": 256},
+        "contributed_raw": {"water": 4000},
+        "lost_raw": {"water": 1000},
         "values_raw": {"water": {"min": 768, "max": 768}},
         "reasons": [],
         "warnings": [],

@@ -18,7 +18,7 @@ def test_g1_exact_through_loss_restarts_and_a_partition():
 def test_g2_bounds_hold_whatever_is_said():
     result = measure("g2_bounds", "nodes=20", "cycles=200")
     assert result["negative_values"] == 0
-    assert 0 < result["max_step"] < 1024
+    assert 0 < result["max_step"] < 4096
 
 
 def test_g3_a_majority_of_liars_is_held_to_the_budget():

@@ -55,7 +55,7 @@ def latencies(seed, loss, rounds, patience=240):
         for index in (SLEEPER, OTHER):
             world.machines[index].node.contribute(channel, 1)
             world.wake(world.machines[index])
-        total += 2 * 256
+        total += 2 * 1000
         took: dict[str, int | None] = {"out": None, "back": None}
         for second in range(1, patience - PERIOD):
             cycle()

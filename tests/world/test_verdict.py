@@ -48,7 +48,7 @@ def settled_world(nodes, channels=1, **config):
 def test_equal_nodes_that_lack_something_for_good_are_not_exact():
     world = settled_world(3)
     assert world.result()["verdict"] == "exact"
-    world.account.given[0] += 256  # which nobody ever told
+    world.account.given[0] += 1000  # which nobody ever told
     result = advance(world, STILL + 16).result()
     assert result["verdict"] == "not exact" and "do not hold" in result["why"][0]
 

@@ -1,6 +1,7 @@
 """The watches see broken budgets, steps and signs, and take no fold or adoption for drift."""
 
 from lvs_tools.world.metrics import Tally, rank
+from lvs.wide import of
 from lvs_tools.world.watch import Watch
 from tests.support import parts
 
@@ -62,7 +63,7 @@ def test_a_cold_node_has_no_budget_but_its_steps_are_seen():
 
 def test_negative_values_are_seen():
     shard, watch, tally = watched()
-    shard.settled[0] = -1
+    shard.settled.hi[0] = -1
     watch.look("ACTIVE")
     assert tally.negative == 1
 
@@ -81,7 +82,7 @@ def test_folding_is_no_step():
 
 def test_adoption_is_no_step():
     shard, watch, tally = watched()
-    shard.adopt([5], shard.horizon, shard.epoch)
+    shard.adopt(of([5]), shard.horizon, shard.epoch)
     watch.look("ACTIVE")
     assert tally.max_step == tally.budget_violations == 0
     assert watch.shift() == []

@@ -46,7 +46,7 @@ def test_micropython_ends_in_the_same_bits(micropython):
 def test_a_quiet_mesh_is_exact():
     result = run(nodes=8, cycles=120)
     assert result["exact"] and result["why"] == [] and result["lost_raw"] == 0
-    assert result["contributed_raw"] > 0 and result["contributed_raw"] % 256 == 0
+    assert result["contributed_raw"] > 0 and result["contributed_raw"] % 1000 == 0
     assert result["alive"] == 8
     assert result["reach_cycles"]["max"] <= 4
 
@@ -163,7 +163,7 @@ def test_what_a_journal_holds_outlives_a_crash():
         return result["lost_raw"]
 
     assert lost("restart") == 0
-    assert lost("low_power") > 20 * 256
+    assert lost("low_power") > 20 * 1000
 
 
 def test_what_nobody_learned_is_lost_and_nothing_else():
@@ -179,7 +179,7 @@ def test_what_nobody_learned_is_lost_and_nothing_else():
         ],
     )
     assert result["exact"], result["why"]
-    assert 20 * 256 <= result["lost_raw"] <= 45 * 256
+    assert 20 * 1000 <= result["lost_raw"] <= 45 * 1000
     assert result["lost_old_raw"] == 0  # it was said in the last minute
 
 
@@ -241,7 +241,7 @@ def test_flipped_bits_change_memory():
     assert list(after[0].settled) == held[0]
     changed = list(after[1].settled) != held[1]
     rows = any(
-        after[1].credited[p] > after[1].claimed[p] or after[1].claimed[p] % 256
+        after[1].credited[p] > after[1].claimed[p] or after[1].claimed[p] % 1000
         for p in map(after[1].position, range(after[1].count))
     )
     assert changed or rows
@@ -309,7 +309,7 @@ def test_an_event_contributes_and_happens_again():
         ],
     )
     assert result["exact"], result["why"]
-    assert result["contributed_raw"] == 3 * 640
+    assert result["contributed_raw"] == 3 * 2500
     assert result["faults"]["contribute"] == 3
 
 
@@ -331,7 +331,7 @@ def test_a_steady_workload_keeps_its_share_of_the_budget():
     )
     # An epoch's share of each node: 2048 raw, four times both channels, every 16 s.
     gave = world.account.given
-    assert gave[0] == gave[1] and 2 * 7 * 256 <= gave[0] <= 2 * 9 * 256
+    assert gave[0] == gave[1] and 2 * 7 * 1000 <= gave[0] <= 2 * 9 * 1000
 
 
 def test_an_island_is_cut_off_as_one():
