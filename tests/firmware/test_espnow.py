@@ -163,4 +163,4 @@ def test_two_nodes_share_a_value_over_espnow_only(bench, link):
     nodes[0].contribute("water", "2.5")
     nodes[1].contribute("water", 1)
     live(bench, nodes, 40)
-    assert [node.value("water", raw=True) for node in nodes] == [896, 896]
+    assert [node.value("water", raw=True) for node in nodes] == [3500, 3500]

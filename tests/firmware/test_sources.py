@@ -125,5 +125,5 @@ def test_a_refused_contribution_does_not_stop_the_others(bench, capsys):
     node = FakeNode()
     given = [("energy", Gives(9 * 1000)), ("water", Gives(1000))]
     assert sources.contribute_once(given, node) == 1000
-    assert node.given == [("water", "1.00000000")]
+    assert node.given == [("water", "1.000")]
     assert "energy: too large" in capsys.readouterr().out

@@ -15,7 +15,7 @@ def test_amount_text_is_exact(raw):
 
 def test_amount_text_is_short():
     assert amount_text(2500) == "2.5"
-    assert amount_text(512) == "2"
+    assert amount_text(2000) == "2"
     assert amount_text(0) == "0"
 
 

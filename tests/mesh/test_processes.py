@@ -238,7 +238,10 @@ class TestOneNode:
         wait_until(lambda: self.ask(process, "value water")["raw"] == 2500, 40)
         assert self.ask(process, "values")["raw"] == {"water": 2500, "tap water": 1000}
         rows = self.ask(process, "rows")["rows"]
-        assert sorted(row[1:] for row in rows) == [["tap water", 1000, 1000], ["water", 2500, 2500]]
+        assert sorted(row[1:] for row in rows) == [
+            ["tap water", 1000, 1000],
+            ["water", 2500, 2500],
+        ]
         assert self.ask(process, "quit") == {"answer": "quit"}
         assert process.wait(5) == 0
 

@@ -49,7 +49,7 @@ def text_of(renderable):
 def test_vu_shows_one_raw_unit():
     assert view.vu(0) == "0"
     assert view.vu(2500) == "2.5"
-    assert view.vu(257) == "1.0039"
+    assert view.vu(1001) == "1.001"
     assert view.vu(1_000_000_000) == "1,000,000"
     assert view.vu(None) == "-"
 
@@ -67,7 +67,7 @@ def test_table_shows_every_node():
     assert "4.0" in lines["127.0.0.2"]  # 2,000 bytes in half a minute
     assert "JOINING" in lines["127.0.0.3"]
     assert "CPython" in lines["127.0.0.3"]
-    assert "0.0078" in lines["127.0.0.3"]
+    assert "2.502" in lines["127.0.0.3"]
     assert "killed" in lines["127.0.0.4"]
     assert "work" in text
 
@@ -85,7 +85,7 @@ def test_progress_line_says_how_far_and_how_equal():
     assert "10 s of 60" in line
     assert "3 of 3 nodes active" in line
     assert "contributed 4 VU" in line
-    assert "spread 0.0078 VU" in line
+    assert "spread 0.002 VU" in line
     assert view.phase(mesh) == "contributing"
 
 
@@ -106,7 +106,7 @@ def account(**changes):
         "seed": 1,
         "contributed_raw": {"water": 4000},
         "lost_raw": {"water": 1000},
-        "values_raw": {"water": {"min": 768, "max": 768}},
+        "values_raw": {"water": {"min": 3000, "max": 3000}},
         "reasons": [],
         "warnings": [],
         "convergence_ms": 1500,
@@ -126,12 +126,12 @@ def test_verdict_that_fails_says_why():
     lines = view.verdict_lines(
         account(
             verdict="apart",
-            reasons=["water: the nodes differ by 1 raw (767 to 768)"],
-            values_raw={"water": {"min": 767, "max": 768}},
+            reasons=["water: the nodes differ by 1 raw (2999 to 3000)"],
+            values_raw={"water": {"min": 2999, "max": 3000}},
             convergence_ms=None,
         )
     )
     assert lines[0].startswith("apart: 3 nodes")
     assert any("differ by 1 raw" in line for line in lines)
-    assert any("2.9961 to 3" in line for line in lines)
+    assert any("2.999 to 3" in line for line in lines)
     assert not any("after the last" in line for line in lines)

@@ -12,6 +12,7 @@ import sys
 
 from lvs import Node
 from lvs.fixed import MAX_RAW, mix
+from lvs.wide import of
 from lvs.wire import MAX_FRAME, WANT, SdmWriter, encode_ep
 from tests.support.parts import establish, settle
 from tests.support.transport import Transport
@@ -76,9 +77,10 @@ class Flood:
             flags,
             0,
             1,
-            shard.digests,
-            (value,),
             1,
+            0,
+            shard.digests,
+            of((value,)),
         )
         self.node.handle(memoryview(self.buf)[:n], source)
 

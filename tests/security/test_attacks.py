@@ -347,9 +347,9 @@ def test_a_read_cannot_be_forged_by_anyone_unasked():
     index = 1 - node.status()["held"][0]
     channel = "c%d" % (16 * index)
     cell.contribute(1, 512, channel)
-    cell.run(3000, lambda: node.status()["trusted"] and node.value(channel, raw=True) == 512)
+    cell.run(3000, lambda: node.status()["trusted"] and node.value(channel, raw=True) == 2000)
     assert node.status()["trusted"], "whoever trusts nobody believes anybody"
-    assert node.value(channel, raw=True) == 512
+    assert node.value(channel, raw=True) == 2000
     for i in range(5):
         node.handle(
             encode_ep(
@@ -364,13 +364,14 @@ def test_a_read_cannot_be_forged_by_anyone_unasked():
                     "flags": wire.VALUE,
                     "load": 0,
                     "held": 3,
+                    "channels": 20,
                     "digests": [0] * 8,
                     "vector": [MAX_RAW] * (4 if index else 16),
                 }
             ),
             LIAR,
         )
-    assert node.value(channel, raw=True) == 512
+    assert node.value(channel, raw=True) == 2000
     node.contribute(channel, 1)  # nor does a forged value make the counter look full
 
 

@@ -294,8 +294,8 @@ def moved_without_a_quorum():
     def doubt(args):
         args[0].diverged = args[0].disputed
 
-    def mean(drift, window, settled, confidence, limit, level):
-        return run(drift, window, settled, confidence, limit, abs(level))
+    def mean(drift, window, confidence, limit, level):
+        return run(drift, window, confidence, limit, abs(level))
 
     with after(votes.Votes, "count", doubt), mock.patch.object(drift_core.Drift, "run", mean):
         yield

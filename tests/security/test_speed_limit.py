@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lvs import state_shard
+from lvs import state_shard, wide
 from lvs.fixed import MAX_RAW
 from lvs_tools.fuzz.scribe import Scribe
 from lvs_tools.fuzz.victim import Broken, Victim
@@ -118,7 +118,10 @@ def test_a_long_attack(seed):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_no_arithmetic_leaves_31_bits(seed):
-    with mock.patch.object(state_shard, "zeros", lambda kind, n: small_int.Cells([0] * n, kind)):
+    def cells(kind, n):
+        return small_int.Cells([0] * n, kind)
+
+    with mock.patch.object(state_shard, "zeros", cells), mock.patch.object(wide, "zeros", cells):
         rampage(seed, 12, tight=True)
 
 

@@ -42,6 +42,7 @@ class Liar:
             "flags": 0,
             "load": 0,
             "held": (1 << node.placement.shards) - 1,
+            "channels": len(node.config.channels),
             "digests": list(shard.digests),
             "vector": vector,
         }

@@ -18,7 +18,6 @@ from lvs import (
     state_shard,
     vaultguard,
 )
-from lvs.fixed import add
 from lvs_tools.sim.swarm import command as swarm
 from lvs_tools.sim.swarm import random_world
 
@@ -76,7 +75,7 @@ def fold_twice(patch):
         before = list(self.settled)
         rows = real(self, epoch)
         for s in range(self.slots):
-            self.settled[s] = add(self.settled[s], self.settled[s] - before[s])
+            self.settled[s] += self.settled[s] - before[s]
         return rows
 
     patch.setattr(state_shard.Shard, "advance", advance)
@@ -117,13 +116,13 @@ def no_clamp(patch):
 
 
 def steps_overshoot(patch):
-    """A step down goes three times as far as it was allowed to, and below zero."""
+    """A step down goes three times as far as it was allowed to."""
+    real = state_shard.Shard.shift
 
-    def apply_step(settled, slot, step):
-        settled[slot] += 3 * step if step < 0 else step
-        return True
+    def shift(self, slot, amount):
+        real(self, slot, 3 * amount if amount < 0 else amount)
 
-    patch.setattr(replica, "apply_step", apply_step)
+    patch.setattr(state_shard.Shard, "shift", shift)
 
 
 def no_budget(patch):

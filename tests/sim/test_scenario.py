@@ -72,7 +72,7 @@ def test_every_scenario_that_comes_along_is_valid():
         (
             "[[event]]\naction = 'contribute'\nnodes = [1]\nvalue = 1e-9",
             "line 4: event.0.value",
-            "number",
+            "finer than 0.001",
         ),
         (
             "[[event]]\naction = 'contribute'\nnodes = [1]\nvalue = 1\nchannel = 1",

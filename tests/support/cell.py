@@ -199,8 +199,8 @@ def encode_ep(f):
         f["flags"],
         f["load"],
         f["held"],
-        f["channels"],
-        f["prints"],
+        f.get("channels", len(f["vector"])),
+        f.get("prints", 0),
         f["digests"],
         wide.of(f["vector"]),
     )

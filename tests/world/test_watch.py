@@ -1,7 +1,7 @@
 """The watches see broken budgets, steps and signs, and take no fold or adoption for drift."""
 
-from lvs_tools.world.metrics import Tally, rank
 from lvs.wide import of
+from lvs_tools.world.metrics import Tally, rank
 from lvs_tools.world.watch import Watch
 from tests.support import parts
 

@@ -325,11 +325,11 @@ def test_a_steady_workload_keeps_its_share_of_the_budget():
                 "channels": 2,
                 "until_cycle": 200,
             },
-            config={"route_budget": 4096},
+            config={"route_budget": 16000},
         ),
         130,
     )
-    # An epoch's share of each node: 2048 raw, four times both channels, every 16 s.
+    # An epoch's share of each node: 8000 raw, four times both channels, every 16 s.
     gave = world.account.given
     assert gave[0] == gave[1] and 2 * 7 * 1000 <= gave[0] <= 2 * 9 * 1000
 
