@@ -210,7 +210,7 @@ class Routes:
         if not own:
             left -= self._kept[i]
         if late > 0:
-            left = min(left, (self.budget >> 4 * late) - self._late[i])
+            left = min(left, (self.budget >> (9 * late >> 1)) - self._late[i])
         amount = max(0, min(amount, left))
         self.credited[i] += amount
         if own:

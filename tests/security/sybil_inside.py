@@ -160,7 +160,7 @@ def run(sessions, addresses, each_s, honest):
 
     def own():
         p = flood.replica.shard.find(session.start, session.nonce, 0)
-        return p >= 0 and flood.replica.shard.credited[p] == 512
+        return p >= 0 and flood.replica.shard.credited[p] == 2000
 
     own_s = yield from flood.until(own, PATIENCE_S)
     print(
