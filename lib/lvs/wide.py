@@ -35,6 +35,9 @@ class Wide:
     def __getitem__(self, i):
         return self.hi[i] << 30 | self.lo[i]
 
+    def __iter__(self):
+        return iter([self[i] for i in range(len(self.lo))])
+
     def __setitem__(self, i, value):
         assert 0 <= value <= MOST
         self.lo[i] = value & MAX_RAW

@@ -6,6 +6,7 @@ from lvs import config, wire
 from lvs.config import CLOSING
 from lvs.replica import LIVE
 from lvs.state_shard import NEW
+from lvs.wide import of
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
 
@@ -512,7 +513,7 @@ def test_what_a_power_cut_took_counts_when_two_routes_hold_it(other, counts):
     """Of rows that are gone with the memory, what two routes show needs no budget: the epoch's
     belongs to what is new."""
     r = parts.replica(rows=16)
-    r.restore([100], r.shard.horizon, 100, 64, True)
+    r.restore(of([100]), r.shard.horizon, 100, 64, True)
     r._routes.budget = 256
     route = r._routes.admit(77, "one", 100)
     assert r.row(70, 4711, 0, 5000, route)[0] == NEW and r.shard.inflow[0] == 240
