@@ -28,8 +28,7 @@ class EpSender:
         self._tag = config.tag
         self._channels = len(config.channels)
         self._buf = bytearray(MAX_FRAME)
-        self._vector = Wide(SLOTS)  # where there is none
-        self._values = Wide(SLOTS)
+        self._vector = Wide(SLOTS)
         self._digests = zeros("H", BUCKETS)
         self._said_at = now
         self._crowd = 0  # EPs heard since then
@@ -41,13 +40,16 @@ class EpSender:
         r = self._placement.find(index)
         s = self._ledger.session
         vector, digests, horizon = self._vector, self._digests, 0
+        for i in range(SLOTS):
+            vector[i] = 0
         if r:
             shard = r.shard
-            vector, digests, horizon = shard.settled, shard.digests, shard.horizon
+            digests, horizon = shard.digests, shard.horizon
             if flags & VALUE:
-                vector = self._values
                 for i in range(shard.slots):
                     vector.add(i, shard.settled, shard.inflow)
+            else:
+                vector = shard.settled
         return encode_ep(
             self._buf,
             self._tag,

@@ -7,6 +7,9 @@ recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 from .config import CLOSING
 from .fixed import zeros
 from .wide import FAR, Wide
+from .wire import SLOTS
+
+_now = Wide(SLOTS)  # scratch
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
 
@@ -21,7 +24,6 @@ class ShardGuard:
         self.limit = zeros("i", slots)  # raw that settled may move in this epoch
         self._used = zeros("i", slots)
         self._floor = Wide(slots)  # values at the epoch's start
-        self._now = Wide(slots)  # and at present
         self.new_epoch()
 
     def new_epoch(self):
@@ -51,8 +53,8 @@ class ShardGuard:
 
     def _fall(self, s):
         """By how much a value has fallen since the epoch began, at most FAR."""
-        self._now.add(s, self.shard.settled, self.shard.inflow)
-        return self._now.distance(s, self._floor)
+        _now.add(s, self.shard.settled, self.shard.inflow)
+        return _now.distance(s, self._floor)
 
     def fallen(self):
         """True when a value has fallen by an eighth since the epoch began."""
