@@ -141,7 +141,7 @@ def test_deploys_runs_and_counts_exactly_in_a_mesh(tmp_path):
             assert result.started and result.says.startswith("LVS: mesh 'test'"), result
             assert set(result.copied) >= {"/boot.py", "/main.py", "/lvs.json", "/secrets.json"}
             # 43 pulses of a tenth: 4.3 units, 1100.8 raw, of which 1100 are whole
-            await asyncio.to_thread(standin.wait_for, "values 1100 1792 2\r\n", 60)
+            await asyncio.to_thread(standin.wait_for, "values 4300 7000 2\r\n", 60)
             end = time.monotonic() + 30
             while time.monotonic() < end:
                 await asyncio.sleep(0.2)
@@ -153,8 +153,8 @@ def test_deploys_runs_and_counts_exactly_in_a_mesh(tmp_path):
             await asyncio.gather(*tasks)
             return values
 
-        assert asyncio.run(live()) == [(1100, 1792)] * 2
-        assert standin.output.split(b"values ")[-1].split()[:3] == [b"1100", b"1792", b"2"]
+        assert asyncio.run(live()) == [(4300, 7000)] * 2
+        assert standin.output.split(b"values ")[-1].split()[:3] == [b"4300", b"7000", b"2"]
         assert standin.restarts == ["hard"]
 
 
