@@ -158,6 +158,7 @@ def test_a_restart_restores_all_but_the_session():
     node = bench.node
     shard = node.replicas[0].shard
     parts.settle(shard, 0, 7777)
+    parts.settle(shard, 1, 2**47 + 2**31 + 7)
     parts.establish(node.replicas[0], node.clock.cycle)
     bench.run(150)
     after = again(bench)
@@ -173,6 +174,19 @@ def test_a_restart_restores_all_but_the_session():
     assert after.status()["session"] != node.status()["session"]
     assert after.journal.addresses == [9] and after.state == "INIT"
     assert after.journal.notice == "" == after.journal.error
+
+
+def test_what_waits_may_be_of_any_size():
+    """In a segment and in a tail: what is not told yet, to the bit."""
+    bench = Bench(MemoryFiles(), checkpoint_s=30)
+    bench.run(10)
+    bench.node.contribute("a", "140737488355.328")
+    bench.node.contribute("b", 1, durable=True)
+    for seconds in (5, 60):
+        bench.run(seconds)
+        ledger = again(bench).ledger
+        totals = [s.total[0] for s in ledger.sessions]
+        assert sum(totals) + ledger.waiting[0] == 2**47 and ledger.waiting[0] > 2**46
 
 
 def test_an_idle_node_keeps_its_cycle():

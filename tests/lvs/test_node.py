@@ -158,6 +158,48 @@ def test_what_many_give_at_a_counters_end_counts():
     assert cell.contributed["water"] == END + 5 * 2560
 
 
+def test_the_reading_of_an_old_meter_is_one_contribution(cell, node):
+    """However long it takes: what waits is wide, and shown."""
+    node.contribute("water", "140737488355.328")
+    cell.run(10)
+    told = node.value("water", raw=True)
+    assert 0 < told <= 11 * 4095
+    assert node.status()["pending_raw"] == 2**47 - told
+
+
+def test_a_row_that_nears_its_end_is_followed_by_another():
+    """30 bits of a row are nothing to a counter of 48: the next session goes on."""
+    cell = Cell(2, route_budget=1 << 28)
+    cell.active()
+    cell.run(200)  # or nobody would believe that it is so much
+    node = cell.nodes[1]
+    cell.contribute(1, 5000)
+    cell.run(3)
+    first = node.ledger.session
+    before = 2**29 - 100
+    for holder in cell.nodes.values():
+        shard = holder.replicas[0].shard
+        shard.merge(first.start, first.nonce, 0, before, 0)
+        p = shard.find(first.start, first.nonce, 0)
+        shard.credit(p, before - shard.credited[p])
+    cell.contributed["water"] += before - first.total[0]
+    first.total[0] = before
+    cell.contribute(1, 9000)
+    cell.settle(60)
+    assert 2**29 <= first.total[0] < 2**29 + node.config.max_allowed_shift
+    assert node.ledger.session is not first and node.ledger.session.total[0] > 0
+    assert cell.contributed["water"] == before + 9000
+
+
+def test_a_mesh_of_wide_values_takes_newcomers_and_contributions():
+    cell = Cell(3, loss=0.2)
+    cell.prime(2**47 + 2**31 + 5)
+    cell.contribute(1, 700)
+    late = cell.add()
+    cell.settle(120)
+    assert list(late.replicas[0].shard.settled) == [2**47 + 2**31 + 5]
+
+
 def test_beyond_the_brim_what_was_accepted_waits(cell, node):
     shard = node.replicas[0].shard
     node.contribute("water", 100)
@@ -358,6 +400,27 @@ def test_another_mesh_is_named_in_the_warnings(node):
     assert node.status()["dropped"]["tag"] == len(other.nodes[1].transport.sent)
     assert "of another mesh, channel list or mesh parameter" in node.status()["warnings"][0]
     assert node.status()["peers"] == 0
+
+
+def test_another_version_is_named_in_the_warnings_once(node):
+    frame = encode_ep(
+        {
+            **Speaker(node).head(),
+            "noise": 1,
+            "horizon": 1,
+            "flags": 0,
+            "load": 0,
+            "held": 1,
+            "digests": [0] * 8,
+            "vector": [5],
+        }
+    )
+    for _ in range(3):
+        node.handle(frame[:1] + b"\x11" + frame[2:], 9)
+    warned = [w for w in node.status()["warnings"] if "version" in w]
+    assert warned == [
+        "mesh: somebody speaks another version of the protocol than 2; bring all nodes to one"
+    ]
 
 
 def test_a_flood_is_cut_off_by_its_route(cell, node):
