@@ -127,21 +127,21 @@ class Lifecycle:
         self._seek()
         self._trickle.restart(self._now())
 
-    def stray(self, offset, key, established):
-        """Somebody whose clock is ``offset`` cycles ahead is heard: start over when most say so,
-        or, established, come back as after a power cut. True if that clock is too far off to be
-        listened to."""
+    def stray(self, offset, key, kept):
+        """Somebody whose clock is ``offset`` cycles ahead is heard: start over when most say so.
+        Not with ``kept`` state: then come back as after a power cut so many cycles long. True if
+        that clock is too far off to be listened to."""
         if -_STRAY <= offset <= _STRAY:
             self._clocks.pop(key, None)
             return False
         self._note(offset, key)
-        most = self._routes.recent(self._clock.epoch(), EPOCHS if established else 2)
-        # Of two that are as many the one behind follows.
-        ahead = 2 * sum([o > 0 for o in self._clocks.values()])
-        if established:
-            if ahead > most + 1:
+        most = self._routes.recent(self._clock.epoch(), EPOCHS if kept else 2)
+        if kept:
+            if 2 * sum([0 < o < kept for o in self._clocks.values()]) > most + 1:
                 self._return()
             return False
+        # Of two that are as many the one behind follows.
+        ahead = 2 * sum([o > 0 for o in self._clocks.values()])
         if ahead >= most or 2 * len(self._clocks) - ahead > most + 1:
             self._ledger.astray()
             self._rejoin()

@@ -121,7 +121,7 @@ class Reception:
         """An EP of somebody without state, or of a shard that is not held here."""
         if r and r.live:
             if self._life.state != "INIT":
-                self._compare(r, f, addr, route)
+                self._compare(r, f, addr)
         else:
             self._trickle.hear(True, route)  # one question is enough for all who seek
 
@@ -131,23 +131,23 @@ class Reception:
         if life.offer(f, key, r):
             return
         offset = f.cycle - self._clock.cycle
-        if life.stray(offset, key, r.established):
+        if life.stray(offset, key, self._horizon if r.established else 0):
             return
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)
         self._eps.hear(f.shard, agrees)
         if agrees or not r.established or r.held_before(f):
             self._routes.steers(route, offset)
-        same = self._compare(r, f, addr, route, agrees) and -2 < offset < 2
+        same = self._compare(r, f, addr, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.
         if agrees or not r.established:
             self._trickle.hear(agrees and same, route)
         if not (agrees and same):
             self._trickle.news(self._now())
 
-    def _compare(self, r, f, addr, route, agrees=False):
+    def _compare(self, r, f, addr, agrees=False):
         """Compare digests, ask for or tell what is lacking; False if that is news."""
-        bits = r.lacking(f, agrees and not f.flags & WANT, route)
+        bits = r.lacking(f, agrees and not f.flags & WANT)
         if bits is None:
             return True
         self._contributions.compared(r, bits)

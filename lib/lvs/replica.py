@@ -15,7 +15,7 @@ from .drift_core import (
 from .fixed import MAX_RAW, const, mix, serial_diff, zeros
 from .gossip import Gossip
 from .routes import OTHERS, TC_START
-from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard, bucket
+from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard
 from .vaultguard import ShardGuard
 from .votes import EPOCHS, Votes
 from .wide import Wide, of
@@ -106,10 +106,11 @@ class Replica:
         self.offers = []
 
     def keep(self):
-        """What there is may lack rows."""
+        """What there is may lack rows: of all that was told since the last start, if it was one
+        from a journal and most have not agreed since."""
         if self.phase > KEPT:
             self._enter(KEPT)
-            self.known = self.shard.epoch
+            self.known = self.known or self.shard.epoch
 
     def go_live(self):
         """Show what there is."""
@@ -186,10 +187,10 @@ class Replica:
         """True while my own state disagrees with what I hear and I have nothing to defend."""
         return self.live and self.confidence < CONFIDENT and not self._quiet and self.window.n > 0
 
-    def lacking(self, frame, whole, route):
+    def lacking(self, frame, whole):
         """Bit map of the buckets in which an EP's digests differ from mine; None: incomparable.
 
-        whole: the sender, a route, agrees with me, and lacks nothing that it knows of.
+        whole: the sender agrees with me, and lacks nothing that it knows of.
         """
         shard = self.shard
         if frame.cycle >> 6 != shard.epoch or frame.horizon != shard.horizon & 0xFFFF:
@@ -198,23 +199,12 @@ class Replica:
         for b in range(BUCKETS):
             if frame.digests[b] != shard.digests[b]:
                 bits |= 1 << b
-        if whole and self.phase < LIVE:
-            if self._lacks & ~bits:
-                self.waited = 0
-                self._lacks &= bits
-            self._confirm(bits, route)
-            if not self._lacks and not shard.uncredited:
+        if whole and self.phase < LIVE and self._lacks & ~bits:
+            self.waited = 0
+            self._lacks &= bits
+            if not self._lacks:
                 self.go_live()
         return bits
-
-    def _confirm(self, bits, route):
-        """Somebody else holds the same but in some buckets: what two routes say needs no budget
-        while there is nothing to compare with."""
-        shard = self.shard
-        for k in range(shard.count if shard.uncredited else 0):
-            p = shard.position(k)
-            if shard.via[p] != route and not bits >> bucket(shard.nonce[p], shard.slot[p]) & 1:
-                shard.credit(p, shard.claimed[p] - shard.credited[p])
 
     def _most(self, start):
         """The largest total (raw) that a session may have that began in a grain."""
@@ -234,6 +224,7 @@ class Replica:
             return FUTURE, p  # nobody honest is that fast
         lacking = self.phase < LIVE
         if lacking and p >= 0 and shard.via[p] != route:
+            # What two routes say needs no budget while there is nothing to compare with.
             shard.credit(p, min(shard.claimed[p], total) - shard.credited[p])
         # Refused, it comes back by digest when there is room.
         did = NO_ROOM
@@ -354,7 +345,10 @@ class Replica:
         if self.phase < KEPT:
             return
         self.window.expire(cycle - _MEMORY)
-        self.votes.count(epoch, self._routes.recent(epoch, EPOCHS))
+        recent = self._routes.recent(epoch, EPOCHS)
+        self.votes.count(epoch, recent)
+        if self.phase == LIVE and (self.votes.total - self.votes.others) * 2 > recent:
+            self.known = 0
         self.dc = coefficient(self.confidence, self._routes.trust()[1], False)
         if self.votes.diverged:
             self.confidence = 0

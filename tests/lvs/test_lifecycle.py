@@ -4,9 +4,6 @@ import pytest
 
 from lvs import config, wire
 from lvs.config import CLOSING
-from lvs.replica import LIVE
-from lvs.state_shard import NEW
-from lvs.wide import of
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
 
@@ -508,18 +505,21 @@ def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone():
         assert node.clock.slew == slew
 
 
-@pytest.mark.parametrize(("other", "counts"), [(0, 240), (1, 5000)])
-def test_what_a_power_cut_took_counts_when_two_routes_hold_it(other, counts):
-    """Of rows that are gone with the memory, what two routes show needs no budget: the epoch's
-    belongs to what is new."""
-    r = parts.replica(rows=16)
-    r.restore(of([100]), r.shard.horizon, 100, 64, True)
-    r._routes.budget = 256
-    route = r._routes.admit(77, "one", 100)
-    assert r.row(70, 4711, 0, 5000, route)[0] == NEW and r.shard.inflow[0] == 240
-    seen = wire.Frame()
-    seen.cycle, seen.horizon = r.shard.epoch << 6, r.shard.horizon & 0xFFFF
-    seen.digests = r.shard.digests[:]
-    assert r.lacking(seen, True, route + other) == 0
-    assert r.shard.inflow[0] == counts
-    assert (r.phase == LIVE) == (counts == 5000)
+@pytest.mark.parametrize("behind, follows", [(100, True), (100, False), (40, False)])
+def test_an_established_node_follows_when_most_are_far_ahead(behind, follows):
+    """Of a mesh that heard too few of the others when it came back; a half that lies does not."""
+    cell = Cell(7)
+    cell.active()
+    cell.contribute(7, 5)
+    cell.settle()
+    cell.run(150)
+    node = cell.nodes[7]
+    assert all(r.established for r in node.replicas)
+    cycle, value = node.clock.cycle, node.value("water", raw=True)
+    ahead = range(1, 7 if follows else 4)
+    for key in ahead:
+        node.life.stray(behind, node.transport.key(key), node.config.horizon_epochs * 64)
+    cell.links = lambda a, b: False
+    cell.run(20)
+    assert node.clock.cycle - cycle - 20 == (behind if follows else 0)
+    assert node.value("water", raw=True) == value

@@ -1,6 +1,6 @@
 """VaultGuard's budgets hold whoever asks, how often and in which direction (guarantee G3)."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvs.routes import Routes
@@ -10,6 +10,7 @@ from tests.support import draw, parts
 from tests.support import reference as ref
 
 
+@example([2**48 - 1, 2**40], [[(0, ref.MAX_RAW)] * 3 + [(1, 1 - 2**29)] * 3])
 @given(
     st.lists(draw.wide, min_size=2, max_size=2),
     st.lists(st.lists(st.tuples(st.integers(0, 1), draw.step), max_size=20), max_size=4),

@@ -389,4 +389,4 @@ def drift(samples, settled, confidence, max_step, level=0):
 
 def epoch_budget(settled):
     """Raw units that a settled value may move in an epoch."""
-    return max(1, settled // 1024)
+    return min(MAX_RAW, max(1, settled // 1024))

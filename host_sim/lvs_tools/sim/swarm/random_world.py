@@ -173,8 +173,10 @@ def _shape(draft):
         if not data["start"]["established"] and data["start"]["value"] > 1:
             data["start"]["spread"] = prng.choice((40, 3000))
     if draft.crowd:
-        draft.horizon = _CROWD_SESSION
-        data["config"] = {"session_epochs": _CROWD_SESSION, "horizon_epochs": _CROWD_SESSION}
+        # Who was off lacks the rows of a crowd, and its traffic carries some hundred an epoch.
+        draft.horizon = _FAR_HORIZON
+        data["config"] = {"session_epochs": _CROWD_SESSION, "horizon_epochs": _FAR_HORIZON}
+        draft.calm += (_FAR_HORIZON - _CROWD_SESSION) * EPOCH
         draft.faulty = 3 * _CROWD_SESSION * EPOCH + prng.randint(0, EPOCH)
     elif has["folding"]:
         draft.horizon = prng.randint(2, 3)
