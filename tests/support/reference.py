@@ -4,8 +4,10 @@ Frames are dicts, rows are dictionary entries, fractions are Fractions. Nothing 
 from lib/lvs, so that what both say alike is what the document says.
 """
 
+import math
+import re
 import struct
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 MAX_RAW = 2**30 - 1
@@ -79,6 +81,35 @@ def amount(text):
     if vu >= 10**12 or vu * 1000 % 1 or (vu and body[0] == "-"):
         return None
     return int(vu * 1000)
+
+
+def number(text):
+    """What a decimal text means, as a fraction, or None where it is no number."""
+    if not re.fullmatch(
+        r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text.strip(" \t\r\n")
+    ):
+        return None
+    return Fraction(Decimal(text.strip(" \t\r\n")))
+
+
+def steps(text, m, e, carry):
+    """Whole steps of m * 10**e in an amount and a carry, and the new carry; None: no amount."""
+    amount = number(text)
+    if amount is None or amount < 0:
+        return None
+    unit = Fraction(10) ** (e - 18)
+    total = carry * unit + math.floor(amount / unit + Fraction(1, 2)) * unit
+    whole = math.floor(total / (m * 10**18 * unit))
+    return [whole, int((total - whole * m * 10**18 * unit) / unit)]
+
+
+def shown(raw, m, e, offset):
+    """Text of so many steps: no exponent, as many decimals as step or offset have."""
+    with localcontext() as context:
+        context.prec = 60
+        value = raw * (Decimal(m).scaleb(e)) + Decimal(offset[0]).scaleb(offset[1])
+        places = max(0, -e, -offset[1])
+        return format(value.quantize(Decimal(1).scaleb(-places)), "f")
 
 
 # --- section 4: messages ------------------------------------------------------------------------

@@ -44,6 +44,26 @@ def _counters(rng):
         yield "wide", [start, steps], said
 
 
+STEPS = ((1, 0), (1, -3), (1, -6), (25, 0), (5, -2), (1, -9), (999999, 9), (7, -1))
+
+
+def _decimals(rng):
+    texts = (
+        *("0", "0.1", "0.001", "1e-05", "2.5E+3", "1e22", "12345.678", ".5", "5.", "-0", " 7\n"),
+        *("0.30000000000000004", "0." + "3" * 40, "1e-999", "281474976710.655", "0.0000000005"),
+        *("", ".", "+", "-1", "1e", "1e1000", "e3", "1 0", "1,5", "nan", "inf", "0x10", "1.2.3"),
+        *("++1", "\u0663", "--1", "1e+-1", "1e1.5", "-1e-999"),
+    )
+    for text in texts:
+        for m, e in STEPS[:5]:
+            carry = rng.choice((0, 1, m * 10**18 - 1, rng.randrange(m * 10**18)))
+            yield "steps", [text, m, e, carry], ref.steps(text, m, e, carry)
+    for m, e in STEPS:
+        for raw in (0, 1, 864, *WIDE, rng.randrange(2**48)):
+            for offset in ((0, 0), (12345678, -3), (-5, -1), (3, 2)):
+                yield "text", [raw, m, e, offset], ref.shown(raw, m, e, offset)
+
+
 def _numbers(rng):
     for text in (b"", b"123456789", bytes(range(256)), b"\xff" * 22, b"\0" * 250):
         yield "crc16", [text.hex()], ref.crc16(text)
@@ -108,6 +128,7 @@ def _numbers(rng):
         "2.501953125",
     ):
         yield "amount", [text], ref.amount(text)
+    yield from _decimals(rng)
     numbers = [4096, 1048576, 48, 32]
     for mesh, channels, changed in (
         ("lvs", ["water"], numbers),

@@ -11,7 +11,7 @@ import json
 import sys
 from array import array
 
-from lvs import config, drift_core, fixed, state_shard, wide, wire
+from lvs import config, decimal, drift_core, fixed, state_shard, wide, wire
 
 _MERGED = ("same", "grew", "new", "old", "expired", "future", "full")
 _SHOWN = 5  # failures printed
@@ -120,6 +120,13 @@ def _amount(text):
         return None
 
 
+def _steps(text, m, e, carry):
+    try:
+        return list(decimal.steps(text, (m, e), carry))
+    except fixed.LvsError:
+        return None
+
+
 def _tag(mesh, channels, numbers):
     names = (
         "max_allowed_shift",
@@ -184,6 +191,8 @@ KINDS = {
     "serial_diff": fixed.serial_diff,
     "ticks_diff": fixed.ticks_diff,
     "amount": _amount,
+    "steps": _steps,
+    "text": lambda raw, m, e, offset: decimal.text(raw, (m, e), offset),
     "tag": _tag,
     "wide": _wide,
     "ep": _ep,
