@@ -1,6 +1,9 @@
 """One JSON file configures a node. What its keys mean, and how they are checked: config_check."""
 
+from array import array
+
 from .fixed import unload
+from .wire import SLOTS
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets
 CYCLE_MS = 1000
@@ -12,7 +15,8 @@ class Config:
     """A checked configuration: every key of the JSON file is an attribute.
 
     source: a dict, the path of a JSON file, or a Config. Raises ConfigError. ``tag`` is the mesh
-    tag: a 30-bit hash of mesh name, channel list and mesh parameters, not a secret.
+    tag: a 30-bit hash of mesh name and mesh parameters, not a secret. ``channels``: names;
+    ``steps``: of each, (m, e) as lvs.decimal has it; ``prints``: 16 bits of its name and step.
     """
 
     mesh: str
@@ -35,6 +39,8 @@ class Config:
     grain: int
     tag: int
     channels: list
+    steps: list
+    prints: array
     peers: list
     board: dict
     data: dict
@@ -60,6 +66,15 @@ class Config:
     def auto(self):
         """True if ``rows`` is not given but found: by the rule, and what memory allows."""
         return self.data.get("rows", "auto") == "auto"
+
+    def about(self, c, key, default=""):
+        """What the file says of a channel: "unit", "label", "class", "offset" or "retired"."""
+        entry = self.data["channels"][c]
+        return entry.get(key, default) if isinstance(entry, dict) else default
+
+    def fingerprint(self, index, count):
+        """Sum of the prints of the first ``count`` of a shard's channels, modulo 2**16."""
+        return sum(self.prints[index * SLOTS : index * SLOTS + count]) & 0xFFFF
 
     def horizon(self, epoch):
         """Sessions that began up to this grain are folded in an epoch."""

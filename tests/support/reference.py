@@ -112,6 +112,15 @@ def shown(raw, m, e, offset):
         return format(value.quantize(Decimal(1).scaleb(-places)), "f")
 
 
+def fingerprint(channels):
+    """16 bits of a shard's channels, in their order: (name, m, e) each, m * 10**e the step."""
+    prints = [
+        hash16(mix(hash_text(f"{name}\n{m}\n{e}"), slot))
+        for slot, (name, m, e) in enumerate(channels)
+    ]
+    return sum(prints) % 2**16
+
+
 # --- section 4: messages ------------------------------------------------------------------------
 
 
