@@ -2,6 +2,7 @@
 
 from array import array
 
+from .decimal import number, text
 from .fixed import unload
 from .wire import SLOTS
 
@@ -71,6 +72,14 @@ class Config:
         """What the file says of a channel: "unit", "label", "class", "offset" or "retired"."""
         entry = self.data["channels"][c]
         return entry.get(key, default) if isinstance(entry, dict) else default
+
+    def text(self, c, raw):
+        """Exact text of a channel's value, its offset included. raw: steps."""
+        return text(raw, self.steps[c], number(self.about(c, "offset", 0)))
+
+    def amount(self, c, raw):
+        """Text of an amount of a channel with its unit, without the offset. raw: steps."""
+        return (text(raw, self.steps[c]) + " " + self.about(c, "unit")).strip()
 
     def fingerprint(self, index, count):
         """Sum of the prints of the first ``count`` of a shard's channels, modulo 2**16."""

@@ -51,7 +51,6 @@ _LISTS = ("channels", "peers")
 # What a channel has that is more than a name. "step" is checked by all who speak of it; the others
 # are for showing it: "class" is Home Assistant's device class, "offset" is added.
 _CHANNEL = ("name", "step", "unit", "label", "class", "offset", "retired")
-STEP = "0.001"  # units
 
 
 def _nearest(word, words):
@@ -105,7 +104,7 @@ def _names(key, value, least):
 def _step(where, entry):
     """The step of a channel, the rest of it checked."""
     if isinstance(entry, str):
-        return decimal.step(STEP)
+        return decimal.STEP
     _known(where + ".", entry, _CHANNEL)
     for key in ("unit", "label", "class"):
         _text("%s.%s" % (where, key), entry.get(key, ""), 0)
@@ -115,7 +114,7 @@ def _step(where, entry):
         key = "offset"
         decimal.number(entry.get(key, 0))
         key = "step"
-        return decimal.step(entry.get(key, STEP))
+        return decimal.step(entry[key]) if key in entry else decimal.STEP
     except LvsError:
         raise ConfigError(
             "%s.%s: %r; must be a decimal number like '0.001'%s"

@@ -194,11 +194,11 @@ class Contributions:
 
     # --- contributing ---------------------------------------------------------------------------
 
-    def add(self, c, raw, value, ready, at_once):
-        """Accept a contribution (raw). value: the channel's present one; ready: may totals be
-        told? at_once: then now. Raises LvsError, and changes nothing, where the counter would end.
-        """
-        self._ledger.add(c, raw, value)
+    def add(self, c, raw, carry, value, ready, at_once):
+        """Accept a contribution (raw), and what is carried on. value: the channel's present one;
+        ready: may totals be told? at_once: then now. Raises LvsError, and changes nothing, where
+        the counter would end."""
+        self._ledger.add(c, raw, value, carry)
         if ready and at_once and self._chosen:
             self._issue(c)
 

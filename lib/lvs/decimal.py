@@ -6,6 +6,7 @@ it is exact, big integers included: nothing here is on a hot path.
 
 from .fixed import LvsError
 
+STEP = (1, -3)  # of a channel that says nothing else
 CARRY = 18  # decimal digits below the last one of a step that a carry keeps
 _LONGEST = 400  # characters of a number; a float has 309 digits at most
 

@@ -32,6 +32,7 @@ class Restorer:
         self.cycle = 0  # the newest
         self.sessions = []
         self.waiting = [0] * channels
+        self.carried = {}
         self.lineage = 0
         self.texts = []  # addresses
         self._session = None  # whose entries follow
@@ -55,6 +56,7 @@ class Restorer:
         """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
         self.waiting = [0] * self._channels
+        self.carried = {}
         if lineage is not None:
             self.sessions = []
             self.lineage = lineage
@@ -77,6 +79,10 @@ class Restorer:
     def waits(self, channel, amount):
         """What is not told yet."""
         self.waiting[channel] = amount
+
+    def carries(self, channel, amount):
+        """What is less than a step."""
+        self.carried[channel] = amount
 
     def settled(self, index, cycle, horizon, confidence, established, vector):
         """A shard's settled vector."""
@@ -132,10 +138,11 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
     if found.fallback:
         lost = sum(restorer.waiting)
         restorer.waiting = [0] * ledger.channels
+        restorer.carried = {}
     clock.adopt(restorer.cycle, now)
     for s in restorer.sessions:
         s.unsure = bytearray(b"\xff" * placement.shards)
-    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage)
+    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage, restorer.carried)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

@@ -44,6 +44,7 @@ def status(node):
         "confidence": min([r.confidence for r in reps] or [0]),
         "established": all([r.established for r in reps]),
         "diverged": any([r.votes.diverged for r in reps]),
+        "values": node.values(False),
         "pending_raw": node.ledger.outstanding(),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),

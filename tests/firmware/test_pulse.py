@@ -34,8 +34,8 @@ def test_bouncing_contact_counts_each_pulse_once(bench, seed, port, monkeypatch)
     for _ in range(50):
         close_and_open(bench, rng)
     assert meter.count == 50
-    assert meter.take() == 50 * 1000
-    assert meter.take() == 0
+    assert float(meter.take()) == 50
+    assert meter.take() is None
 
 
 def test_pulses_across_the_wrap_of_ticks(bench):
@@ -66,7 +66,7 @@ def test_active_high_and_units(bench):
         bench.drive(4, 1)
         bench.sleep_ms(50)
         bench.drive(4, 0)
-    assert meter.take() == 15 * 1000
+    assert float(meter.take()) == 15
 
 
 def test_button_ignores_a_nervous_finger(bench):
@@ -79,4 +79,4 @@ def test_button_ignores_a_nervous_finger(bench):
         bench.sleep_ms(100)
         bench.drive(4, 1)
         bench.sleep_ms(pause)
-    assert button.take() == 2 * 1000
+    assert float(button.take()) == 2

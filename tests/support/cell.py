@@ -29,7 +29,8 @@ class Cell:
         self.loss = loss
         self.now = start
         self.nodes = OrderedDict()  # address: node
-        self.contributed = dict.fromkeys(self.config["channels"], 0)  # raw
+        names = [c if isinstance(c, str) else c["name"] for c in self.config["channels"]]
+        self.contributed = OrderedDict([(name, 0) for name in names])  # raw
         for _ in range(count):
             self.add()
 
@@ -92,7 +93,7 @@ class Cell:
         return took
 
     def settled(self):
-        expected = [self.contributed[c] for c in self.config["channels"]]
+        expected = list(self.contributed.values())
         return all(
             n.state in ("ACTIVE", "LOW_POWER") and self.values(n) == expected
             for n in self.nodes.values()

@@ -83,6 +83,9 @@ class Contents:
         """What is not told yet."""
         self.waiting[channel] = amount
 
+    def carries(self, channel, amount):
+        """What is less than a step."""
+
     def settled(self, shard, cycle, horizon, confidence, established, vector):
         """A shard's settled vector; rows that it contains go."""
         self.cycle = max(self.cycle, cycle)
