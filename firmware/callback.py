@@ -2,7 +2,7 @@
 
 import time
 
-from lvs.decimal import STEP, steps
+from lvs.decimal import whole
 
 
 class Callback:
@@ -33,7 +33,7 @@ class Callback:
         try:
             amount = self._function()
             if amount is not None:
-                steps(amount, STEP)  # is it an amount?
+                whole(amount)  # is it an amount?
             return amount
         except Exception as e:
             self.errors += 1

@@ -81,9 +81,24 @@ class Config:
         """Text of an amount of a channel with its unit, without the offset. raw: steps."""
         return (text(raw, self.steps[c]) + " " + self.about(c, "unit")).strip()
 
+    def listed(self, index, channels=None):
+        """How many channels of a shard a list of so many has, mine if it is not said."""
+        if channels is None:
+            channels = len(self.channels)
+        return max(0, min(SLOTS, channels - index * SLOTS))
+
     def fingerprint(self, index, count):
         """Sum of the prints of the first ``count`` of a shard's channels, modulo 2**16."""
-        return sum(self.prints[index * SLOTS : index * SLOTS + count]) & 0xFFFF
+        total = 0
+        for c in range(index * SLOTS, index * SLOTS + count):
+            total += self.prints[c]
+        return total & 0xFFFF
+
+    def contradicts(self, index, channels, prints):
+        """Is a list of so many channels, with this fingerprint in a shard, neither a beginning of
+        mine nor, as far as can be seen, a continuation?"""
+        count = self.listed(index, channels)
+        return 0 < count <= self.listed(index) and self.fingerprint(index, count) != prints
 
     def horizon(self, epoch):
         """Sessions that began up to this grain are folded in an epoch."""

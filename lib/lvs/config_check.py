@@ -9,9 +9,9 @@ import json
 from . import decimal
 from .capacity import MOST_ROWS
 from .fixed import ConfigError, LvsError, hash16, hash_text, mix, zeros
-from .wire import SLOTS
+from .wire import SHARDS, SLOTS
 
-MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
+MAX_CHANNELS = SHARDS * SLOTS
 
 # key: (default, least, most); after it the unit and the reason (docs/protocol.md has more).
 NUMBERS = {
@@ -181,5 +181,5 @@ def check(config, source):
     config.board = data.get("board", {})
     if not isinstance(config.board, dict):
         raise ConfigError("board: %r; must be a JSON object" % (config.board,))
-    text = [config.mesh] + config.channels + [str(getattr(config, k)) for k in _MESH_NUMBERS]
+    text = [config.mesh] + [str(getattr(config, k)) for k in _MESH_NUMBERS]
     config.tag = hash_text("\n".join(text)) or 1

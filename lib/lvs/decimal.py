@@ -6,7 +6,8 @@ it is exact, big integers included: nothing here is on a hot path.
 
 from .fixed import LvsError
 
-STEP = (1, -3)  # of a channel that says nothing else
+STEP = (1, -3)  # of a channel that says nothing else ...
+ONE = 1000  # ... and how many of them are a unit
 CARRY = 18  # decimal digits below the last one of a step that a carry keeps
 _LONGEST = 400  # characters of a number; a float has 309 digits at most
 
@@ -74,6 +75,11 @@ def steps(amount, step, carry=0):
         carry += (n + half) // (2 * half)
     unit = m * 10**CARRY
     return carry // unit, carry % unit
+
+
+def whole(amount):
+    """Whole steps in an amount of a channel that says nothing else. Raises as ``steps``."""
+    return steps(amount, STEP)[0]
 
 
 def text(raw, step, offset=(0, 0)):

@@ -38,7 +38,9 @@ class Session:
         self.unsure = None
 
     def held(self, channel):
-        """The total that my own row is to have."""
+        """The total that my own row is to have. Of channels that my list lacks I have none."""
+        if channel >= len(self.total):
+            return 0
         return self.known[channel] if self.fate == LATE else self.total[channel]
 
 
@@ -50,10 +52,8 @@ class Ledger:
     """
 
     def __init__(self, channels):
-        self.channels = channels
         self.sessions = []
-        self.waiting = Wide(channels)  # accepted, but not said yet
-        self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
+        self._make(channels)
         self.carried = {}  # of what was contributed to a channel: what is less than a step
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
@@ -61,8 +61,16 @@ class Ledger:
         self.lineage = 0
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
-        self._issued = zeros("i", channels)  # in this cycle
         self._epoch_left = 0
+
+    def _make(self, channels):
+        self.channels = channels
+        self.waiting = Wide(channels)  # accepted, but not said yet
+        self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
+        self._issued = zeros("i", channels)  # in this cycle
+        for s in self.sessions:
+            s.total = zeros("i", channels)
+            s.known = zeros("i", channels)
 
     # --- sessions -------------------------------------------------------------------------------
 
@@ -193,6 +201,8 @@ class Ledger:
     def echo(self, session, channel, total):
         """Somebody said that a session of mine has this total; False if that is more than I said
         in the present one."""
+        if channel >= self.channels:
+            return session is not self.session
         most = session.total[channel]
         if total > most and session is self.session:
             return False
@@ -238,6 +248,8 @@ class Ledger:
     def restore(self, sessions, waiting, lineage, carried=()):
         """Take over what a journal kept, before anything is contributed in this life."""
         # Of the newest more may have been told than the journal knows: they are mine all the same.
+        if len(waiting) > self.channels:
+            self._make(len(waiting))  # it has channels that my list lacks
         last = sessions[-_NEWEST:]
         self.sessions = [s for s in sessions if max(s.total) or s in last] + self.sessions
         self.lineage = lineage

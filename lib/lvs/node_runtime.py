@@ -7,6 +7,7 @@ node knows of the world it is handed: a transport, a clock, a source of entropy,
 from . import decimal
 from .fixed import LvsError, NotDurable, unload
 from .run_loop import Changes, run
+from .wide import END
 from .wire import SLOTS
 
 
@@ -66,7 +67,13 @@ class Node:
             raise LvsError("durable: this node has no journal; give it journal=Journal(path)")
         value = self._raw(c) if self.placement.find(c // SLOTS) else 0
         # Durable, it is told from the next cycle on, so that the journal knows it untold.
-        self.contributions.add(c, raw, carry, value, self.life.issuing(), not durable)
+        try:
+            self.contributions.add(c, raw, carry, value, self.life.issuing(), not durable)
+        except LvsError:
+            raise LvsError(
+                "amount %s is too large: the counter would pass its end, %s"
+                % (amount, self.config.amount(c, END))
+            )
         if durable:
             self._keep()
 
@@ -261,7 +268,7 @@ class Node:
                 self.trickle.restart(self.now())
             if r.votes.disputed and r.live:
                 self.eps.vote(r.index, self.now())
-        if self.placement.shards > 1 and self.life.issuing():
+        if self.life.issuing():
             if self.placement.rebalance(self.routes, cycle, self.noise):
                 self.trickle.restart(self.now())
             self.elsewhere.new_epoch(self.placement.held_map())

@@ -16,9 +16,10 @@ def rows(replicas, channels):
         s = r.shard
         for k in range(s.count):
             p = s.position(k)
+            c = r.first_channel() + s.slot[p]
             yield (
                 session_name(s.start[p], s.nonce[p]),
-                channels[r.first_channel() + s.slot[p]],
+                channels[c] if c < len(channels) else "#%d" % c,
                 s.claimed[p],
                 s.credited[p],
             )
@@ -45,6 +46,7 @@ def status(node):
         "established": all([r.established for r in reps]),
         "diverged": any([r.votes.diverged for r in reps]),
         "values": node.values(False),
+        "unlisted": _unlisted(node),
         "pending_raw": node.ledger.outstanding(),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),
@@ -62,6 +64,15 @@ def status(node):
         "held": [r.index for r in reps],
         "warnings": _warnings(node),
     }
+
+
+def _unlisted(node):
+    """Numbers of the channels beyond my list that others count, and I carry."""
+    n = len(node.config.channels)
+    first = [(r, r.first_channel()) for r in node.placement.replicas]
+    return [
+        c + s for r, c in first for s in range(r.shard.slots) if c + s >= n and r.shard.value(s)
+    ]
 
 
 def _dropped(node):
@@ -85,14 +96,16 @@ def _warnings(node):
     strangers = node.reception.dropped.get("tag")
     if strangers:
         out.append(
-            "mesh: %d frames of another mesh, channel list or mesh parameter were heard and "
-            "ignored; nodes that belong together need the same" % strangers
+            "mesh: %d frames of another mesh name or mesh parameter were heard and ignored; nodes "
+            "that belong together need the same" % strangers
         )
     if "version" in node.reception.dropped:
         out.append(
             "mesh: somebody speaks another version of the protocol than %d; bring all nodes to one"
             % VERSION
         )
+    if node.eps.names:
+        out.extend(node.eps.names.warnings(node.clock.epoch()))
     for r in node.placement.replicas:
         out.extend(warnings(node.config, r.shard))
         if r.orphan:

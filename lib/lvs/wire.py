@@ -1,4 +1,4 @@
-"""Wire format: the entropy packet (EP) and the state diff message (SDM).
+"""Wire format: the entropy packet (EP), the state diff message (SDM), and names of channels.
 
 Little-endian, at most 250 bytes (docs/protocol.md, section 4, has the byte layouts). Encoders
 write into a buffer that the caller owns; the decoder reads into one preallocated Frame. A frame is
@@ -17,6 +17,7 @@ _crc_hqx = getattr(binascii, "crc_hqx", None)
 MAX_FRAME = 250
 EP = 1
 SDM = 2
+NAMES = 3
 VERSION = 2
 
 # EP flags
@@ -29,6 +30,7 @@ DIRECT = 32  # said to one address alone: answer there
 ALL_FLAGS = 63
 
 SLOTS = 16  # channels in a shard
+SHARDS = 30  # at most: an EP has a bit for each that is held
 BUCKETS = 8  # digests in an EP
 MAX_RELAYS = 25  # (250 - 24) // 9
 
@@ -145,11 +147,13 @@ def encode_ep(
     prints,
     digests,
     vector,
+    count=None,
 ):
     """Write an entropy packet into buf; returns its length.
 
     tag, nonce, cycle, noise, held: 30 bits; start, horizon, prints: 16; flags, load, shard: 8;
-    channels: how many the sender knows; digests: 8 x 16 bits; vector: Wide, of the shard's slots.
+    channels: how many the sender's list has, prints: the fingerprint of those in this shard;
+    digests: 8 x 16 bits; vector: the first ``count`` of a Wide, or all.
     """
     _head(buf, EP, tag, start, nonce, cycle, shard)
     put30(buf, 17, noise)
@@ -160,8 +164,26 @@ def encode_ep(
     for i in range(BUCKETS):
         put16(buf, 27 + 2 * i, digests[i])
     n = put_wide(buf, put_wide(buf, _EP_FIX, held), channels)
-    for i in range(min(SLOTS, channels - SLOTS * shard)):
+    for i in range(len(vector) if count is None else count):
         n = put_wide(buf, n, vector.lo[i], vector.hi[i])
+    return _seal(buf, n)
+
+
+def encode_names(buf, tag, start, nonce, cycle, shard, names):
+    """Write into buf what some channels of a shard are called; returns its length. names: an
+    iterable of (slot, (m, e), text of at most 64 bytes), of which those are said that fit."""
+    _head(buf, NAMES, tag, start, nonce, cycle, shard)
+    n = _HEAD
+    for slot, (m, e), name in names:
+        name = name.encode()
+        end = n + 6 + len(name)
+        if end > MAX_FRAME - _CRC:
+            break
+        buf[n] = slot
+        put30(buf, n + 1, (e + 9) << 20 | m)
+        buf[n + 5] = len(name)
+        buf[n + 6 : end] = name
+        n = end
     return _seal(buf, n)
 
 
@@ -250,13 +272,13 @@ class Frame:
         self.relay_total = array("i", bytes(4 * MAX_RELAYS))
         self.relay_start = array("H", bytes(2 * MAX_RELAYS))
         self.relay_slot = bytearray(MAX_RELAYS)
+        self.names = ()  # (slot, (m, e), text)
 
-    def decode(self, data, tag, channels, grain=1):
+    def decode(self, data, tag, grain=1):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
 
-        data: bytes-like; tag: my mesh tag; channels: how many channels the mesh has (it fixes
-        the shards and the length of their vectors); grain: epochs in one. Reasons: short, magic,
-        version, tag, checksum, malformed. Never raises on any bytes.
+        data: bytes-like; tag: my mesh tag; grain: epochs in one. Reasons: short, magic, version,
+        tag, checksum, malformed. Never raises on any bytes.
         """
         n = len(data)
         if n < _SDM_FIX + _CRC:
@@ -272,22 +294,22 @@ class Frame:
             return "malformed"
         if crc16(data, n - _CRC) != get16(data, n - _CRC):
             return "checksum"
-        count = channels - SLOTS * data[16]
-        if count <= 0 or data[11] > 0x3F or data[15] > 0x3F:
+        if data[16] >= SHARDS or data[11] > 0x3F or data[15] > 0x3F:
             return "malformed"
         self.kind = kind
         self.start = get16(data, 6)
         self.nonce = get30(data, 8)
         self.cycle = get30(data, 12)
         self.shard = data[16]
-        self.count = count if count < SLOTS else SLOTS
         if kind == EP:
-            return self._decode_ep(data, n - _CRC, channels)
+            return self._decode_ep(data, n - _CRC)
         if kind == SDM:
             return self._decode_sdm(data, n, (self.cycle >> 6) // grain)
+        if kind == NAMES:
+            return self._decode_names(data, n - _CRC)
         return "malformed"
 
-    def _decode_ep(self, data, n, channels):
+    def _decode_ep(self, data, n):
         if n < _EP_FIX or data[20] > 0x3F or data[23] > ALL_FLAGS:
             return "malformed"
         self.noise = get30(data, 17)
@@ -304,12 +326,15 @@ class Frame:
             return "malformed"
         j = get_wide(data, j, n, vector, 0)
         self.channels = vector.lo[0]
-        if j < 0 or vector.hi[0] or self.channels != channels:
+        if j < 0 or vector.hi[0] or self.channels > SLOTS * SHARDS:
             return "malformed"
-        for i in range(self.count):
-            j = get_wide(data, j, n, vector, i)
-            if j < 0:
-                return "malformed"
+        count = 0
+        while 0 < j < n and count < SLOTS:
+            j = get_wide(data, j, n, vector, count)
+            count += 1
+        self.count = count
+        for i in range(count, SLOTS):
+            vector.lo[i] = vector.hi[i] = 0
         return "" if j == n else "malformed"
 
     def _decode_sdm(self, data, n, grain):
@@ -317,8 +342,7 @@ class Frame:
         relays = data[19]
         if n != _SDM_FIX + 5 * owns + 9 * relays + _CRC:
             return "malformed"
-        count = self.count
-        if owns > count or relays > MAX_RELAYS:
+        if owns > SLOTS or relays > MAX_RELAYS:
             return "malformed"
         self.weight = data[17]
         self.buckets = data[20]
@@ -326,18 +350,33 @@ class Frame:
         self.relays = relays
         j = _SDM_FIX
         for i in range(owns):
-            if data[j] >= count or data[j + 4] > 0x3F:
+            if data[j] >= SLOTS or data[j + 4] > 0x3F:
                 return "malformed"
             self.own_slot[i] = data[j]
             self.own_total[i] = get30(data, j + 1)
             j += 5
         for i in range(relays):
-            slot = (data[j + 3] >> 6) | ((data[j + 7] >> 6) << 2)
-            if slot >= count:
-                return "malformed"
-            self.relay_slot[i] = slot
+            self.relay_slot[i] = (data[j + 3] >> 6) | ((data[j + 7] >> 6) << 2)
             self.relay_nonce[i] = get30(data, j)
             self.relay_total[i] = get30(data, j + 4)
             self.relay_start[i] = (grain + 1 - data[j + 8]) & 0xFFFF
             j += 9
+        return ""
+
+    def _decode_names(self, data, n):
+        self.names = []
+        i = _HEAD
+        while i < n:
+            if i + 6 >= n or data[i] >= SLOTS or data[i + 4] > 0x3F:
+                return "malformed"
+            step = get30(data, i + 1)
+            end = i + 6 + data[i + 5]
+            if not i + 6 < end <= n or step >> 20 > 18 or not 0 < step & 0xFFFFF < 1000000:
+                return "malformed"
+            try:
+                name = bytes(memoryview(data)[i + 6 : end]).decode()
+            except UnicodeError:
+                return "malformed"
+            self.names.append((data[i], (step & 0xFFFFF, (step >> 20) - 9), name))
+            i = end
         return ""

@@ -332,7 +332,7 @@ def test_no_frame_takes_the_clock_out_of_31_bits():
     frame = wire.Frame()
     assert node.transport.sent
     for data, _ in node.transport.sent:
-        assert frame.decode(data, node.config.tag, 1) == ""
+        assert frame.decode(data, node.config.tag) == ""
 
 
 def test_a_read_cannot_be_forged_by_anyone_unasked():

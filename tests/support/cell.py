@@ -153,10 +153,10 @@ class Speaker:
             "flags": 0,
             "load": 0,
             "held": 1 << f["shard"],
-            "channels": len(self.node.config.channels),
+            "channels": 0,
             "prints": 0,
             "digests": list(shard.digests),
-            "vector": list(shard.settled if vector is None else vector),
+            "vector": list(shard.settled if vector is None else vector)[: shard.slots],
         }
         said.update(f)
         return self.say(encode_ep(said))
@@ -214,7 +214,7 @@ def decoded(node, frames):
 
     found = []
     for frame in frames:
-        fields = run.decode(wire.Frame(), frame, node.config.tag, len(node.config.channels))
+        fields = run.decode(wire.Frame(), frame, node.config.tag)
         assert isinstance(fields, dict), fields
         found.append(fields)
     return found

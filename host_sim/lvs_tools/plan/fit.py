@@ -5,7 +5,7 @@ Rows are reckoned by the rule of the nodes themselves, traffic and heap by what 
 
 from lvs import capacity
 from lvs.config import CYCLE_MS, EPOCH_CYCLES
-from lvs.fixed import ONE
+from lvs.decimal import ONE
 from lvs.wire import SLOTS
 
 # Bytes of a 32-bit heap with every table full, by `lvs measure`: a node that holds nothing, each
