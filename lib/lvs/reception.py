@@ -99,6 +99,7 @@ class Reception:
         routes = self._routes
         if routes.replayed(route, f.nonce, f.cycle):
             return "replay"
+        self._life.listed = max(self._life.listed, f.channels)
         if self._config.contradicts(f.shard, f.channels, f.prints):
             self._eps.named(f, "", self._now())
         if f.flags & VALUE:
