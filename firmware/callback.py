@@ -2,7 +2,7 @@
 
 import time
 
-from lvs.decimal import whole
+from lvs.decimal import STEP, steps
 
 
 class Callback:
@@ -33,7 +33,7 @@ class Callback:
         try:
             amount = self._function()
             if amount is not None:
-                whole(amount)  # is it an amount?
+                steps(amount, STEP)  # is it an amount?
             return amount
         except Exception as e:
             self.errors += 1

@@ -77,10 +77,6 @@ class Config:
         """Exact text of a channel's value, its offset included. raw: steps."""
         return text(raw, self.steps[c], number(self.about(c, "offset", 0)))
 
-    def amount(self, c, raw):
-        """Text of an amount of a channel with its unit, without the offset. raw: steps."""
-        return (text(raw, self.steps[c]) + " " + self.about(c, "unit")).strip()
-
     def listed(self, index, channels=None):
         """How many channels of a shard a list of so many has, mine if it is not said."""
         if channels is None:

@@ -101,6 +101,22 @@ def _names(key, value, least):
     return names
 
 
+def step(written):
+    """A step (m, e) from how it is written: text, int or float. Raises LvsError."""
+    m, e = decimal.number(written)
+    if m <= 0:
+        raise LvsError("a step is above 0")
+    while m % 10 == 0 and e < 9:
+        m //= 10
+        e += 1
+    while e > 9:
+        m *= 10
+        e -= 1
+    if m > 999999 or e < -9:
+        raise LvsError("a step has six digits at most, none below 0.000000001")
+    return m, e
+
+
 def _step(where, entry):
     """The step of a channel, the rest of it checked."""
     if isinstance(entry, str):
@@ -114,7 +130,7 @@ def _step(where, entry):
         key = "offset"
         decimal.number(entry.get(key, 0))
         key = "step"
-        return decimal.step(entry[key]) if key in entry else decimal.STEP
+        return step(entry[key]) if key in entry else decimal.STEP
     except LvsError:
         raise ConfigError(
             "%s.%s: %r; must be a decimal number like '0.001'%s"

@@ -6,8 +6,7 @@ it is exact, big integers included: nothing here is on a hot path.
 
 from .fixed import LvsError
 
-STEP = (1, -3)  # of a channel that says nothing else ...
-ONE = 1000  # ... and how many of them are a unit
+STEP = (1, -3)  # of a channel that says nothing else
 CARRY = 18  # decimal digits below the last one of a step that a carry keeps
 _LONGEST = 400  # characters of a number; a float has 309 digits at most
 
@@ -43,22 +42,6 @@ def number(amount):
     return -n if negative else n, (-x if down else x) - len(part)
 
 
-def step(written):
-    """A step (m, e) from how it is written: text, int or float. Raises LvsError."""
-    m, e = number(written)
-    if m <= 0:
-        raise _error(written, "is not above 0")
-    while m % 10 == 0 and e < 9:
-        m //= 10
-        e += 1
-    while e > 9:
-        m *= 10
-        e -= 1
-    if m > 999999 or e < -9:
-        raise _error(written, "has more than six digits, or digits below 0.000000001")
-    return m, e
-
-
 def steps(amount, step, carry=0):
     """(whole steps in an amount and what was carried, the new carry). A carry is in 10**-18 of
     the step's last digit; what is finer still is rounded. Raises LvsError for what is no number
@@ -67,7 +50,10 @@ def steps(amount, step, carry=0):
     if n < 0:
         raise _error(amount, "is negative; a counter only grows")
     m, e = step
-    x += CARRY - e
+    x -= e
+    if x >= 0 and not carry and n * 10**x % m == 0:
+        return n * 10**x // m, 0
+    x += CARRY
     if x >= 0:
         carry += n * 10**x
     else:
@@ -75,11 +61,6 @@ def steps(amount, step, carry=0):
         carry += (n + half) // (2 * half)
     unit = m * 10**CARRY
     return carry // unit, carry % unit
-
-
-def whole(amount):
-    """Whole steps in an amount of a channel that says nothing else. Raises as ``steps``."""
-    return steps(amount, STEP)[0]
 
 
 def text(raw, step, offset=(0, 0)):

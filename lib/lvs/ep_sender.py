@@ -142,19 +142,19 @@ class EpSender:
 
     def named(self, f, where, now):
         """Somebody's list of channels contradicts mine, or he says their names. where: his
-        address, as text."""
+        address, as text. Returns why that is not heard, or ""."""
         if self.names is None:
             from .names import Names
 
             self.names = Names(self._config, self._noise)
-        self.names.hear(f, where, self._clock.epoch(), now)
+        return self.names.hear(f, where, self._clock.epoch(), now)
 
     def _say_names(self, now):
         index = self.names.due(now)
         if index is not None and self._governor.ready(MAX_FRAME):
             s = self._ledger.session
             head = self._tag, s.start, s.nonce, self._clock.cycle
-            n = self.names.encode(self._buf, head, index, self._clock.epoch())
+            n = self.names.say(self._buf, head, index, self._clock.epoch())
             self._outbox.spread(self._buf, n)
 
     def poll(self, now):

@@ -145,7 +145,8 @@ class Ledger:
             )
         self.waiting[channel] += amount
         self.free[channel] = min(self.free[channel] + amount, MAX_RAW)
-        self.carried[channel] = carry
+        if carry or channel in self.carried:
+            self.carried[channel] = carry
         self.version += 1
 
     def withheld(self):

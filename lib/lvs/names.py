@@ -5,11 +5,48 @@ Needed only while somebody's does: lvs.ep_sender loads it then.
 
 from .decimal import text
 from .fixed import MAX_RAW, const, ticks_diff
-from .wire import NAMES, SLOTS, encode_names
+from .wire import MAX_FRAME, NAMES, SLOTS, get30, put30, put_head, seal
 
 _SOON_MS = const(8000)  # names are said within this, by one of those who would say the same
 _KNOWN = const(8)  # contradictions that are kept ...
 _EPOCHS = const(8)  # ... for so long
+
+
+def encode(buf, tag, start, nonce, cycle, shard, names):
+    """Write into buf what some channels of a shard are called; returns its length. names: an
+    iterable of (slot, (m, e), text of at most 64 bytes), of which those are said that fit."""
+    n = put_head(buf, NAMES, tag, start, nonce, cycle, shard)
+    for slot, (m, e), name in names:
+        name = name.encode()
+        end = n + 6 + len(name)
+        if end > MAX_FRAME - 2:
+            break
+        buf[n] = slot
+        put30(buf, n + 1, (e + 9) << 20 | m)
+        buf[n + 5] = len(name)
+        buf[n + 6 : end] = name
+        n = end
+    return seal(buf, n)
+
+
+def decode(body):
+    """The names in a frame's body as a list of (slot, (m, e), text); None: malformed."""
+    names = []
+    i = 0
+    while i < len(body):
+        if i + 6 >= len(body) or body[i] >= SLOTS or body[i + 4] > 0x3F:
+            return None
+        step = get30(body, i + 1)
+        m = step & 0xFFFFF
+        end = i + 6 + body[i + 5]
+        if not i + 6 < end <= len(body) or step >> 20 > 18 or not 0 < m < 1000000:
+            return None
+        try:
+            names.append((body[i], (m, (step >> 20) - 9), body[i + 6 : end].decode()))
+        except UnicodeError:
+            return None
+        i = end
+    return names
 
 
 class Names:
@@ -24,26 +61,31 @@ class Names:
         self.wrong = {}
 
     def hear(self, f, where, epoch, now):
-        """Somebody's fingerprint contradicts mine, or he says names of a shard."""
-        same = f.kind == NAMES
-        if same:
-            same = self._compare(f, where, epoch)
+        """Somebody's fingerprint contradicts mine, or he says names of a shard. Returns why that
+        is not heard, or ""."""
+        same = False
+        if f.kind == NAMES:
+            said = decode(f.body)
+            if not said:
+                return "malformed"
+            same = self._compare(f.shard, said, where, epoch)
         if same:
             self._due.pop(f.shard, None)  # what I would have said
             self._said[f.shard] = epoch
         elif self._said.get(f.shard) != epoch and f.shard not in self._due:
             self._due[f.shard] = (now + self._noise.below(_SOON_MS)) & MAX_RAW
+        return ""
 
-    def _compare(self, f, where, epoch):
+    def _compare(self, shard, said, where, epoch):
         """Are all the names that somebody says mine?"""
         cfg = self._config
         same = True
-        for slot, step, name in f.names:
-            c = f.shard * SLOTS + slot
+        for slot, step, name in said:
+            c = shard * SLOTS + slot
             if c >= len(cfg.channels) or name == cfg.channels[c] and step == cfg.steps[c]:
                 continue
             same = False
-            self._next[f.shard] = slot
+            self._next[shard] = slot
             if c in self.wrong or len(self.wrong) < _KNOWN:
                 name = "".join([x if " " <= x < "\x7f" or x >= "\xa0" else "?" for x in name])
                 self.wrong[c] = [epoch, "'%s' in steps of %s" % (name, text(1, step)), where]
@@ -69,7 +111,7 @@ class Names:
                 return shard
         return None
 
-    def encode(self, buf, head, shard, epoch):
+    def say(self, buf, head, shard, epoch):
         """Fill a frame with as many of my names of a shard as there is room for; returns its
         length. head: tag, start, nonce and cycle."""
         del self._due[shard]
@@ -81,4 +123,4 @@ class Names:
         slots = [(first + i) % n for i in range(n)]
         c = shard * SLOTS
         named = [(s, cfg.steps[c + s], cfg.channels[c + s]) for s in slots]
-        return encode_names(buf, head[0], head[1], head[2], head[3], shard, named)
+        return encode(buf, head[0], head[1], head[2], head[3], shard, named)

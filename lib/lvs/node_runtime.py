@@ -70,10 +70,8 @@ class Node:
         try:
             self.contributions.add(c, raw, carry, value, self.life.issuing(), not durable)
         except LvsError:
-            raise LvsError(
-                "amount %s is too large: the counter would pass its end, %s"
-                % (amount, self.config.amount(c, END))
-            )
+            end = decimal.text(END, self.config.steps[c])
+            raise LvsError("amount %s is too large: the end is %s" % (amount, end)) from None
         if durable:
             self._keep()
 
@@ -117,20 +115,12 @@ class Node:
         """What every face shows: a list of dicts, one a channel, with name, text, unit, raw and,
         where the configuration has them, label, class and retired. ask: for newer values of
         shards that are not held here."""
-        out = []
-        for c, name in enumerate(self.config.channels):
-            raw = self._raw(c, ask)
-            shown = {
-                "name": name,
-                "text": self.config.text(c, raw),
-                "unit": self.config.about(c, "unit"),
-                "raw": raw,
-            }
-            for key in ("label", "class", "retired"):
-                if self.config.about(c, key):
-                    shown[key] = self.config.about(c, key)
-            out.append(shown)
-        return out
+        from .status import values
+
+        try:
+            return values(self.config, lambda c: self._raw(c, ask))
+        finally:
+            unload("status")
 
     def age(self, channel):
         """Cycles since the value was last heard: 0 if held here, None if never."""
@@ -187,14 +177,12 @@ class Node:
 
     def left_text(self):
         """What nobody else is known to hold, as text: "0.864 kWh of energy, 2.000 of people"."""
-        left = [(c, self.ledger.left(c)) for c in range(len(self.config.channels))]
-        return ", ".join(
-            [
-                "%s of %s" % (self.config.amount(c, n), self.config.channels[c])
-                for c, n in left
-                if n
-            ]
-        )
+        from .status import amounts
+
+        try:
+            return amounts(self.config, self.ledger.left)
+        finally:
+            unload("status")
 
     def _stop(self):
         if self.contributions.drained(*self._drain):

@@ -64,11 +64,11 @@ class Reception:
         if f.kind == SDM:
             self._hear_sdm(f, route)
         elif f.kind == NAMES:
-            self._eps.named(f, self._transport.name(addr), self._now())
+            reason = self._eps.named(f, self._transport.name(addr), self._now())
         else:
             reason = self._hear_ep(f, addr, key, route)
-            if reason:
-                self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        if reason:
+            self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
     def _decode(self, data, route):
         """Decode a frame; returns why it is not heard, or ""."""

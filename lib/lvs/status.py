@@ -1,5 +1,6 @@
 """Status: what there is to know about a node, for people and programs."""
 
+from . import decimal
 from .capacity import warnings
 from .votes import EPOCHS
 from .wire import VERSION
@@ -23,6 +24,34 @@ def rows(replicas, channels):
                 s.claimed[p],
                 s.credited[p],
             )
+
+
+def values(config, raw):
+    """What every face shows of the channels. raw: channel -> steps."""
+    out = []
+    for c, name in enumerate(config.channels):
+        n = raw(c)
+        unit = config.about(c, "unit")
+        shown = {"name": name, "text": config.text(c, n), "unit": unit, "raw": n}
+        for key in ("label", "class", "retired"):
+            if config.about(c, key):
+                shown[key] = config.about(c, key)
+        out.append(shown)
+    return out
+
+
+def amounts(config, raw):
+    """Amounts of channels as one text. raw: channel -> steps."""
+    known = [(name, c, raw(c)) for c, name in enumerate(config.channels)]
+    return ", ".join(
+        [
+            ("%s %s" % (decimal.text(n, config.steps[c]), config.about(c, "unit"))).strip()
+            + " of "
+            + name
+            for name, c, n in known
+            if n
+        ]
+    )
 
 
 def status(node):

@@ -116,7 +116,8 @@ def get_wide(data, i, end, vector, at):
     return last + 1
 
 
-def _head(buf, kind, tag, start, nonce, cycle, shard):
+def put_head(buf, kind, tag, start, nonce, cycle, shard):
+    """Begin a frame; returns where its body goes."""
     buf[0] = _MAGIC
     buf[1] = (VERSION << 4) | kind
     put30(buf, 2, tag)
@@ -124,9 +125,11 @@ def _head(buf, kind, tag, start, nonce, cycle, shard):
     put30(buf, 8, nonce)
     put30(buf, 12, cycle)
     buf[16] = shard
+    return _HEAD
 
 
-def _seal(buf, n):
+def seal(buf, n):
+    """Put the checksum behind the first n bytes; returns the frame's length."""
     put16(buf, n, crc16(buf, n))
     return n + _CRC
 
@@ -155,7 +158,7 @@ def encode_ep(
     channels: how many the sender's list has, prints: the fingerprint of those in this shard;
     digests: 8 x 16 bits; vector: the first ``count`` of a Wide, or all.
     """
-    _head(buf, EP, tag, start, nonce, cycle, shard)
+    put_head(buf, EP, tag, start, nonce, cycle, shard)
     put30(buf, 17, noise)
     put16(buf, 21, horizon)
     buf[23] = flags
@@ -166,25 +169,7 @@ def encode_ep(
     n = put_wide(buf, put_wide(buf, _EP_FIX, held), channels)
     for i in range(len(vector) if count is None else count):
         n = put_wide(buf, n, vector.lo[i], vector.hi[i])
-    return _seal(buf, n)
-
-
-def encode_names(buf, tag, start, nonce, cycle, shard, names):
-    """Write into buf what some channels of a shard are called; returns its length. names: an
-    iterable of (slot, (m, e), text of at most 64 bytes), of which those are said that fit."""
-    _head(buf, NAMES, tag, start, nonce, cycle, shard)
-    n = _HEAD
-    for slot, (m, e), name in names:
-        name = name.encode()
-        end = n + 6 + len(name)
-        if end > MAX_FRAME - _CRC:
-            break
-        buf[n] = slot
-        put30(buf, n + 1, (e + 9) << 20 | m)
-        buf[n + 5] = len(name)
-        buf[n + 6 : end] = name
-        n = end
-    return _seal(buf, n)
+    return seal(buf, n)
 
 
 class SdmWriter:
@@ -203,7 +188,7 @@ class SdmWriter:
         """Start a frame; weight is the sender's Q8 drift coefficient for the shard; grain: epochs
         in one."""
         buf = self.buf
-        _head(buf, SDM, tag, start, nonce, cycle, shard)
+        put_head(buf, SDM, tag, start, nonce, cycle, shard)
         buf[17] = weight
         buf[18] = buf[19] = buf[20] = 0
         self.n = _SDM_FIX
@@ -251,7 +236,7 @@ class SdmWriter:
 
     def end(self):
         """Seal the frame; returns its length."""
-        return _seal(self.buf, self.n)
+        return seal(self.buf, self.n)
 
 
 class Frame:
@@ -272,7 +257,7 @@ class Frame:
         self.relay_total = array("i", bytes(4 * MAX_RELAYS))
         self.relay_start = array("H", bytes(2 * MAX_RELAYS))
         self.relay_slot = bytearray(MAX_RELAYS)
-        self.names = ()  # (slot, (m, e), text)
+        self.body = b""  # of names: lvs.names reads it
 
     def decode(self, data, tag, grain=1):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
@@ -306,7 +291,8 @@ class Frame:
         if kind == SDM:
             return self._decode_sdm(data, n, (self.cycle >> 6) // grain)
         if kind == NAMES:
-            return self._decode_names(data, n - _CRC)
+            self.body = bytes(memoryview(data)[_HEAD : n - _CRC])
+            return ""
         return "malformed"
 
     def _decode_ep(self, data, n):
@@ -361,22 +347,4 @@ class Frame:
             self.relay_total[i] = get30(data, j + 4)
             self.relay_start[i] = (grain + 1 - data[j + 8]) & 0xFFFF
             j += 9
-        return ""
-
-    def _decode_names(self, data, n):
-        self.names = []
-        i = _HEAD
-        while i < n:
-            if i + 6 >= n or data[i] >= SLOTS or data[i + 4] > 0x3F:
-                return "malformed"
-            step = get30(data, i + 1)
-            end = i + 6 + data[i + 5]
-            if not i + 6 < end <= n or step >> 20 > 18 or not 0 < step & 0xFFFFF < 1000000:
-                return "malformed"
-            try:
-                name = bytes(memoryview(data)[i + 6 : end]).decode()
-            except UnicodeError:
-                return "malformed"
-            self.names.append((data[i], (step & 0xFFFFF, (step >> 20) - 9), name))
-            i = end
         return ""

@@ -99,7 +99,7 @@ def test_a_failing_callback_is_reported_once_and_counts_nothing(bench, capsys):
         ({"kind": "pulse", "pin": 4, "channel": "wine"}, "'wine' is not in channels"),
         ({"kind": "pulse", "pin": 4, "channel": "old"}, "'old' is retired"),
         ({"kind": "pulse", "pin": 4, "channel": "water", "pulse": 3}, "pulse: unknown key"),
-        ({"kind": "pulse", "pin": 4, "channel": "water", "pulses": 0}, "must be above 0"),
+        ({"kind": "pulse", "pin": 4, "channel": "water", "pulses": 0}, "must be a number above 0"),
         ({"kind": "pulse", "pin": 4, "channel": "water", "pull": "sideways"}, "sideways"),
         ({"kind": "adc", "pin": 4, "channel": "water", "per_hour": 1, "zero": 70000}, "zero"),
         ({"kind": "callback", "module": "nowhere", "channel": "water"}, "module 'nowhere'"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lvs import LvsError, decimal
+from lvs import LvsError, config_check, decimal
 from tests.support import reference as ref
 
 ODD = "019.+-eE_ ,x\0\n\u00e9\u00b2\u0661\u06f7\uff11\u6c34\U0001f4a7"  # other digits, too
@@ -84,13 +84,13 @@ def test_a_text_is_exact(raw, step, offset):
 @given(steps)
 def test_a_step_is_read_as_it_is_written(step):
     for written in (decimal.text(1, step), f"{step[0]}e{step[1]}"):
-        m, e = decimal.step(written)
+        m, e = config_check.step(written)
         assert unit((m, e)) == unit(step)
         assert (m % 10 or e == 9) and 0 < m <= 999_999 and -9 <= e <= 9
-    assert decimal.step(25) == (25, 0) and decimal.step(0.05) == (5, -2)
+    assert config_check.step(25) == (25, 0) and config_check.step(0.05) == (5, -2)
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "1e-10", "1234567", "1e15", "", None, True, "x"])
 def test_what_is_no_step_is_an_error(written):
     with pytest.raises(LvsError):
-        decimal.step(written)
+        config_check.step(written)

@@ -11,7 +11,7 @@ import json
 import sys
 from array import array
 
-from lvs import config, decimal, drift_core, fixed, state_shard, wide, wire
+from lvs import config, decimal, drift_core, fixed, names, state_shard, wide, wire
 
 _MERGED = ("same", "grew", "new", "old", "expired", "future", "full")
 _SHOWN = 5  # failures printed
@@ -48,7 +48,10 @@ def decode(frame, data, tag) -> str | dict:
             "vector": list(f.vector)[: f.count],
         }
     elif f.kind == wire.NAMES:
-        body = {"names": [[slot, m, e, name] for slot, (m, e), name in f.names]}
+        said = names.decode(f.body)
+        if not said:
+            return "malformed"
+        body = {"names": [[slot, m, e, name] for slot, (m, e), name in said]}
     else:
         body = {
             "weight": f.weight,
@@ -117,7 +120,7 @@ def _names(given):
     g = given
     named = [(slot, (m, e), name) for slot, m, e, name in g["names"]]
     head = g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"]
-    n = wire.encode_names(_buf, *head, named)
+    n = names.encode(_buf, *head, named)
     return _back(bytes(_buf[:n]), given)
 
 
@@ -146,9 +149,9 @@ def _tag(mesh, numbers):
     return config.Config(data).tag
 
 
-def _print(names, step):
-    channels = [{"name": name, "step": step} for name in names]
-    return config.Config({"channels": channels}).fingerprint(0, len(names))
+def _print(listed, step):
+    channels = [{"name": name, "step": step} for name in listed]
+    return config.Config({"channels": channels}).fingerprint(0, len(listed))
 
 
 def _wide(start, steps):

@@ -162,7 +162,7 @@ def answer(node, channels, line):
             return dict(_of(node, channel), answer=name, channel=channel, value=value)
         if len(words) == 1:
             if name == "values":
-                return {"answer": name, "values": node.values()}
+                return {"answer": name, "values": node.values(), "raw": values(node, channels)}
             if name == "status":
                 return {"answer": name, "status": node.status()}
             if name == "rows":

@@ -36,7 +36,7 @@ def _settings(path, nodes, channels):
 def reckon(path, nodes, channels, per_minute, amount, names):
     """All figures, the ``boards``' and whether it ``fits``. Raises LvsError, BoardError."""
     data = _settings(path, nodes, channels)
-    figures = fit.mesh(Config(data), per_minute, decimal.whole(amount))
+    figures = fit.mesh(Config(data), per_minute, decimal.steps(amount, decimal.STEP)[0])
     figures["boards"] = []
     for name in names or profiles.names():
         profile = profiles.load(name)

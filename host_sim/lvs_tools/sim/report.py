@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from lvs import decimal
+from lvs_tools.plan import fit
 
 
 def duration(seconds):
@@ -187,7 +188,7 @@ def _draw_values(axes, history):
     for curve in curves:
         axes.plot(
             history["cycles"],
-            [None if v is None else v / decimal.ONE for v in curve],
+            [None if v is None else v / fit.ONE for v in curve],
             color="tab:blue",
             alpha=max(0.15, thin),
             linewidth=0.9,

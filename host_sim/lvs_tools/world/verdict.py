@@ -182,7 +182,8 @@ def verdict(living, channels, account, plan, progress):
     need = None
     if errors and living and progress.moving(plan["events"]):
         word = NOT_YET
-        need = needed(progress.samples, lacking, decimal.whole(plan["workload"]["amount"]))
+        each, _ = decimal.steps(plan["workload"]["amount"], decimal.STEP)
+        need = needed(progress.samples, lacking, each)
     elif errors:
         word = APART if apart else NOT_EXACT
     if len(errors) > _TOLD:
