@@ -42,16 +42,12 @@ def values(config, raw):
 
 def amounts(config, raw):
     """Amounts of channels as one text. raw: channel -> steps."""
-    known = [(name, c, raw(c)) for c, name in enumerate(config.channels)]
-    return ", ".join(
-        [
-            ("%s %s" % (decimal.text(n, config.steps[c]), config.about(c, "unit"))).strip()
-            + " of "
-            + name
-            for name, c, n in known
-            if n
-        ]
-    )
+    found = []
+    for c, name in enumerate(config.channels):
+        n = decimal.text(raw(c), config.steps[c])
+        if raw(c):
+            found.append("%s of %s" % ((n + " " + config.about(c, "unit")).strip(), name))
+    return ", ".join(found)
 
 
 def status(node):
