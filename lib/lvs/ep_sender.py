@@ -146,22 +146,15 @@ class EpSender:
         if self.names is None:
             from .names import Names
 
-            self.names = Names(self._config, self._noise)
-        return self.names.hear(f, where, self._clock.epoch(), now)
-
-    def _say_names(self, now):
-        index = self.names.due(now)
-        if index is not None and self._governor.ready(MAX_FRAME):
-            s = self._ledger.session
-            head = self._tag, s.start, s.nonce, self._clock.cycle
-            n = self.names.say(self._buf, head, index, self._clock.epoch())
-            self._outbox.spread(self._buf, n)
+            parts = self._noise, self._governor, self._clock, self._ledger
+            self.names = Names(self._config, self._outbox, *parts)
+        return self.names.hear(f, where, now)
 
     def poll(self, now):
         """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
         wait = 1000
         if self.names:
-            self._say_names(now)
+            self.names.poll(now)
         if not self._answers:
             return wait
         for index in sorted(self._answers):

@@ -50,20 +50,26 @@ def decode(body):
 
 
 class Names:
-    """config, noise: the node's. ``wrong``: channel -> [epoch, what is said of it, by whom]."""
+    """config, outbox, noise, governor, clock, ledger: the node's. ``wrong``: channel -> [epoch,
+    what is said of it, by whom]."""
 
-    def __init__(self, config, noise):
+    def __init__(self, config, outbox, noise, governor, clock, ledger):
         self._config = config
+        self._outbox = outbox
         self._noise = noise
+        self._governor = governor
+        self._clock = clock
+        self._ledger = ledger
         self._due = {}  # shard: when my names of it are to be said
         self._said = {}  # shard: epoch in which somebody said them
         self._next = {}  # shard: the slot from which on
         self.wrong = {}
 
-    def hear(self, f, where, epoch, now):
+    def hear(self, f, where, now):
         """Somebody's fingerprint contradicts mine, or he says names of a shard. Returns why that
         is not heard, or ""."""
         same = False
+        epoch = self._clock.epoch()
         if f.kind == NAMES:
             said = decode(f.body)
             if not said:
@@ -104,23 +110,21 @@ class Names:
             for c in sorted(self.wrong)
         ]
 
-    def due(self, now):
-        """A shard whose names are to be said now, or None."""
-        for shard in self._due:
-            if ticks_diff(self._due[shard], now) <= 0:
-                return shard
-        return None
-
-    def say(self, buf, head, shard, epoch):
-        """Fill a frame with as many of my names of a shard as there is room for; returns its
-        length. head: tag, start, nonce and cycle."""
-        del self._due[shard]
-        self._said[shard] = epoch
-        cfg = self._config
-        n = cfg.listed(shard)
-        first = self._next.get(shard, 0)
-        self._next[shard] = (first + 3) % n  # as many always fit
-        slots = [(first + i) % n for i in range(n)]
-        c = shard * SLOTS
-        named = [(s, cfg.steps[c + s], cfg.channels[c + s]) for s in slots]
-        return encode(buf, head[0], head[1], head[2], head[3], shard, named)
+    def poll(self, now):
+        """Say the names that are due, as many of a shard as a frame has room for."""
+        for shard in list(self._due):
+            if ticks_diff(self._due[shard], now) > 0 or not self._governor.ready(MAX_FRAME):
+                continue
+            del self._due[shard]
+            self._said[shard] = self._clock.epoch()
+            cfg = self._config
+            n = cfg.listed(shard)
+            first = self._next.get(shard, 0)
+            self._next[shard] = (first + 3) % n  # as many always fit
+            slots = [(first + i) % n for i in range(n)]
+            c = shard * SLOTS
+            named = [(s, cfg.steps[c + s], cfg.channels[c + s]) for s in slots]
+            s = self._ledger.session
+            buf = bytearray(MAX_FRAME)
+            size = encode(buf, cfg.tag, s.start, s.nonce, self._clock.cycle, shard, named)
+            self._outbox.spread(buf, size)

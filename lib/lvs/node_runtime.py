@@ -65,7 +65,7 @@ class Node:
         raw, carry = decimal.steps(amount, self.config.steps[c], self.ledger.carried.get(c, 0))
         if durable and not self.journal.durable:
             raise LvsError("durable: this node has no journal; give it journal=Journal(path)")
-        value = self._raw(c) if self.placement.find(c // SLOTS) else 0
+        value = self.raw(c) if self.placement.find(c // SLOTS) else 0
         # Durable, it is told from the next cycle on, so that the journal knows it untold.
         try:
             self.contributions.add(c, raw, carry, value, self.life.issuing(), not durable)
@@ -91,7 +91,8 @@ class Node:
                 % self.journal.error
             )
 
-    def _raw(self, c, ask=True):
+    def raw(self, c, ask=True):
+        """Raw value of channel number c. ask: for a newer one, where it is held elsewhere."""
         r = self.placement.find(c // SLOTS)
         if r:
             return r.shard.value(c % SLOTS)
@@ -104,23 +105,18 @@ class Node:
         A channel of a shard that this node does not hold is asked for from the holders; until they
         answer it is the newest known. ``age`` tells.
         """
-        return self._raw(self._channel(channel)) if raw else float(self.text(channel))
+        return self.raw(self._channel(channel)) if raw else float(self.text(channel))
 
     def text(self, channel):
         """Exact value of a channel in units, its offset included, as decimal text."""
         c = self._channel(channel)
-        return self.config.text(c, self._raw(c))
+        return self.config.text(c, self.raw(c))
 
     def values(self, ask=True):
         """What every face shows: a list of dicts, one a channel, with name, text, unit, raw and,
         where the configuration has them, label, class and retired. ask: for newer values of
         shards that are not held here."""
-        from .status import values
-
-        try:
-            return values(self.config, lambda c: self._raw(c, ask))
-        finally:
-            unload("status")
+        return self._told("values", ask)
 
     def age(self, channel):
         """Cycles since the value was last heard: 0 if held here, None if never."""
@@ -152,10 +148,13 @@ class Node:
 
     def status(self):
         """What there is to know about this node, as a dict for people and programs."""
-        from .status import status
+        return self._told("status")
+
+    def _told(self, what, *given):
+        from . import status
 
         try:
-            return status(self)
+            return getattr(status, what)(self, *given)
         finally:
             unload("status")  # seldom asked for, and not small
             unload("capacity")
@@ -177,12 +176,7 @@ class Node:
 
     def left_text(self):
         """What nobody else is known to hold, as text: "0.864 kWh of energy, 2.000 of people"."""
-        from .status import amounts
-
-        try:
-            return amounts(self.config, self.ledger.left)
-        finally:
-            unload("status")
+        return self._told("amounts")
 
     def _stop(self):
         if self.contributions.drained(*self._drain):

@@ -26,13 +26,14 @@ def rows(replicas, channels):
             )
 
 
-def values(config, raw):
-    """What every face shows of the channels. raw: channel -> steps."""
+def values(node, ask):
+    """What every face shows of the channels, a list of dicts."""
+    config = node.config
     out = []
     for c, name in enumerate(config.channels):
-        n = raw(c)
+        raw = node.raw(c, ask)
         unit = config.about(c, "unit")
-        shown = {"name": name, "text": config.text(c, n), "unit": unit, "raw": n}
+        shown = {"name": name, "text": config.text(c, raw), "unit": unit, "raw": raw}
         for key in ("label", "class", "retired"):
             if config.about(c, key):
                 shown[key] = config.about(c, key)
@@ -40,13 +41,15 @@ def values(config, raw):
     return out
 
 
-def amounts(config, raw):
-    """Amounts of channels as one text. raw: channel -> steps."""
+def amounts(node):
+    """What nobody else is known to hold, as text."""
+    config = node.config
     found = []
     for c, name in enumerate(config.channels):
-        n = decimal.text(raw(c), config.steps[c])
-        if raw(c):
-            found.append("%s of %s" % ((n + " " + config.about(c, "unit")).strip(), name))
+        left = node.ledger.left(c)
+        text = decimal.text(left, config.steps[c]) + " " + config.about(c, "unit")
+        if left:
+            found.append("%s of %s" % (text.strip(), name))
     return ", ".join(found)
 
 
@@ -70,7 +73,7 @@ def status(node):
         "confidence": min([r.confidence for r in reps] or [0]),
         "established": all([r.established for r in reps]),
         "diverged": any([r.votes.diverged for r in reps]),
-        "values": node.values(False),
+        "values": values(node, False),
         "unlisted": _unlisted(node),
         "pending_raw": node.ledger.outstanding(),
         "rows": sum([r.shard.count for r in reps]),
