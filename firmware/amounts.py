@@ -22,8 +22,8 @@ def positive(written):
 class Scale:
     """Turns counts into amounts: ``counts`` counts are ``units`` units; no rounding adds up.
 
-    The node carries what is less than a step, so that a restart keeps it; only a fraction without
-    end, as in a third, is cut off, and carried here.
+    The node carries what is less than a step, so that a restart keeps it. A fraction without end,
+    as in a third, is rounded up, or three thirds would never be one; the next amount is less.
     """
 
     def __init__(self, units, counts):
@@ -32,13 +32,14 @@ class Scale:
         x += _DIGITS - y
         self._top = top * 10 ** max(x, 0)
         self._under = under * 10 ** max(-x, 0)
-        self._carry = 0
+        self._given = 0  # too much
 
     def amount(self, count):
         """Units for ``count`` more counts, as decimal text; None for none."""
         assert count >= 0
         if not count:
             return None
-        total = self._carry + count * self._top
-        self._carry = total % self._under
-        return text(total // self._under, (1, -_DIGITS))
+        total = count * self._top - self._given
+        amount = -(-total // self._under)
+        self._given = amount * self._under - total
+        return text(amount, (1, -_DIGITS))

@@ -17,7 +17,7 @@ def test_nothing_is_lost_in_rounding(bench, units, pulses, counts):
     scale = Scale(units, pulses)
     total = sum(Fraction(scale.amount(n) or 0) for n in counts)
     exact = Fraction(units, pulses) * sum(counts)
-    assert exact - Fraction(1, 10**21) < total <= exact
+    assert exact <= total < exact + Fraction(1, 10**21)
 
 
 @pytest.mark.parametrize(
