@@ -13,7 +13,7 @@ def positive(written):
     try:
         n, x = number(written)
     except ValueError:
-        n = 0
+        n = x = 0
     if n <= 0:
         raise ValueError("%r: must be a number above 0, like 10 or 0.5" % (written,))
     return n, x

@@ -68,7 +68,7 @@ class Config:
         """True if ``rows`` is not given but found: by the rule, and what memory allows."""
         return self.data.get("rows", "auto") == "auto"
 
-    def about(self, c, key, default=""):
+    def about(self, c, key, default: object = ""):
         """What the file says of a channel: "unit", "label", "class", "offset" or "retired"."""
         entry = self.data["channels"][c]
         return entry.get(key, default) if isinstance(entry, dict) else default

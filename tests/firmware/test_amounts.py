@@ -27,7 +27,7 @@ def test_nothing_is_lost_in_rounding(bench, units, pulses, counts):
 def test_a_multiple_is_exact(bench, units, pulses, count, amount):
     from amounts import Scale
 
-    assert Fraction(Scale(units, pulses).amount(count)) == Fraction(amount)
+    assert Fraction(str(Scale(units, pulses).amount(count))) == Fraction(amount)
     assert Scale(units, pulses).amount(0) is None
 
 

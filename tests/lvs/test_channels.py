@@ -17,8 +17,8 @@ ENERGY = {
 CHANNELS = ["water", ENERGY, {"name": "old", "retired": True, "step": 25}]
 
 
-def alone(**config):
-    cell = Cell(1, **dict({"channels": CHANNELS}, **config))
+def alone():
+    cell = Cell(1, channels=CHANNELS)
     cell.active()
     return cell, cell.nodes[1]
 
@@ -202,10 +202,13 @@ def test_names_are_said_seldom_and_a_correction_ends_the_warning():
     cell.add(11, channels=["c0", "other"])
     said = []
     carry = cell.carry
-    cell.carry = lambda source, frame, addr: (
-        said.append(source) if frame[1] & 15 == wire.NAMES else None,
-        carry(source, frame, addr),
-    )
+
+    def hear(source, frame, addr):
+        if frame[1] & 15 == wire.NAMES:
+            said.append(source)
+        carry(source, frame, addr)
+
+    cell.carry = hear
     cell.run(640)
     assert 10 <= len(said) <= 60  # in ten epochs, whoever says them first for all
     cell.add(11)

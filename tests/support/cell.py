@@ -30,7 +30,7 @@ class Cell:
         self.now = start
         self.nodes = OrderedDict()  # address: node
         names = [c if isinstance(c, str) else c["name"] for c in self.config["channels"]]
-        self.contributed = OrderedDict([(name, 0) for name in names])  # raw
+        self.contributed: dict = OrderedDict([(name, 0) for name in names])  # raw
         for _ in range(count):
             self.add()
 
