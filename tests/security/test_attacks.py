@@ -280,7 +280,7 @@ def test_invented_contributions_buy_no_weight():
         for peer in range(10):
             victim.agree(peer)
         for session, source in sleepers:
-            low = [v - BUDGET * 6 // 7 for v in victim.node.replicas[0].shard.settled]
+            low = [v - BUDGET * 6 // 7 for v in victim.settled()]
             victim.say(victim.ep(session, low), source)
         victim.wait(8000)
     assert victim.referee.drifted == 0

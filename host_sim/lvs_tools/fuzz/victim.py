@@ -150,6 +150,11 @@ class Victim:
         self.node.tick()
         self.referee.look()
 
+    def settled(self, shard=0):
+        """What the node has settled in the channels of a shard that it knows, raw."""
+        known = self.node.placement.find(shard).shard
+        return [int(known.settled[s]) for s in range(known.slots)]
+
     def contribute(self, channel, raw):
         """The application contributes."""
         amount = decimal.text(raw, decimal.STEP)
