@@ -152,7 +152,9 @@ class Victim:
 
     def settled(self, shard=0):
         """What the node has settled in the channels of a shard that it knows, raw."""
-        known = self.node.placement.find(shard).shard
+        replica = self.node.placement.find(shard)
+        assert replica
+        known = replica.shard
         return [int(known.settled[s]) for s in range(known.slots)]
 
     def contribute(self, channel, raw):
