@@ -241,7 +241,7 @@ def _value(source, where, value, field):
                 return str(value)
         except LvsError as error:
             raise source.error(where, str(error)) from None
-        raise source.error(where, "%r; must be above 0 VU" % (value,))
+        raise source.error(where, "%r; must be 0.001 VU or more" % (value,))
     good = isinstance(value, (int, float) if kind is float else kind)
     if isinstance(value, bool) and kind is not bool:
         good = False
