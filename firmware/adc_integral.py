@@ -37,11 +37,11 @@ class AdcIntegral:
         self._last = time.ticks_ms()
 
     def take(self):
-        """Raw units since the last call."""
+        """Units since the last call, as decimal text; None for none."""
         now = time.ticks_ms()
         passed = time.ticks_diff(now, self._last)
         self._last = now
         reading = self._adc.read_u16() - self._zero
         if reading <= 0 or not 0 < passed <= _STEP_MS:
-            return 0
-        return self._scale.raw(reading * passed)
+            return None
+        return self._scale.amount(reading * passed)

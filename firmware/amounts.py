@@ -1,43 +1,45 @@
-"""Exact amounts: whole numbers and fractions, because floats have 32 bits on boards."""
+"""Exact amounts of what was counted, because floats have 32 bits on boards."""
 
-RAW = 1000  # raw units in a unit of a channel (VU)
+from micropython import const
 
+from lvs.decimal import number, text
 
-def ratio(number):
-    """A positive int, float or decimal text as a fraction (numerator, denominator).
-
-    A float is taken as the decimal number that it prints as. Raises ValueError.
-    """
-    whole, _, part = str(number).partition(".")
-    if not (whole + part).isdigit():
-        raise ValueError("%r: must be a number above 0, like 10 or 0.5" % (number,))
-    top = int(whole + part)
-    if top == 0:
-        raise ValueError("%r: must be above 0" % (number,))
-    return top, 10 ** len(part)
+_DIGITS = const(21)  # decimals of an amount: a billion billionth of a thousandth, and exact
 
 
-def text(raw):
-    """Raw units as decimal text for ``Node.contribute``; exact."""
-    return "%d.%03d" % (raw // RAW, raw % RAW)
+def positive(written):
+    """(n, x) with n * 10**x what is written: an int, a float or a decimal text. Raises
+    ValueError."""
+    try:
+        n, x = number(written)
+    except ValueError:
+        n = x = 0
+    if n <= 0:
+        raise ValueError("%r: must be a number above 0, like 10 or 0.5" % (written,))
+    return n, x
 
 
 class Scale:
-    """Turns counts into raw units: ``counts`` counts are ``units`` units; no rounding adds up.
+    """Turns counts into amounts: ``counts`` counts are ``units`` units; no rounding adds up.
 
-    What is not yet a whole raw unit is carried to the next call.
+    The node carries what is less than a step, so that a restart keeps it. A fraction without end,
+    as in a third, is rounded up, or three thirds would never be one; the next amount is less.
     """
 
     def __init__(self, units, counts):
-        top, under = ratio(units)
-        more_under, more_top = ratio(counts)
-        self._top = top * more_top * RAW
-        self._under = under * more_under
-        self._carry = 0
+        top, x = positive(units)
+        under, y = positive(counts)
+        x += _DIGITS - y
+        self._top = top * 10 ** max(x, 0)
+        self._under = under * 10 ** max(-x, 0)
+        self._given = 0  # too much
 
-    def raw(self, count):
-        """Raw units for ``count`` more counts."""
+    def amount(self, count):
+        """Units for ``count`` more counts, as decimal text; None for none."""
         assert count >= 0
-        total = self._carry + count * self._top
-        self._carry = total % self._under
-        return total // self._under
+        if not count:
+            return None
+        total = count * self._top - self._given
+        amount = -(-total // self._under)
+        self._given = amount * self._under - total
+        return text(amount, (1, -_DIGITS))

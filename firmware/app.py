@@ -119,7 +119,7 @@ def main():
         print("LVS: stopped; app.main() starts again, app.node is the node")
         if node and node.left():
             fate = "the journal keeps them" if node.journal.durable else "they are lost"
-            print("LVS: %s VU are known to nobody else yet: %s" % (node.left() / 1000, fate))
+            print("LVS: known to nobody else yet: %s; %s" % (node.left_text(), fate))
     except ConfigError as e:
         print("LVS:", e)
         try:

@@ -2,7 +2,7 @@
 
 import time
 
-from lvs.fixed import parse_amount
+from lvs.decimal import STEP, steps
 
 
 class Callback:
@@ -25,16 +25,18 @@ class Callback:
         self.errors = 0
 
     def take(self):
-        """Raw units since the last call; 0 until it is time to ask again."""
+        """What the function said; None until it is time to ask again."""
         now = time.ticks_ms()
         if time.ticks_diff(now, self._last) < self._every_ms:
-            return 0
+            return None
         self._last = now
         try:
             amount = self._function()
-            return 0 if amount is None else parse_amount(amount)
+            if amount is not None:
+                steps(amount, STEP)  # is it an amount?
+            return amount
         except Exception as e:
             self.errors += 1
             if self.errors == 1:
                 print("LVS: source '%s': %s: %s" % (self.module, type(e).__name__, e))
-            return 0
+            return None

@@ -103,4 +103,4 @@ def start_extras(config, wifi, dog, node, start):
             print("LVS: status page: microdot is missing; 'lvs deploy' copies it")
             return
         settings = {} if board["status_page"] is True else board["status_page"]
-        start("status_page", status_page.run(settings, node, config["channels"], wifi))
+        start("status_page", status_page.run(settings, node, wifi))

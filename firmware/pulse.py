@@ -43,7 +43,7 @@ class Pulse:
         self._last = now
 
     def take(self):
-        """Raw units since the last call."""
+        """Units since the last call, as decimal text; None for none."""
         count = self.count  # read once: interrupts go on
         new = count - self._taken
         self._taken = count
@@ -51,7 +51,7 @@ class Pulse:
         if time.ticks_diff(now, self._last) > _LONG_MS:
             # Idle for days would look like the future once ticks have wrapped.
             self._last = time.ticks_add(now, -self._debounce)
-        return self._scale.raw(new)
+        return self._scale.amount(new)
 
 
 class Button(Pulse):

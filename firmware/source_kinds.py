@@ -13,7 +13,8 @@ _KINDS = {
 
 
 def make(index, settings, channels):
-    """(channel, source) from one entry of board.sources; raises ConfigError naming the entry."""
+    """(channel, source) from one entry of board.sources; raises ConfigError naming the entry.
+    channels: name -> is it retired?"""
     where = "board.sources[%d]" % index
     if not isinstance(settings, dict) or settings.get("kind") not in _KINDS:
         raise ConfigError("%s.kind must be one of %s" % (where, ", ".join(sorted(_KINDS))))
@@ -26,8 +27,12 @@ def make(index, settings, channels):
             raise ConfigError(
                 "%s.%s: unknown key; known are %s" % (where, key, ", ".join(needed + allowed))
             )
-    if settings["channel"] not in channels:
-        raise ConfigError("%s.channel: '%s' is not in channels" % (where, settings["channel"]))
+    retired = channels.get(settings["channel"])
+    if retired is not False:
+        raise ConfigError(
+            "%s.channel: '%s' is %s"
+            % (where, settings["channel"], "retired" if retired else "not in channels")
+        )
     try:
         source = getattr(__import__(module), name)(settings)
     except (ValueError, KeyError, TypeError) as e:
@@ -36,5 +41,11 @@ def make(index, settings, channels):
 
 
 def make_all(entries, channels):
-    """All sources of board.sources as a list of (channel, source)."""
-    return [make(i, entry, channels) for i, entry in enumerate(entries)]
+    """All sources of board.sources as a list of (channel, source). channels: as configured."""
+    known = {}
+    for c in channels:
+        if isinstance(c, dict):
+            known[c.get("name")] = c.get("retired", False)
+        else:
+            known[c] = False
+    return [make(i, entry, known) for i, entry in enumerate(entries)]

@@ -7,24 +7,20 @@ import asyncio
 
 from micropython import const
 
-from amounts import text
 from lvs import LvsError
 
 _POLL_MS = const(200)
 
 
 def contribute_once(sources, node):
-    """Hand to the node what the sources have counted; returns the raw units."""
-    total = 0
+    """Hand to the node what the sources have counted."""
     for channel, source in sources:
-        raw = source.take()
-        if raw:
+        amount = source.take()
+        if amount is not None:
             try:
-                node.contribute(channel, text(raw))
-                total += raw
+                node.contribute(channel, amount)
             except LvsError as e:
                 print("LVS: %s: %s" % (channel, e))
-    return total
 
 
 async def run(sources, node, check_in):

@@ -29,17 +29,16 @@ def escape(value):
     return value
 
 
-def snapshot(node, channels, wifi):
+def snapshot(node, wifi):
     """Everything the page shows, as a dict that json can write. wifi: a Wifi, or None."""
     gc.collect()
     result = {
         "status": node.status(),
-        "values": {name: node.value(name) for name in channels},
-        "values_raw": {name: node.value(name, raw=True) for name in channels},
         "memory_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
         "load_percent": node.governor.load,
         "uptime_s": crashlog.uptime(),
     }
+    result["status"]["values"] = node.values()  # asks for those that are held elsewhere
     if wifi:
         result.update(wifi=wifi.state, rssi=wifi.rssi(), wifi_drops=wifi.drops)
     return result
@@ -47,6 +46,11 @@ def snapshot(node, channels, wifi):
 
 def _rows(pairs):
     return "".join(["<tr><td>%s</td><td>%s</td></tr>" % (escape(k), escape(v)) for k, v in pairs])
+
+
+def _value(v):
+    name = v.get("label", v["name"])
+    return name + " (retired)" * ("retired" in v), v["text"] + " " + v["unit"]
 
 
 def page(data):
@@ -60,8 +64,7 @@ def page(data):
     )
     for warning in status["warnings"]:
         yield "<p class=w>%s</p>" % escape(warning)
-    values = data["values"]
-    yield "<table>%s</table>" % _rows([(name, "%.3f" % values[name]) for name in sorted(values)])
+    yield "<table>%s</table>" % _rows([_value(v) for v in status["values"]])
     yield "<h2>Node</h2><table>"
     shown = ("state", "peers", "trusted", "trust_mean", "confidence", "pending_raw", "session")
     yield _rows([(key, status[key]) for key in shown])
@@ -69,30 +72,30 @@ def page(data):
     yield "</table></html>"
 
 
-def make(node, channels, wifi):
+def make(node, wifi):
     """The web application."""
     app = Microdot()
 
     @app.get("/")
     async def _index(_request):
         return Response(
-            "".join(page(snapshot(node, channels, wifi))),
+            "".join(page(snapshot(node, wifi))),
             headers={"Content-Type": "text/html; charset=UTF-8"},
         )
 
     @app.get("/status.json")
     async def _status(_request):
         return Response(
-            json.dumps(snapshot(node, channels, wifi)),
+            json.dumps(snapshot(node, wifi)),
             headers={"Content-Type": "application/json"},
         )
 
     return app
 
 
-async def run(settings, node, channels, wifi):
+async def run(settings, node, wifi):
     """Serve for ever. settings: {"port": 80, "address": "127.0.0.1"}; wifi: a Wifi, or None."""
-    app = make(node, channels, wifi)
+    app = make(node, wifi)
     host = settings.get("address", _LOOPBACK)
     port = settings.get("port", 80)
     if "address" not in settings:

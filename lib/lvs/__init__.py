@@ -12,8 +12,8 @@ A node that must remember over a power cut is given a journal, which costs a boa
 """
 
 from .config import Config
-from .fixed import ONE, ConfigError, LvsError, NotDurable
+from .fixed import ConfigError, LvsError, NotDurable
 from .node_runtime import Node
 
-__all__ = ("Config", "ConfigError", "LvsError", "Node", "NotDurable", "ONE")
+__all__ = ("Config", "ConfigError", "LvsError", "Node", "NotDurable")
 __version__ = "0.2.0"

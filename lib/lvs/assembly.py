@@ -71,7 +71,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     ledger.new_epoch(cfg.route_budget)
     make = maker(cfg, clock, Drift(), routes, noise, trickle)
     shards = -(-len(cfg.channels) // SLOTS)
-    placement = Placement(shards, cfg.held, cfg.replicas, make)
+    placement = Placement(shards, cfg.held, cfg.replicas, make, cfg.rows)
     elsewhere = Elsewhere(ledger)
     contributions = Contributions(cfg, clock, now, noise, ledger, placement, elsewhere, journal)
     life = Lifecycle(clock, now, ledger, placement, contributions, routes, trickle, journal)

@@ -1,6 +1,10 @@
 """One JSON file configures a node. What its keys mean, and how they are checked: config_check."""
 
+from array import array
+
+from .decimal import number, text
 from .fixed import unload
+from .wire import SLOTS
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets
 CYCLE_MS = 1000
@@ -12,7 +16,8 @@ class Config:
     """A checked configuration: every key of the JSON file is an attribute.
 
     source: a dict, the path of a JSON file, or a Config. Raises ConfigError. ``tag`` is the mesh
-    tag: a 30-bit hash of mesh name, channel list and mesh parameters, not a secret.
+    tag: a 30-bit hash of mesh name and mesh parameters, not a secret. ``channels``: names;
+    ``steps``: of each, (m, e) as lvs.decimal has it; ``prints``: 16 bits of its name and step.
     """
 
     mesh: str
@@ -35,6 +40,8 @@ class Config:
     grain: int
     tag: int
     channels: list
+    steps: list
+    prints: array
     peers: list
     board: dict
     data: dict
@@ -60,6 +67,34 @@ class Config:
     def auto(self):
         """True if ``rows`` is not given but found: by the rule, and what memory allows."""
         return self.data.get("rows", "auto") == "auto"
+
+    def about(self, c, key, default: object = ""):
+        """What the file says of a channel: "unit", "label", "class", "offset" or "retired"."""
+        entry = self.data["channels"][c]
+        return entry.get(key, default) if isinstance(entry, dict) else default
+
+    def text(self, c, raw):
+        """Exact text of a channel's value, its offset included. raw: steps."""
+        return text(raw, self.steps[c], number(self.about(c, "offset", 0)))
+
+    def listed(self, index, channels=None):
+        """How many channels of a shard a list of so many has, mine if it is not said."""
+        if channels is None:
+            channels = len(self.channels)
+        return max(0, min(SLOTS, channels - index * SLOTS))
+
+    def fingerprint(self, index, count):
+        """Sum of the prints of the first ``count`` of a shard's channels, modulo 2**16."""
+        total = 0
+        for c in range(index * SLOTS, index * SLOTS + count):
+            total += self.prints[c]
+        return total & 0xFFFF
+
+    def contradicts(self, index, channels, prints):
+        """Is a list of so many channels, with this fingerprint in a shard, neither a beginning of
+        mine nor, as far as can be seen, a continuation?"""
+        count = self.listed(index, channels)
+        return 0 < count <= self.listed(index) and self.fingerprint(index, count) != prints
 
     def horizon(self, epoch):
         """Sessions that began up to this grain are folded in an epoch."""

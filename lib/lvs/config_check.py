@@ -6,11 +6,12 @@ differ never mix. The others are a node's own affair. Needed once: lvs.config un
 
 import json
 
+from . import decimal
 from .capacity import MOST_ROWS
-from .fixed import ConfigError, hash_text
-from .wire import SLOTS
+from .fixed import ConfigError, LvsError, hash16, hash_text, mix, zeros
+from .wire import SHARDS, SLOTS
 
-MAX_CHANNELS = 30 * SLOTS  # an EP's bit map of held shards has 30 bits
+MAX_CHANNELS = SHARDS * SLOTS
 
 # key: (default, least, most); after it the unit and the reason (docs/protocol.md has more).
 NUMBERS = {
@@ -47,6 +48,9 @@ NUMBERS = {
 _MESH_NUMBERS = ("max_allowed_shift", "route_budget", "session_epochs", "horizon_epochs")
 _TEXTS = {"mesh": "lvs", "address": "0.0.0.0", "broadcast": "255.255.255.255"}  # noqa: S104
 _LISTS = ("channels", "peers")
+# What a channel has that is more than a name. "step" is checked by all who speak of it; the others
+# are for showing it: "class" is Home Assistant's device class, "offset" is added.
+_CHANNEL = ("name", "step", "unit", "label", "class", "offset", "retired")
 
 
 def _nearest(word, words):
@@ -60,18 +64,99 @@ def _nearest(word, words):
     return best
 
 
+def _text(where, value, least=1):
+    ok = isinstance(value, str) and least <= len(value.encode()) <= 64 and value == value.strip()
+    if not ok:
+        raise ConfigError(
+            "%s: %r; must be a text of %d to 64 bytes without blanks around it"
+            % (where, value, least)
+        )
+    return value
+
+
+def _known(where, data, keys):
+    """Raise ConfigError if an object has a key that is not known. where: a prefix."""
+    for key in data:
+        if key not in keys:
+            raise ConfigError(
+                "%s%s: unknown key; did you mean '%s'?"
+                % (where, key, _nearest(key, keys) or keys[0])
+            )
+
+
 def _names(key, value, least):
     if not isinstance(value, (list, tuple)) or len(value) < least:
         raise ConfigError("%s: %r; must be a list of %d or more texts" % (key, value, least))
-    for i, name in enumerate(value):
-        if not isinstance(name, str) or not name or len(name) > 64 or name != name.strip():
-            raise ConfigError(
-                "%s[%d]: %r; must be a text of 1 to 64 characters without blanks around it"
-                % (key, i, name)
+    names = []
+    for i, entry in enumerate(value):
+        where = "%s[%d]" % (key, i)
+        name = entry
+        if key == "channels" and isinstance(entry, dict):
+            name = entry.get("name")
+            where += ".name"
+        _text(where, name)
+        if name in names:
+            raise ConfigError("%s: '%s' is there twice; name each once" % (where, name))
+        names.append(name)
+    return names
+
+
+def step(written):
+    """A step (m, e) from how it is written: text, int or float. Raises LvsError."""
+    m, e = decimal.number(written)
+    if m <= 0:
+        raise LvsError("a step is above 0")
+    while m % 10 == 0 and e < 9:
+        m //= 10
+        e += 1
+    while e > 9:
+        m *= 10
+        e -= 1
+    if m > 999999 or e < -9:
+        raise LvsError("a step has six digits at most, none below 0.000000001")
+    return m, e
+
+
+def _step(where, entry):
+    """The step of a channel, the rest of it checked."""
+    if isinstance(entry, str):
+        return decimal.STEP
+    _known(where + ".", entry, _CHANNEL)
+    for key in ("unit", "label", "class"):
+        _text("%s.%s" % (where, key), entry.get(key, ""), 0)
+    if entry.get("retired", False) not in (True, False):
+        raise ConfigError("%s.retired: %r; must be true or false" % (where, entry["retired"]))
+    try:
+        key = "offset"
+        decimal.number(entry.get(key, 0))
+        key = "step"
+        return step(entry[key]) if key in entry else decimal.STEP
+    except LvsError:
+        raise ConfigError(
+            "%s.%s: %r; must be a decimal number like '0.001'%s"
+            % (
+                where,
+                key,
+                entry[key],
+                " above 0, of six digits at most and none below 0.000000001" * (key == "step"),
             )
-        if name in value[:i]:
-            raise ConfigError("%s[%d]: '%s' is there twice; name each once" % (key, i, name))
-    return list(value)
+        )
+
+
+def _channels(config, value):
+    """Set a Config's names, steps and fingerprints of channels."""
+    config.channels = _names("channels", value, 1)
+    n = len(config.channels)
+    if n > MAX_CHANNELS:
+        raise ConfigError("channels: %d; at most %d" % (n, MAX_CHANNELS))
+    config.steps = []
+    config.prints = zeros("H", n)
+    for c in range(n):
+        m, e = _step("channels[%d]" % c, value[c])
+        same = [s for s in config.steps[-1:] if s == (m, e)]
+        config.steps.append(same[0] if same else (m, e))
+        text = "%s\n%d\n%d" % (config.channels[c], m, e)
+        config.prints[c] = hash16(mix(hash_text(text), c % SLOTS))
 
 
 def _load(path):
@@ -91,15 +176,9 @@ def check(config, source):
     if not isinstance(data, dict):
         raise ConfigError("configuration: %r; must be a JSON object or its path" % (data,))
     config.data = data
-    known = list(NUMBERS) + list(_TEXTS) + list(_LISTS) + ["board"]
-    for key in data:
-        if key not in known:
-            raise ConfigError(
-                "%s: unknown key; did you mean '%s'?" % (key, _nearest(key, known) or "mesh")
-            )
-    config.channels = _names("channels", data.get("channels"), 1)
-    if len(config.channels) > MAX_CHANNELS:
-        raise ConfigError("channels: %d; at most %d" % (len(config.channels), MAX_CHANNELS))
+    known = list(_TEXTS) + list(NUMBERS) + list(_LISTS) + ["board"]
+    _known("", data, known)
+    _channels(config, data.get("channels"))
     config.peers = _names("peers", data.get("peers", []), 0)
     for key, default in _TEXTS.items():
         value = data.get(key, default)
@@ -118,5 +197,5 @@ def check(config, source):
     config.board = data.get("board", {})
     if not isinstance(config.board, dict):
         raise ConfigError("board: %r; must be a JSON object" % (config.board,))
-    text = [config.mesh] + config.channels + [str(getattr(config, k)) for k in _MESH_NUMBERS]
+    text = [config.mesh] + [str(getattr(config, k)) for k in _MESH_NUMBERS]
     config.tag = hash_text("\n".join(text)) or 1

@@ -111,10 +111,12 @@ class Contributions:
         he holds what I hold."""
         ledger = self._ledger
         first = r.first_channel()
+        if first >= ledger.channels:
+            return
         for s in ledger.sessions:
             if s.unsure is None and s.known == s.total:
                 continue
-            for slot in range(r.shard.slots):
+            for slot in range(min(r.shard.slots, ledger.channels - first)):
                 if not bits >> bucket(s.nonce, slot) & 1:
                     s.known[first + slot] = s.held(first + slot)
             if s.unsure is not None and self._cycles >= _WHOLE:
@@ -126,9 +128,9 @@ class Contributions:
             return
         ledger = self._ledger
         shard = r.shard
-        for slot in range(shard.slots):
+        for c in range(r.first_channel(), min(r.first_channel() + SLOTS, ledger.channels)):
+            slot = c % SLOTS
             p = shard.find(s.start, s.nonce, slot)
-            c = r.first_channel() + slot
             if p < 0 or bits >> bucket(s.nonce, slot) & 1:
                 continue
             if shard.credited[p] < shard.claimed[p]:
@@ -137,7 +139,7 @@ class Contributions:
                 s.total[c] = s.known[c] = shard.credited[p]
                 ledger.changed()
         s.unsure[r.index] &= bits
-        if not any([s.unsure[held.index] for held in self._placement.replicas]):
+        if not any([s.unsure[i] for i in range(len(s.unsure)) if self._placement.find(i)]):
             s.fate = SURE
             ledger.changed()
 
@@ -177,9 +179,9 @@ class Contributions:
                     given += ledger.disown(self._noise.nonce())
                     self.rotate()
                 s = ledger.find(shard.start[p], shard.nonce[p])
-                if s is None or s.fate > SURE:
-                    continue
                 c = r.first_channel() + shard.slot[p]
+                if s is None or s.fate > SURE or c >= ledger.channels:
+                    continue
                 more = shard.credited[p] - s.total[c]
                 if more > 0 and s.fate == SURE:
                     s.fate = TAKEN
@@ -194,11 +196,11 @@ class Contributions:
 
     # --- contributing ---------------------------------------------------------------------------
 
-    def add(self, c, raw, value, ready, at_once):
-        """Accept a contribution (raw). value: the channel's present one; ready: may totals be
-        told? at_once: then now. Raises LvsError, and changes nothing, where the counter would end.
-        """
-        self._ledger.add(c, raw, value)
+    def add(self, c, raw, carry, value, ready, at_once):
+        """Accept a contribution (raw), and what is carried on. value: the channel's present one;
+        ready: may totals be told? at_once: then now. Raises LvsError, and changes nothing, where
+        the counter would end."""
+        self._ledger.add(c, raw, value, carry)
         if ready and at_once and self._chosen:
             self._issue(c)
 

@@ -16,9 +16,12 @@ class Elsewhere:
     # --- reading ------------------------------------------------------------------------------
 
     def read(self, c, cycle):
-        """Newest known raw value of a channel; asks for a newer one."""
+        """Newest known raw value of a channel, 0 if there is none; asks for a newer one, unless
+        there is no cycle."""
         index = c // SLOTS
         got = self._reads.get(index)
+        if cycle is None:
+            return got[0][c % SLOTS] if got else 0
         if got is None:
             got = self._reads[index] = [Wide(SLOTS), None]
         if index not in self._wanted and (got[1] is None or cycle > got[1] + 4):

@@ -26,7 +26,7 @@ class EpSender:
         self._life = life
         self._outbox = outbox
         self._tag = config.tag
-        self._channels = len(config.channels)
+        self._config = config
         self._buf = bytearray(MAX_FRAME)
         self._vector = Wide(SLOTS)
         self._digests = zeros("H", BUCKETS)
@@ -34,17 +34,17 @@ class EpSender:
         self._crowd = 0  # EPs heard since then
         self._round = 0  # bit map of the shards that were told of in this round
         self._said = 0  # EPs said, for one in eight to a far address
+        self.names = None  # whose contradict mine
         self._answers = {}  # shard that is wanted: [due, answers heard]
 
     def _encode(self, index, flags):
         r = self._placement.find(index)
         s = self._ledger.session
-        vector, digests, horizon = self._vector, self._digests, 0
-        for i in range(SLOTS):
-            vector[i] = 0
+        config = self._config
+        vector, digests, horizon, count = self._vector, self._digests, 0, 0
         if r:
             shard = r.shard
-            digests, horizon = shard.digests, shard.horizon
+            digests, horizon, count = shard.digests, shard.horizon, shard.slots
             if flags & VALUE:
                 for i in range(shard.slots):
                     vector.add(i, shard.settled, shard.inflow)
@@ -62,10 +62,11 @@ class EpSender:
             flags,
             self._governor.busy(),
             self._placement.held_map(),
-            self._channels,
-            0,
+            len(config.channels),
+            config.fingerprint(index, config.listed(index)),
             digests,
             vector,
+            count,
         )
 
     def _pick(self):
@@ -139,9 +140,21 @@ class EpSender:
         if index not in self._answers and self._noise.below(self._routes.near + 1) < 128:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
+    def named(self, f, where, now):
+        """Somebody's list of channels contradicts mine, or he says their names. where: his
+        address, as text. Returns why that is not heard, or ""."""
+        if self.names is None:
+            from .names import Names
+
+            parts = self._noise, self._governor, self._clock, self._ledger
+            self.names = Names(self._config, self._outbox, *parts)
+        return self.names.hear(f, where, now)
+
     def poll(self, now):
         """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
         wait = 1000
+        if self.names:
+            self.names.poll(now)
         if not self._answers:
             return wait
         for index in sorted(self._answers):

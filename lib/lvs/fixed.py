@@ -13,7 +13,6 @@ try:
 except ImportError:
     const = int  # CPython: the value itself  # pyright: ignore[reportAssignmentType]
 
-ONE = 1000  # raw units in a VU
 MAX_RAW = 0x3FFFFFFF  # the largest total of a row, and the mask of a 30-bit field
 _HALF = const(0x20000000)
 
@@ -75,36 +74,3 @@ def hash_text(text):
     for byte in text.encode():
         h = mix(h, byte + 1)
     return mix(mix(mix(h, 0x2545F49), 0x1B873593), len(text))
-
-
-def parse_amount(amount):
-    """Raw units of an amount of VU given as int, float or decimal text, exact to 0.001 VU.
-
-    Raises LvsError for anything that is not a number, negative, finer than that, or too large.
-    """
-    if isinstance(amount, bool) or not isinstance(amount, (int, float, str)):
-        raise LvsError(
-            "amount %r is not a number; give an int, a float or a text like '2.5'" % (amount,)
-        )
-    text = amount if isinstance(amount, str) else repr(amount)
-    body = text.strip()
-    negative = body.startswith("-")
-    if negative or body.startswith("+"):
-        body = body[1:]
-    body, _, power = body.partition("e")
-    whole, _, part = body.partition(".")
-    digits = whole + part
-    # isdigit would let other scripts' digits through on CPython
-    if not digits or not all("0" <= c <= "9" for c in digits):
-        raise LvsError("amount '%s' is not a decimal number like '2.5'" % text)
-    if not digits.strip("0"):
-        return 0
-    if negative:
-        raise LvsError("amount '%s' is negative; a counter only grows" % text)
-    zeros_after = 3 - len(part) + (int(power) if power else 0)
-    if len(digits.lstrip("0")) + zeros_after > 15:
-        raise LvsError("amount %s is too large" % text)
-    rest = digits[zeros_after:] if zeros_after < 0 else ""
-    if rest.strip("0"):
-        raise LvsError("amount %s is finer than 0.001 VU; collect it and give it later" % text)
-    return int(digits[:zeros_after] or "0") if rest else int(digits) * 10**zeros_after

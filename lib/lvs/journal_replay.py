@@ -122,7 +122,7 @@ def read(kind, b, at, end, into):
     """Tell ``into`` what a record says, by its methods:
 
     check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail, session(start,
-    nonce, fate), entry(channel, total, known), waits(channel, amount),
+    nonce, fate), entry(channel, total, known), waits(channel, amount), carries(channel, amount),
     settled(shard, cycle, horizon, confidence, established, vector), row(shard, start, nonce, slot,
     claimed, credited), route(text).
     """
@@ -133,10 +133,10 @@ def read(kind, b, at, end, into):
         i = at + 10
         for _ in range(get16(b, at + 8)):
             i = _session(b, i, into)
-        _waiting(b, i, end, into.waits)
+        _waiting(b, i, end, into)
     elif kind == kinds.LATEST:
         into.ledger(get30(b, at + 2), None)
-        _waiting(b, _session(b, at + 6, into), end, into.waits)
+        _waiting(b, _session(b, at + 6, into), end, into)
     elif kind == kinds.SETTLED:
         vector = Wide(min(b[at + 11], SLOTS))
         i = at + 12
@@ -169,10 +169,15 @@ def _session(b, i, into):
     return at
 
 
-def _waiting(b, i, end, take):
+def _waiting(b, i, end, into):
     amount = Wide(1)
     at = i + 2
     for _ in range(get16(b, i)):
         c = get16(b, at)
         at = get_wide(b, at + 2, end, amount, 0)
-        take(c, amount[0])
+        into.waits(c, amount[0])
+    i = at
+    at += 2
+    for _ in range(get16(b, i)):
+        into.carries(get16(b, at), int.from_bytes(bytes(b[at + 2 : at + 12]), "little"))
+        at += 12

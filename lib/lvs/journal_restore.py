@@ -10,14 +10,16 @@ from .journal_replay import Found, read
 from .journal_state import FORMAT
 from .ledger import SPOKEN, Session
 from .routes import OTHERS
+from .wire import SLOTS
 
 
 class Restorer:
     """Takes records, each by a method of its name (journal_replay.read): shards are filled at
     once, the rest is collected.
 
-    tag, channels: the mesh's; replica: the one to fill with a shard of this number, or None;
-    careful: newer records were lost; vectors: restore settled vectors, not rows alone.
+    tag: the mesh's; channels: mine, more if the journal has more; replica: the one to fill with a
+    shard of this number, or None; careful: newer records were lost; vectors: restore settled
+    vectors, not rows alone.
     ``usable``: the journal is this mesh's; ``refused``: why it is not.
     """
 
@@ -32,6 +34,7 @@ class Restorer:
         self.cycle = 0  # the newest
         self.sessions = []
         self.waiting = [0] * channels
+        self.carried = {}
         self.lineage = 0
         self.texts = []  # addresses
         self._session = None  # whose entries follow
@@ -45,16 +48,18 @@ class Restorer:
         """A checkpoint begins."""
         if version != FORMAT:
             self.refused = "its format %d is not this version's, %d" % (version, FORMAT)
-        elif tag != self._tag or channels != self._channels:
+        elif tag != self._tag:
             self.refused = "it is another mesh's"
         else:
             self.usable = True
             self.cycle = cycle
+            self._channels = max(self._channels, channels)
 
     def ledger(self, cycle, lineage):
         """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
         self.waiting = [0] * self._channels
+        self.carried = {}
         if lineage is not None:
             self.sessions = []
             self.lineage = lineage
@@ -78,17 +83,21 @@ class Restorer:
         """What is not told yet."""
         self.waiting[channel] = amount
 
+    def carries(self, channel, amount):
+        """What is less than a step."""
+        self.carried[channel] = amount
+
     def settled(self, index, cycle, horizon, confidence, established, vector):
         """A shard's settled vector."""
         self.cycle = max(self.cycle, cycle)
         r = self._replica(index)
-        if self._vectors and r is not None and len(vector) == r.shard.slots:
+        if self._vectors and r is not None:
             r.restore(vector, horizon, cycle >> 6, confidence, established)
 
     def row(self, index, start, nonce, slot, claimed, credited):
         """A row of a shard."""
         r = self._replica(index)
-        if r is not None and slot < r.shard.slots:
+        if r is not None:
             r.shard.merge(start, nonce, slot, claimed, OTHERS)
             p = r.shard.find(start, nonce, slot)
             if p >= 0:
@@ -108,7 +117,7 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
 
     def replica(index):
         r = placement.find(index)
-        if r is None and index < placement.shards:
+        if r is None:
             r = placement.hold(index)
         return r
 
@@ -131,11 +140,12 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:
         lost = sum(restorer.waiting)
-        restorer.waiting = [0] * ledger.channels
+        restorer.waiting = [0] * len(restorer.waiting)
+        restorer.carried = {}
     clock.adopt(restorer.cycle, now)
     for s in restorer.sessions:
-        s.unsure = bytearray(b"\xff" * placement.shards)
-    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage)
+        s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
+    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage, restorer.carried)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

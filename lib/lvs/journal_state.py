@@ -5,7 +5,7 @@ table. Each function writes one record through a Log; new: into the segment that
 """
 
 from . import journal_reader as kinds
-from .fixed import MAX_RAW
+from .fixed import MAX_RAW, const
 from .ledger import LATE
 from .wide import Wide
 from .wire import put16, put30, put_wide
@@ -13,6 +13,7 @@ from .wire import put16, put30, put_wide
 FORMAT = 3
 ROW = 14  # bytes of a row
 MOVED = 124  # bytes of a settled vector, at most
+_CARRY = const(12)  # bytes of a channel and what is carried
 PART = 0x8000  # in an entry's channel: what of it is known follows
 
 
@@ -33,8 +34,14 @@ def put_end(log):
     log.seal(kinds.END, log.record(), True)
 
 
+def _room(ledger):
+    """Bytes that what waits and what is carried may take."""
+    return 9 * ledger.channels + _CARRY * len(ledger.carried)
+
+
 def _waiting(b, i, ledger, lead):
-    """What waits, but for ``lead`` raw that are told next: (channel, amount), if not zero."""
+    """What waits, but for ``lead`` raw that are told next: (channel, amount), if not zero. Then
+    what is carried, in the same way."""
     n = 0
     at = i + 2
     rest = Wide(ledger.channels)
@@ -44,6 +51,16 @@ def _waiting(b, i, ledger, lead):
         if rest.lo[c] or rest.hi[c]:
             put16(b, at, c)
             at = put_wide(b, at + 2, rest.lo[c], rest.hi[c])
+            n += 1
+    put16(b, i, n)
+    i = at
+    n = 0
+    at = i + 2
+    for c, carry in ledger.carried.items():
+        if carry:
+            put16(b, at, c)
+            b[at + 2 : at + _CARRY] = carry.to_bytes(_CARRY - 2, "little")
+            at += _CARRY
             n += 1
     put16(b, i, n)
     return at
@@ -77,7 +94,7 @@ def _session(b, i, ledger, s, lead):
 def put_ledger(log, ledger, cycle, lead, new=False):
     """All of the ledger. lead: raw that may be told before the next record."""
     sessions = ledger.sessions
-    i = log.record(16 + len(sessions) * (8 + 10 * ledger.channels) + 9 * ledger.channels)
+    i = log.record(18 + len(sessions) * (8 + 10 * ledger.channels) + _room(ledger))
     b = log.buf
     put30(b, i, cycle)
     put30(b, i + 4, ledger.lineage)
@@ -90,7 +107,7 @@ def put_ledger(log, ledger, cycle, lead, new=False):
 
 def put_latest(log, ledger, cycle, lead):
     """The present session and what waits, for a tail; returns the bytes that the record takes."""
-    i = log.record(24 + 19 * ledger.channels)
+    i = log.record(26 + 10 * ledger.channels + _room(ledger))
     b = log.buf
     put16(b, i, log.serial + 1)
     put30(b, i + 2, cycle)

@@ -38,7 +38,9 @@ class Session:
         self.unsure = None
 
     def held(self, channel):
-        """The total that my own row is to have."""
+        """The total that my own row is to have. Of channels that my list lacks I have none."""
+        if channel >= len(self.total):
+            return 0
         return self.known[channel] if self.fate == LATE else self.total[channel]
 
 
@@ -50,18 +52,25 @@ class Ledger:
     """
 
     def __init__(self, channels):
-        self.channels = channels
         self.sessions = []
-        self.waiting = Wide(channels)  # accepted, but not said yet
-        self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
+        self._make(channels)
+        self.carried = {}  # of what was contributed to a channel: what is less than a step
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
         self.silent = False
         self.lineage = 0
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
-        self._issued = zeros("i", channels)  # in this cycle
         self._epoch_left = 0
+
+    def _make(self, channels):
+        self.channels = channels
+        self.waiting = Wide(channels)  # accepted, but not said yet
+        self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
+        self._issued = zeros("i", channels)  # in this cycle
+        for s in self.sessions:
+            s.total = zeros("i", channels)
+            s.known = zeros("i", channels)
 
     # --- sessions -------------------------------------------------------------------------------
 
@@ -125,9 +134,10 @@ class Ledger:
         """Renew what an epoch may issue (raw, all channels): a route is credited no faster."""
         self._epoch_left = budget
 
-    def add(self, channel, amount, value):
-        """Accept a contribution (raw). value: the channel's present value. Raises LvsError and
-        changes nothing when the counter would pass its end."""
+    def add(self, channel, amount, value, carry=0):
+        """Accept a contribution (raw). value: the channel's present value; carry: what is less
+        than a step, as decimal.steps gives it. Raises LvsError and changes nothing when the
+        counter would pass its end."""
         if amount > END - value - self.waiting[channel]:
             raise LvsError(
                 "amount of %d raw is too large: the counter would pass its end, %d raw"
@@ -135,6 +145,8 @@ class Ledger:
             )
         self.waiting[channel] += amount
         self.free[channel] = min(self.free[channel] + amount, MAX_RAW)
+        if carry or channel in self.carried:
+            self.carried[channel] = carry
         self.version += 1
 
     def withheld(self):
@@ -175,11 +187,14 @@ class Ledger:
         """Raw accepted and not said yet, all channels."""
         return sum(self.waiting)
 
-    def left(self):
-        """Raw that nobody else is known to hold: not said yet, or said and not echoed."""
-        n = self.outstanding()
+    def left(self, channel=None):
+        """Raw that nobody else is known to hold: not said yet, or said and not echoed. Of all
+        channels, or one."""
+        if channel is None:
+            return sum([self.left(c) for c in range(self.channels)])
+        n = self.waiting[channel]
         for s in self.sessions:
-            n += sum(s.total) - sum(s.known)
+            n += s.total[channel] - s.known[channel]
         return n
 
     # --- what others know -----------------------------------------------------------------------
@@ -187,6 +202,8 @@ class Ledger:
     def echo(self, session, channel, total):
         """Somebody said that a session of mine has this total; False if that is more than I said
         in the present one."""
+        if channel >= self.channels:
+            return session is not self.session
         most = session.total[channel]
         if total > most and session is self.session:
             return False
@@ -229,12 +246,15 @@ class Ledger:
 
     # --- another life ---------------------------------------------------------------------------
 
-    def restore(self, sessions, waiting, lineage):
+    def restore(self, sessions, waiting, lineage, carried=()):
         """Take over what a journal kept, before anything is contributed in this life."""
         # Of the newest more may have been told than the journal knows: they are mine all the same.
+        if len(waiting) > self.channels:
+            self._make(len(waiting))  # it has channels that my list lacks
         last = sessions[-_NEWEST:]
         self.sessions = [s for s in sessions if max(s.total) or s in last] + self.sessions
         self.lineage = lineage
+        self.carried = dict(carried)
         self.partial = any([s.known != s.total for s in self.sessions])
         for c in range(self.channels):
             self.waiting[c] = waiting[c]
@@ -252,6 +272,7 @@ class Ledger:
         """Somebody else goes on with this ledger: begin another lineage; returns the raw that
         waited and is told there."""
         self.lineage = lineage
+        self.carried = {}
         for s in self.sessions:
             s.fate = TAKEN if s.unsure is not None else s.fate
         return sum([self.give_up(c, MOST) for c in range(self.channels)])

@@ -41,6 +41,7 @@ class Lifecycle:
         self.rejoins = 0
         self.doubts = ""  # why the node last recovered
         self.remembered = []
+        self.listed = 0  # channels in the longest list that was heard of
         self._seek()
 
     def seeking(self):
@@ -222,6 +223,7 @@ class Lifecycle:
             self._journal.repair(r)
             r.shard.mended()
         r.go_live()
+        r.enter(self._ledger.sessions)
 
     def _proceed(self, r):
         """Once a cycle, for a shard that lacks something."""
@@ -236,6 +238,6 @@ class Lifecycle:
                 r.enter(self._ledger.sessions)
                 self._trickle.restart(self._now())
         elif r.waited > (_ALONE if r.phase == DOUBTED else _ROWS):
-            r.orphan = not r.known and r.phase == EMPTY  # in a mesh that has no state of it
+            # In a mesh that has no state of it, though others list channels of it.
+            r.orphan = not r.known and r.phase == EMPTY and r.first_channel() < self.listed
             self._alone(r)
-            r.enter(self._ledger.sessions)

@@ -4,8 +4,10 @@
 node knows of the world it is handed: a transport, a clock, a source of entropy, a journal.
 """
 
-from .fixed import ONE, LvsError, NotDurable, parse_amount, unload
+from . import decimal
+from .fixed import LvsError, NotDurable, unload
 from .run_loop import Changes, run
+from .wide import END
 from .wire import SLOTS
 
 
@@ -47,22 +49,29 @@ class Node:
         )
 
     def contribute(self, channel, amount, durable=False):
-        """Add an amount (VU: int, float or decimal text) to a channel.
+        """Add an amount (units: int, float or decimal text) to a channel.
 
-        What exceeds max_allowed_shift waits and is issued over the next cycles. durable: return
-        only when a power cut can no longer lose it (the journal is written; without it that takes
-        up to Journal's ``flush_s``). Raises LvsError and changes nothing for an unknown channel,
-        an amount that is no number, negative or too large, or durable without a journal. Raises
-        NotDurable when the journal cannot be written: then the contribution counts all the same,
-        and must not be made again; only a power cut could lose it.
+        What is finer than the channel's step is carried to the next contribution. What exceeds
+        max_allowed_shift waits and is issued over the next cycles. durable: return only when a
+        power cut can no longer lose it (the journal is written; without it that takes up to
+        Journal's ``flush_s``). Raises LvsError and changes nothing for an unknown or retired
+        channel, an amount that is no number, negative or too large, or durable without a journal.
+        Raises NotDurable when the journal cannot be written: then the contribution counts all the
+        same, and must not be made again; only a power cut could lose it.
         """
         c = self._channel(channel)
-        raw = parse_amount(amount)
+        if self.config.about(c, "retired", False):
+            raise LvsError("channel '%s' is retired; contribute to another" % channel)
+        raw, carry = decimal.steps(amount, self.config.steps[c], self.ledger.carried.get(c, 0))
         if durable and not self.journal.durable:
             raise LvsError("durable: this node has no journal; give it journal=Journal(path)")
-        value = self._raw(c) if self.placement.find(c // SLOTS) else 0
+        value = self.raw(c) if self.placement.find(c // SLOTS) else 0
         # Durable, it is told from the next cycle on, so that the journal knows it untold.
-        self.contributions.add(c, raw, value, self.life.issuing(), not durable)
+        try:
+            self.contributions.add(c, raw, carry, value, self.life.issuing(), not durable)
+        except LvsError:
+            end = decimal.text(END, self.config.steps[c])
+            raise LvsError("amount %s is too large: the end is %s" % (amount, end)) from None
         if durable:
             self._keep()
 
@@ -82,18 +91,32 @@ class Node:
                 % self.journal.error
             )
 
-    def _raw(self, c):
+    def raw(self, c, ask=True):
+        """Raw value of channel number c. ask: for a newer one, where it is held elsewhere."""
         r = self.placement.find(c // SLOTS)
-        return r.shard.value(c % SLOTS) if r else self.elsewhere.read(c, self.clock.cycle)
+        if r:
+            return r.shard.value(c % SLOTS)
+        return self.elsewhere.read(c, self.clock.cycle if ask else None)
 
     def value(self, channel, raw=False):
-        """Value of a channel in VU (float), or in raw units (int, exact). 1 VU is 1000 raw.
+        """Value of a channel in units, its offset included (float; ``text`` is exact), or raw: the
+        number of steps that were counted (int).
 
         A channel of a shard that this node does not hold is asked for from the holders; until they
         answer it is the newest known. ``age`` tells.
         """
-        v = self._raw(self._channel(channel))
-        return v if raw else v / ONE
+        return self.raw(self._channel(channel)) if raw else float(self.text(channel))
+
+    def text(self, channel):
+        """Exact value of a channel in units, its offset included, as decimal text."""
+        c = self._channel(channel)
+        return self.config.text(c, self.raw(c))
+
+    def values(self, ask=True):
+        """What every face shows: a list of dicts, one a channel, with name, text, unit, raw and,
+        where the configuration has them, label, class and retired. ask: for newer values of
+        shards that are not held here."""
+        return self._told("values", ask)
 
     def age(self, channel):
         """Cycles since the value was last heard: 0 if held here, None if never."""
@@ -125,10 +148,13 @@ class Node:
 
     def status(self):
         """What there is to know about this node, as a dict for people and programs."""
-        from .status import status
+        return self._told("status")
+
+    def _told(self, what, *given):
+        from . import status
 
         try:
-            return status(self)
+            return getattr(status, what)(self, *given)
         finally:
             unload("status")  # seldom asked for, and not small
             unload("capacity")
@@ -147,6 +173,10 @@ class Node:
     def left(self):
         """Raw contributed here that nobody else is known to hold; a journal keeps it."""
         return self.ledger.left()
+
+    def left_text(self):
+        """What nobody else is known to hold, as text: "0.864 kWh of energy, 2.000 of people"."""
+        return self._told("amounts")
 
     def _stop(self):
         if self.contributions.drained(*self._drain):
@@ -220,7 +250,7 @@ class Node:
                 self.trickle.restart(self.now())
             if r.votes.disputed and r.live:
                 self.eps.vote(r.index, self.now())
-        if self.placement.shards > 1 and self.life.issuing():
+        if self.life.issuing():
             if self.placement.rebalance(self.routes, cycle, self.noise):
                 self.trickle.restart(self.now())
             self.elsewhere.new_epoch(self.placement.held_map())

@@ -4,7 +4,7 @@ Every node ranks all shards for itself from its session alone; no table, no lead
 (docs/protocol.md, section 8).
 """
 
-from .fixed import const, mix
+from .fixed import const, mix, unload
 from .replica import LIVE
 
 _RECENT = const(256)  # cycles within which a holder must have been heard
@@ -25,12 +25,13 @@ def ranked(nonce, shards):
 class Placement:
     """The shards that are held here: ``replicas``, by number.
 
-    shards: how many the mesh has; held: how many fit here; holders: below so many a shard is
-    adopted; make: index -> Replica, empty.
+    shards: how many my list of channels has; held: how many fit here; holders: below so many a
+    shard is adopted; make: index -> Replica, empty; rows: of each, for which there must be room.
     """
 
-    def __init__(self, shards, held, holders, make):
+    def __init__(self, shards, held, holders, make, rows):
         self.shards = shards
+        self._rows = rows
         self.replicas = []
         self._order = []  # of all shards, the best liked first
         self._held = held
@@ -46,12 +47,21 @@ class Placement:
 
     def hold(self, index):
         """Hold a shard that is to be filled; its replica, or None where there is no room."""
-        if len(self.replicas) >= self._held:
+        room = len(self.replicas) < self._held
+        if not room or index > self.shards or index == self.shards and not self._fits():
             return None
         r = self._make(index)
         self.replicas.append(r)
         self.replicas.sort(key=lambda r: r.index)
         return r
+
+    def _fits(self):
+        """Has memory room for one more shard than was planned?"""
+        from .capacity import fitting
+
+        fits = fitting(self._rows, 1) == self._rows
+        unload("capacity")
+        return fits
 
     def fill(self, nonce):
         """Hold the shards that a session likes best, as many as fit. They stay so in this life."""
@@ -74,12 +84,12 @@ class Placement:
         nothing in it waits, enough others were heard to hold the same to the bit, whatever they
         announce, and there is one that needs its place; the best liked only for one that is gone.
         """
-        order = self._order
-        missing = [
-            i
-            for i in order
-            if not self.find(i) and routes.holders(i, cycle, _RECENT) < self._holders
-        ]
+        order = self._order + [self.shards]  # and one that others have beyond my list
+        missing = []
+        for i in order:
+            least = 2 if i == self.shards else 0  # holders: no single one may take my memory
+            if not self.find(i) and least <= routes.holders(i, cycle, _RECENT) < self._holders:
+                missing.append(i)
         if not missing or noise.below(4):
             return False
         if self.hold(missing[0]):

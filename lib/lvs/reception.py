@@ -5,7 +5,7 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 
 from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
-from .wire import DIRECT, EP, JOINING, RECOVERING, SLOTS, VALUE, WANT
+from .wire import DIRECT, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
 
 _FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
@@ -28,7 +28,7 @@ class Reception:
         self._frame = frame
         self._eps = eps
         self._tag = config.tag
-        self._channels = len(config.channels)
+        self._config = config
         self._grain = config.grain
         self._folded = config.horizon
         self._horizon = config.horizon_epochs * 64  # cycles
@@ -61,19 +61,21 @@ class Reception:
         if clock.silence() > self._horizon:
             self._life.come_back()
         clock.hear()
-        if f.kind != EP:
+        if f.kind == SDM:
             self._hear_sdm(f, route)
+        elif f.kind == NAMES:
+            reason = self._eps.named(f, self._transport.name(addr), self._now())
         else:
             reason = self._hear_ep(f, addr, key, route)
-            if reason:
-                self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        if reason:
+            self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
     def _decode(self, data, route):
         """Decode a frame; returns why it is not heard, or ""."""
         if not self._routes.receive(route, len(data)):
             return "quota"
         f = self._frame
-        reason = f.decode(data, self._tag, self._channels, self._grain)
+        reason = f.decode(data, self._tag, self._grain)
         if reason:
             return reason
         if f.nonce == self._ledger.session.nonce:
@@ -97,6 +99,9 @@ class Reception:
         routes = self._routes
         if routes.replayed(route, f.nonce, f.cycle):
             return "replay"
+        self._life.listed = max(self._life.listed, f.channels)
+        if self._config.contradicts(f.shard, f.channels, f.prints):
+            self._eps.named(f, "", self._now())
         if f.flags & VALUE:
             if routes.trusted(route) or not routes.trust()[0]:
                 self._elsewhere.answer(f, cycle)

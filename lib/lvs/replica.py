@@ -47,7 +47,7 @@ class Replica:
     """
 
     def __init__(self, config, index, epoch, drift, routes, noise, trickle):
-        slots = min(SLOTS, len(config.channels) - SLOTS * index)
+        slots = config.listed(index)
         self.index = index
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch, config.grain)
         self.guard = ShardGuard(self.shard, routes)
@@ -130,7 +130,7 @@ class Replica:
         best = max(horizons, key=horizons.count)
         vectors = [vector for _, horizon, vector in self.offers if horizon == best]
         middle = (len(vectors) - 1) // 2
-        vector = of([sorted([v[s] for v in vectors])[middle] for s in range(self.shard.slots)])
+        vector = of([sorted([v[s] for v in vectors])[middle] for s in range(SLOTS)])
         grain = epoch // self.shard.grain
         self.shard.adopt(vector, grain - serial_diff(grain, best), epoch)
         self.shard.mended()
@@ -148,13 +148,18 @@ class Replica:
     def offer(self, frame, key):
         """Keep the newest that a route offers while there is no state to compare it with."""
         self.offers = [o for o in self.offers if o[0] != key][1 - WINDOW :]
-        vector = Wide(self.shard.slots)
+        self._know(frame.count)
+        vector = Wide(SLOTS)
         vector.copy(frame.vector)
         self.offers.append((key, frame.horizon, vector))
 
+    def _know(self, slots):
+        """Somebody has so many channels in this shard: carry those that my list lacks."""
+        self.shard.slots = self.window.slots = max(slots, self.shard.slots)
+
     def _mark(self, horizon, vector):
         h = horizon & 0xFFFF
-        for s in range(self.shard.slots):
+        for s in range(SLOTS):
             h = mix(mix(h, vector.lo[s]), vector.hi[s])
         return h
 
@@ -169,6 +174,7 @@ class Replica:
         shard = self.shard
         if frame.horizon != shard.horizon & 0xFFFF:
             return False
+        self._know(frame.count)
         exact = shard.settled.equals(frame.vector)
         self.votes.cast(route, exact, shard.epoch)
         self._routes.judge(route, exact)
@@ -269,7 +275,7 @@ class Replica:
     def take_back(self, session):
         """What nobody is known to hold of a session of mine leaves its rows."""
         first = self.first_channel()
-        for slot in range(self.shard.slots):
+        for slot in range(min(self.shard.slots, len(session.total) - first)):
             known = session.known[first + slot]
             if known < session.total[first + slot]:
                 self.shard.lower(session.start, session.nonce, slot, known)
@@ -373,6 +379,7 @@ class Replica:
 
     def restore(self, vector, horizon, epoch, confidence, established):
         """Take over a settled vector (raw) and its standing, as they were kept in ``epoch``."""
+        self._know(len(vector))
         self.shard.adopt(vector, horizon, epoch)
         self.shard.expect(epoch + 2)  # rows follow, perhaps of sessions begun a little later
         self.confidence = confidence
@@ -385,7 +392,7 @@ class Replica:
         """Enter the rows of own sessions: they are mine to know."""
         first = self.first_channel()
         for session in sessions:
-            for c in range(first, first + self.shard.slots):
+            for c in range(first, min(first + SLOTS, len(session.total))):
                 if session.total[c]:
                     self.own_row(session, c)
 

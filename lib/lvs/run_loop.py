@@ -5,7 +5,7 @@ Boards and computers run the same one. A simulator calls ``receive`` and ``tick`
 
 import asyncio
 
-from .fixed import MAX_RAW, ONE, const, ticks_diff
+from .fixed import MAX_RAW, const, ticks_diff
 
 _TURN_MS = const(20)  # longest rest: receive queues hold 4 datagrams (RP2, lwIP)
 _TICK_MS = const(100)  # longest time without a tick: another task's contribution may be due
@@ -45,7 +45,7 @@ async def run(node, check_in=None):
 
 
 class Changes:
-    """Async iterator over (channel, value in VU) of a node's changes, the newest value of each."""
+    """Async iterator over (channel, value in units) of a node's changes, the newest of each."""
 
     def __init__(self, node):
         self._node = node
@@ -61,7 +61,7 @@ class Changes:
                 raw = self._node.value(name, raw=True)
                 if raw != self._last[c]:
                     self._last[c] = raw
-                    return name, raw / ONE
+                    return name, self._node.value(name)
             await sleep_ms(_LOOK_MS)
 
 

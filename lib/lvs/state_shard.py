@@ -12,7 +12,7 @@ otherwise stay in the mesh for ever (docs/durability.md).
 
 from .fixed import MAX_RAW, hash16, mix, serial_diff, zeros
 from .wide import MOST, Wide
-from .wire import BUCKETS
+from .wire import BUCKETS, SLOTS
 
 # what merge() did
 SAME = 0  # the total was known already
@@ -37,7 +37,8 @@ def _fold16(h):
 class Shard:
     """State of one shard.
 
-    index: shard number; slots: channels in it (1..16); capacity: rows that fit; lifetime: grains
+    index: shard number; slots: channels of it that are known (0..16), more when others tell of
+    them; capacity: rows that fit; lifetime: grains
     from a session's start until it is folded; epoch: now; grain: epochs in one.
     """
 
@@ -47,11 +48,11 @@ class Shard:
         self.capacity = capacity
         self.lifetime = lifetime
         self.grain = grain
-        self.settled = Wide(slots)
-        self.seals = zeros("H", slots)  # checksum of each settled value
+        self.settled = Wide(SLOTS)
+        self.seals = zeros("H", SLOTS)  # checksum of each settled value
         self.changes = 0  # times that the settled vector was changed
         self.damaged = 0  # values and rows found to have changed by themselves
-        self.inflow = Wide(slots)  # sum of credited rows per slot
+        self.inflow = Wide(SLOTS)  # sum of credited rows per slot
         self.horizon = epoch // grain - lifetime - 1  # sessions that began up to here are folded
         self.epoch = epoch
         # the ring: records head .. head + count - 1, modulo capacity
@@ -80,7 +81,7 @@ class Shard:
 
     def seal(self):
         """Declare the settled vector to be as it should be."""
-        for i in range(self.slots):
+        for i in range(SLOTS):
             self.seals[i] = self._seal(i)
         self.changes += 1
 
@@ -116,7 +117,7 @@ class Shard:
         bad = 0
         for i in range(self.slots):
             bad += self.seals[i] != self._seal(i)
-        sums = Wide(self.slots)
+        sums = Wide(SLOTS)
         for k in range(self.count):
             p = self.position(k)
             if self.check[p] != self._row_check(p):
@@ -200,7 +201,7 @@ class Shard:
         via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE,
         NO_ROOM or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
         """
-        assert 0 <= total <= MAX_RAW and 0 <= slot < self.slots
+        assert 0 <= total <= MAX_RAW and 0 <= slot < SLOTS
         i = self._probe(start, nonce, slot)
         p = self._table[i] - 1
         if p >= 0:
@@ -226,6 +227,7 @@ class Shard:
             return NO_ROOM
         p = self.position(self.count)
         self.count += 1
+        self.slots = max(self.slots, slot + 1)
         self.nonce[p] = nonce
         self.start[p] = start
         self.slot[p] = slot

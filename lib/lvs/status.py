@@ -1,5 +1,6 @@
 """Status: what there is to know about a node, for people and programs."""
 
+from . import decimal
 from .capacity import warnings
 from .votes import EPOCHS
 from .wire import VERSION
@@ -16,12 +17,40 @@ def rows(replicas, channels):
         s = r.shard
         for k in range(s.count):
             p = s.position(k)
+            c = r.first_channel() + s.slot[p]
             yield (
                 session_name(s.start[p], s.nonce[p]),
-                channels[r.first_channel() + s.slot[p]],
+                channels[c] if c < len(channels) else "#%d" % c,
                 s.claimed[p],
                 s.credited[p],
             )
+
+
+def values(node, ask):
+    """What every face shows of the channels, a list of dicts."""
+    config = node.config
+    out = []
+    for c, name in enumerate(config.channels):
+        raw = node.raw(c, ask)
+        unit = config.about(c, "unit")
+        shown = {"name": name, "text": config.text(c, raw), "unit": unit, "raw": raw}
+        for key in ("label", "class", "retired"):
+            if config.about(c, key):
+                shown[key] = config.about(c, key)
+        out.append(shown)
+    return out
+
+
+def amounts(node):
+    """What nobody else is known to hold, as text."""
+    config = node.config
+    found = []
+    for c, name in enumerate(config.channels):
+        left = node.ledger.left(c)
+        text = decimal.text(left, config.steps[c]) + " " + config.about(c, "unit")
+        if left:
+            found.append("%s of %s" % (text.strip(), name))
+    return ", ".join(found)
 
 
 def status(node):
@@ -44,6 +73,8 @@ def status(node):
         "confidence": min([r.confidence for r in reps] or [0]),
         "established": all([r.established for r in reps]),
         "diverged": any([r.votes.diverged for r in reps]),
+        "values": values(node, False),
+        "unlisted": _unlisted(node),
         "pending_raw": node.ledger.outstanding(),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),
@@ -61,6 +92,15 @@ def status(node):
         "held": [r.index for r in reps],
         "warnings": _warnings(node),
     }
+
+
+def _unlisted(node):
+    """Numbers of the channels beyond my list that others count, and I carry."""
+    n = len(node.config.channels)
+    first = [(r, r.first_channel()) for r in node.placement.replicas]
+    return [
+        c + s for r, c in first for s in range(r.shard.slots) if c + s >= n and r.shard.value(s)
+    ]
 
 
 def _dropped(node):
@@ -84,14 +124,16 @@ def _warnings(node):
     strangers = node.reception.dropped.get("tag")
     if strangers:
         out.append(
-            "mesh: %d frames of another mesh, channel list or mesh parameter were heard and "
-            "ignored; nodes that belong together need the same" % strangers
+            "mesh: %d frames of another mesh name or mesh parameter were heard and ignored; nodes "
+            "that belong together need the same" % strangers
         )
     if "version" in node.reception.dropped:
         out.append(
             "mesh: somebody speaks another version of the protocol than %d; bring all nodes to one"
             % VERSION
         )
+    if node.eps.names:
+        out.extend(node.eps.names.warnings(node.clock.epoch()))
     for r in node.placement.replicas:
         out.extend(warnings(node.config, r.shard))
         if r.orphan:

@@ -18,12 +18,11 @@ class ShardGuard:
     """Budgets of one shard. routes: who pays for credit."""
 
     def __init__(self, shard, routes):
-        slots = shard.slots
         self.shard = shard
         self._routes = routes
-        self.limit = zeros("i", slots)  # raw that settled may move in this epoch
-        self._used = zeros("i", slots)
-        self._floor = Wide(slots)  # values at the epoch's start
+        self.limit = zeros("i", SLOTS)  # raw that settled may move in this epoch
+        self._used = zeros("i", SLOTS)
+        self._floor = Wide(SLOTS)  # values at the epoch's start
         self.new_epoch()
 
     def new_epoch(self):

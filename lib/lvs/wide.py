@@ -44,17 +44,15 @@ class Wide:
         self.hi[i] = value >> 30
 
     def copy(self, other):
-        """Become another vector, or its beginning."""
+        """Become another vector, or its beginning; zero beyond its end."""
+        n = len(other.lo)
         for i in range(len(self.lo)):
-            self.lo[i] = other.lo[i]
-            self.hi[i] = other.hi[i]
+            self.lo[i] = other.lo[i] if i < n else 0
+            self.hi[i] = other.hi[i] if i < n else 0
 
     def equals(self, other):
-        """Is this another vector, or its beginning?"""
-        for i in range(len(self.lo)):
-            if self.lo[i] != other.lo[i] or self.hi[i] != other.hi[i]:
-                return False
-        return True
+        """Is this another vector?"""
+        return self.lo == other.lo and self.hi == other.hi
 
     def grow(self, i, amount):
         """Add a small integer to a counter, which stays within 0 .. MOST."""

@@ -1,4 +1,4 @@
-"""Wire format: the entropy packet (EP) and the state diff message (SDM).
+"""Wire format: the entropy packet (EP), the state diff message (SDM), and names of channels.
 
 Little-endian, at most 250 bytes (docs/protocol.md, section 4, has the byte layouts). Encoders
 write into a buffer that the caller owns; the decoder reads into one preallocated Frame. A frame is
@@ -17,6 +17,7 @@ _crc_hqx = getattr(binascii, "crc_hqx", None)
 MAX_FRAME = 250
 EP = 1
 SDM = 2
+NAMES = 3
 VERSION = 2
 
 # EP flags
@@ -29,6 +30,7 @@ DIRECT = 32  # said to one address alone: answer there
 ALL_FLAGS = 63
 
 SLOTS = 16  # channels in a shard
+SHARDS = 30  # at most: an EP has a bit for each that is held
 BUCKETS = 8  # digests in an EP
 MAX_RELAYS = 25  # (250 - 24) // 9
 
@@ -114,7 +116,8 @@ def get_wide(data, i, end, vector, at):
     return last + 1
 
 
-def _head(buf, kind, tag, start, nonce, cycle, shard):
+def put_head(buf, kind, tag, start, nonce, cycle, shard):
+    """Begin a frame; returns where its body goes."""
     buf[0] = _MAGIC
     buf[1] = (VERSION << 4) | kind
     put30(buf, 2, tag)
@@ -122,9 +125,11 @@ def _head(buf, kind, tag, start, nonce, cycle, shard):
     put30(buf, 8, nonce)
     put30(buf, 12, cycle)
     buf[16] = shard
+    return _HEAD
 
 
-def _seal(buf, n):
+def seal(buf, n):
+    """Put the checksum behind the first n bytes; returns the frame's length."""
     put16(buf, n, crc16(buf, n))
     return n + _CRC
 
@@ -145,13 +150,15 @@ def encode_ep(
     prints,
     digests,
     vector,
+    count=None,
 ):
     """Write an entropy packet into buf; returns its length.
 
     tag, nonce, cycle, noise, held: 30 bits; start, horizon, prints: 16; flags, load, shard: 8;
-    channels: how many the sender knows; digests: 8 x 16 bits; vector: Wide, of the shard's slots.
+    channels: how many the sender's list has, prints: the fingerprint of those in this shard;
+    digests: 8 x 16 bits; vector: the first ``count`` of a Wide, or all.
     """
-    _head(buf, EP, tag, start, nonce, cycle, shard)
+    put_head(buf, EP, tag, start, nonce, cycle, shard)
     put30(buf, 17, noise)
     put16(buf, 21, horizon)
     buf[23] = flags
@@ -160,9 +167,9 @@ def encode_ep(
     for i in range(BUCKETS):
         put16(buf, 27 + 2 * i, digests[i])
     n = put_wide(buf, put_wide(buf, _EP_FIX, held), channels)
-    for i in range(min(SLOTS, channels - SLOTS * shard)):
+    for i in range(len(vector) if count is None else count):
         n = put_wide(buf, n, vector.lo[i], vector.hi[i])
-    return _seal(buf, n)
+    return seal(buf, n)
 
 
 class SdmWriter:
@@ -181,7 +188,7 @@ class SdmWriter:
         """Start a frame; weight is the sender's Q8 drift coefficient for the shard; grain: epochs
         in one."""
         buf = self.buf
-        _head(buf, SDM, tag, start, nonce, cycle, shard)
+        put_head(buf, SDM, tag, start, nonce, cycle, shard)
         buf[17] = weight
         buf[18] = buf[19] = buf[20] = 0
         self.n = _SDM_FIX
@@ -229,7 +236,7 @@ class SdmWriter:
 
     def end(self):
         """Seal the frame; returns its length."""
-        return _seal(self.buf, self.n)
+        return seal(self.buf, self.n)
 
 
 class Frame:
@@ -250,13 +257,13 @@ class Frame:
         self.relay_total = array("i", bytes(4 * MAX_RELAYS))
         self.relay_start = array("H", bytes(2 * MAX_RELAYS))
         self.relay_slot = bytearray(MAX_RELAYS)
+        self.body = b""  # of names: lvs.names reads it
 
-    def decode(self, data, tag, channels, grain=1):
+    def decode(self, data, tag, grain=1):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
 
-        data: bytes-like; tag: my mesh tag; channels: how many channels the mesh has (it fixes
-        the shards and the length of their vectors); grain: epochs in one. Reasons: short, magic,
-        version, tag, checksum, malformed. Never raises on any bytes.
+        data: bytes-like; tag: my mesh tag; grain: epochs in one. Reasons: short, magic, version,
+        tag, checksum, malformed. Never raises on any bytes.
         """
         n = len(data)
         if n < _SDM_FIX + _CRC:
@@ -272,22 +279,23 @@ class Frame:
             return "malformed"
         if crc16(data, n - _CRC) != get16(data, n - _CRC):
             return "checksum"
-        count = channels - SLOTS * data[16]
-        if count <= 0 or data[11] > 0x3F or data[15] > 0x3F:
+        if data[16] >= SHARDS or data[11] > 0x3F or data[15] > 0x3F:
             return "malformed"
         self.kind = kind
         self.start = get16(data, 6)
         self.nonce = get30(data, 8)
         self.cycle = get30(data, 12)
         self.shard = data[16]
-        self.count = count if count < SLOTS else SLOTS
         if kind == EP:
-            return self._decode_ep(data, n - _CRC, channels)
+            return self._decode_ep(data, n - _CRC)
         if kind == SDM:
             return self._decode_sdm(data, n, (self.cycle >> 6) // grain)
+        if kind == NAMES:
+            self.body = bytes(memoryview(data)[_HEAD : n - _CRC])
+            return ""
         return "malformed"
 
-    def _decode_ep(self, data, n, channels):
+    def _decode_ep(self, data, n):
         if n < _EP_FIX or data[20] > 0x3F or data[23] > ALL_FLAGS:
             return "malformed"
         self.noise = get30(data, 17)
@@ -304,12 +312,15 @@ class Frame:
             return "malformed"
         j = get_wide(data, j, n, vector, 0)
         self.channels = vector.lo[0]
-        if j < 0 or vector.hi[0] or self.channels != channels:
+        if j < 0 or vector.hi[0] or self.channels > SLOTS * SHARDS:
             return "malformed"
-        for i in range(self.count):
-            j = get_wide(data, j, n, vector, i)
-            if j < 0:
-                return "malformed"
+        count = 0
+        while 0 < j < n and count < SLOTS:
+            j = get_wide(data, j, n, vector, count)
+            count += 1
+        self.count = count
+        for i in range(count, SLOTS):
+            vector.lo[i] = vector.hi[i] = 0
         return "" if j == n else "malformed"
 
     def _decode_sdm(self, data, n, grain):
@@ -317,8 +328,7 @@ class Frame:
         relays = data[19]
         if n != _SDM_FIX + 5 * owns + 9 * relays + _CRC:
             return "malformed"
-        count = self.count
-        if owns > count or relays > MAX_RELAYS:
+        if owns > SLOTS or relays > MAX_RELAYS:
             return "malformed"
         self.weight = data[17]
         self.buckets = data[20]
@@ -326,16 +336,13 @@ class Frame:
         self.relays = relays
         j = _SDM_FIX
         for i in range(owns):
-            if data[j] >= count or data[j + 4] > 0x3F:
+            if data[j] >= SLOTS or data[j + 4] > 0x3F:
                 return "malformed"
             self.own_slot[i] = data[j]
             self.own_total[i] = get30(data, j + 1)
             j += 5
         for i in range(relays):
-            slot = (data[j + 3] >> 6) | ((data[j + 7] >> 6) << 2)
-            if slot >= count:
-                return "malformed"
-            self.relay_slot[i] = slot
+            self.relay_slot[i] = (data[j + 3] >> 6) | ((data[j + 7] >> 6) << 2)
             self.relay_nonce[i] = get30(data, j)
             self.relay_total[i] = get30(data, j + 4)
             self.relay_start[i] = (grain + 1 - data[j + 8]) & 0xFFFF

@@ -49,7 +49,7 @@ class Listener:
                 honest.cycle += 2
                 heard = [(honest.honest()[0][1], 1), (honest.sdm(own=[(0, 700)]), 1)]
             for to, data, source in liar.step(now, heard):
-                reason = frame.decode(bytes(data), self.config.tag, 1)
+                reason = frame.decode(bytes(data), self.config.tag)
                 self.raw.append((to, source))
                 self.reasons.append(reason)
                 if not reason:

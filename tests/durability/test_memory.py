@@ -156,7 +156,7 @@ def test_the_state_and_what_the_node_says_meanwhile():
     cell.run(30, lambda: node.state == "ACTIVE")
     said = [wire.Frame() for _ in node.transport.sent[at:]]
     for f, (frame, _) in zip(said, node.transport.sent[at:], strict=True):
-        assert f.decode(frame, node.config.tag, 1) == ""
+        assert f.decode(frame, node.config.tag) == ""
         if f.kind == wire.EP and not f.flags & (wire.RECOVERING | wire.JOINING):
             assert f.vector[0] == 100000  # never the flipped value
     assert any(f.kind == wire.EP and f.flags & wire.RECOVERING for f in said)

@@ -29,8 +29,12 @@ class FakeNode:
             "warnings": [NASTY],
         }
 
-    def value(self, channel, raw=False):
-        return 896 if raw else 3.5
+    def values(self):
+        return [
+            {"name": NASTY, "text": "3.500", "unit": NASTY, "raw": 3500},
+            {"name": "water", "label": "Well", "text": "7", "unit": "l", "raw": 7},
+            {"name": "old", "text": "0", "unit": "", "raw": 0, "retired": True},
+        ]
 
 
 class FakeWifi:
@@ -59,9 +63,7 @@ def serve(port, paths):
 
     async def story():
         settings = {"address": "127.0.0.1", "port": port}
-        task = asyncio.create_task(
-            status_page.run(settings, FakeNode(), [NASTY, "water"], FakeWifi())
-        )
+        task = asyncio.create_task(status_page.run(settings, FakeNode(), FakeWifi()))
         await asyncio.sleep(0.2)
         try:
             return [await asyncio.to_thread(get, port, path) for path in paths]
@@ -75,7 +77,7 @@ def test_page_and_json(bench, free_port):
     (kind, page), (json_kind, text) = serve(free_port, ["/", "/status.json"])
     assert kind.startswith("text/html") and json_kind.startswith("application/json")
     data = json.loads(text)
-    assert data["values"] == {NASTY: 3.5, "water": 3.5} and data["values_raw"]["water"] == 896
+    assert data["status"]["values"] == FakeNode().values()
     assert data["status"]["peers"] == 3
     shown = {key: data[key] for key in ("wifi", "rssi", "wifi_drops", "load_percent", "uptime_s")}
     uptime = shown.pop("uptime_s")
@@ -84,7 +86,8 @@ def test_page_and_json(bench, free_port):
     assert "<meta name=viewport content='width=device-width'>" in page  # a phone's width
     assert "http://" not in page and "src=" not in page  # nothing from elsewhere
     assert "<script" not in page and html.unescape(page).count(NASTY) >= 4
-    assert "water" in page and "3.500" in page and "ACTIVE" in page
+    for cell in ("<td>Well</td><td>7 l</td>", ">old (retired)<", "<td>3.500 ", "ACTIVE"):
+        assert cell in page
     # small, for a phone, and nothing from elsewhere
     assert len(page) < 4000 and "width=device-width" in page
     assert not re.search(r"(src|href)\s*=|@import|url\(", page)
@@ -94,7 +97,7 @@ def test_without_an_address_it_listens_on_loopback_and_says_so(bench, free_port,
     import status_page
 
     async def story():
-        task = asyncio.create_task(status_page.run({"port": free_port}, FakeNode(), [], None))
+        task = asyncio.create_task(status_page.run({"port": free_port}, FakeNode(), None))
         await asyncio.sleep(0.2)
         try:
             await asyncio.to_thread(get, free_port, "/")
@@ -117,7 +120,7 @@ def test_a_port_in_use_is_one_line(bench, free_port, capsys):
         settings = {"address": "127.0.0.1", "port": free_port}
 
         async def story():
-            serving = status_page.run(settings, FakeNode(), [], None)
+            serving = status_page.run(settings, FakeNode(), None)
             with pytest.raises(asyncio.TimeoutError):  # the board goes on without it
                 await asyncio.wait_for(serving, 0.2)
 

@@ -52,16 +52,16 @@ def test_numbers_have_limits(key):
         ({"channels": "water"}, "channels: 'water'; must be a list of 1 or more texts"),
         (
             {"channels": ["a", 1]},
-            "channels[1]: 1; must be a text of 1 to 64 characters without blanks around it",
+            "channels[1]: 1; must be a text of 1 to 64 bytes without blanks around it",
         ),
         (
             {"channels": [" a"]},
-            "channels[0]: ' a'; must be a text of 1 to 64 characters without blanks around it",
+            "channels[0]: ' a'; must be a text of 1 to 64 bytes without blanks around it",
         ),
         (
             {"channels": ["a" * 65]},
             "channels[0]: '" + "a" * 65 + "'; must be a text of 1 to 64 "
-            "characters without blanks around it",
+            "bytes without blanks around it",
         ),
         ({"channels": ["a", "b", "a"]}, "channels[2]: 'a' is there twice; name each once"),
         ({"channels": [str(i) for i in range(481)]}, "channels: 481; at most 480"),
@@ -97,26 +97,85 @@ def test_channels_fill_the_shards_that_an_ep_can_name():
     assert len(Config({"channels": [str(i) for i in range(480)]}).channels) == 480
 
 
+def test_channels_may_be_objects():
+    meter = {
+        "name": "energy",
+        "step": "0.0001",
+        "unit": "kWh",
+        "label": "Meter",
+        "class": "energy",
+        "offset": "12345.678",
+    }
+    config = Config({"channels": ["water", meter, {"name": "old", "retired": True, "step": 25}]})
+    assert config.channels == ["water", "energy", "old"]
+    assert config.steps == [(1, -3), (1, -4), (25, 0)]
+    assert [config.about(c, "unit") for c in range(3)] == ["", "kWh", ""]
+    assert config.about(1, "offset", 0) == "12345.678" and config.about(0, "offset", 0) == 0
+    assert [config.about(c, "retired", False) for c in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "channel, message",
+    [
+        ({}, "channels[0].name: None; must be a text of 1 to 64 bytes without blanks around it"),
+        ({"name": "a", "steps": 1}, "channels[0].steps: unknown key; did you mean 'step'?"),
+        (
+            {"name": "a", "unit": 5},
+            "channels[0].unit: 5; must be a text of 0 to 64 bytes without blanks around it",
+        ),
+        (
+            {"name": "a", "step": "0"},
+            "channels[0].step: '0'; must be a decimal number like '0.001' above 0, of six digits "
+            "at most and none below 0.000000001",
+        ),
+        (
+            {"name": "a", "offset": "x"},
+            "channels[0].offset: 'x'; must be a decimal number like '0.001'",
+        ),
+        ({"name": "a", "retired": 1.5}, "channels[0].retired: 1.5; must be true or false"),
+    ],
+)
+def test_errors_in_a_channel(channel, message):
+    assert says({"channels": [channel]}) == message
+
+
+def test_a_fingerprint_is_the_documents():
+    """It covers names, steps and their places; unit, label and the like are a node's own."""
+    names = [f"c{i}" for i in range(20)]
+    config = Config({"channels": names})
+    for index, count in ((0, 16), (0, 3), (1, 4), (1, 0)):
+        listed = [(name, 1, -3) for name in names[16 * index : 16 * index + count]]
+        assert config.fingerprint(index, count) == ref.fingerprint(listed)
+    water = {"name": "water", "unit": "m3", "label": "W", "class": "water", "offset": 5}
+    same = [Config({"channels": [c, "heat"]}) for c in ("water", water, {"name": "water"})]
+    other = [
+        Config({"channels": c})
+        for c in (["heat", "water"], ["water", "Heat"], ["water", {"name": "heat", "step": 1}])
+    ]
+    assert len({c.fingerprint(0, 2) for c in same}) == 1
+    assert len({c.fingerprint(0, 2) for c in same + other}) == 4
+
+
 MESH = ("max_allowed_shift", "route_budget", "session_epochs", "horizon_epochs")
 
 
 def test_the_tag_is_the_documents():
     defaults = [NUMBERS[key][0] for key in MESH]
-    assert Config(GOOD).tag == ref.mesh_tag("lvs", GOOD["channels"], defaults)
+    assert Config(GOOD).tag == ref.mesh_tag("lvs", defaults)
 
 
 def test_what_belongs_to_the_tag():
-    """Nodes that differ in it never mix: names, channels in their order, the mesh parameters."""
+    """Nodes that differ in it never mix: the mesh's name and parameters, not the channels."""
     tag = Config(GOOD).tag
     assert 0 < tag < 2**30
     tags = {Config({**GOOD, key: NUMBERS[key][1]}).tag for key in MESH}
     tags |= {
-        Config({"channels": ["power", "water"]}).tag,
-        Config({"channels": ["water"]}).tag,
         Config({**GOOD, "mesh": "lvs2"}).tag,
         Config({**GOOD, "mesh": "Lvs"}).tag,
     }
-    assert len(tags) == 8 and tag not in tags
+    assert len(tags) == 6 and tag not in tags
+    for channels in (["power", "water"], ["water"], [{"name": "water", "step": 1}]):
+        assert Config({"channels": channels}).tag == tag
     for key, (_, least, most) in NUMBERS.items():
         if key not in MESH:
             assert Config({**GOOD, key: least}).tag == Config({**GOOD, key: most}).tag == tag

@@ -66,13 +66,12 @@ def node(cell):
     "channel, amount, says",
     [
         ("wind", 1, "channel 'wind' is not in this mesh; there are: water"),
-        ("water", -1, "amount '-1' is negative"),
+        ("water", -1, "amount -1 is negative"),
         ("water", "-0.5", "amount '-0.5' is negative"),
-        ("water", float("nan"), "amount 'nan' is not a decimal number"),
-        ("water", 10**12, "amount 1000000000000 is too large"),
+        ("water", float("nan"), "amount nan is not a decimal number"),
+        ("water", 10**12, "the end is 211106232532.992"),
         ("water", 1e30, "too large"),
         ("water", "two", "amount 'two' is not a decimal number"),
-        ("water", 0.0001, "amount 0.0001 is finer than 0.001 VU"),
         ("water", None, "amount None is not a number"),
         ("water", True, "amount True is not a number"),
         ("water", b"1", "amount b'1' is not a number"),
@@ -143,7 +142,7 @@ def test_contributions_before_the_node_is_active_are_kept():
 def test_a_counter_does_not_pass_its_end(cell, node):
     parts.settle(node.replicas[0].shard, 0, END - 1300)
     node.contribute("water", 1)
-    with pytest.raises(LvsError, match="would pass its end, %d raw" % END):
+    with pytest.raises(LvsError, match="the end is 211106232532.992"):
         node.contribute("water", 1)
     assert node.value("water", raw=True) == END - 300
 
@@ -197,7 +196,7 @@ def test_a_mesh_of_wide_values_takes_newcomers_and_contributions():
     cell.contribute(1, 700)
     late = cell.add()
     cell.settle(120)
-    assert list(late.replicas[0].shard.settled) == [2**47 + 2**31 + 5]
+    assert late.replicas[0].shard.settled[0] == 2**47 + 2**31 + 5
 
 
 def test_beyond_the_brim_what_was_accepted_waits(cell, node):
@@ -372,8 +371,9 @@ def broken_frames(node):
     yield "checksum", good[:-1] + bytes([good[-1] ^ 1])
     yield "checksum", good[:-2]
     yield "malformed", sealed(good[:1] + b"\x27" + good[2:-2])
-    yield "malformed", encode_ep({**f, "channels": 2, "vector": [5, 6]})
-    yield "malformed", encode_ep({**f, "shard": 1})
+    yield "malformed", encode_ep({**f, "channels": 481})
+    yield "malformed", encode_ep({**f, "vector": [5] * 17})
+    yield "malformed", encode_ep({**f, "shard": 30})
     yield "malformed", sealed(good[:-2] + bytes(250))
     yield "own", encode_ep({**f, "nonce": node.ledger.session.nonce})
 
@@ -393,12 +393,12 @@ def test_bad_frames_are_counted_by_reason_and_change_nothing(node):
 
 
 def test_another_mesh_is_named_in_the_warnings(node):
-    other = Cell(1, channels=["water", "power"])
+    other = Cell(1, mesh="other")
     other.active()
     for frame, _ in other.nodes[1].transport.sent:
         node.handle(frame, 7)
     assert node.status()["dropped"]["tag"] == len(other.nodes[1].transport.sent)
-    assert "of another mesh, channel list or mesh parameter" in node.status()["warnings"][0]
+    assert "of another mesh name or mesh parameter" in node.status()["warnings"][0]
     assert node.status()["peers"] == 0
 
 
@@ -474,13 +474,11 @@ def test_any_good_frame_is_survived(data):
     cell.active()
     node = cell.nodes[1]
     for _ in range(data.draw(st.integers(1, 4))):
-        f, _ = data.draw(draw.good_ep)
+        f = data.draw(draw.good_ep)
         f = {
             **f,
             "tag": node.config.tag,
-            "shard": 0,
-            "channels": 3,
-            "vector": (f["vector"] * 3)[:3],
+            "shard": data.draw(st.integers(0, 1)),
             "cycle": f["cycle"] % 2**29,
         }
         f["horizon"] = node.config.horizon(f["cycle"] >> 6) & 0xFFFF
@@ -493,15 +491,13 @@ def test_any_good_frame_is_survived(data):
                 "start": node.clock.epoch(),
             }
         node.handle(encode_ep(f), data.draw(st.integers(1, 9)))
-        g, _ = data.draw(draw.good_sdm)
+        g = data.draw(draw.good_sdm)
         g = {
             **g,
             "tag": node.config.tag,
             "shard": 0,
             "cycle": g["cycle"] % 2**29,
-            "relayed": [(s, n, slot % 3, t) for s, n, slot, t in g["relayed"]],
         }
-        g["own"] = [(s % 3, t) for s, t in g["own"]][:3]
         if near:
             g = {
                 **g,
@@ -510,6 +506,8 @@ def test_any_good_frame_is_survived(data):
                 "relayed": [(node.clock.epoch(), *row[1:]) for row in g["relayed"]],
             }
         node.handle(ref.encode_sdm(g), data.draw(st.integers(1, 9)))
+        names = {**data.draw(draw.good_names), "tag": node.config.tag, "cycle": node.clock.cycle}
+        node.handle(ref.encode_names(names), data.draw(st.integers(1, 9)))
         cell.run(1)
     assert "malformed" not in node.status()["dropped"]
     assert all(0 <= v <= ref.MAX_RAW for v in cell.values(node))

@@ -27,7 +27,7 @@ def test_held_map():
         def __init__(self, index):
             self.index = index
 
-    held = placement.Placement(30, 3, 3, Held)
+    held = placement.Placement(30, 3, 3, Held, 16)
     assert held.held_map() == 0
     assert [r and r.index for r in map(held.hold, (29, 0, 3))] == [29, 0, 3]
     assert held.hold(4) is None and [r.index for r in held.replicas] == [0, 3, 29]

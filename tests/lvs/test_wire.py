@@ -102,7 +102,7 @@ def test_a_writer_begins_anew():
     assert w.empty()
     for slot in range(16):
         assert w.own(slot, slot)
-    reason, frame = ref.decode(w.buf[: w.end()], HEAD["tag"], 16)
+    reason, frame = ref.decode(w.buf[: w.end()], HEAD["tag"])
     assert (
         reason == ""
         and frame
@@ -116,15 +116,15 @@ def test_a_frame_decoded_twice_is_the_same():
     frame = wire.Frame()
     one, two = encode_ep(EP), encode_ep({**EP, "noise": 1, "vector": [1, 2]})
     for data, noise in ((one, EP["noise"]), (two, 1), (one, EP["noise"]), (one, EP["noise"])):
-        assert frame.decode(data, EP["tag"], 2) == ""
+        assert frame.decode(data, EP["tag"]) == ""
         assert frame.noise == noise
-        assert frame.decode(data, EP["tag"] ^ 1, 2) == "tag"
-        assert frame.decode(b"x" * 40, EP["tag"], 2) == "magic"
+        assert frame.decode(data, EP["tag"] ^ 1) == "tag"
+        assert frame.decode(b"x" * 40, EP["tag"]) == "magic"
 
 
 def test_a_buffer_that_is_used_again_is_read_again():
     frame = wire.Frame()
     buf = bytearray(encode_ep(EP))
-    assert frame.decode(buf, EP["tag"], 2) == ""
+    assert frame.decode(buf, EP["tag"]) == ""
     buf[30] ^= 1
-    assert frame.decode(buf, EP["tag"], 2) == "checksum"
+    assert frame.decode(buf, EP["tag"]) == "checksum"

@@ -27,6 +27,12 @@ class ToyNode:
             raise ValueError(f"channel '{channel}' is unknown")
         return self.raw[channel] if raw else self.raw[channel] / 1000
 
+    def values(self):
+        return [
+            {"name": name, "text": f"{raw / 1000:.3f}", "unit": "l", "raw": raw}
+            for name, raw in self.raw.items()
+        ]
+
     def status(self):
         return {"state": "ACTIVE", "session": "0001", "mesh": "m"}
 
@@ -92,7 +98,10 @@ def test_contribute_and_read_back(node):
     assert ask(node, "value water") == {
         "answer": "value",
         "channel": "water",
+        "name": "water",
         "value": 2.5,
+        "text": "2.500",
+        "unit": "l",
         "raw": 2500,
     }
     assert ask(node, "values")["raw"] == {"water": 2500, "tap water": 1000}

@@ -56,10 +56,11 @@ def frames(node, writer, buf, session, address):
         0,
         0,
         1,
-        2,
+        0,
         0,
         shard.digests,
         shard.settled,
+        shard.slots,
     )
     node.handle(bytes(buf[:n]), address)
     writer.begin(node.config.tag, grain, session, cycle, 0, 0, node.config.grain)

@@ -68,7 +68,7 @@ def sdm():
 
 
 def decode(frame, data, reason):
-    if frame.decode(data, TAG, 16) != reason:
+    if frame.decode(data, TAG) != reason:
         raise ValueError("not " + reason)
 
 

@@ -200,7 +200,7 @@ def test_adopting_drops_what_the_vector_contains(rows, vector, ahead):
     before = claims(s)
     epoch = EPOCH + ahead
     s.adopt(of(vector), epoch - LIFETIME - 1, epoch)
-    assert list(s.settled) == vector
+    assert list(s.settled)[:SLOTS] == vector
     assert claims(s) == {c for c in before if -1 <= ref.serial_diff(epoch, c[0]) <= LIFETIME}
     assert list(s.digests) == digests_of(s)
     check_inside(s)

@@ -17,89 +17,96 @@ def as_lists(value) -> Any:
     return {k: as_lists(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def lib_decode(data, tag, channels):
+def lib_decode(data, tag):
     """(reason, dict) as ref.decode returns them, from a fresh wire.Frame."""
-    got = run.decode(wire.Frame(), data, tag, channels)
+    got = run.decode(wire.Frame(), data, tag)
     return (got, None) if isinstance(got, str) else ("", {**got, "tag": tag})
 
 
-def agree(data, tag, channels):
+def agree(data, tag):
     """Decode with both implementations; they must agree. Returns the reason."""
-    got, expected = lib_decode(data, tag, channels), ref.decode(data, tag, channels)
+    got, expected = lib_decode(data, tag), ref.decode(data, tag)
     assert as_lists(got) == as_lists(expected)
     return got[0]
 
 
 @given(draw.good_ep)
-def test_ep_round_trip(case):
-    frame, channels = case
-    assert run.KINDS["ep"](frame, channels) == ref.encode_ep(frame).hex()
-    reason, back = ref.decode(ref.encode_ep(frame), frame["tag"], channels)
+def test_ep_round_trip(frame):
+    assert run.KINDS["ep"](frame) == ref.encode_ep(frame).hex()
+    reason, back = ref.decode(ref.encode_ep(frame), frame["tag"])
     assert reason == "" and back == {**frame, "kind": 1}
 
 
 @given(draw.good_sdm)
-def test_sdm_round_trip(case):
-    frame, channels = case
+def test_sdm_round_trip(frame):
     frame = as_lists(frame)
-    assert run.KINDS["sdm"](frame, channels) == ref.encode_sdm(frame).hex()
-    reason, back = ref.decode(ref.encode_sdm(frame), frame["tag"], channels)
+    assert run.KINDS["sdm"](frame) == ref.encode_sdm(frame).hex()
+    reason, back = ref.decode(ref.encode_sdm(frame), frame["tag"])
     assert reason == "" and as_lists(back) == {**frame, "kind": 2}
+
+
+@given(draw.good_names)
+def test_names_round_trip(frame):
+    """As many as a frame has room for."""
+    assert run.KINDS["names"](as_lists(frame)) == ref.encode_names(frame).hex()
+    reason, back = ref.decode(ref.encode_names(frame), frame["tag"])
+    assert reason == "" and back
+    assert back["names"] == as_lists(frame["names"])[: len(back["names"])] != []
 
 
 @given(draw.good_frame, st.sampled_from([bytes, bytearray, memoryview]))
 def test_any_kind_of_buffer(case, kind):
-    data, tag, channels = case
-    assert lib_decode(kind(data), tag, channels) == lib_decode(data, tag, channels)
+    data, tag = case
+    assert lib_decode(kind(data), tag) == lib_decode(data, tag)
 
 
 @given(draw.good_frame, st.data())
 def test_flipped_bits_are_refused(case, data):
     """Up to three bits anywhere, which a CRC-16 always finds in a frame of this length."""
-    frame, tag, channels = case
+    frame, tag = case
     bits = st.integers(0, 8 * len(frame) - 1)
     broken = bytearray(frame)
     for bit in data.draw(st.sets(bits, min_size=1, max_size=3)):
         broken[bit // 8] ^= 1 << bit % 8
-    assert agree(bytes(broken), tag, channels) != ""
+    assert agree(bytes(broken), tag) != ""
 
 
 @given(draw.good_frame, st.data())
 def test_changed_bytes_are_refused(case, data):
     """Any number of bytes; but one change in 65,536 gives another frame with a good checksum."""
-    frame, tag, channels = case
+    frame, tag = case
     broken = bytearray(frame)
     places = st.integers(0, len(frame) - 1)
     for at in data.draw(st.sets(places, min_size=1)):
         broken[at] ^= data.draw(st.integers(1, 255))
-    reason = agree(bytes(broken), tag, channels)
+    reason = agree(bytes(broken), tag)
     assume(ref.crc16(broken[:-2]) != int.from_bytes(broken[-2:], "little"))
     assert reason != ""
 
 
 @given(draw.good_frame, st.data())
 def test_truncated_frames_are_refused(case, data):
-    frame, tag, channels = case
+    frame, tag = case
     short = frame[: data.draw(st.integers(0, len(frame) - 1))]
-    reason = agree(short, tag, channels)
+    reason = agree(short, tag)
     assert reason == "short" if len(short) < 23 else reason in ("checksum", "malformed")
 
 
 @given(draw.good_frame, st.binary(min_size=1, max_size=300))
 def test_extended_frames_are_refused(case, more):
-    frame, tag, channels = case
-    assert agree(frame + more, tag, channels) in ("checksum", "malformed")
+    frame, tag = case
+    assert agree(frame + more, tag) in ("checksum", "malformed")
 
 
-@given(st.binary(max_size=400), draw.raw, draw.channel_counts)
-def test_random_bytes_are_refused(data, tag, channels):
-    assert agree(data, tag, channels) != ""
+@given(st.binary(max_size=400), draw.raw)
+def test_random_bytes_are_refused(data, tag):
+    assert agree(data, tag) != ""
 
 
 @given(draw.good_frame, st.binary(max_size=229), st.sampled_from([1, 2, 0, 3, 15]), st.data())
 def test_random_bodies_under_a_good_head_and_checksum(case, body, kind, data):
     """What only somebody who knows the format can send: both say the same, and nothing raises."""
-    frame, tag, channels = case
+    frame, tag = case
     sealed = frame[:1] + bytes([0x20 | kind]) + frame[2:17] + body
     if kind == 2 and len(body) > 5:  # plausible counts, or the length never fits
         rest = len(body) - 5
@@ -112,7 +119,7 @@ def test_random_bodies_under_a_good_head_and_checksum(case, body, kind, data):
             + body[4 : 5 + 9 * relays + 5 * owns + 3 * steps]
         )
         sealed = sealed[:17] + body
-    agree(sealed + ref.crc16(sealed).to_bytes(2, "little"), tag, channels)
+    agree(sealed + ref.crc16(sealed).to_bytes(2, "little"), tag)
 
 
 @given(st.binary(max_size=300))
@@ -127,9 +134,8 @@ def test_checksum(data):
 
 
 @given(draw.good_sdm, st.integers(23, 250))
-def test_a_writer_never_passes_its_limit(case, limit):
+def test_a_writer_never_passes_its_limit(frame, limit):
     """What does not fit is left out whole: the frame that results is a good one."""
-    frame, channels = case
     w = wire.SdmWriter()
     w.begin(frame["tag"], frame["start"], frame["nonce"], frame["cycle"], frame["shard"], 1)
     w.limit(limit)
@@ -137,6 +143,6 @@ def test_a_writer_never_passes_its_limit(case, limit):
     own = [] if relayed else [o for o in frame["own"] if w.own(*o)]
     size = w.end()
     assert size <= limit
-    reason, back = ref.decode(w.buf[:size], frame["tag"], channels)
+    reason, back = ref.decode(w.buf[:size], frame["tag"])
     assert reason == "" and back
     assert (back["own"], back["relayed"]) == (own, relayed)

@@ -27,7 +27,7 @@ def majority_lies(value=VALUE, away=-500, epochs=4, peers=12, **config):
     """Every trusted peer lies, again and again: the referee holds the victim to its budget."""
     victim = Victim(peers=peers, value=value, hasty=True, **config)
     for _ in range(epochs * 8):
-        lie = [max(0, v + away) for v in victim.node.replicas[0].shard.settled]
+        lie = [max(0, v + away) for v in victim.settled()]
         for i, session in enumerate(victim.sessions):
             victim.say(victim.ep(session, lie), victim.address(i))
         victim.wait(EPOCH_MS // 8)
@@ -58,7 +58,7 @@ def liars_lose_their_voice():
     """Whoever is off is trusted no more."""
     victim = Victim(peers=15)
     for _ in range(4 * 8):
-        lie = [v - 83 for v in victim.node.replicas[0].shard.settled]
+        lie = [v - 83 for v in victim.settled()]
         for i, session in enumerate(victim.sessions):
             victim.say(victim.ep(session, lie if i < 5 else None), victim.address(i))
         victim.wait(EPOCH_MS // 8)
@@ -148,7 +148,7 @@ def a_loud_minority_moves_nothing():
     """Seven of fifteen, a little ahead and more often than all others."""
     victim = Victim(peers=15)
     for turn in range(4 * 8):
-        ahead = [v + 50 for v in victim.node.replicas[0].shard.settled]
+        ahead = [v + 50 for v in victim.settled()]
         for i, session in enumerate(victim.sessions):
             if i < 7:
                 victim.say(victim.ep(session, ahead), victim.address(i))

@@ -99,18 +99,18 @@ def test_frames_of_this_minute_do_no_harm():
 
 
 def test_frames_of_another_mesh():
-    """The same channels under another name, and other budgets under the same name."""
+    """Other names, and other budgets under the same name."""
     cell = lively()
     cell.settle()
     foreign = []
     strangers: list[dict[str, Any]] = [
         {"mesh": "next-door"},
         {"route_budget": 300000},
-        {"channels": ["milk"]},
+        {"mesh": "milk"},
     ]
     for config in strangers:
-        other = lively(seed=7, **config) if "channels" not in config else Cell(3, **config)
-        foreign += recorded(other, 90)
+        other = lively(seed=7, **config)
+        foreign += recorded(other, 240)
     assert len(foreign) > 50
     for node in cell.nodes.values():
         node.tick()

@@ -42,7 +42,7 @@ def test_every_scenario_that_comes_along_is_valid():
         ("[topology]\nkind = 'lann'", "line 2: topology.kind", "did you mean 'lan'?"),
         ("[topologie]", "line 1: topologie", "did you mean 'topology'?"),
         ("[workload]\namount = -1", "line 2: workload.amount", "negative"),
-        ("[workload]\namount = 0", "line 2: workload.amount", "above 0 VU"),
+        ("[workload]\namount = 0", "line 2: workload.amount", "0.001 VU or more"),
         ("[workload]\namount = 'x'", "line 2: workload.amount", "decimal number"),
         ("[start]\nestablished = 1", "line 2: start.established", "true or false"),
         (
@@ -72,7 +72,7 @@ def test_every_scenario_that_comes_along_is_valid():
         (
             "[[event]]\naction = 'contribute'\nnodes = [1]\nvalue = 1e-9",
             "line 4: event.0.value",
-            "finer than 0.001",
+            "must be 0.001 VU or more",
         ),
         (
             "[[event]]\naction = 'contribute'\nnodes = [1]\nvalue = 1\nchannel = 1",

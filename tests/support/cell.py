@@ -29,7 +29,8 @@ class Cell:
         self.loss = loss
         self.now = start
         self.nodes = OrderedDict()  # address: node
-        self.contributed = dict.fromkeys(self.config["channels"], 0)  # raw
+        names = [c if isinstance(c, str) else c["name"] for c in self.config["channels"]]
+        self.contributed: dict = OrderedDict([(name, 0) for name in names])  # raw
         for _ in range(count):
             self.add()
 
@@ -92,7 +93,7 @@ class Cell:
         return took
 
     def settled(self):
-        expected = [self.contributed[c] for c in self.config["channels"]]
+        expected = list(self.contributed.values())
         return all(
             n.state in ("ACTIVE", "LOW_POWER") and self.values(n) == expected
             for n in self.nodes.values()
@@ -152,10 +153,10 @@ class Speaker:
             "flags": 0,
             "load": 0,
             "held": 1 << f["shard"],
-            "channels": len(self.node.config.channels),
+            "channels": 0,
             "prints": 0,
             "digests": list(shard.digests),
-            "vector": list(shard.settled if vector is None else vector),
+            "vector": list(shard.settled if vector is None else vector)[: shard.slots],
         }
         said.update(f)
         return self.say(encode_ep(said))
@@ -213,7 +214,7 @@ def decoded(node, frames):
 
     found = []
     for frame in frames:
-        fields = run.decode(wire.Frame(), frame, node.config.tag, len(node.config.channels))
+        fields = run.decode(wire.Frame(), frame, node.config.tag)
         assert isinstance(fields, dict), fields
         found.append(fields)
     return found

@@ -26,22 +26,18 @@ channel_counts = st.sampled_from([1, 2, 3, 15, 16, 17, 32, 40, 480])
 def _head(draw):
     channels = draw(channel_counts)
     shard = draw(st.integers(0, (channels - 1) // 16))
-    return (
-        channels,
-        min(16, channels - 16 * shard),
-        {
-            "tag": draw(raw),
-            "start": draw(word),
-            "nonce": draw(raw),
-            "cycle": draw(raw),
-            "shard": shard,
-        },
-    )
+    return channels, {
+        "tag": draw(raw),
+        "start": draw(word),
+        "nonce": draw(raw),
+        "cycle": draw(raw),
+        "shard": shard,
+    }
 
 
 @st.composite
 def _ep(draw):
-    channels, slots, head = draw(_head())
+    channels, head = draw(_head())
     return {
         **head,
         "noise": draw(raw),
@@ -52,15 +48,15 @@ def _ep(draw):
         "channels": channels,
         "prints": draw(word),
         "digests": draw(st.lists(word, min_size=8, max_size=8)),
-        "vector": draw(st.lists(wide, min_size=slots, max_size=slots)),
-    }, channels
+        "vector": draw(st.lists(wide, max_size=16)),
+    }
 
 
 @st.composite
 def _sdm(draw):
-    channels, slots, head = draw(_head())
-    slot = st.integers(0, slots - 1)
-    own = draw(st.lists(st.tuples(slot, raw), max_size=slots))
+    _, head = draw(_head())
+    slot = st.integers(0, 15)
+    own = draw(st.lists(st.tuples(slot, raw), max_size=16))
     room = (ref.MAX_FRAME - 23 - 5 * len(own)) // 9
     epoch = head["cycle"] // 64
     ages = st.tuples(byte, raw, slot, raw)
@@ -74,23 +70,34 @@ def _sdm(draw):
         "buckets": draw(byte),
         "own": own,
         "relayed": relayed,
-    }, channels
+    }
 
 
-good_ep = _ep()  # (frame as a dict, number of channels)
+@st.composite
+def _names(draw):
+    _, head = draw(_head())
+    name = st.text(max_size=20, min_size=1)
+    record = st.tuples(st.integers(0, 15), st.integers(1, 999_999), st.integers(-9, 9), name)
+    return {**head, "names": draw(st.lists(record, min_size=1, max_size=16))}
+
+
+good_ep = _ep()  # a frame as a dict
 good_sdm = _sdm()
+good_names = _names()
 
 
 @st.composite
 def _frame(draw):
-    if draw(st.booleans()):
-        f, channels = draw(good_ep)
-        return ref.encode_ep(f), f["tag"], channels
-    f, channels = draw(good_sdm)
-    return ref.encode_sdm(f), f["tag"], channels
+    kind, encode = draw(
+        st.sampled_from(
+            [(good_ep, ref.encode_ep), (good_sdm, ref.encode_sdm), (good_names, ref.encode_names)]
+        )
+    )
+    f = draw(kind)
+    return encode(f), f["tag"]
 
 
-good_frame = _frame()  # (bytes, tag, number of channels)
+good_frame = _frame()  # (bytes, tag)
 
 
 def row_of(epoch, lifetime, slots, sessions=5):

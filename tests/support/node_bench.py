@@ -81,7 +81,7 @@ class Bench:
     def _told(self, frame, addr):
         """Note the rows that a frame tells, to whomever."""
         f = Frame()
-        assert f.decode(frame, self.node.config.tag, len(CHANNELS)) == ""
+        assert f.decode(frame, self.node.config.tag) == ""
         told = self.books.told
         if f.kind == SDM:
             for i in range(f.owns):

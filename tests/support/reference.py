@@ -4,8 +4,10 @@ Frames are dicts, rows are dictionary entries, fractions are Fractions. Nothing 
 from lib/lvs, so that what both say alike is what the document says.
 """
 
+import math
+import re
 import struct
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 MAX_RAW = 2**30 - 1
@@ -39,9 +41,9 @@ def hash_text(text):
     return h
 
 
-def mesh_tag(mesh, channels, numbers):
-    """The mesh tag: names and the mesh parameters, in the order of the document."""
-    return hash_text("\n".join([mesh, *channels, *(str(n) for n in numbers)])) or 1
+def mesh_tag(mesh, numbers):
+    """The mesh tag: the name and the mesh parameters, in the order of the document."""
+    return hash_text("\n".join([mesh, *(str(n) for n in numbers)])) or 1
 
 
 def serial_diff(a, b):
@@ -68,17 +70,42 @@ def far(distance):
     return max(1 - 2**29, min(2**29 - 1, distance))
 
 
-def amount(text):
-    """Raw units of a decimal text, or None where it is no amount that a counter takes."""
-    body = text.strip()
-    unsigned = body[1:] if body[:1] in ("+", "-") else body
-    whole, _, part = unsigned.partition(".")
-    if not whole + part or set(whole + part) - set("0123456789"):
+def number(text):
+    """What a decimal text means, as a fraction, or None where it is no number."""
+    if not re.fullmatch(
+        r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text.strip(" \t\r\n")
+    ):
         return None
-    vu = Decimal(f"{whole or 0}.{part or 0}")
-    if vu >= 10**12 or vu * 1000 % 1 or (vu and body[0] == "-"):
+    return Fraction(Decimal(text.strip(" \t\r\n")))
+
+
+def steps(text, m, e, carry):
+    """Whole steps of m * 10**e in an amount and a carry, and the new carry; None: no amount."""
+    amount = number(text)
+    if amount is None or amount < 0:
         return None
-    return int(vu * 1000)
+    unit = Fraction(10) ** (e - 18)
+    total = carry * unit + math.floor(amount / unit + Fraction(1, 2)) * unit
+    whole = math.floor(total / (m * 10**18 * unit))
+    return [whole, int((total - whole * m * 10**18 * unit) / unit)]
+
+
+def shown(raw, m, e, offset):
+    """Text of so many steps: no exponent, as many decimals as step or offset have."""
+    with localcontext() as context:
+        context.prec = 60
+        value = raw * (Decimal(m).scaleb(e)) + Decimal(offset[0]).scaleb(offset[1])
+        places = max(0, -e, -offset[1])
+        return format(value.quantize(Decimal(1).scaleb(-places)), "f")
+
+
+def fingerprint(channels):
+    """16 bits of a shard's channels, in their order: (name, m, e) each, m * 10**e the step."""
+    prints = [
+        hash16(mix(hash_text(f"{name}\n{m}\n{e}"), slot))
+        for slot, (name, m, e) in enumerate(channels)
+    ]
+    return sum(prints) % 2**16
 
 
 # --- section 4: messages ------------------------------------------------------------------------
@@ -152,7 +179,7 @@ def encode_sdm(f):
     return _seal(body)
 
 
-def decode(data, tag, channels):
+def decode(data, tag):
     """(reason, frame): ("", dict) for a good frame, (why it is dropped, None) for any other."""
     data = bytes(data)
     if len(data) < 23:
@@ -168,8 +195,7 @@ def decode(data, tag, channels):
         return "malformed", None
     if struct.unpack("<H", data[-2:])[0] != crc16(data[:-2]):
         return "checksum", None
-    slots = min(SLOTS, channels - SLOTS * shard)
-    if slots < 1 or nonce > MAX_RAW or cycle > MAX_RAW:
+    if shard >= 30 or nonce > MAX_RAW or cycle > MAX_RAW:
         return "malformed", None
     frame = {
         "kind": kind & 15,
@@ -179,22 +205,23 @@ def decode(data, tag, channels):
         "cycle": cycle,
         "shard": shard,
     }
-    read = {1: _read_ep, 2: _read_sdm}.get(kind & 15)
-    fields = read and read(data[17:-2], slots, cycle // 64, channels)
+    read = {1: _read_ep, 2: _read_sdm, 3: _read_names}.get(kind & 15)
+    fields = read and read(data[17:-2], cycle // 64)
     return ("", {**frame, **fields}) if fields else ("malformed", None)
 
 
-def _read_ep(body, slots, epoch, channels):
+def _read_ep(body, epoch):
     if len(body) < 26:
         return None
     noise, horizon, flags, load, prints = struct.unpack_from("<IHBBH", body)
     digests = list(struct.unpack_from("<8H", body, 10))
     numbers, body = [], body[26:]
-    for most in [MAX_RAW, MAX_RAW] + [MOST] * slots:
-        number, body = unwide(body, most) or (-1, b"")
-        numbers.append(number)
-    held, theirs, *vector = numbers
-    if flags > 63 or noise > MAX_RAW or min(numbers) < 0 or body or theirs != channels:
+    for most in [MAX_RAW, 480] + [MOST] * 16:
+        if body or len(numbers) < 2:
+            number, body = unwide(body, most) or (-1, b"")
+            numbers.append(number)
+    held, channels, *vector = numbers
+    if flags > 63 or noise > MAX_RAW or min(numbers) < 0 or body:
         return None
     return {
         "noise": noise,
@@ -202,16 +229,16 @@ def _read_ep(body, slots, epoch, channels):
         "flags": flags,
         "load": load,
         "held": held,
-        "channels": theirs,
+        "channels": channels,
         "prints": prints,
         "digests": digests,
         "vector": vector,
     }
 
 
-def _read_sdm(body, slots, epoch, channels):
+def _read_sdm(body, epoch):
     weight, owns, relays, buckets = body[:4]
-    if len(body) != 4 + 5 * owns + 9 * relays or owns > slots or relays > 25:
+    if len(body) != 4 + 5 * owns + 9 * relays or owns > 16 or relays > 25:
         return None
     relayed_at = 4 + 5 * owns
     own = list(struct.iter_unpack("<BI", body[4:relayed_at]))
@@ -219,8 +246,7 @@ def _read_sdm(body, slots, epoch, channels):
         ((epoch + 1 - age) % 2**16, a % 2**30, a >> 30 | b >> 30 << 2, b % 2**30)
         for a, b, age in struct.iter_unpack("<IIB", body[relayed_at:])
     ]
-    slots_named = [s for s, _ in own] + [r[2] for r in relayed]
-    if any(s >= slots for s in slots_named) or any(total > MAX_RAW for _, total in own):
+    if any(s >= 16 or total > MAX_RAW for s, total in own):
         return None
     return {
         "weight": weight,
@@ -228,6 +254,34 @@ def _read_sdm(body, slots, epoch, channels):
         "own": own,
         "relayed": relayed,
     }
+
+
+def encode_names(f):
+    """The bytes of a frame that says names: [(slot, m, e, name)], as many as it has room for."""
+    body = _head(3, f)
+    for slot, m, e, name in f["names"]:
+        name = name.encode()
+        record = struct.pack("<BIB", slot, m + 2**20 * (e + 9), len(name)) + name
+        if len(body) + len(record) > MAX_FRAME - 2:
+            break
+        body += record
+    return _seal(body)
+
+
+def _read_names(body, epoch):
+    names = []
+    while len(body) > 5:
+        slot, step, size = struct.unpack_from("<BIB", body)
+        m, e = step % 2**20, step // 2**20 - 9
+        name, rest = body[6 : 6 + size], body[6 + size :]
+        if slot > 15 or not 0 < m < 10**6 or e > 9 or not name or len(name) < size:
+            return None
+        try:
+            names.append([slot, m, e, name.decode()])
+        except UnicodeError:
+            return None
+        body = rest
+    return None if body else {"names": names}
 
 
 # --- section 3: state ---------------------------------------------------------------------------

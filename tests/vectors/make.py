@@ -44,6 +44,26 @@ def _counters(rng):
         yield "wide", [start, steps], said
 
 
+STEPS = ((1, 0), (1, -3), (1, -6), (25, 0), (5, -2), (1, -9), (999999, 9), (7, -1))
+
+
+def _decimals(rng):
+    texts = (
+        *("0", "0.1", "0.001", "1e-05", "2.5E+3", "1e22", "12345.678", ".5", "5.", "-0", " 7\n"),
+        *("0.30000000000000004", "0." + "3" * 40, "1e-999", "281474976710.655", "0.0000000005"),
+        *("", ".", "+", "-1", "1e", "1e1000", "e3", "1 0", "1,5", "nan", "inf", "0x10", "1.2.3"),
+        *("++1", "\u0663", "--1", "1e+-1", "1e1.5", "-1e-999"),
+    )
+    for text in texts:
+        for m, e in STEPS[:5]:
+            carry = rng.choice((0, 1, m * 10**18 - 1, rng.randrange(m * 10**18)))
+            yield "steps", [text, m, e, carry], ref.steps(text, m, e, carry)
+    for m, e in STEPS:
+        for raw in (0, 1, 864, *WIDE, rng.randrange(2**48)):
+            for offset in ((0, 0), (12345678, -3), (-5, -1), (3, 2)):
+                yield "text", [raw, m, e, offset], ref.shown(raw, m, e, offset)
+
+
 def _numbers(rng):
     for text in (b"", b"123456789", bytes(range(256)), b"\xff" * 22, b"\0" * 250):
         yield "crc16", [text.hex()], ref.crc16(text)
@@ -59,66 +79,20 @@ def _numbers(rng):
     starts = (0, 1, 0x7FFF, 0x8000, 0xFFFF)
     for a, b in [(a, b) for a in starts for b in starts]:
         yield "serial_diff", [a, b], ref.serial_diff(a, b)
-    for text in (
-        "0",
-        "0.0",
-        "1",
-        "2.5",
-        "+2.5",
-        "0.004",
-        "0.001953",
-        "0.00195",
-        "3.999999999",
-        "0.005859",
-        "4194303",
-        "1073741.823",
-        "1073741.824",
-        "2147483.648",
-        "140737488355.328",
-        "281474976710.655",
-        "281474976710.656",
-        "999999999999.999",
-        "1000000000000",
-        "99999999",
-        "007",
-        "5.",
-        ".5",
-        "",
-        ".",
-        "-1",
-        "-0.5",
-        "nan",
-        "inf",
-        "1 000",
-        "1,5",
-        "0x10",
-        "+",
-        "++1",
-        "1.2.3",
-        " 7 ",
-        "1000.00390625",
-        "0.001953125",
-        "0.001953124999",
-        "4194303.5",
-        "4194303.001",
-        "-0",
-        "\t0",
-        "+-1",
-        "\u0663",
-        "2.501953125",
-    ):
-        yield "amount", [text], ref.amount(text)
+    yield from _decimals(rng)
     numbers = [4096, 1048576, 48, 32]
-    for mesh, channels, changed in (
-        ("lvs", ["water"], numbers),
-        ("lvs", ["water", "power"], numbers),
-        ("lvs", ["power", "water"], numbers),
-        ("lvs\nwater", ["power"], numbers),
-        ("h\u00f6f", ["\u6c34", "k Wh"], numbers),
-        ("lvs", ["water"], [4095, *numbers[1:]]),
-        ("lvs", ["water"], [*numbers[:3], 33]),
+    for mesh, changed in (
+        ("lvs", numbers),
+        ("lvs\nwater", numbers),
+        ("h\u00f6f", numbers),
+        ("lvs", [4095, *numbers[1:]]),
+        ("lvs", [*numbers[:3], 33]),
     ):
-        yield "tag", [mesh, channels, changed], ref.mesh_tag(mesh, channels, changed)
+        yield "tag", [mesh, changed], ref.mesh_tag(mesh, changed)
+    for names in (["water"], ["water", "power"], ["power", "water"], ["\u6c34", "k Wh"]):
+        for m, e in STEPS[:3]:
+            listed = [(name, m, e) for name in names]
+            yield "print", [names, ref.shown(1, m, e, (0, 0))], ref.fingerprint(listed)
 
 
 def _head(rng, channels):
@@ -181,17 +155,28 @@ def _frames(rng):
     for channels in (1, 2, 16, 17, 40, 480):
         for _ in range(4):
             f = draw_ep(rng, channels)
-            yield "ep", [f, channels], ref.encode_ep(f).hex()
+            yield "ep", [f], ref.encode_ep(f).hex()
         for full in (False, False, False, True):
             f = draw_sdm(rng, channels, full)
-            yield "sdm", [f, channels], ref.encode_sdm(f).hex()
+            yield "sdm", [f], ref.encode_sdm(f).hex()
     longest = {
         **draw_sdm(rng, 16),
         "own": [],
         "cycle": 64 * 300,
         "relayed": [[300 - i, i, i % 16, 2**30 - 1] for i in range(25)],
     }
-    yield "sdm", [longest, 16], ref.encode_sdm(longest).hex()
+    yield "sdm", [longest], ref.encode_sdm(longest).hex()
+    for texts in (
+        ["a"],
+        ["water", "w\u00e4rme"],
+        ["x" * 64] * 3,
+        ["y" * 64, "z" * 64, "0" * 63] * 2,
+    ):
+        named = [
+            [rng.randrange(16), rng.randrange(1, 10**6), rng.randrange(-9, 10), t] for t in texts
+        ]
+        f = {**_head(rng, 40), "names": named}
+        yield "names", [f], ref.encode_names(f).hex()
 
 
 def _sealed(body):
@@ -201,6 +186,7 @@ def _sealed(body):
 def _broken(rng):
     """Good frames with one thing wrong, and what the reference makes of them."""
     ep = {**draw_ep(rng, 3), "tag": 77}
+    names = {**_head(rng, 3), "tag": 77, "names": [[0, 1, -3, "water"], [2, 25, 0, "w\u00e4rme"]]}
     sdm = {
         **draw_sdm(rng, 3),
         "tag": 77,
@@ -208,41 +194,40 @@ def _broken(rng):
         "relayed": [[9, 8, 2, 7]],
         "cycle": 64 * 20,
     }
-    for good in (ref.encode_ep(ep), ref.encode_sdm(sdm)):
-        yield good, 3
-        yield good, 1  # slots beyond the mesh's
-        yield good, 17
+    for good in (ref.encode_ep(ep), ref.encode_sdm(sdm), ref.encode_names(names)):
+        yield good
         for n in (0, 1, 22, 23, len(good) - 1):
-            yield good[:n], 3
-        yield good + b"\0", 3
-        yield good + bytes(251 - len(good)), 3
+            yield good[:n]
+        yield good + b"\0"
+        yield good + bytes(251 - len(good))
         for at, value in [
             (0, 0x4D),
             (1, 0x11),
-            (1, 0x23),
+            (1, 0x24),
             (1, 0x20),
             (2, good[2] ^ 1),
             (5, good[5] | 0x40),
             (11, 0xFF),
             (15, 0x40),
-            (16, 1),
+            (16, 29),
+            (16, 30),
             (16, 255),
         ]:
-            yield _sealed(good[:at] + bytes([value]) + good[at + 1 : -2]), 3
-            yield good[:at] + bytes([value]) + good[at + 1 :], 3
+            yield _sealed(good[:at] + bytes([value]) + good[at + 1 : -2])
+            yield good[:at] + bytes([value]) + good[at + 1 :]
         for at in range(17, len(good) - 2):
             for value in (0, 3, 0x7F, 0xFF):
-                yield _sealed(good[:at] + bytes([value]) + good[at + 1 : -2]), 3
+                yield _sealed(good[:at] + bytes([value]) + good[at + 1 : -2])
         for _ in range(10):
             at = rng.randrange(len(good))
-            yield good[:at] + bytes([good[at] ^ 1 << rng.randrange(8)]) + good[at + 1 :], 3
+            yield good[:at] + bytes([good[at] ^ 1 << rng.randrange(8)]) + good[at + 1 :]
     for _ in range(10):
-        yield rng.randbytes(rng.randrange(251)), 3
+        yield rng.randbytes(rng.randrange(251))
 
 
 def _drops(rng):
-    for frame, channels in _broken(rng):
-        yield "drop", [frame.hex(), 77, channels], ref.decode(frame, 77, channels)[0] or "taken"
+    for frame in _broken(rng):
+        yield "drop", [frame.hex(), 77], ref.decode(frame, 77)[0] or "taken"
 
 
 def _shards(rng):

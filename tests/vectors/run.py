@@ -11,7 +11,7 @@ import json
 import sys
 from array import array
 
-from lvs import config, drift_core, fixed, state_shard, wide, wire
+from lvs import config, decimal, drift_core, fixed, names, state_shard, wide, wire
 
 _MERGED = ("same", "grew", "new", "old", "expired", "future", "full")
 _SHOWN = 5  # failures printed
@@ -28,10 +28,10 @@ def _bytes(text):
     return bytes([int(text[i : i + 2], 16) for i in range(0, len(text), 2)])
 
 
-def decode(frame, data, tag, channels) -> str | dict:
+def decode(frame, data, tag) -> str | dict:
     """What a wire.Frame makes of bytes: the reason why it drops them, or its fields as a dict."""
     f = frame
-    reason = f.decode(data, tag, channels)
+    reason = f.decode(data, tag)
     if reason:
         return reason
     head = {"kind": f.kind, "start": f.start, "nonce": f.nonce, "cycle": f.cycle, "shard": f.shard}
@@ -47,6 +47,11 @@ def decode(frame, data, tag, channels) -> str | dict:
             "digests": list(f.digests),
             "vector": list(f.vector)[: f.count],
         }
+    elif f.kind == wire.NAMES:
+        said = names.decode(f.body)
+        if not said:
+            return "malformed"
+        body = {"names": [[slot, m, e, name] for slot, (m, e), name in said]}
     else:
         body = {
             "weight": f.weight,
@@ -61,18 +66,21 @@ def decode(frame, data, tag, channels) -> str | dict:
     return head
 
 
-def _back(data, given, channels):
+def _back(data, given):
     """What was encoded must be what is decoded; returns the frame's hex, or what is amiss."""
-    got = decode(_frame, data, given["tag"], channels)
+    got = decode(_frame, data, given["tag"])
     if not isinstance(got, dict):
         return got
     for key in got:
-        if key != "kind" and got[key] != given[key]:
+        told = given.get(key)
+        if key == "names":
+            told = told[: len(got[key])]  # that fit
+        if key != "kind" and got[key] != told:
             return "%s decoded as %r" % (key, got[key])
     return _hex(data)
 
 
-def _ep(given, channels):
+def _ep(given):
     g = given
     n = wire.encode_ep(
         _buf,
@@ -91,10 +99,10 @@ def _ep(given, channels):
         array("H", g["digests"]),
         wide.of(g["vector"]),
     )
-    return _back(bytes(_buf[:n]), given, channels)
+    return _back(bytes(_buf[:n]), given)
 
 
-def _sdm(given, channels):
+def _sdm(given):
     w = wire.SdmWriter()
     g = given
     w.begin(g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"], g["weight"])
@@ -105,32 +113,45 @@ def _sdm(given, channels):
     for start, nonce, slot, total in g["relayed"]:
         fits = fits and w.relay(nonce, start, slot, total)
     n = w.end()
-    return _back(bytes(w.buf[:n]), given, channels) if fits else "no room"
+    return _back(bytes(w.buf[:n]), given) if fits else "no room"
 
 
-def _drop(text, tag, channels):
-    got = decode(_frame, _bytes(text), tag, channels)
+def _names(given):
+    g = given
+    named = [(slot, (m, e), name) for slot, m, e, name in g["names"]]
+    head = g["tag"], g["start"], g["nonce"], g["cycle"], g["shard"]
+    n = names.encode(_buf, *head, named)
+    return _back(bytes(_buf[:n]), given)
+
+
+def _drop(text, tag):
+    got = decode(_frame, _bytes(text), tag)
     return "taken" if isinstance(got, dict) else got
 
 
-def _amount(text):
+def _steps(text, m, e, carry):
     try:
-        return fixed.parse_amount(text)
+        return list(decimal.steps(text, (m, e), carry))
     except fixed.LvsError:
         return None
 
 
-def _tag(mesh, channels, numbers):
+def _tag(mesh, numbers):
     names = (
         "max_allowed_shift",
         "route_budget",
         "session_epochs",
         "horizon_epochs",
     )
-    data = {"mesh": mesh, "channels": channels}
+    data = {"mesh": mesh, "channels": ["water"]}
     for i, name in enumerate(names):
         data[name] = numbers[i]
     return config.Config(data).tag
+
+
+def _print(listed, step):
+    channels = [{"name": name, "step": step} for name in listed]
+    return config.Config({"channels": channels}).fingerprint(0, len(listed))
 
 
 def _wide(start, steps):
@@ -163,7 +184,13 @@ def _shard(slots, lifetime, epoch, steps, grain=1, settled=0):
         p = s.position(k)
         rows.append([s.start[p], s.nonce[p], s.slot[p], s.claimed[p], s.credited[p]])
     rows.sort()
-    return [said, list(s.settled), [s.value(i) for i in range(slots)], list(s.digests), rows]
+    return [
+        said,
+        list(s.settled)[:slots],
+        [s.value(i) for i in range(slots)],
+        list(s.digests),
+        rows,
+    ]
 
 
 def _drift(samples, settled, confidence, max_step, level):
@@ -183,11 +210,14 @@ KINDS = {
     "hash16": fixed.hash16,
     "serial_diff": fixed.serial_diff,
     "ticks_diff": fixed.ticks_diff,
-    "amount": _amount,
+    "steps": _steps,
+    "text": lambda raw, m, e, offset: decimal.text(raw, (m, e), offset),
     "tag": _tag,
+    "print": _print,
     "wide": _wide,
     "ep": _ep,
     "sdm": _sdm,
+    "names": _names,
     "drop": _drop,
     "shard": _shard,
     "coefficient": drift_core.coefficient,

@@ -35,7 +35,7 @@ class Persona:
         self._writer = SdmWriter()
 
     def _decode(self, data):
-        return self._frame.decode(data, self.mesh.tag, len(self.mesh.channels), self.mesh.grain)
+        return self._frame.decode(data, self.mesh.tag, self.mesh.grain)
 
     # --- ears -----------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class Persona:
             self._keep(self.sessions, (frame.start, frame.nonce))
             if frame.kind == EP and not frame.flags & _RECOVERING_OR_JOINING:
                 self._known = (frame.horizon, frame.cycle)
-                self.vectors[frame.shard] = list(frame.vector)[: frame.count]
+                self.vectors[frame.shard] = list(frame.vector)[: self._slots(frame.shard)]
                 self.digests[frame.shard] = list(frame.digests)
                 self.heard_from(source, frame.shard)
             elif frame.kind == SDM:
@@ -111,8 +111,10 @@ class Persona:
 
     def truth(self, shard):
         """The settled vector of a shard as last heard (zeros before)."""
-        count = min(SLOTS, len(self.mesh.channels) - shard * SLOTS)
-        return self.vectors.get(shard, [0] * count)
+        return self.vectors.get(shard, [0] * self._slots(shard))
+
+    def _slots(self, shard):
+        return max(0, min(SLOTS, len(self.mesh.channels) - shard * SLOTS))
 
     def horizon_at(self, cycle):
         """The horizon that fits a cycle, 16 bits, as honest nodes have it at theirs."""
@@ -152,7 +154,7 @@ class Persona:
             flags,
             0,
             (1 << self.shards) - 1,
-            len(self.mesh.channels),
+            0,  # a list that says nothing contradicts none
             0,
             digests or self.digests.get(shard, [0] * 8),
             of(vector),

@@ -17,7 +17,7 @@ class SnapshotLiar(Persona):
         said = []
         for data, source in heard:
             f = self._ear
-            if f.decode(data, self.mesh.tag, len(self.mesh.channels), self.mesh.grain):
+            if f.decode(data, self.mesh.tag, self.mesh.grain):
                 continue
             if f.kind == EP and f.flags & WANT and self.cycle is not None:
                 lie = [v // 10 for v in self.truth(f.shard)]

@@ -120,10 +120,11 @@ class Peers:
             0,
             0,
             self.node.placement.held_map(),
-            len(self.node.config.channels),
+            0,
             0,
             self.digests,
             r.shard.settled,
+            r.shard.slots,
         )
         return self.view[:n]
 

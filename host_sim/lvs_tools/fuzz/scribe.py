@@ -51,7 +51,7 @@ class Scribe:
         return min(max(0, now + chance.choice(_CYCLES)), MAX_RAW)
 
     def _vector(self, chance, shard):
-        settled = [int(v) for v in self.victim.node.placement.find(shard).shard.settled]
+        settled = self.victim.settled(shard)
         what = chance.randrange(8)
         if what == 0:
             return settled

@@ -1,8 +1,9 @@
 """What is fuzzed: functions of some bytes that return if all is well, and raise otherwise."""
 
+from lvs import names
 from lvs.fixed import MAX_RAW
 from lvs.wide import MOST
-from lvs.wire import MAX_RELAYS, SLOTS, Frame, crc16, put16, put30
+from lvs.wire import MAX_RELAYS, SHARDS, SLOTS, Frame, crc16, put16, put30
 from lvs_tools.fuzz.scribe import Scribe
 from lvs_tools.fuzz.victim import Broken, Victim
 
@@ -43,30 +44,32 @@ class Chance:
 def decode(data):
     """Frame.decode on any bytes, and on the same bytes behind a head and checksum that fit."""
     frame = Frame()
-    channels = 1 + (data[0] if data else 0) % 480
-    _check(frame, frame.decode(bytes(data), _TAG, channels), channels)
+    _check(frame, frame.decode(bytes(data), _TAG))
     good = bytearray(data[:250])
     if len(good) >= 24:
         good[0] = 0x4C
-        good[1] = 0x11 + (good[1] & 1)
+        good[1] = 0x21 + good[1] % 3
         put30(good, 2, _TAG)
-        good[16] %= 1 + (channels - 1) // SLOTS
+        good[16] %= SHARDS
         put16(good, len(good) - 2, crc16(good, len(good) - 2))
-        _check(frame, frame.decode(bytes(good), _TAG, channels), channels)
+        _check(frame, frame.decode(bytes(good), _TAG))
 
 
-def _check(frame, reason, channels):
+def _check(frame, reason):
     if reason not in _REASONS:
         raise Broken("an unknown reason: %r" % reason)
     if reason:
         return
-    count = min(SLOTS, channels - SLOTS * frame.shard)
     numbers = [frame.nonce, frame.cycle]
     slots = []
     if frame.kind == 1:
         numbers += [frame.noise, frame.held]
         if not all(0 <= n <= MOST for n in frame.vector):
             raise Broken("a wide value is outside its range: %s" % list(frame.vector))
+    elif frame.kind == 3:
+        said = names.decode(frame.body) or ()
+        slots = [slot for slot, _, _ in said]
+        numbers += [m for _, (m, _), _ in said]
     else:
         if frame.relays > MAX_RELAYS:
             raise Broken("%d relayed rows" % frame.relays)
@@ -79,7 +82,7 @@ def _check(frame, reason, channels):
             *frame.own_slot[: frame.owns],
             *frame.relay_slot[: frame.relays],
         ]
-    if not all(0 <= n <= MAX_RAW for n in numbers) or not all(s < count for s in slots):
+    if not all(0 <= n <= MAX_RAW for n in numbers) or not all(s < SLOTS for s in slots):
         raise Broken("a field is outside its range: %s, slots %s" % (numbers, slots))
 
 

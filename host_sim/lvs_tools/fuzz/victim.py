@@ -8,8 +8,8 @@ exclude (docs/security.md), whatever was said to the node before.
 import random
 from array import array
 
-from lvs import LvsError, Node
-from lvs.fixed import MAX_RAW, ONE
+from lvs import LvsError, Node, decimal
+from lvs.fixed import MAX_RAW
 from lvs.wide import MOST, of
 from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
 from lvs_tools.world import prime
@@ -150,9 +150,16 @@ class Victim:
         self.node.tick()
         self.referee.look()
 
+    def settled(self, shard=0):
+        """What the node has settled in the channels of a shard that it knows, raw."""
+        replica = self.node.placement.find(shard)
+        assert replica
+        known = replica.shard
+        return [int(known.settled[s]) for s in range(known.slots)]
+
     def contribute(self, channel, raw):
         """The application contributes."""
-        amount = "%d.%03d" % (raw // ONE, raw % ONE)
+        amount = decimal.text(raw, decimal.STEP)
         self.node.contribute(self.node.config.channels[channel], amount)
         self.referee.given += raw
         self.referee.look()
@@ -186,10 +193,11 @@ class Victim:
             flags,
             0,
             1 << shard,
-            len(node.config.channels),
+            0,
             0,
             r.shard.digests if digests is None else digests,
             r.shard.settled if vector is None else of(vector),
+            r.shard.slots if vector is None else len(vector),
         )
         return bytes(self._buf[:n])
 

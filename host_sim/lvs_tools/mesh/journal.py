@@ -17,7 +17,6 @@ from lvs.journal_replay import Found, read
 from lvs.journal_state import FORMAT
 from lvs.status import session_name
 from lvs.wire import SLOTS
-from lvs_tools.mesh.view import vu
 
 _KINDS = {
     CHECK: "checkpoint",
@@ -82,6 +81,9 @@ class Contents:
     def waits(self, channel, amount):
         """What is not told yet."""
         self.waiting[channel] = amount
+
+    def carries(self, channel, amount):
+        """What is less than a step."""
 
     def settled(self, shard, cycle, horizon, confidence, established, vector):
         """A shard's settled vector; rows that it contains go."""
@@ -309,20 +311,20 @@ def _print_restart(restart, console):
     for row in restart["own"]:
         unknown = row["told_raw"] - row["known_raw"]
         console.print(
-            "  own    session %s, channel %d: %s VU%s"
+            "  own    session %s, channel %d: %d raw%s"
             % (
                 row["session"],
                 row["channel"],
-                vu(row["told_raw"]),
-                f", of which {vu(unknown)} are known to nobody else" if unknown else "",
+                row["told_raw"],
+                f", of which {unknown} are known to nobody else" if unknown else "",
             )
         )
     for channel, raw in sorted(restart["waiting_raw"].items()):
-        console.print("  waits  channel %d: %s VU" % (channel, vu(raw)))
+        console.print("  waits  channel %d: %d raw" % (channel, raw))
     for shard in restart["shards"]:
-        values = " ".join(vu(raw) for raw in shard["values_raw"]) or "no settled vector"
+        values = " ".join(str(raw) for raw in shard["values_raw"]) or "no settled vector"
         console.print(
-            "  shard  %d: %d rows, horizon %s, confidence %s; values %s VU"
+            "  shard  %d: %d rows, horizon %s, confidence %s; values %s raw"
             % (shard["shard"], shard["rows"], shard["horizon"], shard["confidence"], values)
         )
     if restart["routes"]:

@@ -26,7 +26,6 @@ import select
 import sys
 import time
 
-_ONE = 1000  # raw units in a VU
 _POLL_S = 0.04  # how often standard input is looked at
 _LINE_MAX = 512  # a longer command line is an error, so that no input grows the heap
 _USAGE = (
@@ -45,7 +44,7 @@ _REPORTED = (
     "dropped",
 )
 HELP = {
-    "contribute CHANNEL AMOUNT": "add an amount (VU) to a channel",
+    "contribute CHANNEL AMOUNT": "add an amount (units) to a channel",
     "value CHANNEL": "what the whole mesh contributed to a channel, as far as this node knows",
     "values": "the same for every channel",
     "status": "the node's state, peers, trust, traffic and warnings",
@@ -113,6 +112,11 @@ def values(node, channels):
     return {name: node.value(name, raw=True) for name in channels}
 
 
+def _of(node, channel):
+    """What is shown of a channel, a dict."""
+    return [v for v in node.values() if v["name"] == channel][0]
+
+
 def report(node, channels):
     """The short account of a node that ``--report-ms`` prints."""
     status = node.status()
@@ -154,11 +158,11 @@ def answer(node, channels, line):
             return dict(reply, warning=warning) if warning else reply
         if name == "value" and len(words) >= 2:
             channel = " ".join(words[1:])
-            raw = node.value(channel, raw=True)
-            return {"answer": name, "channel": channel, "value": node.value(channel), "raw": raw}
+            value = node.value(channel)
+            return dict(_of(node, channel), answer=name, channel=channel, value=value)
         if len(words) == 1:
             if name == "values":
-                return {"answer": name, "raw": values(node, channels)}
+                return {"answer": name, "values": node.values(), "raw": values(node, channels)}
             if name == "status":
                 return {"answer": name, "status": node.status()}
             if name == "rows":
@@ -243,14 +247,16 @@ def as_text(reply):
         return reply["error"]
     kind = reply.get("answer")
     if kind == "contribute":
-        text = f"{reply['amount']} VU to {reply['channel']}"
+        text = f"{reply['amount']} to {reply['channel']}"
         return f"{text}; {reply['warning']}" if "warning" in reply else text
     if kind == "value":
-        return f"{reply['value']} VU (raw {reply['raw']})"
+        return f"{reply['text']} {reply['unit']} (raw {reply['raw']})"
     if kind == "values":
-        return "\n".join([f"{k:16} {r / _ONE:14.4f} VU" for k, r in sorted(reply["raw"].items())])
+        return "\n".join([_shown(v) for v in reply["values"]])
     if kind == "status":
-        return "\n".join([f"{k:16} {v}" for k, v in sorted(reply["status"].items())])
+        known = sorted(reply["status"].items())
+        lines = [f"{k:16} {v}" for k, v in known if k != "values"]
+        return "\n".join(lines + [_shown(v) for v in reply["status"].get("values", ())])
     if kind == "rows":
         rows = [("session", "channel", "claimed", "credited")] + reply["rows"]
         return "\n".join([f"{s:16} {name:16} {a:>12} {b:>12}" for s, name, a, b in rows])
@@ -259,22 +265,27 @@ def as_text(reply):
     if kind == "help":
         return "\n".join([f"{k:28} {text}" for k, text in sorted(reply["help"].items())])
     if "change" in reply:
-        return f"{reply['change'][0]} is now {reply['change'][1]} VU"
+        return f"{reply['change'][0]} is now {reply['text']}"
     if "report" in reply:
         return json.dumps(reply["report"])
     return _farewell(reply)
+
+
+def _shown(value):
+    retired = " (retired)" if "retired" in value else ""
+    return f"{value.get('label', value['name']):16} {value['text']:>14} {value['unit']}{retired}"
 
 
 def _farewell(reply):
     """What a node says that was told to stop, for people."""
     if "stopping" in reply:
         return (
-            f"telling the others {reply['stopping'] / _ONE} VU that nobody is known to hold yet;"
+            f"telling the others what nobody is known to hold yet, {reply['text']};"
             " a minute at most, Ctrl-C ends it"
         )
     if "left" in reply:
         fate = "the journal keeps it" if reply["kept"] else "lost with this node"
-        return f"{reply['left'] / _ONE} VU are known to nobody else: {fate}"
+        return f"{reply['text']}: known to nobody else, {fate}"
     return ""
 
 
@@ -298,7 +309,8 @@ class Session:
         async for channel, value in self.node.changes():
             if self.options["human"]:
                 sys.stdout.write("\r")  # in place of the prompt, which follows again
-            self.say({"change": [channel, value]})
+            shown = _of(self.node, channel)
+            self.say({"change": [channel, value], "text": shown["text"] + " " + shown["unit"]})
             self.prompt()
 
     def _obey(self, line):
@@ -348,12 +360,12 @@ class Session:
             sys.stdout.write("\n")
         self.node.stop()
         if self.node.running:
-            self.say({"stopping": self.node.left()})
+            self.say({"stopping": self.node.left(), "text": self.node.left_text()})
         await running
         left = self.node.left()
         kept = self.node.journal.durable
         if left:
-            self.say({"left": left, "kept": kept})
+            self.say({"left": left, "kept": kept, "text": self.node.left_text()})
         return left and not kept and self.node.clock.heard_at is not None
 
 

@@ -8,7 +8,7 @@ import random
 import socket
 from dataclasses import dataclass, field
 
-from lvs.fixed import ONE
+from lvs import decimal
 
 BROADCAST = "127.255.255.255"
 MAX_NODES = 250
@@ -86,8 +86,7 @@ def default_kill(nodes):
 
 def amount_text(raw):
     """A raw amount as the exact decimal text of its VU: 640 is "2.5"."""
-    whole, rest = divmod(raw, ONE)
-    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
+    return decimal.text(raw, decimal.STEP).rstrip("0").rstrip(".")
 
 
 def free_port():

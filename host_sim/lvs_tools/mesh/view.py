@@ -5,7 +5,7 @@ import statistics
 from rich.table import Table
 from rich.text import Text
 
-from lvs.fixed import ONE
+from lvs import decimal
 from lvs_tools.mesh.plan import CALM_FROM
 from lvs_tools.mesh.process import interpreter_name
 
@@ -13,8 +13,11 @@ _STATE_STYLES = {"ACTIVE": "green", "killed": "bold red", "gone": "bold red"}
 
 
 def vu(raw):
-    """Raw units as VU for people; at most four decimals, a dash for None."""
-    return "-" if raw is None else f"{raw / ONE:,.4f}".rstrip("0").rstrip(".")
+    """Raw units as VU for people, exact; a dash for None."""
+    if raw is None:
+        return "-"
+    whole, _, part = decimal.text(raw, decimal.STEP).partition(".")
+    return f"{int(whole):,}.{part}".rstrip("0").rstrip(".")
 
 
 def _values(mesh):

@@ -7,8 +7,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lvs import Config, ConfigError
-from lvs.fixed import LvsError, parse_amount
+from lvs import Config, ConfigError, decimal
+from lvs.fixed import LvsError
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
@@ -36,7 +36,7 @@ def _settings(path, nodes, channels):
 def reckon(path, nodes, channels, per_minute, amount, names):
     """All figures, the ``boards``' and whether it ``fits``. Raises LvsError, BoardError."""
     data = _settings(path, nodes, channels)
-    figures = fit.mesh(Config(data), per_minute, parse_amount(amount))
+    figures = fit.mesh(Config(data), per_minute, decimal.steps(amount, decimal.STEP)[0])
     figures["boards"] = []
     for name in names or profiles.names():
         profile = profiles.load(name)

@@ -5,7 +5,7 @@ Rows are reckoned by the rule of the nodes themselves, traffic and heap by what 
 
 from lvs import capacity
 from lvs.config import CYCLE_MS, EPOCH_CYCLES
-from lvs.fixed import ONE
+from lvs.decimal import STEP
 from lvs.wire import SLOTS
 
 # Bytes of a 32-bit heap with every table full, by `lvs measure`: a node that holds nothing, each
@@ -20,6 +20,8 @@ _BUSY_BYTES = 6000
 _CONTRIBUTION_BYTES = 70
 _MERGED = 60  # contributions of a node in a minute: of more some are told together
 _PAST_BUDGET = 7 / 8  # of kb_per_min is what the governor lets go
+
+ONE = 10 ** -STEP[1]  # steps in a unit of a channel that says nothing else
 
 
 def number(n):

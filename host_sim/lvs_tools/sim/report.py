@@ -2,7 +2,8 @@
 
 from rich.table import Table
 
-from lvs.fixed import ONE
+from lvs import decimal
+from lvs_tools.plan import fit
 
 
 def duration(seconds):
@@ -14,7 +15,7 @@ def duration(seconds):
 
 
 def _vu(raw):
-    return "%.2f VU (%d raw)" % (raw / ONE, raw)
+    return "%s VU (%d raw)" % (decimal.text(raw, decimal.STEP), raw)
 
 
 def summary(result, checked, console, same=None):
@@ -187,7 +188,7 @@ def _draw_values(axes, history):
     for curve in curves:
         axes.plot(
             history["cycles"],
-            [None if v is None else v / ONE for v in curve],
+            [None if v is None else v / fit.ONE for v in curve],
             color="tab:blue",
             alpha=max(0.15, thin),
             linewidth=0.9,

@@ -17,9 +17,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from lvs import decimal
 from lvs.config import CYCLE_MS, EPOCH_CYCLES, Config
 from lvs.config_check import NUMBERS
-from lvs.fixed import LvsError, parse_amount
+from lvs.fixed import LvsError
 from lvs.wide import MOST
 from lvs_tools.places import PACKAGE
 from lvs_tools.plan import fit
@@ -236,11 +237,11 @@ def _value(source, where, value, field):
     kind, _, least, most, _ = field
     if kind == "amount":
         try:
-            if parse_amount(value) > 0:
+            if decimal.steps(value, decimal.STEP)[0] > 0:
                 return str(value)
         except LvsError as error:
             raise source.error(where, str(error)) from None
-        raise source.error(where, "%r; must be above 0 VU" % (value,))
+        raise source.error(where, "%r; must be 0.001 VU or more" % (value,))
     good = isinstance(value, (int, float) if kind is float else kind)
     if isinstance(value, bool) and kind is not bool:
         good = False
@@ -570,7 +571,8 @@ def _gap_ms(scenario):
         rate = workload["contributions_per_minute"]
         return max(1, int(60000 / rate + 0.5)) if rate else 0
     budget = scenario["config"].get("route_budget", NUMBERS["route_budget"][0])
-    raw = parse_amount(workload["amount"]) * (workload["channels"] if workload["steady"] else 1)
+    raw, _ = decimal.steps(workload["amount"], decimal.STEP)
+    raw *= workload["channels"] if workload["steady"] else 1
     return max(1, int(raw * EPOCH_CYCLES * CYCLE_MS / (share * budget) + 0.5)) if share else 0
 
 
@@ -581,7 +583,8 @@ def problems(scenario):
     config = Config(dict({"nodes": min(10000, nodes)}, **scenario["config"], channels=names))
     heard = {"lan": nodes, "islands": -(-nodes // topology["islands"])}
     gap_ms = _gap_ms(scenario)
-    raw = parse_amount(workload["amount"]) * (len(names) if workload["steady"] else 1)
+    raw, _ = decimal.steps(workload["amount"], decimal.STEP)
+    raw *= len(names) if workload["steady"] else 1
     fitting = fit.mesh(
         config,
         round(60000 / gap_ms, 3) if gap_ms else 0,

@@ -12,11 +12,11 @@ class SharedFrame(Frame):
         self._tag = 0
         self._reason = ""
 
-    def decode(self, data, tag, channels, grain=1):  # pyright: ignore - a word, not the words known there
+    def decode(self, data, tag, grain=1):  # pyright: ignore - a word, not the words known there
         """As Frame.decode."""
         if data is self._data and tag == self._tag:
             return self._reason
-        self._reason = super().decode(data, tag, channels, grain)
+        self._reason = super().decode(data, tag, grain)
         self._data = data if isinstance(data, bytes) else None
         self._tag = tag
         return self._reason

@@ -4,8 +4,8 @@ In a word: *exact*; *not yet*, while what is missing still grows or shrinks; and
 still, *apart* if nodes hold different values, or else *not exact*.
 """
 
+from lvs import decimal
 from lvs.config import CYCLE_MS, EPOCH_CYCLES
-from lvs.fixed import parse_amount
 from lvs.wire import SLOTS
 
 EXACT = "exact"
@@ -182,7 +182,8 @@ def verdict(living, channels, account, plan, progress):
     need = None
     if errors and living and progress.moving(plan["events"]):
         word = NOT_YET
-        need = needed(progress.samples, lacking, parse_amount(plan["workload"]["amount"]))
+        each, _ = decimal.steps(plan["workload"]["amount"], decimal.STEP)
+        need = needed(progress.samples, lacking, each)
     elif errors:
         word = APART if apart else NOT_EXACT
     if len(errors) > _TOLD:

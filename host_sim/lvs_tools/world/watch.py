@@ -17,10 +17,11 @@ class Watch:
     def __init__(self, replica, tally):
         self.replica = replica
         self.start = None
-        self.folded = [0] * replica.shard.slots  # raw that folding has added since the start
+        self._slots = slots = replica.shard.slots  # that are watched
+        self.folded = [0] * slots  # raw that folding has added since the start
         self._tally = tally
-        self._last = list(replica.shard.settled)
-        self._fold = [0] * replica.shard.slots  # ... since the last look
+        self._last = self._settled()
+        self._fold = [0] * slots  # ... since the last look
         self._rebase = True  # what happened since the last look was no drift
         self._epoch = None
         self._up, self._down = [], []
@@ -31,9 +32,9 @@ class Watch:
         advance, adopt = shard.advance, shard.adopt
 
         def watched_advance(epoch):
-            before = list(shard.settled)
+            before = self._settled()
             rows = advance(epoch)
-            for s in range(shard.slots):
+            for s in range(self._slots):
                 self._fold[s] += shard.settled[s] - before[s]
             return rows
 
@@ -51,19 +52,22 @@ class Watch:
 
     def begin(self):
         """Measure the shift against the present settled values."""
-        self.start = list(self.replica.shard.settled)
+        self.start = self._settled()
+
+    def _settled(self):
+        return [self.replica.shard.settled[s] for s in range(self._slots)]
 
     def look(self, state):
         """Once a cycle of the node: see what has moved; returns True if anything has."""
         shard = self.replica.shard
-        settled = list(shard.settled)
+        settled = self._settled()
         new_epoch = shard.epoch != self._epoch
         if settled == self._last and not new_epoch and not self._rebase:
             return False
         self._epoch = shard.epoch
-        fold, self._fold = self._fold, [0] * shard.slots
-        drifted = [settled[s] - self._last[s] - fold[s] for s in range(shard.slots)]
-        for s in range(shard.slots):
+        fold, self._fold = self._fold, [0] * self._slots
+        drifted = [settled[s] - self._last[s] - fold[s] for s in range(self._slots)]
+        for s in range(self._slots):
             self.folded[s] += fold[s]
             if settled[s] < 0 or shard.inflow[s] < 0:
                 self._tally.negative += 1

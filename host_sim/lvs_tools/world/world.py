@@ -4,9 +4,9 @@ The nodes are those of lib/lvs, unchanged: this calls ``handle`` for each datagr
 ``Node.run`` does.  One seed decides everything; `Trace` is the proof.
 """
 
-from lvs import Node
+from lvs import Node, decimal
 from lvs.config import CYCLE_MS, Config
-from lvs.fixed import LvsError, NotDurable, parse_amount
+from lvs.fixed import LvsError, NotDurable
 from lvs_tools.world import prime
 from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
@@ -350,6 +350,7 @@ class World:
         node = machine.node
         if node is None or machine.stopping:
             return  # a sensor that is switched off counts nothing
+        raw, _ = decimal.steps(amount, decimal.STEP, node.ledger.carried.get(c, 0))
         try:
             node.contribute(self.channels[c], amount, durable)
         except NotDurable:
@@ -361,7 +362,7 @@ class World:
         self.trace.add(machine.index << 10 | c)
         self._due(machine, now + _TICK_MS)
         if not machine.away:
-            self.account.contribute(machine.index, c, parse_amount(amount), now)
+            self.account.contribute(machine.index, c, raw, now)
             self.reach.follow(machine, c, now, self.honest)
 
     def run_cycle(self):

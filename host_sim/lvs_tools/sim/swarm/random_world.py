@@ -7,7 +7,7 @@ and nothing new is contributed: in that calm phase the mesh must become exact.
 
 from lvs.config import CLOSING
 from lvs.config import EPOCH_CYCLES as EPOCH
-from lvs.fixed import ONE
+from lvs_tools.plan.fit import ONE
 from lvs_tools.world.prng import Prng
 
 _STREAM = 7001
