@@ -1,8 +1,8 @@
 """Contributions: from what the application adds to rows that are told, session by session."""
 
 from .config import CLOSING, EPOCH_CYCLES
-from .fixed import const, serial_diff
-from .ledger import SPOKEN, SURE, TAKEN
+from .fixed import const, serial_diff, unload
+from .ledger import SPOKEN, SURE
 from .replica import LIVE
 from .state_shard import bucket
 from .wide import BRIM
@@ -17,7 +17,6 @@ _PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to be
 _POOL = const(3)
 _BRIM = BRIM >> 30
 _LONG = const(29)  # bits of a total from which on the next session goes on: a row has one more
-_BEYOND = const(16)  # steps that may have been told beyond the journal in the last life
 
 
 class Contributions:
@@ -147,52 +146,35 @@ class Contributions:
 
     def _choose(self):
         """Decide in which session this life speaks; False while that cannot be said yet."""
-        ledger = self._ledger
+        from . import restart
+
+        cfg, ledger, placement = self._config, self._ledger, self._placement
         met = self._clock.heard_at is not None
         if met and self._cycles < _FETCH:
-            if any([r.phase != LIVE for r in self._placement.replicas]):
+            if any([r.phase != LIVE for r in placement.replicas]):
                 return False
         if met:
-            self._look_for_copies()
-        begun, grain = self._span()
-        pool = [s for s in ledger.sessions[:-1] if s.start == grain and s.fate < TAKEN]
-        for s in pool:
-            # Or nobody knows of it, and nobody is here.
-            if s.fate == SURE and s is not self._spoken or not met and not max(s.known):
-                ledger.take_up(s)
-                self._end = begun + self._config.session_epochs
-                return True
-        return not met or len(pool) < _POOL or self._cycles > _PATIENCE
-
-    def _look_for_copies(self):
-        """A copy of my journal may have gone on where I did: what waited here it has told."""
-        ledger = self._ledger
-        closing = self._config.horizon(self._clock.epoch() + CLOSING)
-        given = 0
-        for r in self._placement.replicas:
-            shard = r.shard
-            for k in range(shard.count):
-                p = shard.position(k)
-                # Of the oldest my ledger may have let go before the shard does.
-                newer = serial_diff(shard.start[p], closing) > 0
-                if newer and ledger.descends(shard.start[p], shard.nonce[p]):
-                    given += ledger.disown(self._noise.nonce())
-                    self.rotate()
-                s = ledger.find(shard.start[p], shard.nonce[p])
-                c = r.first_channel() + shard.slot[p]
-                if s is None or s.fate > SURE or c >= ledger.channels:
-                    continue
-                more = shard.credited[p] - s.total[c]
-                if more > 0 and s.fate == SURE:
-                    s.fate = TAKEN
-                    ledger.changed()
-                if more > _BEYOND * self._config.max_allowed_shift:
-                    s.fate = TAKEN
-                    given += ledger.give_up(c, more)
-        if given:
-            self._journal.notice = (
-                "journal: a copy of it is in use: %d raw that waited here were told there" % given
+            closing = cfg.horizon(self._clock.epoch() + CLOSING)
+            given, seen = restart.copies(
+                ledger, placement.replicas, closing, cfg.max_allowed_shift, self._noise.nonce()
             )
+            if seen:
+                self.rotate()
+            if given:
+                self._journal.notice = (
+                    "journal: a copy of it is in use: %d raw that waited here were told there"
+                    % given
+                )
+        begun, grain = self._span()
+        pool = restart.pool(ledger, grain)
+        found = restart.choose(pool, self._spoken, met)
+        if found:
+            ledger.take_up(found)
+            self._end = begun + cfg.session_epochs
+        if found or not met or len(pool) < _POOL or self._cycles > _PATIENCE:
+            unload("restart")
+            return True
+        return False
 
     # --- contributing ---------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ class Window:
         self.cycle = zeros("i", WINDOW)  # my cycle when it was heard
         self.noise = zeros("i", WINDOW)
         self.weight = zeros("H", WINDOW)
-        self.above = zeros("i", WINDOW * SLOTS)
+        self.above = zeros("i", WINDOW * slots)
 
     def _place(self, key, weight, salt):
         """Where a route's sample goes, or -1 for nowhere."""
@@ -160,7 +160,7 @@ class Window:
         self.cycle[at] = cycle
         self.noise[at] = noise
         self.weight[at] = weight
-        base = at * SLOTS
+        base = at * self.slots
         for s in range(self.slots):
             self.above[base + s] = settled.distance(s, vector)
         return True
@@ -181,13 +181,13 @@ class Window:
         for column in (self.key, self.cycle, self.noise, self.weight):
             column[b] = column[a]
         for s in range(self.slots):
-            self.above[b * SLOTS + s] = self.above[a * SLOTS + s]
+            self.above[b * self.slots + s] = self.above[a * self.slots + s]
 
     def moved(self, slot, step):
         """My settled value took a step (raw). What was too far to count stays so until it is heard
         anew. Folding moves nothing here: whoever was heard folds the same rows."""
         for i in range(self.n):
-            j = i * SLOTS + slot
+            j = i * self.slots + slot
             d = self.above[j]
             if -FAR < d < FAR:
                 d -= step
@@ -253,7 +253,7 @@ class Drift:
         for slot in range(window.slots):
             least = most = 0
             for i in range(n):
-                v = window.above[pick[i] * SLOTS + slot]
+                v = window.above[pick[i] * window.slots + slot]
                 values[i] = v
                 least = v if v < least else least
                 most = v if v > most else most

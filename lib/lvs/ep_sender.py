@@ -4,11 +4,12 @@ By Trickle; in answer to who wants a shard; as a vote where one is disputed (doc
 sections 8 and 11).
 """
 
-from .fixed import MAX_RAW, const, ticks_diff, zeros
+from .fixed import MAX_RAW, const, ticks_diff
 from .replica import KEPT, LIVE
-from .wide import Wide
-from .wire import BUCKETS, DIRECT, MAX_FRAME, SLOTS, VALUE, WANT, encode_ep
+from .wide import scratch
+from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
 
+_NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
 _ENOUGH = const(3)  # and is not given once so many were heard
@@ -27,9 +28,7 @@ class EpSender:
         self._outbox = outbox
         self._tag = config.tag
         self._config = config
-        self._buf = bytearray(MAX_FRAME)
-        self._vector = Wide(SLOTS)
-        self._digests = zeros("H", BUCKETS)
+        self._buf = outbox.buf
         self._said_at = now
         self._crowd = 0  # EPs heard since then
         self._round = 0  # bit map of the shards that were told of in this round
@@ -41,7 +40,7 @@ class EpSender:
         r = self._placement.find(index)
         s = self._ledger.session
         config = self._config
-        vector, digests, horizon, count = self._vector, self._digests, 0, 0
+        vector, digests, horizon, count = scratch, _NONE, 0, 0
         if r:
             shard = r.shard
             digests, horizon, count = shard.digests, shard.horizon, shard.slots

@@ -4,6 +4,7 @@ An answer to an address is never larger than what that address sent (docs/protoc
 """
 
 from .fixed import LvsError, const
+from .wire import MAX_FRAME
 
 _CONFIGURED = const(3)  # configured peers that a broadcast also goes to
 _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
@@ -11,7 +12,8 @@ _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
 class Outbox:
     """What goes out. transport, governor, routes, noise: the node's; peers: configured ones, as
-    text. ``sent``, ``sent_bytes`` (headers included); ``error``: a peer that has no address."""
+    text. ``buf``: for whatever frame is being made; ``sent``, ``sent_bytes`` (headers included);
+    ``error``: a peer that has no address."""
 
     def __init__(self, transport, governor, routes, noise, peers):
         self._transport = transport
@@ -19,6 +21,7 @@ class Outbox:
         self._routes = routes
         self._noise = noise
         self._peers = peers
+        self.buf = bytearray(MAX_FRAME)
         self._addresses = None
         self.remembered = []  # addresses from before the last start
         self.unresolved = 0

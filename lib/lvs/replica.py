@@ -155,7 +155,9 @@ class Replica:
 
     def _know(self, slots):
         """Somebody has so many channels in this shard: carry those that my list lacks."""
-        self.shard.slots = self.window.slots = max(slots, self.shard.slots)
+        self.shard.slots = slots = max(slots, self.shard.slots)
+        if slots > self.window.slots:
+            self.window = Window(slots)
 
     def _mark(self, horizon, vector):
         h = horizon & 0xFFFF
@@ -326,7 +328,7 @@ class Replica:
     def _take(self, steps):
         moved = False
         shard = self.shard
-        for s in range(shard.slots):
+        for s in range(self.window.slots):
             step = steps[s]
             if step and self.established:
                 step = self.guard.allow(s, step)

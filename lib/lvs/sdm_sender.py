@@ -22,7 +22,7 @@ class SdmSender:
         self._outbox = outbox
         self._tag = config.tag
         self._grain = config.grain
-        self._writer = SdmWriter()
+        self._writer = SdmWriter(outbox.buf)
 
     def poll(self, now):
         """Say what is due; returns the milliseconds until something is."""

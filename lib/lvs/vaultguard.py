@@ -6,10 +6,8 @@ recovery trigger (docs/protocol.md, section 7; guarantees G2 to G4).
 
 from .config import CLOSING
 from .fixed import zeros
-from .wide import FAR, Wide
+from .wide import FAR, Wide, scratch
 from .wire import SLOTS
-
-_now = Wide(SLOTS)  # scratch
 
 EIGHTH = 3  # a fall by value >> 3 triggers recovery
 
@@ -52,8 +50,8 @@ class ShardGuard:
 
     def _fall(self, s):
         """By how much a value has fallen since the epoch began, at most FAR."""
-        _now.add(s, self.shard.settled, self.shard.inflow)
-        return _now.distance(s, self._floor)
+        scratch.add(s, self.shard.settled, self.shard.inflow)
+        return scratch.distance(s, self._floor)
 
     def fallen(self):
         """True when a value has fallen by an eighth since the epoch began."""

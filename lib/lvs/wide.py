@@ -97,3 +97,6 @@ class Wide:
         """self[i] div 2**bits, at most MAX_RAW."""
         hi = self.hi[i]
         return MAX_RAW if hi >> bits else hi << 30 - bits | self.lo[i] >> bits
+
+
+scratch = Wide(16)  # for one at a time

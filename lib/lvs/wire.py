@@ -178,8 +178,8 @@ class SdmWriter:
     Each adder returns False, and writes nothing, when the frame has no room for the record.
     """
 
-    def __init__(self):
-        self.buf = bytearray(MAX_FRAME)
+    def __init__(self, buf=None):
+        self.buf = buf or bytearray(MAX_FRAME)
         self.n = 0
         self._grain = 0
         self._most = MAX_FRAME
