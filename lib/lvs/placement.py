@@ -94,6 +94,8 @@ class Placement:
             return False
         if self.hold(missing[0]):
             return True
+        if missing[0] == self.shards:
+            return False  # none of mine goes for it
         for i in reversed(order):
             r = self.find(i)
             if not r or r.phase != LIVE or r.shard.uncredited:

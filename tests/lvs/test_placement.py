@@ -151,3 +151,22 @@ def test_no_shard_is_let_go_of_for_what_others_announce():
 def test_the_best_liked_shard_is_let_go_of_only_for_one_that_nobody_holds():
     assert held_after(60, other=True)
     assert not held_after(60)
+
+
+def test_no_shard_goes_for_one_beyond_my_list():
+    """Whoever announces one that memory has no room for takes none of mine."""
+    cell = Cell(1, channels=CHANNELS)
+    cell.active()
+    node = cell.nodes[1]
+    placement = node.placement
+    held = node.status()["held"]
+    assert held == [0, 1, 2]
+    placement._held = 4
+    placement._fits = lambda: False
+    for r in placement.replicas:
+        r.votes.tally = lambda epoch: (99, 0)
+    routes = type("Routes", (), {"holders": lambda self, i, *_: 2 if i == 3 else 9})()
+    noise = type("Noise", (), {"below": lambda self, n: 0})()
+    for _ in range(3):
+        placement.rebalance(routes, node.clock.cycle, noise)
+    assert node.status()["held"] == held
