@@ -45,6 +45,8 @@ NUMBERS = {
     # times a row is heard before it is no longer passed on (Trickle's k)
     "relays": (4, 1, 16),
 }
+# Instead of the two spans: hours, 0.1 to 240, for both (72 is three days).
+_HORIZON = "horizon_h"
 _MESH_NUMBERS = ("max_allowed_shift", "route_budget", "session_epochs", "horizon_epochs")
 _TEXTS = {"mesh": "lvs", "address": "0.0.0.0", "broadcast": "255.255.255.255"}  # noqa: S104
 _LISTS = ("channels", "peers")
@@ -159,6 +161,27 @@ def _channels(config, value):
         config.prints[c] = hash16(mix(hash_text(text), c % SLOTS))
 
 
+def _spans(data):
+    """Defaults of the two spans, in epochs."""
+    spans = ("session_epochs", "horizon_epochs")
+    if _HORIZON not in data:
+        return {}
+    for key in spans:
+        if key in data:
+            raise ConfigError("%s: it is said by '%s' already; leave one out" % (key, _HORIZON))
+    hours = data[_HORIZON]
+    try:
+        n, x = decimal.number(hours)
+        tenth = 10 ** max(0, -x)
+        n *= 10 ** max(0, x)  # hours times ``tenth``
+        if not tenth <= 10 * n <= 2400 * tenth:
+            raise LvsError()
+    except LvsError:
+        raise ConfigError("%s: %r; must be hours from 0.1 to 240" % (_HORIZON, hours)) from None
+    # 56.25 epochs an hour
+    return dict.fromkeys(spans, (n * 225 + 2 * tenth) // (4 * tenth))
+
+
 def _load(path):
     from .machine import read
 
@@ -176,7 +199,7 @@ def check(config, source):
     if not isinstance(data, dict):
         raise ConfigError("configuration: %r; must be a JSON object or its path" % (data,))
     config.data = data
-    known = list(_TEXTS) + list(NUMBERS) + list(_LISTS) + ["board"]
+    known = list(_TEXTS) + list(NUMBERS) + list(_LISTS) + ["board", _HORIZON]
     _known("", data, known)
     _channels(config, data.get("channels"))
     config.peers = _names("peers", data.get("peers", []), 0)
@@ -185,8 +208,9 @@ def check(config, source):
         if not isinstance(value, str) or not 0 < len(value) <= 64:
             raise ConfigError("%s: %r; must be a text of 1 to 64 characters" % (key, value))
         setattr(config, key, value)
+    spans = _spans(data)
     for key, (default, least, most) in NUMBERS.items():
-        value = data.get(key, default)
+        value = data.get(key, spans.get(key, default))
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not (value == "auto" == default or whole and least <= value <= most):
             raise ConfigError(

@@ -190,3 +190,24 @@ def test_a_life_is_as_long_as_told_and_its_age_fits_a_byte(session, horizon):
     assert cfg.lifetime + 2 < 256
     assert cfg.lifetime * cfg.grain >= session + horizon + 4 > (cfg.lifetime - 1) * cfg.grain
     assert cfg.horizon((cfg.lifetime + 2) * cfg.grain) == 1  # where a fresh mesh begins
+
+
+@pytest.mark.parametrize(
+    ("hours", "epochs"), [(72, 4050), (0.1, 6), ("0.5", 28), (240, 13500), (1, 56), (12.25, 689)]
+)
+def test_a_horizon_in_hours_sets_both_spans(hours, epochs):
+    cfg = Config({"channels": ["a"], "horizon_h": hours})
+    assert cfg.session_epochs == cfg.horizon_epochs == epochs
+    same = {"channels": ["a"], "session_epochs": epochs, "horizon_epochs": epochs}
+    assert cfg.tag == Config(same).tag
+
+
+@pytest.mark.parametrize("hours", [0, 0.09, 240.1, -1, True, None, "a", [], float("nan"), 1e300])
+def test_a_horizon_that_is_none_is_said_in_a_line(hours):
+    with pytest.raises(ConfigError, match="^horizon_h: .* must be hours from 0.1 to 240$"):
+        Config({"channels": ["a"], "horizon_h": hours})
+
+
+def test_a_horizon_is_said_once():
+    with pytest.raises(ConfigError, match="^session_epochs: .*'horizon_h'"):
+        Config({"channels": ["a"], "horizon_h": 5, "session_epochs": 9})
