@@ -6,6 +6,7 @@ from lvs.entropy_engine import Governor, Noise, Trickle
 from lvs.replica import Replica
 from lvs.routes import Routes
 from lvs.vaultguard import ShardGuard
+from lvs.wide import of
 
 
 def trickle(noise, now=0):
@@ -40,6 +41,8 @@ def establish(held, cycle):
     """Full confidence in what a replica holds, as a long quiet life would have led to."""
     shard = held.shard
     epoch = shard.epoch
-    held.restore(shard.settled, shard.horizon, epoch, FULL_CONFIDENCE, True)
+    held.restore(
+        of(list(shard.settled)[: shard.slots]), shard.horizon, epoch, FULL_CONFIDENCE, True
+    )
     held.resume((), epoch)
     held.go_live()

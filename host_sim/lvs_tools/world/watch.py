@@ -109,4 +109,6 @@ class Watch:
         if self.start is None:
             return []
         settled = self.replica.shard.settled
-        return [settled[s] - self.start[s] - self.folded[s] for s in range(self.replica.shard.slots)]
+        return [
+            settled[s] - self.start[s] - self.folded[s] for s in range(self.replica.shard.slots)
+        ]
