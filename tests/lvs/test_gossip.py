@@ -75,6 +75,15 @@ def test_a_rumour_is_passed_on_until_it_was_heard_k_times(cell, node):
     assert said == node.config.relays - 1  # heard once already
 
 
+def test_a_fold_drops_no_rumour(cell, node):
+    """News of an epoch's last second is passed on in the next, too."""
+    row = [node.clock.epoch(), 77, 0, 9]
+    Speaker(node, 5, 50).sdm(relayed=[row])
+    node.replicas[0].gossip.forget()
+    cell.run(60)
+    assert sum(row in f["relayed"] for f in sdms(node)) == node.config.relays - 1
+
+
 def test_a_rumour_heard_from_others_rests(cell, node):
     row = [node.clock.epoch(), 77, 0, 9]
     for k in range(node.config.relays):

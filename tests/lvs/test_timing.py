@@ -211,3 +211,14 @@ def test_suppression_by_agreement():
 
     assert speaks(0, 0) and speaks(AGREEING - 1, 0) and speaks(0, ANY - 1)
     assert not speaks(AGREEING, 0) and not speaks(0, ANY)
+
+
+def test_neighbours_that_heard_the_same_have_as_many_tokens_in_the_end():
+    """What chance made of them goes, or whole cells would wait for one that has none."""
+    rich, poor = Governor(50, 0), Governor(50, 0)
+    poor.tokens = -poor.full
+    for s in range(1, 600):
+        for governor in (rich, poor):
+            governor.refill(1000 * s)
+            governor.spend(650)
+    assert abs(rich.tokens - poor.tokens) < rich.full // 100
