@@ -179,7 +179,8 @@ def _spans(data):
     except LvsError:
         raise ConfigError("%s: %r; must be hours from 0.1 to 240" % (_HORIZON, hours)) from None
     # 56.25 epochs an hour
-    return dict.fromkeys(spans, (n * 225 + 2 * tenth) // (4 * tenth))
+    epochs = (n * 225 + 2 * tenth) // (4 * tenth)
+    return {key: epochs for key in NUMBERS if key in spans}
 
 
 def _load(path):
