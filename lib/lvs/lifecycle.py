@@ -152,6 +152,7 @@ class Lifecycle:
         """Most are far ahead: too few of them were heard when this life began."""
         for r in self._placement.replicas:
             r.keep()
+        self.remembered = []  # of an earlier life: they say nothing against those who are here
         self.state = INIT
         self._wait = _PATIENCE
 
