@@ -121,10 +121,11 @@ class Found:
 def read(kind, b, at, end, into):
     """Tell ``into`` what a record says, by its methods:
 
-    check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail, account(since),
-    gone(channel, amount), session(start, nonce, fate), entry(channel, total, known), waits(channel, amount), carries(channel, amount),
-    settled(shard, cycle, horizon, confidence, established, vector), row(shard, start, nonce, slot,
-    claimed, credited), route(text).
+    check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail,
+    account(since), gone(channel, amount), session(start, nonce, fate),
+    entry(channel, total, known), waits(channel, amount), carries(channel, amount),
+    settled(shard, cycle, horizon, confidence, established, vector),
+    row(shard, start, nonce, slot, claimed, credited), route(text).
     """
     if kind == kinds.CHECK:
         into.check(b[at], get30(b, at + 1), get16(b, at + 5), get30(b, at + 7))

@@ -4,6 +4,7 @@ Nothing here may count twice: rows are merged, targets are set, and what the jou
 for certain to be untold counts as told (docs/durability.md). Boards unload it.
 """
 
+from . import restart
 from .fixed import LvsError
 from .journal_reader import CHECK
 from .journal_replay import Found, read
@@ -155,7 +156,8 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
     clock.adopt(restorer.cycle, now)
     for s in restorer.sessions:
         s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
-    ledger.restore(
+    restart.restore(
+        ledger,
         restorer.sessions,
         restorer.waiting,
         restorer.lineage,

@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lvs import LvsError
 from lvs.ledger import LATE, SURE, TAKEN, Ledger
+from lvs.restart import descends, disown, restore
 from lvs.wide import END
 from tests.support import reference as ref
 
@@ -44,8 +45,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(set(names)) == len(names)
         copy = Ledger(CHANNELS)
         copy.lineage = self.ledger.lineage
-        assert copy.descends(self.grain, names[-1])
-        assert not self.ledger.descends(self.grain, names[-1])
+        assert descends(copy, self.grain, names[-1])
+        assert not descends(self.ledger, self.grain, names[-1])
 
     @rule(c=channel, raw=reading)
     def contribute(self, c, raw):
@@ -146,8 +147,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for s in old.sessions:
             s.unsure = bytearray(1)
         self.ledger = Ledger(CHANNELS)
-        self.ledger.restore(
-            old.sessions, list(waited), old.lineage, old.carried, old.spent, old.since
+        restore(
+            self.ledger, old.sessions, list(waited), old.lineage, old.carried, old.spent, old.since
         )
         self.ledger.new_epoch(BUDGET)
         self.issued_in_epoch = 0
@@ -158,7 +159,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.begin(1)
         if kept:
             self.ledger.kept(0)
-        assert self.ledger.disown(self.random) == sum(waited)
+        assert disown(self.ledger, self.random) == sum(waited)
         assert [self.ledger.given(i) for i in range(CHANNELS)] == [
             new * (i == c) for i in range(CHANNELS)
         ]

@@ -16,12 +16,24 @@ import time
 from dataclasses import dataclass, field
 
 from lvs.status import session_name
-from lvs.wire import EP, JOINING, LOW_POWER, NAMES, RECOVERING, SDM, VALUE, VERSION, Frame, get30
+from lvs.wire import (
+    AUDIT,
+    EP,
+    JOINING,
+    LOW_POWER,
+    NAMES,
+    RECOVERING,
+    SDM,
+    VALUE,
+    VERSION,
+    Frame,
+    get30,
+)
 
 ANY = "0.0.0.0"  # noqa: S104 - every interface of this machine
 EVERYBODY = "255.255.255.255"
 PORT = 4785
-KINDS = {EP: "ep", SDM: "sdm", NAMES: "names"}
+KINDS = {EP: "ep", SDM: "sdm", NAMES: "names", AUDIT: "audit"}
 _HEAD = 6  # bytes up to the end of the mesh tag
 _MAGIC = 0x4C
 _MOST = 4096  # addresses that are remembered: whoever invents them costs no memory
