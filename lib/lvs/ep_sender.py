@@ -4,7 +4,7 @@ By Trickle; in answer to who wants a shard; as a vote where one is disputed (doc
 sections 8 and 11).
 """
 
-from .fixed import MAX_RAW, const, ticks_diff
+from .fixed import MAX_RAW, const, ticks_diff, unload
 from .replica import KEPT, LIVE
 from .wide import scratch
 from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
@@ -34,6 +34,7 @@ class EpSender:
         self._round = 0  # bit map of the shards that were told of in this round
         self._said = 0  # EPs said, for one in eight to a far address
         self.names = None  # whose contradict mine
+        self.audit = None  # who asks what this node contributed
         self._answers = {}  # shard that is wanted: [due, answers heard]
 
     def _encode(self, index, flags):
@@ -149,11 +150,24 @@ class EpSender:
             self.names = Names(self._config, self._outbox, *parts)
         return self.names.hear(f, where, now)
 
+    def asked(self, f, addr, now):
+        """Somebody asks what this node contributed itself."""
+        if self.audit is None:
+            from .audit import Audit
+
+            parts = self._noise, self._governor, self._clock
+            state = self._ledger, self._placement, self._elsewhere
+            self.audit = Audit(now, self._config, self._outbox, *(parts + state))
+        self.audit.hear(f, addr, now)
+
     def poll(self, now):
         """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
         wait = 1000
         if self.names:
             self.names.poll(now)
+        if self.audit and self.audit.poll(now):
+            self.audit = None
+            unload("audit")
         if not self._answers:
             return wait
         for index in sorted(self._answers):

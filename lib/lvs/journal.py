@@ -386,3 +386,4 @@ class Journal:
 def _unload():
     unload("journal_restore")
     unload("journal_replay")
+    unload("restart")

@@ -5,7 +5,7 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 
 from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
-from .wire import DIRECT, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
+from .wire import AUDIT, DIRECT, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
 
 _FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
@@ -45,6 +45,9 @@ class Reception:
             self.dropped[reason] = self.dropped.get(reason, 0) + 1
             return
         f = self._frame
+        if f.kind == AUDIT:  # whoever asks is no node: nobody is there, and has a vote, for that
+            self._eps.asked(f, addr, self._now())
+            return
         clock = self._clock
         route = routes.admit(key, addr, clock.epoch())
         if route != known:
