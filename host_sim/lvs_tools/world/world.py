@@ -391,12 +391,15 @@ class World:
         self._survey()
         totals = dict(self.totals)
         warned = {}
+        differ, lost = [], []
         for machine in living:
             status = machine.node.status()
             for key in totals:
                 totals[key] += status[key]
             for text in status["warnings"]:
                 warned[text] = warned.get(text, 0) + 1
+            differ += [dict(d, node=machine.index) for d in status["differ"]]
+            lost += [(machine.index, text) for text in status["lost"]]
         within_2, exact_at = self.agreement.result()
         shifts = []
         for machine in living:
@@ -424,6 +427,8 @@ class World:
             "lost_old_raw": self.account.lost_old(),
             "faults": self._faults(),
             "warnings": sorted(warned.items(), key=lambda said: (-said[1], said[0]))[:_WARNINGS],
+            "differ": differ,
+            "lost_or_may_be": lost,
             "history": self.history.result(),
         }
         result.update(totals)
