@@ -59,8 +59,8 @@ def _lines(result, checked):
     )
     yield (
         "rows",
-        "%d refused, %d expired; %d recoveries"
-        % (result["refused"], result["expired"], result["recoveries"]),
+        "%d in a channel of one node at most; %d refused, %d expired; %d recoveries"
+        % (result["rows_of_one"], result["refused"], result["expired"], result["recoveries"]),
     )
     yield "trace", result["trace_hash"]
 
