@@ -39,15 +39,18 @@ _REPORTED = (
     "trusted",
     "trust_mean",
     "pending_raw",
+    "differ",
+    "lost",
     "sent_bytes",
     "received_bytes",
     "dropped",
 )
+_IN_WORDS = ("values", "differ", "lost")
 HELP = {
     "contribute CHANNEL AMOUNT": "add an amount (units) to a channel",
     "value CHANNEL": "what the whole mesh contributed to a channel, as far as this node knows",
     "values": "the same for every channel",
-    "status": "the node's state, peers, trust, traffic and warnings",
+    "status": "state, peers, trust, traffic, warnings, who holds other values, what may be lost",
     "rows": "every session's contributions that this node knows",
     "watch": "print every change of a value as it happens; again to stop",
     "help": "this list",
@@ -255,7 +258,9 @@ def as_text(reply):
         return "\n".join([_shown(v) for v in reply["values"]])
     if kind == "status":
         known = sorted(reply["status"].items())
-        lines = [f"{k:16} {v}" for k, v in known if k != "values"]
+        lines = [f"{k:16} {v}" for k, v in known if k not in _IN_WORDS]
+        lines += [d["text"] for d in reply["status"].get("differ", ())]
+        lines += ["lost, or may be: " + text for text in reply["status"].get("lost", ())]
         return "\n".join(lines + [_shown(v) for v in reply["status"].get("values", ())])
     if kind == "rows":
         rows = [("session", "channel", "claimed", "credited")] + reply["rows"]

@@ -49,6 +49,8 @@ ACTIONS = (
     "wipe",
     "clone",
     "carry",
+    "list",
+    "retire",
 )
 
 # section -> key -> (type, default, least or choices, most, meaning)
@@ -120,6 +122,8 @@ FIELDS = {
         ),
         "amount": ("amount", 1, None, None, "VU of each contribution; decimals allowed"),
         "channels": (int, 1, 1, 480, "channels of the mesh, drawn at random"),
+        "durable": (bool, False, None, None, "each returns when the journal has it"),
+        "listed": (int, None, 1, 480, "of these in nodes' lists at the start; all by default"),
         "until_cycle": (
             int,
             None,
@@ -152,11 +156,11 @@ FIELDS = {
             0,
             1000000,
             "corrupt: bits flipped; skew: clock rate, 1 is true and "
-            "0 frozen; low_power: 1 on, 0 off; loss: probability; contribute: VU",
+            "0 frozen; low_power: 1 on, 0 off; loss: probability; contribute: VU; list: channels",
         ),
         "every": (int, None, 1, 10000000, "it happens again after so many cycles ..."),
         "times": (int, None, 1, 100000, "... so many times in all"),
-        "channel": (int, 0, 0, 479, "contribute: to which channel"),
+        "channel": (int, 0, 0, 479, "contribute, retire: which channel"),
         "durable": (bool, False, None, None, "contribute: it returns when the journal has it"),
         "source": (int, None, 0, 99999, "clone: the node whose journal is copied"),
         "mesh": (str, None, None, None, "carry: name of the other mesh; home again without"),
@@ -172,8 +176,18 @@ FIELDS = {
 _LISTS = ("event", "adversary")
 _UNTARGETED = ("heal", "loss")  # without nodes they mean all
 _TARGETS = ("nodes", "fraction", "island")
-_OWN_KEYS = {"contribute": ("channel", "durable"), "clone": ("source",), "carry": ("mesh",)}
-_VALUED = {"skew": "the clock rate", "loss": "the probability", "contribute": "the amount in VU"}
+_OWN_KEYS = {
+    "contribute": ("channel", "durable"),
+    "retire": ("channel",),
+    "clone": ("source",),
+    "carry": ("mesh",),
+}
+_VALUED = {
+    "skew": "the clock rate",
+    "loss": "the probability",
+    "contribute": "the amount in VU",
+    "list": "the number of channels",
+}
 
 
 class ScenarioError(ValueError):
@@ -324,7 +338,7 @@ def _event(source, where, data, scenario):
     if event["action"] is None:
         raise source.error(where, "has no action; allowed are " + ", ".join(ACTIONS))
     _targets(source, where, event, scenario)
-    _event_value(source, where, event)
+    _event_value(source, where, event, scenario)
     _own_keys(source, where, event, scenario)
     if (event["every"] is None) != (event["times"] is None):
         raise source.error(where, "every and times go together")
@@ -351,7 +365,7 @@ def _targets(source, where, event, scenario):
         event["nodes"] = list(range(event["island"], scenario["nodes"], islands))
 
 
-def _event_value(source, where, event):
+def _event_value(source, where, event, scenario):
     action, value = event["action"], event["value"]
     if value is None and action in _VALUED:
         raise source.error(where, "%s needs a value: %s" % (action, _VALUED[action]))
@@ -362,11 +376,16 @@ def _event_value(source, where, event):
         raise source.error(where, "%r; must be a whole number of bits" % value)
     if action == "contribute":
         _value(source, where, repr(value), ("amount", None, None, None, ""))
+    if action == "list":
+        most = scenario["workload"]["channels"]
+        if value not in range(1, most + 1):
+            raise source.error(where, "%r; must be a whole number from 1 to %d" % (value, most))
 
 
 def _own_keys(source, where, event, scenario):
     """Check the keys that only one action has."""
-    if event["action"] == "contribute" and event["channel"] >= scenario["workload"]["channels"]:
+    channels = scenario["workload"]["channels"]
+    if event["action"] in ("contribute", "retire") and event["channel"] >= channels:
         raise source.error(where + ".channel", "there is no such channel: see workload")
     if event["action"] == "clone" and (event["nodes"] is None or event["source"] is None):
         raise source.error(where, "clone needs nodes = [..] and the source that they copy")
@@ -547,7 +566,7 @@ def _event_plans(event):
         value = _probability(value)
     elif action == "contribute":
         value = repr(value)
-    else:  # corrupt: bits; low_power: on or off
+    else:  # corrupt: bits; low_power: on or off; list: how many
         value = 1 if value is None else int(value)
     planned = {
         "action": action,
@@ -619,8 +638,10 @@ def plan(scenario):
         "workload": {
             "gap_ms": _gap_ms(scenario),
             "steady": workload["steady"],
+            "durable": workload["durable"],
             "amount": workload["amount"],
             "channels": workload["channels"],
+            "listed": min(workload["listed"] or workload["channels"], workload["channels"]),
             "until_ms": min(workload["until_cycle"], scenario["cycles"]) * CYCLE_MS,
         },
         "start": start,

@@ -44,7 +44,7 @@ class Faults:
             return self._in_state(DOWN) or self._in_state(UP)
         if action in ("partition", "skew"):
             return self._in_state(UP, DOWN, WAITING)
-        if action in ("leave", "wipe", "carry"):
+        if action in ("leave", "wipe", "carry", "list", "retire"):
             return self._in_state(UP, DOWN)
         return self._in_state(UP)
 
@@ -104,6 +104,10 @@ class Faults:
             world.contribute(machine, event["channel"], value, event["durable"])
         elif action == "stop":
             world.stop(machine)
+        elif action == "list":
+            world.enlist(machine, value)
+        elif action == "retire":
+            world.retire(machine, event["channel"])
         else:
             self._flash(machine, event)
 

@@ -50,7 +50,7 @@ class World:
         places = layout(plan["topology"], count, Prng(seed, 1))
         self.network = Network(plan["link"], places, self.timeline, seed, self._poll)
         self.channels = ["c%d" % c for c in range(plan["workload"]["channels"])]
-        self.configs = _configs(plan, self.channels, places)
+        self.configs = _configs(plan, self.channels[: plan["workload"]["listed"]], places)
         start = Prng(seed, 2)
         self.machines = []
         for i in range(count):
@@ -249,6 +249,30 @@ class World:
         machine.away = mesh
         self.boot(machine)
 
+    def enlist(self, machine, count):
+        """Give a machine's list the first so many channels and a new label each, and restart it;
+        what its list has already stays, too."""
+        listed = self.configs[machine.index].data["channels"]
+        names = self.channels[: max(count, len(listed))]
+        again = [{"name": name, "label": "%s at %d" % (name, self.cycle)} for name in names]
+        for c, entry in enumerate(listed):
+            if isinstance(entry, dict) and "retired" in entry:
+                again[c] = entry
+        self._configure(machine, again)
+
+    def retire(self, machine, c):
+        """Retire the channel numbered `c` in a machine's list, and restart it."""
+        again = list(self.configs[machine.index].data["channels"])
+        if c < len(again):
+            again[c] = {"name": self.channels[c], "retired": True}
+        self._configure(machine, again)
+
+    def _configure(self, machine, channels):
+        self.crash(machine)
+        data = self.configs[machine.index].data
+        self.configs[machine.index] = Config(dict(data, channels=channels))
+        self.boot(machine)
+
     def _members(self):
         """The honest machines that are on, and not in another mesh."""
         return [m for m in self.honest if m.node and not m.away]
@@ -336,20 +360,25 @@ class World:
         now = self.timeline.now
         if now >= work["until_ms"] or machine.state == GONE:
             return
+        durable = work["durable"]
         if work["steady"]:
             self.timeline.at(now + work["gap_ms"], self._work_on, machine)
             for c in range(len(self.channels)):
-                self.contribute(machine, c, self._amount)
+                self.contribute(machine, c, self._amount, durable)
             return
         prng = self._work
         self.timeline.at(now + 1 + prng.below(2 * work["gap_ms"]), self._work_on, machine)
-        self.contribute(machine, prng.below(len(self.channels)), self._amount)
+        listed = len(self.configs[machine.index].channels)
+        self.contribute(machine, prng.below(listed), self._amount, durable)
 
     def contribute(self, machine, c, amount, durable=False):
-        """Let a machine contribute an amount (VU, text) to the channel numbered `c`."""
+        """Let a machine contribute an amount (VU, text) to the channel numbered `c`; nothing where
+        its list has no such channel, or a retired one."""
         node = machine.node
         if node is None or machine.stopping:
             return  # a sensor that is switched off counts nothing
+        if c >= len(node.config.channels) or node.config.about(c, "retired"):
+            return
         raw, _ = decimal.steps(amount, decimal.STEP, node.ledger.carried.get(c, 0))
         try:
             node.contribute(self.channels[c], amount, durable)
@@ -391,12 +420,15 @@ class World:
         self._survey()
         totals = dict(self.totals)
         warned = {}
+        differ, lost = [], []
         for machine in living:
             status = machine.node.status()
             for key in totals:
                 totals[key] += status[key]
             for text in status["warnings"]:
                 warned[text] = warned.get(text, 0) + 1
+            differ += [dict(d, node=machine.index) for d in status["differ"]]
+            lost += [(machine.index, text) for text in status["lost"]]
         within_2, exact_at = self.agreement.result()
         shifts = []
         for machine in living:
@@ -422,8 +454,12 @@ class World:
             "alive": len(living),
             "contributed_raw": sum(self.account.given),
             "lost_old_raw": self.account.lost_old(),
+            "losers": self.account.losers(),
+            "rows_of_one": self.account.rows(living),
             "faults": self._faults(),
             "warnings": sorted(warned.items(), key=lambda said: (-said[1], said[0]))[:_WARNINGS],
+            "differ": differ,
+            "lost_or_may_be": lost,
             "history": self.history.result(),
         }
         result.update(totals)
