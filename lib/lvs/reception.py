@@ -5,7 +5,7 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 
 from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
-from .wire import DIRECT, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
+from .wire import DIRECT, EP, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
 
 _FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
@@ -58,9 +58,14 @@ class Reception:
         ):
             self._governor.spend(len(data))
         self.received_bytes += size
-        if clock.silence() > self._horizon:
-            self._life.come_back()
-        clock.hear()
+        leaf = f.kind == EP and not f.held
+        if f.kind == EP and routes.bears(route, f.held):
+            for r in self._placement.replicas:
+                r.votes.clear(route)
+        if not leaf and not routes.leaf(route):  # those know nothing that anybody lacks
+            if clock.silence() > self._horizon:
+                self._life.come_back()
+            clock.hear()
         if f.kind == SDM:
             self._hear_sdm(f, route)
         elif f.kind == NAMES:
@@ -127,7 +132,7 @@ class Reception:
         if r and r.live:
             if self._life.state != "INIT":
                 self._compare(r, f, addr)
-        else:
+        elif f.held >> f.shard & 1:
             self._trickle.hear(True, route)  # one question is enough for all who seek
 
     def _hear_state(self, r, f, addr, key, route):
