@@ -72,7 +72,7 @@ class Leaf:
         self.awake = False
         if self._kept.read() and self._kept.foreign:
             self._disown()
-        ledger.kept(MAX_RAW)
+        self._stored = list(ledger.waiting)  # raw: of what waits, the part that the store held
         if not ledger.sessions:
             ledger.open(0, entropy())
         self.wakings = 0
@@ -297,6 +297,7 @@ class Leaf:
         ledger.new_epoch(min(cycles, EPOCH_CYCLES) * (cfg.route_budget // EPOCH_CYCLES))
         grown = 0
         for c in range(ledger.channels):
+            self._stored[c] = 0
             if not ledger.free[c] or self._raw(c) >= BRIM:
                 continue
             if ledger.session.total[c] >> _LONG:
@@ -430,7 +431,7 @@ class Leaf:
         if mine is self.ledger.session:  # it comes back, or somebody speaks in it, too
             for i in range(f.owns):
                 if f.own_total[i] > mine.held(first + f.own_slot[i]):
-                    self._overstated()
+                    self._overstated(first + f.own_slot[i], f.own_total[i])
                     return
         for i in range(f.relays):
             s = self.ledger.find(f.relay_start[i], f.relay_nonce[i])
@@ -439,12 +440,19 @@ class Leaf:
             if s is self.ledger.session:
                 self._echoed = True
             if not self.ledger.echo(s, first + f.relay_slot[i], f.relay_total[i]):
-                self._overstated()
+                self._overstated(first + f.relay_slot[i], f.relay_total[i])
 
-    def _overstated(self):
+    def _overstated(self, c, total):
         """The mesh has more of the present session than was told here: somebody else speaks in it,
-        or this state is an old copy. What is contributed next goes to another session."""
+        or this state is an old copy, and what waited in it is told. What is contributed next goes
+        to another session."""
         ledger = self.ledger
+        if c < ledger.channels:
+            told = min(total - ledger.session.total[c], self._stored[c], ledger.waiting[c])
+            if told:
+                self._stored[c] -= told
+                ledger.waiting.grow(c, -told)
+                self.notice = "leaf: its state is an old copy; %d raw that waited are told" % told
         if len(ledger.sessions) < _SESSIONS - 2:
             ledger.session.fate = TAKEN
             ledger.open(ledger.session.start, self._entropy())
