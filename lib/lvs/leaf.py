@@ -230,13 +230,13 @@ class Leaf:
 
     def _meet(self, now):
         """Somebody said what time it is: of several voices the one in the middle counts. One that
-        is alone, and far from what was known, has to say so in two wakings."""
+        is alone, and far from what was known, if anything was, has to say so in two wakings."""
         kept = self._kept
         cycles = sorted(self._voices.values())
         self._base = cycles[(len(cycles) - 1) // 2]
         cycle = self._cycle(now)
         span = self.config.session_epochs * EPOCH_CYCLES
-        far = kept.cycle and not -span < cycle - kept.cycle < span
+        far = not kept.cycle or not -span < cycle - kept.cycle < span
         if far and len(cycles) < 2 and not kept.far:
             self._alone = True
             return
@@ -272,7 +272,7 @@ class Leaf:
                 if told and s.fate != TAKEN:
                     ledger.take_back(s)
                 self._forget(s)
-            elif told and s.known == s.total:
+            elif told and s.known == s.total and s.fate != TAKEN:  # of those few may be forced
                 self._forget(s)
 
     def _forget(self, session):
