@@ -27,7 +27,6 @@ class EpSender:
         self._routes, self._ledger, self._placement, self._elsewhere = state
         self._life = life
         self._outbox = outbox
-        self._tag = config.tag
         self._config = config
         self._buf = outbox.buf
         self._said_at = now
@@ -52,7 +51,7 @@ class EpSender:
                 vector = shard.settled
         return encode_ep(
             self._buf,
-            self._tag,
+            config.tag,
             s.start,
             s.nonce,
             self._clock.cycle,

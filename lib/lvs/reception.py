@@ -27,11 +27,7 @@ class Reception:
         self._contributions, self._life = rules
         self._frame = frame
         self._eps = eps
-        self._tag = config.tag
         self._config = config
-        self._grain = config.grain
-        self._folded = config.horizon
-        self._horizon = config.horizon_epochs * 64  # cycles
         self.dropped = {}
         self.received = self.received_bytes = 0
 
@@ -47,7 +43,7 @@ class Reception:
         f = self._frame
         clock = self._clock
         route = routes.admit(key, addr, clock.epoch())
-        if route != known:
+        if f.kind == EP and routes.bears(route, f.held) or route != known:
             for r in self._placement.replicas:
                 r.votes.clear(route)
         self.received += 1
@@ -58,12 +54,8 @@ class Reception:
         ):
             self._governor.spend(len(data))
         self.received_bytes += size
-        leaf = f.kind == EP and not f.held
-        if f.kind == EP and routes.bears(route, f.held):
-            for r in self._placement.replicas:
-                r.votes.clear(route)
-        if not leaf and not routes.leaf(route):  # those know nothing that anybody lacks
-            if clock.silence() > self._horizon:
+        if not routes.leaf(route):  # who holds nothing knows of nothing
+            if clock.silence() > self._config.horizon_epochs * 64:
                 self._life.come_back()
             clock.hear()
         if f.kind == SDM:
@@ -80,7 +72,7 @@ class Reception:
         if not self._routes.receive(route, len(data)):
             return "quota"
         f = self._frame
-        reason = f.decode(data, self._tag, self._grain)
+        reason = f.decode(data, self._config.tag, self._config.grain)
         if reason:
             return reason
         if f.nonce == self._ledger.session.nonce:
@@ -113,7 +105,7 @@ class Reception:
             return ""
         if not stateless:
             # Where folding has got to follows from the clock.
-            if abs(serial_diff(f.horizon, self._folded(f.cycle >> 6))) > 1:
+            if abs(serial_diff(f.horizon, self._config.horizon(f.cycle >> 6))) > 1:
                 return "malformed"
             routes.told(route, f.nonce, f.cycle, cycle, f.held)
         r = self._placement.find(f.shard)
@@ -141,7 +133,7 @@ class Reception:
         if life.offer(f, key, r):
             return
         offset = f.cycle - self._clock.cycle
-        if life.stray(offset, key, self._horizon if r.established else 0):
+        if life.stray(offset, key, self._config.horizon_epochs * 64 if r.established else 0):
             return
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)

@@ -132,10 +132,9 @@ class Routes:
     def bears(self, i, held):
         """A route says what it holds; one that holds nothing is a leaf. True if it became one."""
         was = self.leaf(i)
-        if i == OTHERS or was == (not held):
+        if i == OTHERS or was != (held > 0):
             return False
         self._shown[i] = 0 if was else _LEAF
-        self.agreed[i] = self.held[i] = 0
         self.near += 1 if was else -1
         return not was
 
