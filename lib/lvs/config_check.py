@@ -36,8 +36,8 @@ NUMBERS = {
     "rows": ("auto", 16, MOST_ROWS),
     # source addresses with quotas, a vote and trust of their own
     "routes": (255, 8, 255),
-    # shards that this node's memory allows it to hold
-    "held": (30, 1, 30),
+    # shards that this node's memory allows it to hold; 0: a leaf
+    "held": (30, 0, 30),
     # holders below which a shard is adopted by a node with room
     "replicas": (3, 1, 16),
     # 1000 bytes a minute, sent + received, headers included

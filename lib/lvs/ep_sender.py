@@ -12,6 +12,7 @@ from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
 _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
+_READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
 _EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
 _EPS = const(320)  # ... unless so many were heard since my last: a crowd beyond the tables
@@ -26,7 +27,6 @@ class EpSender:
         self._routes, self._ledger, self._placement, self._elsewhere = state
         self._life = life
         self._outbox = outbox
-        self._tag = config.tag
         self._config = config
         self._buf = outbox.buf
         self._said_at = now
@@ -52,7 +52,7 @@ class EpSender:
                 vector = shard.settled
         return encode_ep(
             self._buf,
-            self._tag,
+            config.tag,
             s.start,
             s.nonce,
             self._clock.cycle,
@@ -126,6 +126,8 @@ class EpSender:
             return
         flags = self._life.flags(r)
         reader = not f.held >> f.shard & 1
+        if reader and self._noise.below(self._routes.near + 1) > _READERS:
+            return
         if f.flags & DIRECT or reader:
             n = self._encode(f.shard, flags | (VALUE if reader else 0))
             if self._governor.ready(n):

@@ -57,6 +57,22 @@ def _lines(result, checked):
         "%.1f KB/min a node (p99 %.1f, most %.1f), sent + received"
         % (traffic["mean"] / 1000, traffic["p99"] / 1000, traffic["max"] / 1000),
     )
+    leaves = result["leaves"]
+    if leaves:
+        yield (
+            "leaves",
+            "%d, awake %d s a day, %d KB a day; %.2f %% of %d contributions with everybody within "
+            "two wakings, most %s; state %d bytes"
+            % (
+                leaves["count"],
+                leaves["awake_s_per_day"],
+                leaves["kb_per_day"],
+                leaves["within_two_wakings"] * 100,
+                leaves["contributions"],
+                leaves["wakings_max"],
+                leaves["state_bytes"],
+            ),
+        )
     yield (
         "rows",
         "%d in a channel of one node at most; %d refused, %d expired; %d recoveries"

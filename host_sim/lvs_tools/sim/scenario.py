@@ -138,6 +138,12 @@ FIELDS = {
         "value": (int, 0, 0, MOST, "raw; settled value of every channel at the start"),
         "established": (bool, False, None, None, "confident and trusted from the start"),
     },
+    "leaves": {
+        "count": (int, 0, 0, 10000, "nodes that hold nothing, beside the others"),
+        "awake_s": (float, 3.0, 0.1, 3600, "longest waking"),
+        "every_s": (float, 300.0, 1, 1000000, "from one waking to the next, within 1 %"),
+        "from_cycle": (int, 0, 0, 10000000, "they wake first within every_s from then on"),
+    },
     "event": {
         "at_cycle": (int, 0, 0, 10000000, "when"),
         "action": (str, None, ACTIONS, None, "what happens"),
@@ -182,6 +188,7 @@ _OWN_KEYS = {
     "clone": ("source",),
     "carry": ("mesh",),
 }
+_OF_LEAVES = ("crash", "restart", "leave", "wipe", "clone")
 _VALUED = {
     "skew": "the clock rate",
     "loss": "the probability",
@@ -357,7 +364,9 @@ def _targets(source, where, event, scenario):
             where, "%s needs nodes = [..], a fraction or an island" % event["action"]
         )
     if event["nodes"] is not None:
-        event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], scenario["nodes"])
+        known = scenario["nodes"]
+        known += scenario["leaves"]["count"] if event["action"] in _OF_LEAVES else 0
+        event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], known)
     if event["island"] is not None:
         islands = scenario["topology"]["islands"]
         if scenario["topology"]["kind"] != "islands" or event["island"] >= islands:
@@ -464,7 +473,7 @@ def check(data, name="scenario", text="", folder="."):
     scenario = _table(source, "", data, "")
     if scenario["name"] is None:
         scenario["name"] = Path(name).stem
-    for section in ("topology", "link", "workload", "start"):
+    for section in ("topology", "link", "workload", "start", "leaves"):
         scenario[section] = _table(source, section, data.get(section, {}), section)
     scenario["config"] = _config(source, data.get("config", {}))
     scenario["event"] = _events(source, data.get("event", []), scenario)
@@ -599,7 +608,8 @@ def problems(scenario):
     """What of a checked scenario does not fit, as `lvs plan` would say it: a list of texts."""
     nodes, topology, workload = scenario["nodes"], scenario["topology"], scenario["workload"]
     names = ["c%d" % c for c in range(workload["channels"])]
-    config = Config(dict({"nodes": min(10000, nodes)}, **scenario["config"], channels=names))
+    rows = min(10000, nodes + scenario["leaves"]["count"])
+    config = Config(dict({"nodes": rows}, **scenario["config"], channels=names))
     heard = {"lan": nodes, "islands": -(-nodes // topology["islands"])}
     gap_ms = _gap_ms(scenario)
     raw, _ = decimal.steps(workload["amount"], decimal.STEP)
@@ -645,6 +655,12 @@ def plan(scenario):
             "until_ms": min(workload["until_cycle"], scenario["cycles"]) * CYCLE_MS,
         },
         "start": start,
+        "leaves": {
+            "count": scenario["leaves"]["count"],
+            "awake_ms": int(scenario["leaves"]["awake_s"] * 1000),
+            "every_ms": int(scenario["leaves"]["every_s"] * 1000),
+            "from_ms": scenario["leaves"]["from_cycle"] * CYCLE_MS,
+        },
         "events": sorted(
             (planned for event in scenario["event"] for planned in _event_plans(event)),
             key=lambda planned: planned["at_ms"],

@@ -83,7 +83,10 @@ class Faults:
     def _strike(self, machine, event):
         world = self._world
         action, value = event["action"], event["value"]
-        if action == "join":
+        if machine.sleeper:
+            source = event.get("source")
+            machine.sleeper.strike(action, source and world.machines[source].sleeper)
+        elif action == "join":
             world.boot(machine)
         elif action == "crash":
             world.crash(machine)

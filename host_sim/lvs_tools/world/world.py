@@ -12,6 +12,7 @@ from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
 from lvs_tools.world.faults import Faults
 from lvs_tools.world.harm import Harm
+from lvs_tools.world.leaves import Leaves
 from lvs_tools.world.liars import Liar, MeshView, load_class
 from lvs_tools.world.machine import DOWN, GONE, UP, WAITING, Machine, name_of
 from lvs_tools.world.memory_files import make_journal as in_memory
@@ -47,13 +48,14 @@ class World:
         self._frame = SharedFrame()
         seed, count = plan["seed"], plan["nodes"]
         liars = sum([a["count"] for a in plan["adversaries"]])
-        places = layout(plan["topology"], count, Prng(seed, 1))
+        leaves = plan["leaves"]["count"]
+        places = layout(plan["topology"], count + leaves, Prng(seed, 1))
         self.network = Network(plan["link"], places, self.timeline, seed, self._poll)
         self.channels = ["c%d" % c for c in range(plan["workload"]["channels"])]
         self.configs = _configs(plan, self.channels[: plan["workload"]["listed"]], places)
         start = Prng(seed, 2)
         self.machines = []
-        for i in range(count):
+        for i in range(count + leaves):
             clock = Clock(self.timeline, _first_tick(start))
             machine = Machine(
                 i, clock, seed, self.network, self.trace, self.timeline, plan["link"]["queue"]
@@ -74,13 +76,16 @@ class World:
         self._amount = plan["workload"]["amount"]
         self._work = Prng(seed, 4)
         self._make_liars(count - liars)
+        self.leaves = leaves and Leaves(
+            plan, self.configs[count], self.machines[count:], self.timeline, self.account
+        )
         self.faults = Faults(self, Prng(seed, 5))
         self._begin(start)
 
     # --- beginning ------------------------------------------------------------------------------
 
     def _make_liars(self, index):
-        addresses = [m.addr for m in self.machines]
+        addresses = [m.addr for m in self.machines[: self.plan["nodes"]]]
         shared = {}
         for kind in self.plan["adversaries"]:
             made_by = load_class(kind["path"], kind["class"])
@@ -110,7 +115,7 @@ class World:
         primed = start["value"] or start["spread"] or start["established"]
         first = []
         for machine in self.machines:
-            if machine.late:
+            if machine.late or machine.sleeper:
                 continue
             if primed or machine.liar:
                 self.boot(machine)
@@ -343,6 +348,9 @@ class World:
         datagrams, machine.inbox = machine.inbox, []
         now = self.timeline.now
         self.trace.add((now << 20) ^ (machine.index << 4) ^ len(datagrams))
+        if machine.sleeper:
+            machine.sleeper.hear(datagrams)
+            return
         for frame, _ in datagrams:
             machine.received_bytes += len(frame) + HEADERS
         node = machine.node
@@ -405,6 +413,8 @@ class World:
             self.agreement.look(self.cycle, self._members())
         self.history.look(self.cycle, self.honest, self.agreement.spread)
         self.harm.look(self.cycle, self.honest)
+        if self.leaves:
+            self.leaves.look(self._members())
         self.progress.look(self.cycle, self._members(), self.account)
         if self.cycle % _SURVEY == 0:
             self._survey()
@@ -438,7 +448,7 @@ class World:
             "scenario": self.plan["name"],
             "seed": self.plan["seed"],
             "nodes": self.plan["nodes"],
-            "liars": len(self.machines) - len(self.honest),
+            "liars": self.plan["nodes"] - len(self.honest),
             "cycles": self.cycle,
             "trace_hash": self.trace.hex(),
             "cycles_to_within_2": within_2,
@@ -461,6 +471,7 @@ class World:
             "differ": differ,
             "lost_or_may_be": lost,
             "history": self.history.result(),
+            "leaves": self.leaves.result() if self.leaves else None,
         }
         result.update(totals)
         nodes = [m.node for m in living]
@@ -500,7 +511,7 @@ def _first_tick(prng):
 def _configs(plan, channels, places):
     """The configuration of each machine; machines without peers of their own share one."""
     base = dict(plan["config"])
-    base.setdefault("nodes", min(10000, plan["nodes"]))
+    base.setdefault("nodes", min(10000, plan["nodes"] + plan["leaves"]["count"]))
     base["mesh"] = "sim"
     base["channels"] = channels
     shared = Config(base)
