@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 import time
 
@@ -36,6 +37,15 @@ def led_code(wifi, node):
     if wifi and wifi.state != "up" and not wifi.paused:
         return wifi.state if wifi.state in CODES else "no connection"
     return "joining" if node.state in ("INIT", "JOINING") else "active"
+
+
+def on_trial():
+    """Whether new files had this one start and nobody found them good yet: see boot."""
+    try:
+        os.stat("/update/trial")
+        return True
+    except OSError:
+        return False
 
 
 async def supervise(tasks, journal):
@@ -120,13 +130,14 @@ def main():
         if node and node.left():
             fate = "the journal keeps them" if node.journal.durable else "they are lost"
             print("LVS: known to nobody else yet: %s; %s" % (node.left_text(), fate))
-    except ConfigError as e:
-        print("LVS:", e)
-        try:
-            led.show("configuration", 20)
-        except KeyboardInterrupt:
-            pass
     except Exception as e:
+        if isinstance(e, ConfigError) and not on_trial():
+            print("LVS:", e)
+            try:
+                led.show("configuration", 20)
+            except KeyboardInterrupt:
+                pass
+            return
         crashlog.write("crashed; restarting in %d s" % _RESTART_S, e)
         watchdog.keep_fed_if_running()  # for the wait, and for whoever presses Ctrl-C in it
         try:

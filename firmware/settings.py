@@ -99,7 +99,7 @@ def check_board(board):
 
 def add_password(wifi, secrets):
     """Put the password of secrets.json into board.wifi; raises ConfigError."""
-    check_keys(SECRETS, secrets, {"wifi_password": (str,)})
+    check_keys(SECRETS, secrets, {"wifi_password": (str,), "admin_key": (str,)})
     if "password" not in wifi:
         wifi["password"] = secrets.get("wifi_password", "")
     if not 0 < len(wifi["ssid"]) <= 32:
@@ -118,10 +118,17 @@ def merge(below, above):
     return result
 
 
-def load(folder="/"):
-    """All settings as one dict for ``lvs.Node``, checked; raises ConfigError in one line."""
-    profile = read(folder + PROFILE, needed=False)
-    user = read(folder + CONFIG)
+def load(folder="/", staged=()):
+    """All settings as one dict for ``lvs.Node``, checked; raises ConfigError in one line.
+
+    staged: names of the files to take from the folder ``update`` instead.
+    """
+
+    def path(name):
+        return folder + "update/" + name if name in staged else folder + name
+
+    profile = read(path(PROFILE), needed=False)
+    user = read(path(CONFIG))
     secrets = read(folder + SECRETS, needed=False)
     for key in ("mesh", "channels"):
         if key not in user:
@@ -129,6 +136,11 @@ def load(folder="/"):
     data = merge(profile.get("config", {}), user)
     data["board"] = board = merge(profile.get("board", {}), user.get("board", {}))
     check_board(board)
+    key = secrets.get("admin_key")
+    if key is not None:
+        if not isinstance(key, str) or len(key) < 16:
+            raise ConfigError("admin_key in %s: must be a text of 16 characters or more" % SECRETS)
+        board["admin_key"] = key
     if board["wifi"]:
         add_password(board["wifi"], secrets)
     return data

@@ -3,6 +3,8 @@
 package("lvs", base_path="../../lib")
 for name in (
     "adc_integral",
+    "admin",
+    "admin_work",
     "amounts",
     "app",
     "boot",
@@ -19,6 +21,7 @@ for name in (
     "source_kinds",
     "sources",
     "status_page",
+    "trial",
     "watchdog",
     "wifi",
 ):

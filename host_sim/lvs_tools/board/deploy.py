@@ -45,13 +45,14 @@ class Result:
 
 
 def finish_update_source():
-    """The source of boot.py's finish_update(): the board's own way to end an update."""
+    """The source of boot.py's functions, and a call of finish_update(): how a board ends an update."""
     text = (FIRMWARE / "boot.py").read_text()
+    lines = text.splitlines()
+    parts = ["import os"]
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "finish_update":
-            lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
-            return "\n".join(["import os", *lines, "finish_update()\n"])
-    raise BoardError("firmware/boot.py has no finish_update()")
+        if isinstance(node, ast.FunctionDef):
+            parts += lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join([*parts, "finish_update()\n"])
 
 
 def sha256(data):
@@ -192,6 +193,7 @@ def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progr
     profile = identify(board, name)
     result = Result(board.port, profile["name"], board.machine, ".".join(map(str, board.version)))
     check_own(own or {})
+    board.run(finish_update_source(), "ending an interrupted update")
     if status_page is None:
         status_page = wants_page(board, own or {}, profile)
     wanted = profiles.files(profile, board.arch, compiled, status_page)
