@@ -132,6 +132,7 @@ class Admin:
         self.counts = {"served": 0}
         self.restart = False
         self.listening = False
+        self.tidying = False  # after an update that is kept
         self.said = ""
         self.printed = 0
         self._print = print
@@ -215,7 +216,6 @@ class Admin:
 
     async def run(self):
         """Serve for ever."""
-        builtins.print = self.say
         listener = None
         try:
             while True:
@@ -253,7 +253,7 @@ class Admin:
             connection.close()
 
 
-async def run(board, node, wifi):
+def run(board, node, wifi):
     """The service as a task, and the watch over new files if they are on trial."""
     admin = Admin(board["admin_key"].encode(), board, node, wifi)
     try:
@@ -262,4 +262,5 @@ async def run(board, node, wifi):
         pass
     else:
         asyncio.create_task(once("trial").watch(admin))
-    await admin.run()
+    builtins.print = admin.say
+    return admin.run()

@@ -21,6 +21,7 @@ from lvs import Config, ConfigError, __version__, wire
 READABLE = ("/lvs.json", "/deployed.txt", "/crash.log", "/crash.old")
 STAGE = "/update"
 _PIECE = const(512)  # bytes of a file in one answer
+_NAMES = const(16)  # of routes in one answer
 _LINES = const(300)  # of a manifest
 _HOLD_S = const(120)  # that new files must do, unless less is asked for
 _FREE = const(8)  # blocks of flash that an update leaves
@@ -28,7 +29,13 @@ _FREE = const(8)  # blocks of flash that an update leaves
 
 async def answer(admin, request, link):
     """The answer to a request, a dict; {"error": one line} if it cannot be done. May raise Refused."""
-    work = {"status": status, "read": read, "logs": logs, "reboot": reboot}.get(request.get("do"))
+    work = {
+        "status": status,
+        "peers": peers,
+        "read": read,
+        "logs": logs,
+        "reboot": reboot,
+    }.get(request.get("do"))
     try:
         if request.get("do") == "update":
             return await Update(admin, request, link).run()
@@ -87,11 +94,24 @@ def status(admin, _request):
         "counts": admin.counts,
         "update": "",
     }
+    if admin.tidying:
+        told["update"] = "tidying"
     for name in ("try", "trial", "failed"):
         if exists(STAGE + "/" + name):
             told["update"] = name
             told["id"] = load(STAGE + "/about", {}).get("id")
     return told
+
+
+def peers(admin, request):
+    """Addresses that are heard, as text: some from the route number "from" on, and the "next"."""
+    node = admin.node
+    routes, first = node.routes, max(1, request["from"])
+    found = []
+    for i in range(first, min(routes.n, first + _NAMES)):
+        if node.clock.cycle - routes.heard[i] <= 256:
+            found.append(node.transport.name(routes.addr[i]))
+    return {"peers": found, "next": first + _NAMES if first + _NAMES < routes.n else None}
 
 
 def read(_admin, request):
@@ -174,6 +194,8 @@ class Update:
         """All of it; the answer."""
         if exists(STAGE + "/trial") or exists(STAGE + "/try"):
             return {"error": "an update is on trial; wait until it is over"}
+        if self.admin.tidying:
+            return {"error": "the last update is being tidied up; try again"}
         if not 0 < self.lines <= _LINES or not 0 < self.hold <= _HOLD_S:
             return {"error": "not an update"}
         make_folders(STAGE + "/old/x")

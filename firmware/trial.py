@@ -55,9 +55,11 @@ async def watch(admin):
             os.rename("/update/boot.py", "/boot.py")
         except OSError:
             pass  # it was not among them
+        admin.tidying = True
         os.remove("/update/commit")
         print("LVS: update kept")
         for _ in clean("/update"):
             await asyncio.sleep_ms(20)
+        admin.tidying = False
     except Exception as e:
         print("LVS: trial: %s: %s" % (type(e).__name__, e))

@@ -26,6 +26,10 @@ def _codes(names):
     return [getattr(network, name) for name in names if hasattr(network, name)]
 
 
+def _print(text):
+    print(text)  # as it is then: the administration service listens in
+
+
 class Wifi:
     """The station interface.
 
@@ -33,7 +37,7 @@ class Wifi:
     "no network", "wrong password" or "no connection"; report(text) hears each change in one line.
     """
 
-    def __init__(self, settings, report=print):
+    def __init__(self, settings, report=_print):
         self.settings = settings
         self.report = report
         self.state = "off"

@@ -79,6 +79,7 @@ class FakeAdmin:
     node = Node
     wifi = None
     listening = True
+    tidying = False
     restart = False
 
 
