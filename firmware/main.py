@@ -18,4 +18,9 @@ else:
 
             machine.reset()  # boot.py takes the new files back
     else:
-        app.main()
+        try:
+            app.main()
+        except MemoryError:  # not even room to say how it ended
+            import machine
+
+            machine.reset()

@@ -86,6 +86,16 @@ def journal(board):
     return Journal(JOURNAL)
 
 
+def start_keeper(config, wifi, node, once, start, check_in):
+    """Start what brings the board back, and tell the node when its address changes."""
+    from keeper import Keeper
+
+    minutes = config["board"].get("reboot_after_min", 60)
+    start("keeper", Keeper(minutes, wifi, node, once).run(check_in), 30000)
+    if wifi:
+        wifi.moved = node.transport.moved
+
+
 def start_extras(config, wifi, dog, node, start):
     """Start what only some boards have: low power, administration over the air, the status page."""
     board = config["board"]

@@ -1,19 +1,15 @@
 """Names of hosts become addresses here, in the background: nothing waits for a name server.
 
-Loaded when a peer is configured by name. On CPython a thread asks the system, on MicroPython, whose
-``getaddrinfo`` blocks or hangs without a connection, a datagram asks the name server (RFC 1035), for
-names in .local everybody (RFC 6762, 6.7).
+Loaded when a peer is configured by name. On CPython a thread asks the system; on MicroPython,
+whose ``getaddrinfo`` blocks, a datagram asks the name server (RFC 1035),
+or everybody for names in .local (RFC 6762, 6.7).
 """
 
 import os
 import socket
+import sys
 
 from .fixed import const, ticks_diff
-
-try:
-    from threading import Thread
-except ImportError:
-    Thread = None  # MicroPython
 
 PORT = 53  # where the name server listens
 _AGAIN_MS = const(10000)  # after a question without an answer
@@ -85,8 +81,10 @@ class Lookup:
         rest = _RENEW_MS if entry[0] else _AGAIN_MS
         if entry[1] is None or not 0 <= ticks_diff(now, entry[1]) < rest:
             entry[1] = now
-            if Thread:
-                Thread(target=_system, args=(host, entry), daemon=True).start()
+            if sys.implementation.name == "cpython":
+                import _thread
+
+                _thread.start_new_thread(_system, (host, entry))
             else:
                 self._ask(host)
         return entry[0]
@@ -128,6 +126,6 @@ class Lookup:
 
 def _system(host, entry):
     try:
-        entry[0] = socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0]
+        entry[0] = socket.getaddrinfo(host, 0, socket.AF_INET)[0][4][0]
     except (OSError, UnicodeError):
         pass

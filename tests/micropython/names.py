@@ -1,7 +1,7 @@
 """A host's name on MicroPython: names.py PORT, where a name server on this machine listens."""
 
 import sys
-import time
+from time import sleep_ms, ticks_diff, ticks_ms  # pyright: ignore[reportAttributeAccessIssue]
 
 from lvs import lookup
 
@@ -12,9 +12,9 @@ names = lookup.Lookup(lambda: now[0])
 
 
 def look():
-    began = time.ticks_ms()
+    began = ticks_ms()
     found = names.find("attic")
-    assert time.ticks_diff(time.ticks_ms(), began) < 2000
+    assert ticks_diff(ticks_ms(), began) < 2000
     return found
 
 
@@ -22,7 +22,7 @@ def until(address):
     for _ in range(10000):
         if look() == address:
             return
-        time.sleep_ms(1)
+        sleep_ms(1)
 
 
 print(look())
