@@ -1,5 +1,5 @@
-"""Brings the board back where nothing else does: from a radio that hears nothing, from a network or
-peers that stay away. And tells ``restarts`` that this start was a good one."""
+"""Brings the board back where nothing else does: from a radio that hears nothing, from a network
+or peers that stay away. And tells ``restarts`` that this start was a good one."""
 
 import asyncio
 

@@ -34,8 +34,8 @@ def crashed():
 
 
 def begin(cause):
-    """How many there were, this start included; 0 when it was switched on, which is a new try, though
-    it forgets nothing. cause: as crashlog.note_reset has it."""
+    """How many there were, this start included; 0 when it was switched on, which is a new try,
+    though it forgets nothing. cause: as crashlog.note_reset has it."""
     if cause == "pwron":
         return 0
     count, known = _read()
