@@ -2,7 +2,6 @@
 
 import os
 
-import crashlog
 from app import once
 from led import Led
 from lvs import ConfigError
@@ -29,7 +28,8 @@ def on_trial():
 
 def too_often():
     """Whether this start is one of too many: see restarts. To be asked once a start."""
-    return once("restarts").begin(crashlog.note_reset()) >= RESTARTS and not on_trial()
+    restarts = once("restarts")
+    return restarts.begin(restarts.reset_cause()) >= RESTARTS and not on_trial()
 
 
 def make_led(settings):

@@ -108,8 +108,8 @@ try:
     # A soft reset leaves a watchdog running that nobody feeds at the REPL. Ticks go on over a
     # soft reset, so early ticks mean that the board has just been switched on.
     if time.ticks_ms() > 20000:  # pyright: ignore[reportOperatorIssue] a number on boards
-        import watchdog
+        import feeding
 
-        watchdog.keep_fed()
+        feeding.keep_fed()
 except Exception as e:
     print("LVS: boot:", e)

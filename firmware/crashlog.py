@@ -50,29 +50,3 @@ def write(text, error=None, path=PATH, old=OLD):
         return True
     except OSError:
         return False
-
-
-def read(path=PATH, old=OLD):
-    """The whole log as text, oldest first."""
-    text = ""
-    for name in (old, path):
-        try:
-            with open(name) as f:
-                text += f.read()
-        except OSError:
-            pass
-    return text
-
-
-def note_reset():
-    """Record that the last start ended in a watchdog's bite; returns the cause in one word."""
-    import machine
-
-    cause = machine.reset_cause()
-    for name in ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET"):
-        if cause == getattr(machine, name, None):
-            word = name[:-6].lower()
-            if word == "wdt":
-                write("restarted by the watchdog")
-            return word
-    return "unknown"

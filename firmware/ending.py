@@ -1,4 +1,7 @@
-"""What the program does when it ends: says why, and restarts the board after a crash. Loaded then."""
+"""What the program does when it ends: says why, and restarts the board after a crash.
+
+Loaded then.
+"""
 
 import time
 

@@ -13,65 +13,44 @@ _DEAF_S = const(300)  # connected, and nothing is heard: join anew; doubles, up 
 _DEAF_MAX_S = const(3600)  # a board may be alone
 
 
-class Keeper:
-    """minutes: without a network, or without a peer that was there, until a restart; 0: never.
+def looks(minutes, wifi, node, once):
+    """A generator that looks at each turn; restarts the board if that is all that is left.
 
-    wifi: a Wifi or None. node: has received, dropped (reception), journal, left(). once: app's.
+    minutes: without a network, or without a peer that was there, until a restart; 0: never.
+    wifi: a Wifi or None. node: has reception, journal, left(). once: app's.
     """
-
-    def __init__(self, minutes, wifi, node, once):
-        self._minutes = minutes
-        self._wifi = wifi
-        self._node = node
-        self._once = once
-        self._lived = False
-        self._met = False  # whether anybody was heard
-        self._count = 0  # datagrams
-        self._heard = self._good = self._up = crashlog.uptime()
-        self._patience = _DEAF_S
-        self._lack = ""
-
-    def look(self):
-        """Once in a while; restarts the board if that is all that is left."""
+    heard = node.reception
+    datagrams = 0
+    last = good = up = crashlog.uptime()  # something was heard; all was well; the Wi-Fi came up
+    patience = _DEAF_S
+    lived = False
+    while True:
+        yield
         now = crashlog.uptime()
-        if now >= _LIFE_S and not self._lived:
-            self._lived = True
-            self._once("restarts").lived()
-        heard = self._node.reception
+        if now >= _LIFE_S and not lived:
+            lived = True
+            once("restarts").lived()
         count = heard.received + sum(heard.dropped.values())
-        if count != self._count:
-            self._count = count
-            self._heard = now
-            self._patience = _DEAF_S
-        if heard.received:
-            self._met = True
-        wifi = self._wifi
+        if count != datagrams:
+            datagrams = count
+            last = now
+            patience = _DEAF_S
         down = wifi and wifi.state != "up"
-        self._lack = "network" if down else "peer"
         if down:
-            self._up = now
-        if wifi and wifi.paused or not down and (not self._met or now - self._heard < _DEAF_S):
-            self._good = now
-        if wifi and now - max(self._heard, self._up) >= self._patience:
-            self._patience = min(2 * self._patience, _DEAF_MAX_S)
-            self._up = now
+            up = now
+        if wifi and wifi.paused or not down and (not heard.received or now - last < _DEAF_S):
+            good = now
+        if wifi and now - max(last, up) >= patience:
+            patience = min(2 * patience, _DEAF_MAX_S)
+            up = now
             wifi.doubt()
-        if self._minutes and now - self._good >= 60 * self._minutes:
-            self._restart()
-
-    def _restart(self):
         # What only this board knows is worth more than a try.
-        if self._node.left() and not self._node.journal.durable:
-            return
-        self._node.journal.flush()
-        crashlog.write("no %s for %d minutes; restarting" % (self._lack, self._minutes))
-        import machine
+        if minutes and now - good >= 60 * minutes and (node.journal.durable or not node.left()):
+            once("restarts").to_mend("network" if down else "peer", minutes, node.journal)
 
-        machine.reset()
 
-    async def run(self, check_in):
-        """Look for ever."""
-        while True:
-            self.look()
-            check_in("keeper")
-            await asyncio.sleep_ms(_LOOK_MS)
+async def run(check_in, *given):
+    """Look for ever."""
+    for _ in looks(*given):
+        check_in("keeper")
+        await asyncio.sleep_ms(_LOOK_MS)

@@ -88,10 +88,10 @@ def journal(board):
 
 def start_keeper(config, wifi, node, once, start, check_in):
     """Start what brings the board back, and tell the node when its address changes."""
-    from keeper import Keeper
+    import keeper
 
     minutes = config["board"].get("reboot_after_min", 60)
-    start("keeper", Keeper(minutes, wifi, node, once).run(check_in), 30000)
+    start("keeper", keeper.run(check_in, minutes, wifi, node, once), 30000)
     if wifi:
         wifi.moved = node.transport.moved
 

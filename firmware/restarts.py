@@ -6,6 +6,8 @@ supply that flickers is no fault of the program.
 
 import os
 
+import crashlog
+
 PATH = "/restarts"
 
 
@@ -35,7 +37,7 @@ def crashed():
 
 def begin(cause):
     """How many there were, this start included; 0 when it was switched on, which is a new try,
-    though it forgets nothing. cause: as crashlog.note_reset has it."""
+    though it forgets nothing. cause: as reset_cause has it."""
     if cause == "pwron":
         return 0
     count, known = _read()
@@ -51,3 +53,26 @@ def lived():
         os.remove(PATH)
     except OSError:
         pass
+
+
+def to_mend(what, minutes, journal):
+    """Restart the board: the network or the peer that was missed may be a matter of this board."""
+    import machine
+
+    journal.flush()
+    crashlog.write("no %s for %d minutes; restarting" % (what, minutes))
+    machine.reset()
+
+
+def reset_cause():
+    """Why the board started, in one word; a watchdog's bite goes to the crash log."""
+    import machine
+
+    cause = machine.reset_cause()
+    for name in ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET"):
+        if cause == getattr(machine, name, None):
+            word = name[:-6].lower()
+            if word == "wdt":
+                crashlog.write("restarted by the watchdog")
+            return word
+    return "unknown"

@@ -30,6 +30,18 @@ class Silent:
         """Nothing is held."""
 
 
+def last_words(paths=(crashlog.OLD, crashlog.PATH)):
+    """The end of the crash log."""
+    text = ""
+    for path in paths:
+        try:
+            with open(path) as f:
+                text += f.read()
+        except OSError:
+            pass
+    return text[-1000:]
+
+
 def node_of(config):
     """A node that takes part in nothing: the service asks it who it is. None if it cannot be."""
     try:
@@ -42,7 +54,7 @@ def node_of(config):
 async def run(config, once, led):
     """Until the hour is over; then restarts the board."""
     print("LVS: safe mode, after restart upon restart; the crash log ends in:")
-    print(crashlog.read()[-1000:])
+    print(last_words())
     board = dict(config["board"], status_page=False, low_power=False)
     config = dict(config, board=board)
     dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)

@@ -24,6 +24,7 @@ def kept(bench, monkeypatch, tmp_path):
     """kept(minutes): a keeper of a node that hears what the test says, its Wi-Fi, the node."""
     import crashlog
     import keeper
+    import restarts
 
     log = str(tmp_path / "log")
     monkeypatch.setattr(crashlog.write, "__defaults__", (None, log, log + "old"))
@@ -35,8 +36,11 @@ def kept(bench, monkeypatch, tmp_path):
             owing=0,
             journal=SimpleNamespace(durable=durable, flush=lambda: bench.tell("flush")),
         )
-        good = SimpleNamespace(lived=lambda: bench.tell("lived"))
-        return keeper.Keeper(minutes, wifi, node, lambda name: good), node
+        kept = restarts.to_mend
+        good = SimpleNamespace(lived=lambda: bench.tell("lived"), to_mend=kept)
+        looks = keeper.looks(minutes, wifi, node, lambda name: good)
+        next(looks)
+        return looks, node
 
     return make
 
@@ -47,7 +51,7 @@ def pass_time(bench, keeper, minutes, node=None):
         bench.sleep_ms(10_000)
         if node:
             node.reception.received += 1
-        keeper.look()
+        next(keeper)
 
 
 def test_two_minutes_are_a_good_start(bench, kept):
@@ -185,10 +189,11 @@ def app(bench, restarts, monkeypatch, tmp_path):
     monkeypatch.setattr(app, "load_settings", lambda: json.loads(json.dumps(config)))
     log = str(tmp_path / "log")
     monkeypatch.setattr(crashlog.write, "__defaults__", (None, log, log + ".old"))
-    monkeypatch.setattr(crashlog.read, "__defaults__", (log, log + ".old"))
+    safe = app.once("safe")
+    monkeypatch.setattr(safe.last_words, "__defaults__", ((log + ".old", log),))
     monkeypatch.setattr(parts, "JOURNAL", str(tmp_path / "journal"))
     once = app.once
-    kept = {"parts": parts, "restarts": restarts}
+    kept = {"parts": parts, "restarts": restarts, "safe": safe}
     monkeypatch.setattr(app, "once", lambda name: kept.get(name) or once(name))
 
     def crash(_self):

@@ -262,7 +262,7 @@ def scenario(settings, cycles):
         app.sources.run([], node, dog.check_in),
         app.Led(None).run(lambda: app.led_code(None, node), dog.check_in),
         dog.run(),
-        keeper.Keeper(60, None, node, app.once).run(dog.check_in),
+        keeper.run(dog.check_in, 60, None, node, app.once),
     ]
     yield
     result["heap_start"] = gc.mem_alloc() - base
