@@ -43,7 +43,7 @@ deploy: setup-board ## Put the node on a board, or bring it up to date: BOARD=..
 	@$(BIN)/lvs deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
 fleet: setup-board ## Deploy to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
-	@$(BIN)/lvs fleet $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
+	@$(BIN)/lvs fleet deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
 
 repl: setup-board ## Talk to a board: PORT=...
 	@$(BIN)/lvs repl $(if $(PORT),--port "$(PORT)") $(ARGS)

@@ -170,7 +170,7 @@ def status(node):
         "refused": sum([r.refused for r in reps]),
         "expired": sum([r.expired for r in reps]),
         "max_step": max([r.max_step for r in reps] or [0]),
-        "dropped": _dropped(node),
+        "dropped": dict(node.reception.dropped),
         "sent": said.sent,
         "unsent": said.unsent,
         "received": heard.received,
@@ -202,13 +202,6 @@ def _unlisted(node):
     return [
         c + s for r, c in first for s in range(r.shard.slots) if c + s >= n and r.shard.value(s)
     ]
-
-
-def _dropped(node):
-    dropped = dict(node.reception.dropped)
-    if node.outbox.unresolved:
-        dropped["peer"] = node.outbox.unresolved
-    return dropped
 
 
 def _warnings(node):
