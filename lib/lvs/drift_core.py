@@ -165,6 +165,16 @@ class Window:
             self.above[base + s] = settled.distance(s, vector)
         return True
 
+    def equal(self):
+        """How many samples hold what I hold."""
+        equal = self.n
+        for i in range(self.n):
+            for s in range(i * self.slots, i * self.slots + self.slots):
+                if self.above[s]:
+                    equal -= 1
+                    break
+        return equal
+
     def expire(self, oldest):
         """Drop the samples heard before cycle ``oldest``."""
         i = 0

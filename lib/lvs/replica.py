@@ -301,6 +301,10 @@ class Replica:
         if not drift.select(window, cycle - (_FRESH if moving else _MEMORY)):
             self._quiet = window.n == 0
             return False
+        if moving and 2 * window.equal() >= window.n:  # and I: those who agree are soon hushed
+            self._quiet = True
+            self._gain()
+            return False
         # A unit at a time, now and then, before medians lock it in.
         unit = not moving and not diverged and cycle & 3 == 0
         limit = 1 if unit else self._shift - 1

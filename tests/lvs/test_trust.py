@@ -487,6 +487,18 @@ def test_who_is_not_established_yet_does_not_stay_a_unit_off():
     assert after(True) == 100000
 
 
+def test_who_is_new_is_not_moved_by_the_only_one_who_talks():
+    """Four say once what they hold, which is what it holds, and are hushed; a fifth goes on."""
+    cell, node, crowd = among(5)
+    r = node.replicas[0]
+    r.established, r.confidence = False, 0
+    loud(crowd[:4])
+    for _ in range(64):
+        loud(crowd[4:], [100090])
+        cell.run(1)
+    assert cell.values(node) == [100000] and r.established
+
+
 def test_a_diverged_node_listens_to_everybody_alike():
     cell, node, crowd = among(3)
     r = node.replicas[0]
