@@ -45,7 +45,7 @@ class Result:
 
 
 def finish_update_source():
-    """The source of boot.py's functions, and a call of finish_update(): how a board ends an update."""
+    """The source of boot.py's functions and a call of finish_update(): how an update ends."""
     text = (FIRMWARE / "boot.py").read_text()
     lines = text.splitlines()
     parts = ["import os"]

@@ -19,7 +19,9 @@ def architecture(board, status, compiled):
     """mpy-cross's name of a board's processor. Raises BoardError if its MicroPython is too old."""
     version = ".".join(map(str, status["micropython"]))
     if tuple(status["micropython"]) < OLDEST:
-        raise BoardError(f"{board.host}: MicroPython {version} is too old; 1.26 or newer is needed")
+        raise BoardError(
+            f"{board.host}: MicroPython {version} is too old; 1.26 or newer is needed"
+        )
     if compiled and status["mpy"] & 0xFF != 6:
         raise BoardError(
             f"{board.host}: MicroPython {version} reads .mpy version {status['mpy'] & 0xFF}, but "
