@@ -5,11 +5,12 @@ import json
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from lvs_tools import cli, places
+from lvs_tools import cli, interpreters, places, shims
 from lvs_tools.board import air, deploy, deploy_air, fleet_air, profiles
 from lvs_tools.board.air import AirBoard
 from lvs_tools.board.profiles import BoardError
@@ -299,6 +300,22 @@ def test_an_answer_without_the_key_is_not_believed(site):
         with pytest.raises(BoardError, match="does not have the key"):
             AirBoard("127.0.0.1:%d" % server.getsockname()[1], KEY.encode()).status()
         thread.join()
+
+
+def test_what_the_service_takes_of_the_heap(tmp_path):
+    """On 32-bit objects: nothing without a key, this with one (docs/boards/RPI_PICO_W.md)."""
+    require("wasm")
+    for target, data in profiles.files(profiles.load("RPI_PICO_W")).items():
+        path = tmp_path / target.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    inside = Path(__file__).parent / "admin_heap.py"
+    where = [tmp_path, tmp_path / "lib", Path(shims.PATH)]
+    said = interpreters.run("wasm", inside, path=where, heap=180 * 1024)
+    found = json.loads(said.rpartition("RESULT ")[2])
+    print(found)
+    assert found["service"] < 7_000 and found["afterwards"] < 10_000
+    assert found["request"] < 20_000
 
 
 def test_what_may_not_go_over_the_air(site, firmware):

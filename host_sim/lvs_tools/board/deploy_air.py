@@ -6,9 +6,10 @@ from importlib import util
 from pathlib import Path
 
 from lvs import Config, ConfigError
-from lvs_tools.board import deploy, profiles
+from lvs_tools.board import profiles
 from lvs_tools.board.air import HOLD_S
 from lvs_tools.board.profiles import ARCHITECTURES, BoardError
+from lvs_tools.board.result import LIST, Result, twin
 from lvs_tools.board.serial_board import OLDEST
 from lvs_tools.places import FIRMWARE
 
@@ -34,7 +35,7 @@ def architecture(board, status, compiled):
 def deploy_air(
     board, name=None, *, compiled=True, status_page=None, hold=HOLD_S, progress=None, says=None
 ):
-    """Bring an AirBoard up to date and wait until it keeps the new files; a deploy.Result.
+    """Bring an AirBoard up to date and wait until it keeps the new files; a Result.
 
     name: of the profile, if not the one that the board has; hold: seconds that the new files must
     do; progress: called with (path, bytes done, bytes of it); says: with lines for people. Raises
@@ -47,10 +48,10 @@ def deploy_air(
     arch = architecture(board, status, compiled)
     page = status["page"] if status_page is None else status_page
     wanted = profiles.files(profile, arch, compiled, page)
-    wanted[deploy.LIST] = ("\n".join(sorted(wanted)) + "\n").encode()
-    listed = (board.read(deploy.LIST) or b"").decode().split()
+    wanted[LIST] = ("\n".join(sorted(wanted)) + "\n").encode()
+    listed = (board.read(LIST) or b"").decode().split()
     stale = {path for path in listed if path not in wanted}
-    stale |= {twin for twin in map(deploy.twin, wanted) if twin and twin not in wanted}
+    stale |= {other for other in map(twin, wanted) if other and other not in wanted}
     sent = {}
 
     def note(path, done, size):
@@ -60,7 +61,7 @@ def deploy_air(
 
     name, changed = board.update(wanted, sorted(stale), hold, note)
     version = ".".join(map(str, status["micropython"]))
-    result = deploy.Result(board.host, profile["name"], status["machine"], version)
+    result = Result(board.host, profile["name"], status["machine"], version)
     result.copied = sorted(sent)
     result.bytes = sum(sent.values())
     result.unchanged = len(wanted) - len(sent)

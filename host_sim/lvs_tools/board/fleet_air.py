@@ -158,7 +158,7 @@ def settle(members, seconds):
 
 
 def update(members, results, *, compiled=True, hold=HOLD_S, says=None):
-    """Update one after another; results {host: deploy.Result} fills as they are done.
+    """Update one after another; results {host: Result} fills as they are done.
 
     Raises BoardError at the first that goes back, or after which the values differ.
     """
@@ -212,14 +212,14 @@ def duration(seconds):
 
 def table(rows):
     """The rows as text for a terminal of 80 columns."""
-    form = "{:11} {:15} {:16} {:7} {:>4}  {:6} {:>4} {:>5}  {}"
+    form = "{:10} {:15} {:16} {:6} {:>4} {:6} {:>4} {:>5}  {}"
     lines = [form.format("name", "address", "board", "lvs", "wire", "up", "dBm", "heap", "agree")]
     for r in rows:
         cells = (
-            r["name"][:11],
+            r["name"][:10],
             r["address"].partition(":")[0][:15],
             r["board"][:16],
-            r["lvs"][:7],
+            r["lvs"][:6],
             r["protocol"],
             duration(r["uptime_s"]),
             "" if r["rssi"] is None else r["rssi"],
