@@ -1,9 +1,9 @@
 """Administration over TCP for whoever holds the key: asks, updates and restarts this board.
 
-Off unless secrets.json has ``admin_key``. One connection at a time, few a second, with time-outs and
-one small buffer: a flood of them keeps others out, and nothing else. Every request carries an
-HMAC-SHA256 over a nonce of this board, every answer one over the request's. What is asked for seldom
-is in admin_work and is loaded for the request. docs/security.md says what the key guards;
+Off unless secrets.json has ``admin_key``. One connection at a time, few a second, with time-outs
+and one small buffer: a flood of them keeps others out, and nothing else. Every request carries an
+HMAC-SHA256 over a nonce of this board, every answer one over the request's. What is asked for
+seldom is in admin_work, which is loaded for a request. docs/security.md says what the key guards;
 docs/boards/updates.md shows the bytes.
 """
 
@@ -217,6 +217,7 @@ class Admin:
     async def run(self):
         """Serve for ever."""
         listener = None
+        poll = select.poll()
         try:
             while True:
                 if self.wifi and self.wifi.state != "up" and listener:
@@ -224,8 +225,8 @@ class Admin:
                     listener = None
                 elif not listener and (not self.wifi or self.wifi.state == "up"):
                     listener = self._listen()
-                    poll = select.poll()
                     if listener:
+                        poll = select.poll()
                         poll.register(listener, select.POLLIN)
                 self.listening = bool(listener)
                 if not listener:

@@ -28,7 +28,7 @@ _FREE = const(8)  # blocks of flash that an update leaves
 
 
 async def answer(admin, request, link):
-    """The answer to a request, a dict; {"error": one line} if it cannot be done. May raise Refused."""
+    """The answer to a request, a dict; {"error": one line} if it cannot be. Raises Refused."""
     work = {
         "status": status,
         "peers": peers,
@@ -43,7 +43,9 @@ async def answer(admin, request, link):
             return {"error": "this board does not know how to '%s'" % request.get("do")}
         return work(admin, request)
     except (ConfigError, ValueError, KeyError, TypeError, OSError) as e:
-        return {"error": "%s" % e if isinstance(e, ConfigError) else "%s: %s" % (type(e).__name__, e)}
+        return {
+            "error": "%s" % e if isinstance(e, ConfigError) else "%s: %s" % (type(e).__name__, e)
+        }
 
 
 def exists(path):
@@ -87,7 +89,10 @@ def status(admin, _request):
         "peers": node.routes.showing(node.clock.cycle, 256),
         "established": all([r.established for r in replicas]),
         "diverged": any([r.votes.diverged for r in replicas]),
-        "raw": [node.raw(c, False) for c in range(len(node.config.channels))],
+        "raw": [
+            node.raw(c, False) if node.placement.find(c // wire.SLOTS) else None
+            for c in range(len(node.config.channels))
+        ],
         "channels": node.config.channels,
         "left": node.left(),
         "page": bool(board.get("status_page")),

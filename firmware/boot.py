@@ -103,7 +103,8 @@ except KeyboardInterrupt:
 except Exception as e:
     print("LVS: boot:", e)
 
-del finish_update, _switch, _move  # their memory is the node's
+for _name in ("finish_update", "_switch", "_move"):
+    del globals()[_name]  # their memory is the node's
 try:
     # A soft reset leaves a watchdog running that nobody feeds at the REPL. Ticks go on over a
     # soft reset, so early ticks mean that the board has just been switched on.

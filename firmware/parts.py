@@ -97,7 +97,7 @@ def start_keeper(config, wifi, node, once, start, check_in):
 
 
 def start_extras(config, wifi, dog, node, start):
-    """Start what only some boards have: low power, administration over the air, the status page."""
+    """Start what only some boards have: low power, administration, the status page."""
     board = config["board"]
     saving = board.get("low_power", False)
     if saving is not False:  # true and {}: as it comes

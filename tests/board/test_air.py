@@ -1,15 +1,16 @@
-"""Boards over the air: the firmware in real MicroPython, over real sockets, with a real littlefs."""
+"""Boards over the air: the firmware in real MicroPython, on real sockets and a real littlefs."""
 
 import contextlib
 import json
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from lvs_tools import cli, places
+from lvs_tools import cli, interpreters, places, shims
 from lvs_tools.board import air, deploy, deploy_air, fleet_air, profiles
 from lvs_tools.board.air import AirBoard
 from lvs_tools.board.profiles import BoardError
@@ -121,7 +122,12 @@ def test_three_boards_are_updated_one_after_another_while_they_count(site, firmw
     assert set(fleet_air.neighbours(boards[0])) == {b.host.split(":")[0] for b in boards[1:]}
     counted = [b.status()["raw"][1] for b in boards]
     results, said = {}, []
-    fleet_air.update(members, results, hold=3, says=said.append)
+    fleet_air.update(
+        members,
+        results,
+        hold=1,
+        says=said.append,
+    )
     assert list(results) == [m.board.host for m in members], said
     for result in results.values():
         assert result.copied == sorted(["/boot.py", "/deployed.txt", "/led.mpy", "/new.py"])
@@ -227,13 +233,12 @@ def test_logs_reboot_and_list(site, tmp_path):
 
 
 def raw_talk(board, *lines, wait=8):
-    """Send lines to a board's administration after its greeting; (greeting, all that came back)."""
+    """Send lines to a board's administration after its greeting; (greeting, what came back)."""
     address = air.split(board.host)
     with socket.create_connection(address, timeout=wait) as s:
         greeting = s.makefile("rb").readline()
-        nonce = greeting.split()[-1]
         for line in lines:
-            s.sendall(line(nonce) if callable(line) else line)
+            s.sendall(line)
         back = b""
         with contextlib.suppress(OSError):
             while data := s.recv(4096):
@@ -242,8 +247,8 @@ def raw_talk(board, *lines, wait=8):
 
 
 def test_whoever_has_no_key_is_refused_and_counted(site, firmware):
-    """Wrong keys, replays, garbage, endless lines, silence, transfers that break off: the mesh goes
-    on, nothing is written, and the owner is served."""
+    """Wrong keys, replays, garbage, endless lines, silence, transfers that break off: the mesh
+    goes on, nothing is written, and the owner is served."""
     board, other = site.add(), site.add()
     wait_until(lambda: board.status()["peers"] == 1)
     image = files_on(site.standin(board).image)
@@ -255,7 +260,13 @@ def test_whoever_has_no_key_is_refused_and_counted(site, firmware):
         return air.mac(KEY.encode(), b"ask", b" %s 0 " % nonce, text) + b" " + text + b"\n"
 
     recorded = genuine(b"0" * 32)
-    for lines in ([recorded], [b"x" * 4000], [b"\n"], [b"GET / HTTP/1.0\r\n\r\n"], [b"\xff" * 80 + b"\n"]):
+    for lines in (
+        [recorded],
+        [b"x" * 4000],
+        [b"\n"],
+        [b"GET / HTTP/1.0\r\n\r\n"],
+        [b"\xff" * 80 + b"\n"],
+    ):
         greeting, back = raw_talk(board, *lines)
         assert greeting.startswith(b"LVS-ADMIN 1 ") and back == b""
     began = time.monotonic()
@@ -291,6 +302,22 @@ def test_an_answer_without_the_key_is_not_believed(site):
         thread.join()
 
 
+def test_what_the_service_takes_of_the_heap(tmp_path):
+    """On 32-bit objects: nothing without a key, this with one (docs/boards/RPI_PICO_W.md)."""
+    require("wasm")
+    for target, data in profiles.files(profiles.load("RPI_PICO_W")).items():
+        path = tmp_path / target.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    inside = Path(__file__).parent / "admin_heap.py"
+    where = [tmp_path, tmp_path / "lib", Path(shims.PATH)]
+    said = interpreters.run("wasm", inside, path=where, heap=180 * 1024)
+    found = json.loads(said.rpartition("RESULT ")[2])
+    print(found)
+    assert found["service"] < 7_000 and found["afterwards"] < 10_000
+    assert found["request"] < 20_000
+
+
 def test_what_may_not_go_over_the_air(site, firmware):
     board = site.add()
     for path in ("/secrets.json", "/journal/x", "/update/commit", "/../x", "/a b"):
@@ -298,7 +325,10 @@ def test_what_may_not_go_over_the_air(site, firmware):
             board.update({path: b"x"})
     with pytest.raises(BoardError, match="not to be read"):
         board.read("/secrets.json")
-    for boot, says in ((b"print(1)\n", "cannot take"), (b"def finish_update(:\n", "has a mistake")):
+    for boot, says in (
+        (b"print(1)\n", "cannot take"),
+        (b"def finish_update(:\n", "has a mistake"),
+    ):
         with pytest.raises(BoardError, match=says):
             board.update({"/boot.py": boot})
     with pytest.raises(BoardError, match="flash is full"):

@@ -26,11 +26,9 @@ def test_a_switch_that_cannot_be_repeated_is_caught(micropython, tmp_path):
 def test_a_list_that_is_forgotten_before_its_work_is_done_is_caught(micropython, tmp_path):
     boot = (campaign.FIRMWARE / "boot.py").read_text()
     broken = tmp_path / "boot.py"
-    text = '        for line in lines:\n            _switch(name, line)\n'
+    text = "        for line in lines:\n            _switch(name, line)\n"
     early = '        os.rename("/update/" + name, "/update/gone")\n'
     late = text + '        os.rename("/update/gone", "/update/" + name)\n'
     broken.write_text(boot.replace(text, early + late))
     assert broken.read_text() != boot
     assert campaign.update(stride=1000, boot=broken, first=True)["wrong"]
-
-

@@ -18,6 +18,7 @@ import admin
 import admin_work
 import trial
 import vfs
+
 from tests.durability.vfs_chip import Chip, images
 
 with open(sys.argv[1]) as source:
@@ -48,7 +49,7 @@ ON_TRIAL["/boot.py"] = OLD["/boot.py"]  # it changes last
 SETS = {"old": OLD, "new": NEW, "on trial": ON_TRIAL}
 
 chip = Chip(96)
-boot_names = {"os": os}
+boot_names: dict = {"os": os}
 exec(BOOT.partition("stay = False")[2], boot_names)
 boot = boot_names["finish_update"]  # a start: whether a trial begins
 boot_names["print"] = lambda *words: None
@@ -154,7 +155,7 @@ def state():
     paths = set(OLD) | set(NEW)
     found = {p: read(p) for p in paths}
     for name, files in SETS.items():
-        if all([found[p] == files.get(p) for p in paths]):
+        if found == {p: files.get(p) for p in paths}:
             return name
     return "mixed: %s" % sorted(p for p in paths if found[p] != NEW.get(p))
 

@@ -169,7 +169,7 @@ class AirBoard:
 
 
 class Conversation:
-    """A connection to a board's administration. Raises OSError while it is made, then BoardError."""
+    """A connection to a board's administration. Raises OSError until it is up, then BoardError."""
 
     def __init__(self, host, address, key):
         self._host = host

@@ -31,8 +31,8 @@ def find(config, key):
 
 
 def change(config, assignment):
-    """Carry out "KEY=VALUE" in a configuration: VALUE is JSON, or else text; without one the key is
-    removed. Raises BoardError."""
+    """Carry out "KEY=VALUE" in a configuration: VALUE is JSON, or else text; without one the key
+    is removed. Raises BoardError."""
     key, equals, text = assignment.partition("=")
     if not equals or not key:
         raise BoardError(f"'{assignment}': must be KEY=VALUE, such as board.led=false")

@@ -9,7 +9,7 @@ import ast
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -18,34 +18,17 @@ from rich.progress import DownloadColumn
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.result import LIST, Result, twin
 from lvs_tools.board.serial_board import SerialBoard, choose_port
 from lvs_tools.places import FIRMWARE
 
 STAGE = "/update"
 COMMIT = STAGE + "/commit"
-LIST = "/deployed.txt"  # what the last deployment put there, so that the next can clean up
 OWN = ("lvs.json", "secrets.json")  # the user's: written once, never overwritten
 
 
-@dataclass
-class Result:
-    """What a deployment did; ``lvs deploy --json`` prints it."""
-
-    port: str = ""
-    board: str = ""
-    machine: str = ""
-    micropython: str = ""
-    copied: list = field(default_factory=list)
-    unchanged: int = 0
-    removed: list = field(default_factory=list)
-    kept: list = field(default_factory=list)
-    bytes: int = 0
-    started: bool = False
-    says: str = ""
-
-
 def finish_update_source():
-    """The source of boot.py's functions, and a call of finish_update(): how a board ends an update."""
+    """The source of boot.py's functions and a call of finish_update(): how an update ends."""
     text = (FIRMWARE / "boot.py").read_text()
     lines = text.splitlines()
     parts = ["import os"]
@@ -58,12 +41,6 @@ def finish_update_source():
 def sha256(data):
     """SHA-256 in hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-def twin(path):
-    """The other form of a module: MicroPython takes the .py where both are."""
-    stem, dot, ending = path.rpartition(".")
-    return {"py": stem + ".mpy", "mpy": stem + ".py"}.get(ending) if dot else None
 
 
 def commit_order(paths):

@@ -6,9 +6,10 @@ from importlib import util
 from pathlib import Path
 
 from lvs import Config, ConfigError
-from lvs_tools.board import deploy, profiles
+from lvs_tools.board import profiles
 from lvs_tools.board.air import HOLD_S
 from lvs_tools.board.profiles import ARCHITECTURES, BoardError
+from lvs_tools.board.result import LIST, Result, twin
 from lvs_tools.board.serial_board import OLDEST
 from lvs_tools.places import FIRMWARE
 
@@ -19,7 +20,9 @@ def architecture(board, status, compiled):
     """mpy-cross's name of a board's processor. Raises BoardError if its MicroPython is too old."""
     version = ".".join(map(str, status["micropython"]))
     if tuple(status["micropython"]) < OLDEST:
-        raise BoardError(f"{board.host}: MicroPython {version} is too old; 1.26 or newer is needed")
+        raise BoardError(
+            f"{board.host}: MicroPython {version} is too old; 1.26 or newer is needed"
+        )
     if compiled and status["mpy"] & 0xFF != 6:
         raise BoardError(
             f"{board.host}: MicroPython {version} reads .mpy version {status['mpy'] & 0xFF}, but "
@@ -32,7 +35,7 @@ def architecture(board, status, compiled):
 def deploy_air(
     board, name=None, *, compiled=True, status_page=None, hold=HOLD_S, progress=None, says=None
 ):
-    """Bring an AirBoard up to date and wait until it keeps the new files; a deploy.Result.
+    """Bring an AirBoard up to date and wait until it keeps the new files; a Result.
 
     name: of the profile, if not the one that the board has; hold: seconds that the new files must
     do; progress: called with (path, bytes done, bytes of it); says: with lines for people. Raises
@@ -45,10 +48,10 @@ def deploy_air(
     arch = architecture(board, status, compiled)
     page = status["page"] if status_page is None else status_page
     wanted = profiles.files(profile, arch, compiled, page)
-    wanted[deploy.LIST] = ("\n".join(sorted(wanted)) + "\n").encode()
-    listed = (board.read(deploy.LIST) or b"").decode().split()
+    wanted[LIST] = ("\n".join(sorted(wanted)) + "\n").encode()
+    listed = (board.read(LIST) or b"").decode().split()
     stale = {path for path in listed if path not in wanted}
-    stale |= {twin for twin in map(deploy.twin, wanted) if twin and twin not in wanted}
+    stale |= {other for other in map(twin, wanted) if other and other not in wanted}
     sent = {}
 
     def note(path, done, size):
@@ -58,7 +61,7 @@ def deploy_air(
 
     name, changed = board.update(wanted, sorted(stale), hold, note)
     version = ".".join(map(str, status["micropython"]))
-    result = deploy.Result(board.host, profile["name"], status["machine"], version)
+    result = Result(board.host, profile["name"], status["machine"], version)
     result.copied = sorted(sent)
     result.bytes = sum(sent.values())
     result.unchanged = len(wanted) - len(sent)

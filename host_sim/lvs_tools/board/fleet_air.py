@@ -39,7 +39,7 @@ def settings(path):
 
 
 async def _listen(seconds, tag, port, broadcast, enough):
-    """Addresses heard on a mesh's port, until ``enough`` (a function of them) or the time is up."""
+    """Addresses heard on a mesh's port, until they are ``enough`` (a function) or time is up."""
     about = {"tag": tag} if tag is not None else {}
     try:
         ear = listen.listening(port, **about)
@@ -63,7 +63,7 @@ async def _listen(seconds, tag, port, broadcast, enough):
 
 
 def listen_for(config, seconds, enough=bool):
-    """Addresses heard; by default until there is one, which knows the others. Raises BoardError."""
+    """Addresses heard, by default until there is one, which knows others. Raises BoardError."""
     tag, port, broadcast = (
         (config.tag, config.port, config.broadcast) if config else (None, PORT, listen.EVERYBODY)
     )
@@ -113,8 +113,30 @@ def look(members):
         member.status = member.board.status()
 
 
+def most_of(members):
+    """{mesh tag: the highest raw value that any has, by channel}; -1 for what none holds."""
+    most = {}
+    for status in (member.status for member in members):
+        highest = most.setdefault(status["tag"], [])
+        highest += [-1] * (len(status["raw"]) - len(highest))
+        for c, raw in enumerate(status["raw"]):
+            highest[c] = max(highest[c], -1 if raw is None else raw)
+    return most
+
+
+def lacks(status, most):
+    """What a board lacks that others had, as text; "" if nothing."""
+    found = [] if status["state"] in ("ACTIVE", "LOW_POWER") else [status["state"]]
+    if status["diverged"]:
+        found.append("most of its peers hold other values")
+    for name, raw, highest in zip(status["channels"], status["raw"], most, strict=False):
+        if raw is not None and raw < highest:
+            found.append(f"{name}: {raw} of {highest}")
+    return ", ".join(found)
+
+
 def settle(members, seconds):
-    """Compare until all agree, for so many seconds; {host: what it lacks, as text} of the last look.
+    """Compare until all agree, for so many seconds; {host: what it lacks, as text} at the end.
 
     Values grow while they are asked for, one board after another. So each must have, channel by
     channel, at least what any had a round before; where nothing grows, that is equality.
@@ -122,37 +144,21 @@ def settle(members, seconds):
     end = time.monotonic() + seconds
     look(members)
     while True:
-        meshes = {}
-        for member in members:
-            status = member.status
-            most = meshes.setdefault(status["tag"], list(status["raw"]))
-            for c, raw in enumerate(status["raw"][: len(most)]):
-                most[c] = max(most[c], raw)
-        if len({tuple(m.status["raw"]) for m in members}) > len(meshes):
+        most = most_of(members)
+        if any(lacks(m.status, most[m.status["tag"]]) for m in members):
             time.sleep(_ROUND_S)
             look(members)
         lagging = {}
         for member in members:
-            status = member.status
-            text = [
-                f"{name}: {raw} of {most}"
-                for name, raw, most in zip(
-                    status["channels"], status["raw"], meshes[status["tag"]], strict=False
-                )
-                if raw < most
-            ]
-            if status["diverged"]:
-                text.insert(0, "most of its peers hold other values")
-            if status["state"] not in ("ACTIVE", "LOW_POWER"):
-                text.insert(0, status["state"])
+            text = lacks(member.status, most.get(member.status["tag"], []))
             if text:
-                lagging[member.board.host] = ", ".join(text)
+                lagging[member.board.host] = text
         if not lagging or time.monotonic() > end:
             return lagging
 
 
 def update(members, results, *, compiled=True, hold=HOLD_S, says=None):
-    """Update one after another; results {host: deploy.Result} fills as they are done.
+    """Update one after another; results {host: Result} fills as they are done.
 
     Raises BoardError at the first that goes back, or after which the values differ.
     """
@@ -206,16 +212,22 @@ def duration(seconds):
 
 def table(rows):
     """The rows as text for a terminal of 80 columns."""
-    lines = ["name        address         board            lvs     wire  up     dBm  heap  agree"]
+    form = "{:10} {:15} {:16} {:6} {:>4} {:6} {:>4} {:>5}  {}"
+    lines = [form.format("name", "address", "board", "lvs", "wire", "up", "dBm", "heap", "agree")]
     for r in rows:
-        heap = "" if r["heap_free"] is None else f"{r['heap_free'] >> 10}K"
-        rssi = "" if r["rssi"] is None else r["rssi"]
-        lines.append(
-            f"{r['name'][:11]:11} {r['address'].rpartition(':')[0] or r['address']:15} "
-            f"{r['board'][:16]:16} {r['lvs'][:7]:7} {r['protocol']:4}  "
-            f"{duration(r['uptime_s']):6} {rssi!s:>3} {heap:>5}  {'yes' if r['agrees'] else 'no'}"
+        cells = (
+            r["name"][:10],
+            r["address"].partition(":")[0][:15],
+            r["board"][:16],
+            r["lvs"][:6],
+            r["protocol"],
+            duration(r["uptime_s"]),
+            "" if r["rssi"] is None else r["rssi"],
+            "" if r["heap_free"] is None else f"{r['heap_free'] >> 10}K",
+            "yes" if r["agrees"] else "no",
         )
-        for what in (r["lacks"], r["state"] if r["state"] != "ACTIVE" else "", r["update"]):
+        lines.append(form.format(*cells))
+        for what in (r["lacks"], r["update"] and f"update: {r['update']}"):
             if what:
                 lines.append(f"  {what}")
     return "\n".join(line.rstrip() for line in lines)

@@ -36,7 +36,8 @@ class Standin:
     address: its own of 127.0.0.0/8. air: {Wi-Fi name: password} in reach. flash_kb: size of the
     filesystem when it is new. heap: bytes that MicroPython may use (64-bit objects). window_ms:
     how long boot.py waits for Ctrl-C, and trial_ms: gives new files to be found good, if not as
-    long as it says. pace: how many times as fast the node's own clock runs. wires: more names of shims/bench.py (levels, analog, waves, port, ...).
+    long as it says. pace: how many times as fast the node's own clock runs.
+    wires: more names of shims/bench.py (levels, analog, waves, port, ...).
     """
 
     def __init__(

@@ -95,7 +95,8 @@ def _hurry(pace):
     except Exception:  # half a copy: main.py will say so
         return
     ticks = machine._ticks_ms
-    machine._ticks_ms = lambda: ticks() * pace & 0x3FFFFFFF
+    if ticks:
+        machine._ticks_ms = lambda: ticks() * pace & 0x3FFFFFFF
 
 
 bench.tell("alive")
