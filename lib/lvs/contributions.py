@@ -219,6 +219,7 @@ class Contributions:
             ledger.silent = silent
             if ledger.partial or silent and ledger.left():
                 ledger.changed()  # what a journal may take for known is another
+        ledger.begin(self._clock.cycle)
         ledger.new_cycle()
         if not self._chosen:
             self._chosen = self._choose()

@@ -35,7 +35,8 @@ class Restorer:
         self.sessions = []
         self.waiting = [0] * channels
         self.carried = {}
-        self.lineage = 0
+        self.spent = {}
+        self.lineage = self.since = 0
         self.texts = []  # addresses
         self._session = None  # whose entries follow
 
@@ -62,7 +63,16 @@ class Restorer:
         self.carried = {}
         if lineage is not None:
             self.sessions = []
+            self.spent = {}
             self.lineage = lineage
+
+    def account(self, since):
+        """Since when there is an account of what was contributed."""
+        self.since = since
+
+    def gone(self, channel, amount):
+        """What was contributed in sessions that are gone."""
+        self.spent[channel] = amount
 
     def session(self, start, nonce, fate):
         """A session's entries follow."""
@@ -145,7 +155,14 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
     clock.adopt(restorer.cycle, now)
     for s in restorer.sessions:
         s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
-    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage, restorer.carried)
+    ledger.restore(
+        restorer.sessions,
+        restorer.waiting,
+        restorer.lineage,
+        restorer.carried,
+        restorer.spent,
+        restorer.since,
+    )
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

@@ -55,6 +55,8 @@ class Ledger:
         self.sessions = []
         self._make(channels)
         self.carried = {}  # of what was contributed to a channel: what is less than a step
+        self.spent = {}  # ... in sessions that are gone (raw); below 0: a copy accounts for it
+        self.since = 0  # the cycle in which this account began; 0: it did not yet
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
         self.silent = False
@@ -62,6 +64,7 @@ class Ledger:
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
         self._epoch_left = 0
+        self._inherited = []  # what waited in the journal that this life began from
 
     def _make(self, channels):
         self.channels = channels
@@ -197,6 +200,19 @@ class Ledger:
             n += s.total[channel] - s.known[channel]
         return n
 
+    def given(self, channel):
+        """Raw ever contributed to a channel, as far as ``since`` reaches."""
+        n = self.spent.get(channel, 0) + self.waiting[channel]
+        for s in self.sessions:
+            n += s.total[channel]
+        return n
+
+    def begin(self, cycle):
+        """From now on contributions are told: an account that is none yet begins."""
+        if not self.since:
+            self.since = cycle
+            self.changed()
+
     # --- what others know -----------------------------------------------------------------------
 
     def echo(self, session, channel, total):
@@ -214,6 +230,7 @@ class Ledger:
     def astray(self):
         """The clock under which the sessions of this life began was never the mesh's: whoever
         knows of them has to give them up, too."""
+        self.since = 0
         for s in self.sessions:
             if s.unsure is None:
                 s.known = zeros("i", self.channels)
@@ -235,6 +252,9 @@ class Ledger:
             if serial_diff(s.start, horizon) <= 0:
                 self.sessions.remove(s)
                 self.take_back(s)
+                for c in range(self.channels):
+                    if s.total[c]:
+                        self.spent[c] = self.spent.get(c, 0) + s.total[c]
 
     def take_back(self, session):
         """What nobody knows of a session waits again."""
@@ -246,7 +266,7 @@ class Ledger:
 
     # --- another life ---------------------------------------------------------------------------
 
-    def restore(self, sessions, waiting, lineage, carried=()):
+    def restore(self, sessions, waiting, lineage, carried=(), spent=(), since=0):
         """Take over what a journal kept, before anything is contributed in this life."""
         # Of the newest more may have been told than the journal knows: they are mine all the same.
         if len(waiting) > self.channels:
@@ -254,25 +274,35 @@ class Ledger:
         last = sessions[-_NEWEST:]
         self.sessions = [s for s in sessions if max(s.total) or s in last] + self.sessions
         self.lineage = lineage
+        self._inherited = waiting
         self.carried = dict(carried)
+        self.spent = dict(spent)
+        self.since = since
         self.partial = any([s.known != s.total for s in self.sessions])
         for c in range(self.channels):
             self.waiting[c] = waiting[c]
             self.free[c] = 0
 
     def give_up(self, channel, amount):
-        """Up to ``amount`` raw of what the journal held as waiting was told by somebody else;
-        returns how much."""
-        amount = min(amount, self.waiting[channel] - self.free[channel])
+        """Up to ``amount`` raw of what waited in the journal when this life began was told by
+        somebody else; returns how much. Nothing was told in this life yet."""
+        if channel >= len(self._inherited):
+            return 0
+        amount = min(amount, self._inherited[channel])
+        self._inherited[channel] -= amount
         self.waiting[channel] -= amount
         self.changed()
         return amount
 
     def disown(self, lineage):
-        """Somebody else goes on with this ledger: begin another lineage; returns the raw that
-        waited and is told there."""
+        """Somebody else goes on with this ledger: begin another lineage and account; returns the
+        raw that waited and is told there."""
         self.lineage = lineage
         self.carried = {}
         for s in self.sessions:
             s.fate = TAKEN if s.unsure is not None else s.fate
-        return sum([self.give_up(c, MOST) for c in range(self.channels)])
+        told = sum([self.give_up(c, MOST) for c in range(self.channels)])
+        for c in range(self.channels):
+            self.spent[c] = self.spent.get(c, 0) - self.given(c) + self.waiting[c]
+        self.since = 0
+        return told

@@ -47,9 +47,8 @@ def amounts(node):
     found = []
     for c, name in enumerate(config.channels):
         left = node.ledger.left(c)
-        text = decimal.text(left, config.steps[c]) + " " + config.about(c, "unit")
         if left:
-            found.append("%s of %s" % (text.strip(), name))
+            found.append("%s of %s" % (_amount(config, c, left), name))
     return ", ".join(found)
 
 
@@ -76,6 +75,7 @@ def status(node):
         "values": values(node, False),
         "unlisted": _unlisted(node),
         "pending_raw": node.ledger.outstanding(),
+        "given": _given(node),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),
         "refused": sum([r.refused for r in reps]),
@@ -92,6 +92,18 @@ def status(node):
         "held": [r.index for r in reps],
         "warnings": _warnings(node),
     }
+
+
+def _given(node):
+    """What was ever contributed here, as far as is known: exact text by channel, with its unit."""
+    config = node.config
+    return {
+        name: _amount(config, c, node.ledger.given(c)) for c, name in enumerate(config.channels)
+    }
+
+
+def _amount(config, c, raw):
+    return (decimal.text(raw, config.steps[c]) + " " + config.about(c, "unit")).strip()
 
 
 def _unlisted(node):
