@@ -7,6 +7,7 @@ whose acknowledgement was lost comes again, and is known by its key.
 
 import asyncio
 import json
+import logging
 import os
 import ssl
 import time
@@ -24,6 +25,10 @@ _KEEPALIVE_S = 30
 _BATCH = 64  # contributions that are made durable together
 _STATE_EVERY_S = 60.0
 _OTHER_S = 1.0  # after subscribing: what is retained has come by then
+# What is wrong with the connection is said by the bridge, in a line.
+_QUIET = logging.getLogger("lvs.bridge.mqtt")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ class Mqtt:
             b.port,
             username=b.user,
             password=os.environ.get(PASSWORD),
+            logger=_QUIET,
             identifier=f"lvs-bridge-{self._bridge.store.id}",
             clean_session=False,  # the broker keeps contributions while this one is away
             will=will,
