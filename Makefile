@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack swarm fuzz flood powercut durability peace nights durability clean
+.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability peace nights clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -62,6 +62,9 @@ measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
 
 attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
 	@$(BIN)/lvs attack $(ARGS)
+
+bridge: setup ## Kill a bridge at random moments under load, with a real broker (ARGS="--seeds 1..5")
+	@$(BIN)/python -m tests.bridge.campaign $(ARGS)
 
 swarm: setup-run ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
 	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)

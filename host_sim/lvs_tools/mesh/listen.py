@@ -41,8 +41,8 @@ _MOST = 4096  # addresses that are remembered: whoever invents them costs no mem
 
 @dataclass
 class Shown:
-    """What a member's newest EP of a shard showed. vector: raw, settled values or, if ``values``,
-    values; digests: of its rows; when: seconds of the listener's clock."""
+    """What a member's newest EP of a shard showed. vector: raw; digests: of its rows; when:
+    seconds of the listener's clock."""
 
     when: float
     cycle: int
@@ -52,11 +52,6 @@ class Shown:
     digests: tuple
     vector: tuple
 
-    @property
-    def values(self):
-        """Does the vector hold values, for a reader, rather than settled ones?"""
-        return bool(self.flags & VALUE)
-
 
 @dataclass
 class Member:
@@ -64,7 +59,8 @@ class Member:
 
     version: of the wire; with another one than mine nothing beyond ``tag`` is known. session: as
     `status` names it; flags, load, held (bits), channels: of its newest EP; ``shards``: what it
-    showed, by number; frames: by kind, or by the reason why they were dropped.
+    showed of each, settled values; ``answers``: the same to readers, values; frames: by kind, or
+    by the reason why they were dropped.
     """
 
     addr: tuple
@@ -81,6 +77,7 @@ class Member:
     bytes: int = 0
     frames: dict = field(default_factory=dict)
     shards: dict = field(default_factory=dict)
+    answers: dict = field(default_factory=dict)
 
     @property
     def address(self):
@@ -168,7 +165,8 @@ class Ear:
         member.held = frame.held
         member.channels = frame.channels
         vector = tuple(frame.vector[i] for i in range(frame.count))
-        member.shards[frame.shard] = Shown(
+        told = member.answers if frame.flags & VALUE else member.shards
+        told[frame.shard] = Shown(
             self._clock(),
             frame.cycle,
             frame.horizon,
@@ -232,7 +230,7 @@ class Ear:
 
 
 def _sample(shown):
-    return not shown.flags & (VALUE | JOINING | RECOVERING)
+    return not shown.flags & (JOINING | RECOVERING)
 
 
 class _Protocol(asyncio.DatagramProtocol):
