@@ -103,7 +103,7 @@ async def gather(config, port, broadcast, spread):
             book.waiting = {name(m, port) for m in ear.members.values()}
             for shard in range(-(-len(config.channels) // SLOTS)):
                 await _ask(book, where, config.tag, nonce, shard, spread)
-            _reckon(config, book)
+            reckon(config, book)
             exact = all(min(map(abs, d)) == 0 for d in book.differed.values())
             heard = turn + 1 >= _ROUNDS or turn and not book.waiting
             if heard and (exact or turn + 1 >= _ROUNDS and _still(config, book)):
@@ -140,7 +140,8 @@ def _still(config, book):
     return all(low == high for low, high in book.differed.values())
 
 
-def _reckon(config, book):
+def reckon(config, book):
+    """Take a round of answers into account."""
     for c in range(len(config.channels)):
         value = value_of(book, c)
         if value is not None:
