@@ -40,17 +40,25 @@ def finish_update():
     print("LVS: update finished")
 
 
+def woken():
+    """Did a deep sleep end? Then nobody waits for the REPL: the reset button opens the window."""
+    import machine
+
+    return machine.reset_cause() == getattr(machine, "DEEPSLEEP_RESET", None)
+
+
 try:
-    print("LVS: Ctrl-C within %d s keeps the REPL" % (_WINDOW_MS // 1000))
-    for _ in range(_WINDOW_MS // 50):
-        time.sleep_ms(50)
+    if not woken():
+        print("LVS: Ctrl-C within %d s keeps the REPL" % (_WINDOW_MS // 1000))
+        for _ in range(_WINDOW_MS // 50):
+            time.sleep_ms(50)
     finish_update()
 except KeyboardInterrupt:
     stay = True
 except Exception as e:
     print("LVS: boot:", e)
 
-del finish_update  # its memory is the node's
+del finish_update, woken  # its memory is the node's
 try:
     # A soft reset leaves a watchdog running that nobody feeds at the REPL. Ticks go on over a
     # soft reset, so early ticks mean that the board has just been switched on.

@@ -115,7 +115,12 @@ class Leaf:
             raise LvsError("amount %s is too large: the end is %s" % (amount, end)) from None
         if self.awake and self._grown:
             self._grown = False
-        if durable and not self._kept.write():
+        if durable:
+            self.flush()
+
+    def flush(self):
+        """See that the store has what was contributed so far. Raises NotDurable."""
+        if not self._kept.write():
             raise NotDurable(self._kept.error)
 
     def _raw(self, c):

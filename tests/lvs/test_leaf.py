@@ -26,7 +26,7 @@ def told(cell, leaf, seconds=20):
     cell.run(seconds, cell.settled)
 
 
-# --- it contributes, exactly ----------------------------------------------------------------------
+# --- it contributes, exactly ---
 
 
 def test_contributions_arrive_through_loss_waking_by_waking():
@@ -121,7 +121,7 @@ def test_a_leaf_that_slept_for_long_goes_on_under_another_session():
     assert cell.settled() and leaf.left() == 0
 
 
-# --- what is in doubt never counts twice -----------------------------------------------------------
+# --- what is in doubt never counts twice ---
 
 
 def test_told_but_not_heard_of_before_a_long_sleep_counts_once():
@@ -310,7 +310,7 @@ def test_all_holders_begin_anew():
     assert values in ({12}, {17}) and leaf.left() == 0
 
 
-# --- liars ------------------------------------------------------------------------------------------
+# --- liars ---
 
 
 def echo(leaf, total, nonce=424242, **changes):
@@ -349,9 +349,10 @@ def test_who_says_more_than_was_told_forces_another_session_but_not_many():
         leaf = cell.leaf(50, store)
         cell.give(leaf, 5)
         leaf.wake()
-        cell.run(3, lambda: leaf._grown)
+        while not leaf._grown:
+            cell.step()
         leaf.handle(echo(leaf, 1000 + i), 99)
-        cell.run(3, lambda: not leaf.awake)
+        cell.run(4)
         names.add(leaf.status()["session"])
         cell.run(20)
     assert 1 < len(names) <= 4 and cell.settled()
@@ -422,7 +423,7 @@ def test_hostile_frames_are_survived():
     assert leaf.dropped and leaf.awake
 
 
-# --- what holders make of it -------------------------------------------------------------------------
+# --- what holders make of it ---
 
 
 def question(node, address=99, **changes):
