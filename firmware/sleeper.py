@@ -4,14 +4,11 @@ It hands over what was counted, lets the leaf speak, and sleeps: on the ESP32 de
 being a start of its own; on others with the radio off. docs/boards/low-power.md has the figures.
 """
 
-import gc
 import sys
 import time
 
 import machine
 from micropython import const
-
-import crashlog
 
 FILES = "/leaf."
 _JOIN_MS = const(8000)  # that joining the Wi-Fi may take
@@ -28,16 +25,13 @@ def once(name):
     return module
 
 
-def shed():
-    """Give back what lvs brings along for nodes, on a board."""
-    from lvs.fixed import unload
+class _NoNode:
+    Node = None
 
-    lvs = sys.modules["lvs"]
-    if sys.implementation.name == "micropython" and hasattr(lvs, "Node"):
-        del lvs.Node
-        unload("node_runtime")
-        unload("run_loop")
-    gc.collect()
+
+if sys.implementation.name == "micropython":
+    # lvs brings it along; a leaf does without its 9 KB
+    sys.modules["lvs.node_runtime"] = _NoNode  # pyright: ignore[reportArgumentType]
 
 
 class Files:
@@ -126,6 +120,7 @@ class Radio:
 
     def _join(self):
         """Whether the access point let it in."""
+        assert self._wlan
         began = time.ticks_ms()
         try:
             self._wlan.connect(self._wifi["ssid"], self._wifi["password"] or None)
@@ -148,6 +143,7 @@ class Radio:
         if self._wifi:
             if not self._join():
                 return False
+            assert self._wlan
             try:  # access points hold broadcasts back for whom they believe asleep
                 self._wlan.config(pm=self._wlan.PM_NONE)
             except (ValueError, AttributeError):
@@ -155,12 +151,14 @@ class Radio:
         if cfg.board.get("espnow") and not self._wifi:
             from espnow_link import EspNowLink
 
-            self._link = EspNowLink()
+            link = EspNowLink()
         else:
             from lvs.machine import clock
             from lvs.transport_layer import UdpTransport
 
-            self._link = UdpTransport(cfg.address, cfg.broadcast, cfg.port, clock)
+            link = UdpTransport(cfg.address, cfg.broadcast, cfg.port, clock)
+        self.send, self.recv, self.key = link.send, link.recv, link.key
+        self._link = link
         return True
 
     def close(self):
@@ -172,25 +170,12 @@ class Radio:
             self._wlan.disconnect()
             self._wlan.active(False)
 
-    def send(self, frame, addr):
-        """Hand a frame to the link."""
-        return self._link.send(frame, addr)
-
-    def recv(self):
-        """(frame, address) or None, from the link."""
-        return self._link.recv()
-
-    def key(self, addr):
-        """The route of an address of the link's."""
-        return self._link.key(addr)
-
 
 class Sleeper:
     """A leaf with its sources and its radio. settings: as settings.load gives them."""
 
     def __init__(self, settings):
         global leaf
-        shed()
         from lvs.config import Config
         from lvs.leaf import Leaf
 
@@ -289,7 +274,7 @@ class Sleeper:
         """Let the pulse's pin end the sleep: by a pulse, or while it is active by its end."""
         if not self._pulses:
             return False
-        import esp32
+        import esp32  # pyright: ignore[reportMissingImports] the RP2 has none
 
         source = self._pulses[0]
         idle = source.pin.value() != source.active
@@ -320,7 +305,7 @@ def main():
     except ConfigError as e:
         print("LVS:", e)
     except Exception as e:
-        crashlog.write("crashed; starting again in %d s" % every_s, e)
+        once("crashlog").write("crashed; starting again in %d s" % every_s, e)
         if _remembers():
             machine.deepsleep(every_s * 1000)
         time.sleep_ms(every_s * 1000)

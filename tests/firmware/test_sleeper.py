@@ -164,10 +164,8 @@ def test_a_crash_sleeps_until_the_next_waking(world, monkeypatch, tmp_path):
     import settings
 
     monkeypatch.setattr(crashlog.write, "__defaults__", (None, str(tmp_path / "l"), "o"))
-    once = world.sleeper.once
-    monkeypatch.setattr(
-        world.sleeper, "once", lambda name: settings if name == "settings" else once(name)
-    )
+    once, kept = world.sleeper.once, {"settings": settings, "crashlog": crashlog}
+    monkeypatch.setattr(world.sleeper, "once", lambda name: kept.get(name) or once(name))
     monkeypatch.setattr(settings, "load", lambda: dict(CONFIG, mesh=5))
     world.sleeper.main()  # a mistake in the configuration: one line, no sleep
     monkeypatch.setattr(settings, "load", world.board)
