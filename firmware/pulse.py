@@ -22,23 +22,23 @@ class Pulse:
 
     def __init__(self, settings):
         self._debounce = settings.get("debounce_ms", 20)
-        self._active = settings.get("active", 0)
+        self.active = settings.get("active", 0)
         self._scale = Scale(settings.get("units", 1), settings.get("pulses", 1))
         self.count = 0
         self._taken = 0
         pull = {"up": Pin.PULL_UP, "down": Pin.PULL_DOWN, "none": None}[settings.get("pull", "up")]
-        self._pin = Pin(settings["pin"], Pin.IN, pull)
+        self.pin = Pin(settings["pin"], Pin.IN, pull)
         self._last = time.ticks_add(time.ticks_ms(), -self._debounce)
         edges = Pin.IRQ_RISING | Pin.IRQ_FALLING
         if sys.platform == "rp2":  # at once, even while memory is being collected
-            self._pin.irq(handler=self._edge, trigger=edges, hard=True)
+            self.pin.irq(handler=self._edge, trigger=edges, hard=True)
         else:
-            self._pin.irq(handler=self._edge, trigger=edges)
+            self.pin.irq(handler=self._edge, trigger=edges)
 
     def _edge(self, pin):
         # Runs in an interrupt: it must not allocate.
         now = time.ticks_ms()
-        if time.ticks_diff(now, self._last) >= self._debounce and pin.value() == self._active:
+        if time.ticks_diff(now, self._last) >= self._debounce and pin.value() == self.active:
             self.count += 1
         self._last = now
 

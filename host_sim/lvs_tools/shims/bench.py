@@ -21,7 +21,9 @@ join_ms = 300  # what it takes to join a network
 address = "127.0.0.1"  # what the access point's DHCP would hand out
 levels = {}  # pin -> 0 or 1, driven from outside
 analog = {}  # pin -> 0..65535
-reset_cause = 1  # 1 power on, 3 watchdog, 5 soft reset
+reset_cause = 1  # 1 power on, 3 watchdog, 4 deep sleep, 5 soft reset
+wake_reason = 0  # 2 a pin, 4 the timer
+rtc_memory = b""  # kept through deep sleep
 watchdogs = []  # every WDT made since the board was switched on
 scheduled = []  # (function, argument) waiting for micropython.schedule
 timers = []  # periodic and one-shot machine.Timer objects that run
@@ -46,6 +48,7 @@ def power_on(now=0, **wires):
     for name in ("watchdogs", "scheduled", "timers", "told", "espnow_air"):
         del globals()[name][:]
     globals().update(port="esp32", rssi=-60, join_ms=300, address="127.0.0.1", reset_cause=1)
+    globals().update(wake_reason=0, rtc_memory=b"")
     network = sys.modules.get("network")
     if network:
         network.WLAN._made.clear()

@@ -7,6 +7,8 @@ HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
+EXT0_WAKE = PIN_WAKE = 2
+TIMER_WAKE = 4
 
 
 def reset():
@@ -54,6 +56,28 @@ def lightsleep(ms):
         if wlan.active():
             wlan.disconnect()
     bench.sleep_ms(ms)
+
+
+def deepsleep(ms=0):
+    """Sleep with everything but RTC memory off; nothing after this line runs."""
+    bench.reset_cause = DEEPSLEEP_RESET
+    bench.tell("deepsleep %d" % ms)
+    _stop()
+
+
+def wake_reason():
+    """What ended the last sleep."""
+    return bench.wake_reason
+
+
+class RTC:
+    """The clock that runs on in deep sleep, with some bytes of memory."""
+
+    def memory(self, data=None):
+        """What is kept through deep sleep; or keep it."""
+        if data is None:
+            return bench.rtc_memory
+        bench.rtc_memory = bytes(data)
 
 
 class Pin:
