@@ -53,10 +53,10 @@ async def supervise(tasks, journal):
 
 
 async def end(tasks):
-    """Cancel the tasks and wait for them: the node's closes its journal and its transport."""
-    for task in tasks.values():
+    """Cancel the tasks and wait for them, the first one last: the sources hand over what they have
+    counted, then the node closes its journal and its transport."""
+    for task in reversed(list(tasks.values())):
         task.cancel()
-    for task in tasks.values():
         try:
             await task
         except (Exception, asyncio.CancelledError):  # why it ends was raised before
@@ -79,11 +79,14 @@ async def run(config, led):
     parts = once("parts")
     try:
         wifi = await parts.connect(board["wifi"], led, dog, start)
-        found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
+        entries = board.get("sources", [])
+        found = sources.known(entries)
+        if found is None:
+            found = once("source_kinds").make_all(entries, config["channels"])
         node = parts.make_node(config, node)
         gc.collect()
         start("node", node.run(lambda: dog.check_in("node")), 5000)
-        start("sources", sources.run(found, node, dog.check_in), 10000)
+        start("sources", sources.run(entries, found, node, dog.check_in), 10000)
         start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
         parts.start_keeper(config, wifi, node, once, start, dog.check_in)
         parts.start_extras(config, wifi, dog, node, start)

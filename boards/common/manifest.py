@@ -21,6 +21,8 @@ for name in (
     "parts",
     "power",
     "pulse",
+    "pulse_irq",
+    "pulse_pio",
     "restarts",
     "safe",
     "settings",

@@ -232,3 +232,39 @@ def test_what_is_contributed_at_the_repl_counts_after_going_on(app, bench, live)
     assert app.node is stopped and app.node.value("water") == 2.5
     live(app.run({**app.test_config, "mesh": "other"}, app.Led(None)), 1000)
     assert app.node is not stopped and app.node.status()["mesh"] == "other"
+
+
+@pytest.mark.parametrize("settings", [{"pin": "LED"}, {"pin": "GP2"}])
+def test_a_pin_that_the_board_has_not_is_one_line(app, bench, capsys, settings):
+    app.test_config["board"]["led"] = settings
+    app.main()
+    assert "LVS: board.led.pin: " in capsys.readouterr().out
+    assert "reset hard" not in bench.told
+
+
+def test_pulses_count_on_at_the_repl_and_to_the_last_moment(app, bench, live):
+    """Ctrl-C, a while at the REPL, app.main(); and those that came after the last look."""
+    app.test_config["board"]["sources"] = [{"kind": "pulse", "channel": "water", "pin": 4}]
+    async def story(pulses):
+        task = asyncio.create_task(
+            app.run(json.loads(json.dumps(app.test_config)), app.Led(None))
+        )
+        await sleep_ms(10_000)
+        for _ in range(pulses):
+            turn(bench)
+        task.cancel()  # as Ctrl-C does: at once
+        await asyncio.gather(task, return_exceptions=True)
+        return True
+
+    assert live(story(3), 20_000)
+    for _ in range(4):
+        turn(bench)  # at the REPL
+    assert live(story(5), 20_000)
+    assert live(story(0), 20_000)
+    assert app.node.value("water") == 12
+
+
+def turn(bench):
+    for level in (0, 1):
+        bench.drive(4, level)
+        bench.sleep_ms(30)
