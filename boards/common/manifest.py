@@ -29,6 +29,7 @@ for name in (
     "source_kinds",
     "sources",
     "status_page",
+    "telling",
     "trial",
     "watchdog",
     "wifi",
