@@ -201,7 +201,7 @@ class Sleeper:
         for text in leaf.status()["warnings"]:
             print("LVS:", text)
         if self.alarm.armed and _cause("wake_reason"):
-            self._pulses[0].count += 1  # its edge was before anybody looked
+            self._pulses[0].woke()  # its edge was before anybody looked
 
     def _check(self, entries):
         from lvs import ConfigError

@@ -135,6 +135,31 @@ class Pin:
             self._handler(self)
 
 
+class Counter:
+    """A hardware counter (the ESP32's PCNT): counts edges, whatever the processor does."""
+
+    RISING = 1
+    FALLING = 2
+
+    def __init__(self, number, source, edge=RISING, filter_ns=0):
+        if not 0 <= number < 4:  # an ESP32-C3, say
+            raise ValueError("id")
+        if filter_ns > 12800:
+            raise ValueError("filter_ns")
+        self._pin = source.number
+        self._rising = edge == Counter.RISING
+        self._value = 0
+        bench.counters[number] = self
+
+    def value(self):
+        """How many there were."""
+        return self._value
+
+    def _edge(self, pin, level):
+        if pin == self._pin and bool(level) == self._rising:
+            self._value += 1
+
+
 class ADC:
     """An analogue input."""
 
