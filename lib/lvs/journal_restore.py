@@ -29,9 +29,8 @@ class Restorer:
         self._replica = replica
         self.careful = False  # newer records were lost
         self.later = 0  # epochs by which my clock is ahead of the journal's
-        self.grains = (
-            None  # epochs in one of the journal's, and in mine, should the mesh be another
-        )
+        # epochs in one of another mesh's, whose journal it is, and in mine
+        self.grains: tuple = ()
         self.folded = {}  # horizon of each shard
         self._vectors = vectors
         self.usable = False

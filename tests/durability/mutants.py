@@ -3,7 +3,15 @@
 Each mutant is a function that breaks something through pytest's ``monkeypatch``.
 """
 
-from lvs import journal, journal_log, journal_reader, journal_replay, journal_restore, ledger
+from lvs import (
+    journal,
+    journal_log,
+    journal_reader,
+    journal_replay,
+    journal_restore,
+    ledger,
+    restart,
+)
 
 
 def acknowledge_before_write(patch):
@@ -86,12 +94,12 @@ def told_before_it_is_kept(patch):
 
 def what_waits_counts_as_told(patch):
     """After a restart nothing waits any more."""
-    restore = ledger.Ledger.restore
+    restore = restart.restore
 
-    def forgetful(self, sessions, waiting, lineage):
-        restore(self, sessions, [0] * self.channels, lineage)
+    def forgetful(own, sessions, waiting, *rest):
+        restore(own, sessions, [0] * own.channels, *rest)
 
-    patch.setattr(ledger.Ledger, "restore", forgetful)
+    patch.setattr(restart, "restore", forgetful)
 
 
 ALL = (
