@@ -209,7 +209,7 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
         others = set([name[-8:] for name in log.files.names() if name[-9:-8] == "."])
         if not why and not found.highest and others:
             why = "it has journals of other meshes only, tag %s" % ", ".join(sorted(others))
-            if [name for name in others if name[1:] == ("%08x" % tag)[1:]]:
+            if [name for name in others if name[1:] == ("%08x" % config.tag)[1:]]:
                 why = "it has this mesh's of another format only, which is kept"
         return False, False, _describe(path, found, why, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
