@@ -292,13 +292,6 @@ class Routes:
             n += epoch - self.last[i] < within and not self.leaf(i)
         return n
 
-    def showing(self, cycle, within):
-        """Number of routes that showed state in the last ``within`` cycles."""
-        n = 0
-        for i in range(1, self.n):
-            n += cycle - self.heard[i] <= within
-        return n
-
     def holders(self, shard, cycle, within):
         """Number of routes that showed state in the last ``within`` cycles and hold a shard."""
         n = 0

@@ -28,6 +28,11 @@ def rows(replicas, channels):
             )
 
 
+def showing(routes, since):
+    """Number of routes that showed state since a cycle."""
+    return sum([routes.heard[i] >= since for i in range(1, routes.n)])
+
+
 def values(node, ask):
     """What every face shows of the channels, a list of dicts."""
     config = node.config
@@ -153,7 +158,7 @@ def status(node):
         "cycle": node.clock.cycle,
         "epoch": node.clock.epoch(),
         "horizon": max([r.shard.horizon for r in reps] or [0]),
-        "peers": node.routes.showing(node.clock.cycle, 256),
+        "peers": showing(node.routes, node.clock.cycle - 256),
         "trusted": trusted,
         "trust_mean": trust,
         "confidence": min([r.confidence for r in reps] or [0]),

@@ -34,6 +34,15 @@ def test_a_whole_node_runs_in_100_kb(measured):
     assert measured["heap_full_tables"] <= 100 * 1024
 
 
+def test_a_leaf_runs_in_45_kb(measured):
+    """Guarantee G15: the whole program of a leaf, awake and answered by five holders."""
+    for channels, most in ((4, 50), (16, 130)):
+        leaf = measure.measure_leaf(profiles.load("ESP32_GENERIC"), channels)
+        assert leaf["left"] == 0
+        assert 10_000 < leaf["heap_start"] <= leaf["heap_high_water"] <= measure.LEAF_BUDGET
+        assert leaf["state_bytes"] <= most
+
+
 def test_full_tables_cost_next_to_nothing(measured):
     """Tables are made once: what peers say does not grow the heap."""
     assert measured["heap_full_tables"] - measured["heap_start"] < 4096

@@ -2,6 +2,7 @@
 
 from lvs import placement
 from lvs.routes import Routes
+from lvs.status import showing
 from tests.support.cell import Cell, Speaker
 from tests.support.parts import establish
 
@@ -39,7 +40,7 @@ def test_holders_are_those_heard_of_late():
     for key, held, cycle in ((1, 0b01, 0), (2, 0b11, 300), (3, 0b10, 300)):
         routes.told(routes.admit(key, key, 0), key, cycle, cycle, held)
     assert routes.holders(0, 300, 256) == 1 and routes.holders(1, 300, 256) == 2
-    assert routes.showing(300, 256) == 2
+    assert showing(routes, 300 - 256) == 2
 
 
 def test_a_node_alone_holds_all_that_its_memory_allows():

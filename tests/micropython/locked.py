@@ -151,9 +151,11 @@ def judge(routes):
     routes.new_epoch(1)
     routes.judge(i, False)
     routes.trusted(i)
+    routes.bears(i, 0)
+    routes.leaf(i)
+    routes.bears(i, MOST)
     routes.gained(2)
     routes.clock_offset(5, 128)
-    routes.showing(5, 128)
     routes.holders(29, 5, 256)
 
 

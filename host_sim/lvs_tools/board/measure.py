@@ -20,6 +20,14 @@ from lvs_tools.board.profiles import BoardError
 from lvs_tools.places import ROOT, wasm_home
 
 _INSIDE = Path(__file__).with_name("measure_inside.py")
+_INSIDE_LEAF = Path(__file__).with_name("measure_leaf.py")
+LEAF_BUDGET = 45 * 1024
+LEAF_KEYS = {
+    "heap_import": "heap after import of a leaf's program",
+    "heap_start": "heap after start",
+    "heap_high_water": "most heap in use in a waking",
+    "state_bytes": "bytes that it keeps while it sleeps",
+}
 KEYS = (
     "heap_import",
     "heap_start",
@@ -66,11 +74,8 @@ def _said(pattern, output):
     return found.group(1)
 
 
-def measure(profile, cycles=1000, timeout=600):
-    """Measure a profile; returns a dict with KEYS and what the run looked like.
-
-    Raises BoardError, InterpreterMissing or ScriptFailed.
-    """
+def _run(profile, inside, given, arguments, timeout):
+    """What a script prints beside a board's files, on the board's heap; and the files' sizes."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         sizes = {}
@@ -80,16 +85,38 @@ def measure(profile, cycles=1000, timeout=600):
             path.write_bytes(data)
             if target.endswith(".mpy"):
                 sizes[target] = len(data)
-        given = root / "settings.json"
-        given.write_text(json.dumps(settings(profile)))
+        path = root / "settings.json"
+        path.write_text(json.dumps(given))
         output = interpreters.run(
             "wasm",
-            _INSIDE,
-            [given, str(cycles)],
+            inside,
+            [path, *arguments],
             path=[root, root / "lib", Path(shims.PATH)],
             heap=profile["heap_kb"] * 1024,
             timeout=timeout,
         )
+    return output, sizes
+
+
+def measure_leaf(profile, channels=4, timeout=600):
+    """Measure a leaf on a board; returns a dict with LEAF_KEYS. Raises as ``measure`` does."""
+    given = {
+        **profile["config"],
+        "held": 0,
+        "mesh": "measure",
+        "channels": [f"c{i}" for i in range(channels)],
+        "board": {"wifi": False, "leaf": {}},
+    }
+    output, _ = _run(profile, _INSIDE_LEAF, given, [], timeout)
+    return json.loads(_said(r"^RESULT (.*)$", output))
+
+
+def measure(profile, cycles=1000, timeout=600):
+    """Measure a profile; returns a dict with KEYS and what the run looked like.
+
+    Raises BoardError, InterpreterMissing or ScriptFailed.
+    """
+    output, sizes = _run(profile, _INSIDE, settings(profile), [str(cycles)], timeout)
     result = json.loads(_said(r"^RESULT (.*)$", output))
     # MicroPython counts blocks of four words.
     result["largest_free"] = int(_said(r"max free sz: (\d+)", output)) * 16
@@ -117,6 +144,20 @@ def accept():
     return kept
 
 
+def _show_leaf(profile, console, path):
+    """Measure and show a leaf; exits with 1 above its budget."""
+    result = measure_leaf(profile)
+    table = Table(title=f"{profile['name']}: a leaf of four channels", show_header=False)
+    for key, text in LEAF_KEYS.items():
+        table.add_row(text, f"{result[key]:,}")
+    console.print(table)
+    if path:
+        Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    if result["heap_high_water"] > LEAF_BUDGET:
+        click.echo(f"measure: above the budget of {LEAF_BUDGET}", err=True)
+        sys.exit(1)
+
+
 @click.command()
 @click.option(
     "--accept",
@@ -134,7 +175,8 @@ def accept():
 )
 @click.option("--cycles", default=1000, show_default=True, help="Cycles of the busy phase.")
 @click.option("--json", "path", metavar="FILE", help="Write the figures as JSON, too.")
-def command(accepting, name, cycles, path):
+@click.option("--leaf", is_flag=True, help="Measure a leaf of four channels instead.")
+def command(accepting, name, cycles, path, leaf):
     """Measure what a node with a board's profile costs in memory, in bytes.
 
     Exit code 1 if the heap at full tables is above the profile's budget.
@@ -149,6 +191,9 @@ def command(accepting, name, cycles, path):
                 click.echo(f"{key:24} {value:8,}")
             return
         profile = profiles.load(name)
+        if leaf:
+            _show_leaf(profile, console, path)
+            return
         if path:  # before the minutes of work
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch()

@@ -398,8 +398,12 @@ def _own_keys(source, where, event, scenario):
         raise source.error(where + ".channel", "there is no such channel: see workload")
     if event["action"] == "clone" and (event["nodes"] is None or event["source"] is None):
         raise source.error(where, "clone needs nodes = [..] and the source that they copy")
-    if event["source"] is not None and event["source"] >= scenario["nodes"]:
-        raise source.error(where + ".source", "there is no such node")
+    if event["source"] is not None:
+        nodes = scenario["nodes"]
+        if event["source"] >= nodes + scenario["leaves"]["count"]:
+            raise source.error(where + ".source", "there is no such node")
+        if any((node >= nodes) != (event["source"] >= nodes) for node in event["nodes"]):
+            raise source.error(where, "a leaf is a copy of a leaf, and a node of a node")
 
 
 def _events(source, given, scenario):
