@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack swarm fuzz flood powercut durability peace clean
+.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability peace nights clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,7 +43,7 @@ deploy: setup-board ## Put the node on a board, or bring it up to date: BOARD=..
 	@$(BIN)/lvs deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
 fleet: setup-board ## Deploy to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
-	@$(BIN)/lvs fleet $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
+	@$(BIN)/lvs fleet deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
 
 repl: setup-board ## Talk to a board: PORT=...
 	@$(BIN)/lvs repl $(if $(PORT),--port "$(PORT)") $(ARGS)
@@ -63,6 +63,9 @@ measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
 attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
 	@$(BIN)/lvs attack $(ARGS)
 
+bridge: setup ## Kill a bridge at random moments under load, with a real broker (ARGS="--seeds 1..5")
+	@$(BIN)/python -m tests.bridge.campaign $(ARGS)
+
 swarm: setup-run ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
 	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)
 
@@ -77,6 +80,9 @@ powercut: setup ## Cut the power at every flash operation, and at pairs of them 
 
 peace: setup ## Worlds without a liar in which nothing may be lost, at full size (hours; ARGS="--engine pypy")
 	@$(BIN)/python -m tests.world.peace $(ARGS)
+
+nights: setup ## Absences of days, a day of restarts, a list that grows: full size, defaults (an hour with PyPy)
+	@$(BIN)/python -m tests.world.nights --engine pypy $(ARGS)
 
 durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 seeds each (half an hour with PyPy)
 	@$(BIN)/python -m tests.durability.seeds $(ARGS)

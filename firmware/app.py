@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import sys
-import time
 
 from micropython import const
 
@@ -11,12 +10,11 @@ import crashlog
 import sources
 import watchdog
 from led import CODES, Led
-from lvs import ConfigError
 
-_RESTART_S = const(10)  # after a crash; long enough for Ctrl-C
 _LOOK_MS = const(500)  # between two looks at tasks and journal
 
 node = None  # the running node, for the REPL
+started = False  # since the board was: restarts are counted once
 
 
 def once(name):
@@ -87,6 +85,7 @@ async def run(config, led):
         start("node", node.run(lambda: dog.check_in("node")), 5000)
         start("sources", sources.run(found, node, dog.check_in), 10000)
         start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
+        parts.start_keeper(config, wifi, node, once, start, dog.check_in)
         parts.start_extras(config, wifi, dog, node, start)
         del parts
         status = node.status()
@@ -103,38 +102,21 @@ async def run(config, led):
 
 def main():
     """Run until Ctrl-C; on a crash keep a record and restart the board."""
-    import machine
-
-    old = once("parts").check_version()
-    if old:
-        print("LVS:", old)
-        return
+    global started
     led = Led(None)
     try:
+        begin = once("begin")
+        if begin.too_old():
+            return
         config = load_settings()
-        led = Led(config["board"].get("led"))
-        crashlog.note_reset()
-        asyncio.run(run(config, led))
-    except KeyboardInterrupt:
-        print("LVS: stopped; app.main() starts again, app.node is the node")
-        if node and node.left():
-            fate = "the journal keeps them" if node.journal.durable else "they are lost"
-            print("LVS: known to nobody else yet: %s; %s" % (node.left_text(), fate))
-    except ConfigError as e:
-        print("LVS:", e)
-        try:
-            led.show("configuration", 20)
-        except KeyboardInterrupt:
-            pass
-    except Exception as e:
-        crashlog.write("crashed; restarting in %d s" % _RESTART_S, e)
-        watchdog.keep_fed_if_running()  # for the wait, and for whoever presses Ctrl-C in it
-        try:
-            led.show("crashed", 1)
-            time.sleep_ms(_RESTART_S * 1000)
-            machine.reset()
-        except KeyboardInterrupt:
-            print("LVS: not restarted")
+        led = begin.make_led(config["board"].get("led"))
+        safe = not started and begin.too_often()
+        started = True
+        del begin
+        asyncio.run(once("safe").run(config, once, led) if safe else run(config, led))
+    except (KeyboardInterrupt, Exception) as e:
+        gc.collect()
+        once("ending").end(e, led, node)
     finally:
         asyncio.new_event_loop()
         gc.collect()  # closes what the tasks had open

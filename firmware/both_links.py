@@ -43,6 +43,10 @@ class BothLinks:
         """The address of a MAC (five colons), or of a host for UDP; raises LvsError."""
         return (self.radio if text.count(":") == 5 else self.udp).resolve(text)
 
+    def moved(self):
+        """This board has another address."""
+        self.udp.moved()
+
     def close(self):
         """Close both."""
         self.radio.close()

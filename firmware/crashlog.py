@@ -13,12 +13,18 @@ from micropython import const
 PATH = "/crash.log"
 OLD = "/crash.old"
 _LIMIT = const(4096)  # bytes before the log becomes crash.old
-_STARTED = time.time()
+_since = time.ticks_ms()
+_seconds = 0  # from the start until _since
 
 
 def uptime():
-    """Seconds since the program started (ticks would wrap after 12 days)."""
-    return int(time.time() - _STARTED)
+    """Seconds since the program started; to be asked once in six days, or ticks have wrapped. The
+    time of day would do worse: it is set while the program runs."""
+    global _since, _seconds
+    passed = time.ticks_diff(time.ticks_ms(), _since) // 1000
+    _since = time.ticks_add(_since, 1000 * passed)
+    _seconds += passed
+    return _seconds
 
 
 def _rotate(path, old):
@@ -44,29 +50,3 @@ def write(text, error=None, path=PATH, old=OLD):
         return True
     except OSError:
         return False
-
-
-def read(path=PATH, old=OLD):
-    """The whole log as text, oldest first."""
-    text = ""
-    for name in (old, path):
-        try:
-            with open(name) as f:
-                text += f.read()
-        except OSError:
-            pass
-    return text
-
-
-def note_reset():
-    """Record that the last start ended in a watchdog's bite; returns the cause in one word."""
-    import machine
-
-    cause = machine.reset_cause()
-    for name in ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET"):
-        if cause == getattr(machine, name, None):
-            word = name[:-6].lower()
-            if word == "wdt":
-                write("restarted by the watchdog")
-            return word
-    return "unknown"

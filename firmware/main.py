@@ -10,5 +10,17 @@ else:
         import app
     except Exception as e:  # half a copy, or too little memory: the REPL stays usable
         print("LVS: cannot start (%s: %s); run 'lvs deploy' again" % (type(e).__name__, e))
+        if globals().get("trial"):
+            import machine
+
+            with open("/crash.log", "a") as f:
+                f.write("an update cannot start: %s: %s\n" % (type(e).__name__, e))
+
+            machine.reset()  # boot.py takes the new files back
     else:
-        app.main()
+        try:
+            app.main()
+        except MemoryError:  # not even room to say how it ended
+            import machine
+
+            machine.reset()

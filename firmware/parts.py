@@ -86,8 +86,18 @@ def journal(board):
     return Journal(JOURNAL)
 
 
+def start_keeper(config, wifi, node, once, start, check_in):
+    """Start what brings the board back, and tell the node when its address changes."""
+    import keeper
+
+    minutes = config["board"].get("reboot_after_min", 60)
+    start("keeper", keeper.run(check_in, minutes, wifi, node, once), 30000)
+    if wifi:
+        wifi.moved = node.transport.moved
+
+
 def start_extras(config, wifi, dog, node, start):
-    """Start what only some boards have: low power, the status page."""
+    """Start what only some boards have: low power, administration, the status page."""
     board = config["board"]
     saving = board.get("low_power", False)
     if saving is not False:  # true and {}: as it comes
@@ -96,6 +106,13 @@ def start_extras(config, wifi, dog, node, start):
         pins = [s for s in board.get("sources", []) if s["kind"] in ("pulse", "button")]
         saving = {} if saving is True else saving
         start("power", Power(saving, wifi, dog, node, not pins).run(), 30000)
+    if board.get("admin_key"):
+        try:
+            import admin
+        except ImportError as e:
+            print("LVS: no administration over the air:", e)
+        else:
+            start("admin", admin.run(board, node, wifi))
     if board.get("status_page"):
         try:
             import status_page

@@ -5,9 +5,8 @@
 docs/boards/configuration.md explains every key of "board".
 """
 
-import json
-
 from lvs import ConfigError
+from lvs.config_check import nearest, parse
 
 CONFIG = "lvs.json"
 SECRETS = "secrets.json"
@@ -23,6 +22,7 @@ _BOARD = {
     "espnow": (dict, bool),
     "journal": (bool,),  # false: a restart forgets what only this board knew
     "low_power": (dict, bool),
+    "reboot_after_min": (int,),  # without a network or a peer; 0: never
 }
 # those that are objects: the keys that they may have, and one that they must (then not `true`)
 _OBJECTS = {
@@ -51,16 +51,16 @@ _OBJECTS = {
 def read(path, needed=True):
     """A JSON object from a file; {} if it is not needed and not there. Raises ConfigError."""
     try:
-        with open(path) as f:
-            data = json.load(f)
+        with open(path, encoding="utf-8") as f:
+            data = parse(f.read())
     except OSError:
         if needed:
             raise ConfigError(
                 "%s is missing: 'lvs init' writes it, 'lvs deploy' copies it" % path
             ) from None
         return {}
-    except ValueError:
-        raise ConfigError("%s is not JSON: check quotes and commas" % path) from None
+    except ValueError as e:
+        raise ConfigError("%s is not JSON: check quotes and commas (%s)" % (path, e)) from None
     if not isinstance(data, dict):
         raise ConfigError("%s: must be a JSON object: {...}" % path)
     return data
@@ -74,7 +74,8 @@ def check_keys(where, data, known, needed=()):
     for key, value in data.items():
         if key not in known:
             raise ConfigError(
-                "%s.%s: unknown key; known are %s" % (where, key, ", ".join(sorted(known)))
+                "%s.%s: unknown key; did you mean '%s'? known are %s"
+                % (where, key, nearest(key, known), ", ".join(sorted(known)))
             )
         if not isinstance(value, known[key]) or (
             isinstance(value, bool) and bool not in known[key]
@@ -95,15 +96,36 @@ def check_board(board):
     seconds = board.get("watchdog_s", 8)
     if not 0 <= seconds <= 8 or seconds == 1:
         raise ConfigError("board.watchdog_s: %d; must be 0 (none) or 2 to 8" % seconds)
+    minutes = board.get("reboot_after_min", 60)
+    if minutes and not 5 < minutes <= 10080:
+        raise ConfigError(
+            "board.reboot_after_min: %d; must be 0 (never) or 6 to 10080 (a week)" % minutes
+        )
+
+
+def check_wifi(wifi):
+    """Raise ConfigError unless the radio can take these."""
+    if not 0 < len(wifi["ssid"].encode()) <= 32:
+        raise ConfigError("board.wifi.ssid: %r; must have 1 to 32 bytes" % wifi["ssid"])
+    name = wifi.get("hostname", "lvs")
+    plain = name.replace("-", "a").encode()
+    if not 0 < len(name) <= 32 or not all(
+        [48 <= b < 58 or 65 <= b < 91 or 97 <= b < 123 for b in plain]
+    ):
+        raise ConfigError(
+            "board.wifi.hostname: %r; must be 1 to 32 letters, digits and hyphens" % name
+        )
+    country = wifi.get("country", "DE")
+    if len(country) != 2 or not country.isalpha() or country != country.upper():
+        raise ConfigError("board.wifi.country: %r; must be two letters like 'DE'" % country)
 
 
 def add_password(wifi, secrets):
     """Put the password of secrets.json into board.wifi; raises ConfigError."""
-    check_keys(SECRETS, secrets, {"wifi_password": (str,)})
+    check_keys(SECRETS, secrets, {"wifi_password": (str,), "admin_key": (str,)})
     if "password" not in wifi:
         wifi["password"] = secrets.get("wifi_password", "")
-    if not 0 < len(wifi["ssid"]) <= 32:
-        raise ConfigError("board.wifi.ssid: %r; must have 1 to 32 characters" % wifi["ssid"])
+    check_wifi(wifi)
     if 0 < len(wifi["password"]) < 8:
         raise ConfigError("the Wi-Fi password has fewer than 8 characters; check %s" % SECRETS)
 
@@ -118,10 +140,17 @@ def merge(below, above):
     return result
 
 
-def load(folder="/"):
-    """All settings as one dict for ``lvs.Node``, checked; raises ConfigError in one line."""
-    profile = read(folder + PROFILE, needed=False)
-    user = read(folder + CONFIG)
+def load(folder="/", staged=()):
+    """All settings as one dict for ``lvs.Node``, checked; raises ConfigError in one line.
+
+    staged: names of the files to take from the folder ``update`` instead.
+    """
+
+    def path(name):
+        return folder + "update/" + name if name in staged else folder + name
+
+    profile = read(path(PROFILE), needed=False)
+    user = read(path(CONFIG))
     secrets = read(folder + SECRETS, needed=False)
     for key in ("mesh", "channels"):
         if key not in user:
@@ -129,6 +158,11 @@ def load(folder="/"):
     data = merge(profile.get("config", {}), user)
     data["board"] = board = merge(profile.get("board", {}), user.get("board", {}))
     check_board(board)
+    key = secrets.get("admin_key")
+    if key is not None:
+        if not isinstance(key, str) or len(key) < 16:
+            raise ConfigError("admin_key in %s: must be a text of 16 characters or more" % SECRETS)
+        board["admin_key"] = key
     if board["wifi"]:
         add_password(board["wifi"], secrets)
     return data

@@ -1,17 +1,17 @@
 """A hardware watchdog that is fed only while every task checks in.
 
 Started last: once it runs it cannot be stopped (RP2040: 8,388 ms at most). At the REPL a timer
-feeds it, so that whoever pressed Ctrl-C is not thrown out by a reset.
+feeds it (feeding), so that whoever pressed Ctrl-C is not thrown out by a reset.
 """
 
 import asyncio
+import sys
 import time
 
 from micropython import const
 
 _FEED_MS = const(1000)
 
-_timer = None  # feeds the watchdog at the REPL
 _running = False  # whether this program started the hardware
 
 
@@ -54,9 +54,10 @@ class Watchdog:
 
     def start(self):
         """Start the hardware; there is no way back."""
-        release()
+        if "feeding" in sys.modules:
+            sys.modules["feeding"].release()
         if self.timeout_ms and not self._hardware:
-            self._hardware = _hardware(self.timeout_ms)
+            self._hardware = hardware(self.timeout_ms)
 
     def feed(self):
         """Feed the hardware, if it runs."""
@@ -84,7 +85,8 @@ class Watchdog:
             await asyncio.sleep_ms(_FEED_MS)
 
 
-def _hardware(timeout_ms):
+def hardware(timeout_ms):
+    """Start the hardware; returns it."""
     global _running
     from machine import WDT
 
@@ -93,32 +95,8 @@ def _hardware(timeout_ms):
 
 
 def keep_fed_if_running():
-    """The same for a program that ends: nothing to do if it started no watchdog."""
+    """For a program that ends: feed it from a timer, if this program has started one."""
     if _running:
-        keep_fed()
+        import feeding
 
-
-def keep_fed(timeout_ms=8000):
-    """Feed the watchdog from a timer: for the REPL, where no task runs.
-
-    A running watchdog cannot be asked for, so this starts one that is fed at once.
-    """
-    global _timer
-    from machine import Timer
-
-    if _timer:
-        return
-    hardware = _hardware(timeout_ms)
-    try:
-        _timer = Timer(-1)
-    except ValueError:  # the ESP32 port has numbered hardware timers only
-        _timer = Timer(0)
-    _timer.init(mode=Timer.PERIODIC, period=_FEED_MS, callback=lambda _t: hardware.feed())
-
-
-def release():
-    """Stop feeding from the timer: the tasks take over."""
-    global _timer
-    if _timer:
-        _timer.deinit()
-        _timer = None
+        feeding.keep_fed()

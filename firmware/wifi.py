@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 
 import network
 from micropython import const
@@ -11,19 +12,23 @@ _BACKOFF_MS = const(1000)  # wait after the first failure; doubles
 _BACKOFF_MAX_MS = const(60000)
 _LOOK_MS = const(500)  # how often a connection is looked at
 
-# what the ports call the ends of an attempt
-_NO_NETWORK = (
-    "STAT_NO_AP_FOUND",
-    "STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY",
-    "STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD",
-    "STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD",
-)
-_WRONG_PASSWORD = ("STAT_WRONG_PASSWORD", "STAT_HANDSHAKE_TIMEOUT")
-_FAILED = ("STAT_CONNECT_FAIL", "STAT_ASSOC_FAIL", "STAT_BEACON_TIMEOUT")
+_LOOKS = const(20)  # of which one asks for the address, too
 
 
-def _codes(names):
-    return [getattr(network, name) for name in names if hasattr(network, name)]
+def _nothing():
+    pass
+
+
+def _help():
+    """What is only needed when joining fails."""
+    import wifi_help
+
+    del sys.modules["wifi_help"]
+    return wifi_help
+
+
+def _print(text):
+    print(text)  # as it is then: the administration service listens in
 
 
 class Wifi:
@@ -31,23 +36,33 @@ class Wifi:
 
     settings: {"ssid", "password", "country", "hostname"}. ``state`` is "up", "off", "joining",
     "no network", "wrong password" or "no connection"; report(text) hears each change in one line.
+    ``moved()`` is called when the board has an address that it had not before; ``address``.
     """
 
-    def __init__(self, settings, report=print):
+    def __init__(self, settings, report=_print):
         self.settings = settings
         self.report = report
+        self.moved = _nothing
         self.state = "off"
+        self.address = ""
         self.paused = False  # True: the radio stays off
         self._power_save = False
         self.drops = 0
         self._said = ""
+        self._failed = ""  # the state that the last attempt ended in
+        self._doubted = False
+        self._looks = 0
+        self._final = _help().final()
         if settings.get("country"):
             network.country(settings["country"])
         network.hostname(settings.get("hostname", "lvs"))
-        # An access point left on by an earlier program would pull the radio to its channel.
-        network.WLAN(network.WLAN.IF_AP).active(False)
         self.wlan = network.WLAN(network.WLAN.IF_STA)
-        self.wlan.active(True)  # the ESP32 has no sockets before its radio was on once
+        try:
+            # An access point left on by an earlier program would pull the radio to its channel.
+            network.WLAN(network.WLAN.IF_AP).active(False)
+            self.wlan.active(True)  # the ESP32 has no sockets before its radio was on once
+        except OSError:
+            pass  # each attempt to join switches it on
 
     def up(self):
         """Whether there is a connection with an address."""
@@ -59,6 +74,10 @@ class Wifi:
             return self.wlan.status("rssi") if self.up() else None
         except (OSError, ValueError):
             return None
+
+    def doubt(self):
+        """Nothing is heard although the radio says that it is connected: join anew."""
+        self._doubted = True
 
     def pause(self, on):
         """Keep the radio off (True), or join again: low power."""
@@ -75,9 +94,12 @@ class Wifi:
 
     def off(self):
         """Switch the radio off."""
-        if self.wlan.active():
-            self.wlan.disconnect()
-            self.wlan.active(False)
+        try:
+            if self.wlan.active():
+                self.wlan.disconnect()
+        except OSError:
+            pass  # it was not joining anything
+        self.wlan.active(False)
         self.state = "off"
 
     async def _radio(self):
@@ -90,37 +112,19 @@ class Wifi:
         except ValueError:
             pass
 
-    def _names(self):
-        try:
-            found = {entry[0] for entry in self.wlan.scan() if entry[0]}
-            return ", ".join(sorted([name.decode() for name in found])[:6]) or "none"
-        except (OSError, UnicodeError):
-            return "unknown"
-
     def _explain(self, status):
-        """Set the state after a failed attempt and say what to do about it."""
-        ssid = self.settings["ssid"]
-        if status in _codes(_NO_NETWORK):
-            self.state = "no network"
-            text = "no network named '%s'; in reach: %s; check board.wifi.ssid"
-            self._say(text % (ssid, self._names()))
-        elif status in _codes(_WRONG_PASSWORD):
-            self.state = "wrong password"
-            self._say("'%s' refuses the password; check secrets.json" % ssid)
-        else:
-            self.state = "no connection"
-            self._say("'%s' does not answer (status %s); trying again" % (ssid, status))
+        """Set the state after a failed attempt; say what to do about it, if that is news."""
+        helping = _help()
+        self.state = helping.state(status)
+        if self.state != self._failed:
+            self._failed = self.state
+            self._say(helping.text(self.state, status, self.settings["ssid"], self.wlan))
 
     async def join(self, check_in):
         """One attempt; True when connected."""
         await self._radio()
         self.state = "joining"
-        try:
-            self.wlan.connect(self.settings["ssid"], self.settings["password"] or None)
-        except OSError as e:
-            self._explain(e)
-            return False
-        final = _codes(_NO_NETWORK + _WRONG_PASSWORD + _FAILED)
+        self.wlan.connect(self.settings["ssid"], self.settings["password"] or None)
         status = None
         for _ in range(_JOIN_MS // 100):
             await asyncio.sleep_ms(100)
@@ -129,7 +133,7 @@ class Wifi:
                 self._connected()
                 return True
             status = self.wlan.status()
-            if status in final:
+            if status in self._final:
                 break
         self._explain(status)
         return False
@@ -143,7 +147,16 @@ class Wifi:
         except (ValueError, AttributeError):
             self.report("wifi: this radio has no power-save setting")
         self.state = "up"
-        self._say("connected to '%s' as %s" % (self.settings["ssid"], self.wlan.ifconfig()[0]))
+        self._failed = ""
+        self._addressed()
+
+    def _addressed(self):
+        """Take notice of the address: the router may have given another."""
+        address = self.wlan.ifconfig()[0]
+        self._say("connected to '%s' as %s" % (self.settings["ssid"], address))
+        if address != self.address:
+            self.address = address
+            self.moved()
 
     async def _wait(self, ms, check_in):
         while ms > 0 and not self.paused:
@@ -151,25 +164,41 @@ class Wifi:
             await asyncio.sleep_ms(min(ms, _LOOK_MS))
             ms -= _LOOK_MS
 
+    async def _turn(self, check_in):
+        """Look after the connection once; False if an attempt to join failed."""
+        if self.paused:
+            if self.wlan.active():
+                self.off()
+            await asyncio.sleep_ms(_LOOK_MS // 5)
+        elif self.wlan.isconnected() and not self._doubted:
+            if self.state != "up":
+                self._connected()
+            self._looks += 1
+            if self._looks % _LOOKS == 0:
+                self._addressed()
+            await asyncio.sleep_ms(_LOOK_MS)
+        else:
+            if self.state == "up":
+                self.drops += 1
+                self._say("nothing is heard; joining anew" if self._doubted else "connection lost")
+            self._doubted = False
+            return await self.join(check_in) or self.paused
+        return True
+
     async def run(self, check_in):
         """Keep the connection for ever, with longer and longer pauses after failures."""
         backoff = _BACKOFF_MS
         while True:
             check_in("wifi")
-            if self.paused:
-                if self.wlan.active():
-                    self.off()
-                await asyncio.sleep_ms(_LOOK_MS // 5)
-            elif self.wlan.isconnected():
-                if self.state != "up":
-                    self._connected()
+            try:
+                good = await self._turn(check_in)
+            except (OSError, RuntimeError) as e:  # the driver is in trouble
+                good = False
+                self.state = self._failed = "no connection"
+                self._say("the radio fails (%s); trying again" % e)
+            if good:
                 backoff = _BACKOFF_MS
-                await asyncio.sleep_ms(_LOOK_MS)
             else:
-                if self.state == "up":
-                    self.drops += 1
-                    self._say("connection lost")
-                if not await self.join(check_in) and not self.paused:
-                    # A random part, so that a street full of nodes does not knock at once.
-                    await self._wait(backoff + backoff * os.urandom(1)[0] // 512, check_in)
-                    backoff = min(2 * backoff, _BACKOFF_MAX_MS)
+                # A random part, so that a street full of nodes does not knock at once.
+                await self._wait(backoff + backoff * os.urandom(1)[0] // 512, check_in)
+                backoff = min(2 * backoff, _BACKOFF_MAX_MS)

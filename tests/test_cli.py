@@ -15,7 +15,7 @@ import lvs
 from lvs_tools import cli, interpreters, places
 
 # What a plain installation has: see pyproject.toml.
-PLAIN = {"click", "rich", "tomli", "lvs", "lvs_tools"}
+PLAIN = {"click", "rich", "tomli", "psutil", "lvs", "lvs_tools"}
 
 
 def call(*arguments):

@@ -69,6 +69,7 @@ WORLD = frozenset(
 # ... by these files of lib/lvs: what each may touch.
 WORLDLY = {
     "journal_files.py": {"open()", "os"},  # the file store
+    "lookup.py": {"network", "open()", "os", "socket"},
     "machine.py": {"open()", "os", "time"},  # the machine's clock, entropy and files
     "run_loop.py": {"asyncio"},
     "transport_layer.py": {"select", "socket"},

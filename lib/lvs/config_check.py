@@ -36,8 +36,8 @@ NUMBERS = {
     "rows": ("auto", 16, MOST_ROWS),
     # source addresses with quotas, a vote and trust of their own
     "routes": (255, 8, 255),
-    # shards that this node's memory allows it to hold
-    "held": (30, 1, 30),
+    # shards that this node's memory allows it to hold; 0: a leaf
+    "held": (30, 0, 30),
     # holders below which a shard is adopted by a node with room
     "replicas": (3, 1, 16),
     # 1000 bytes a minute, sent + received, headers included
@@ -55,7 +55,7 @@ _LISTS = ("channels", "peers")
 _CHANNEL = ("name", "step", "unit", "label", "class", "offset", "retired")
 
 
-def _nearest(word, words):
+def nearest(word, words):
     """The word that shares most letter pairs with ``word``: a hint for a misspelt key."""
     best = ""
     most = 0
@@ -76,13 +76,22 @@ def _text(where, value, least=1):
     return value
 
 
+def _composed(where, name):
+    # Two spellings that look alike would be two meshes.
+    for ch in name:
+        if 0x300 <= ord(ch) < 0x370:
+            raise ConfigError(
+                "%s: %r; has a letter with its accent apart; type it anew as one" % (where, name)
+            )
+
+
 def _known(where, data, keys):
     """Raise ConfigError if an object has a key that is not known. where: a prefix."""
     for key in data:
         if key not in keys:
             raise ConfigError(
                 "%s%s: unknown key; did you mean '%s'?"
-                % (where, key, _nearest(key, keys) or keys[0])
+                % (where, key, nearest(key, keys) or keys[0])
             )
 
 
@@ -96,7 +105,7 @@ def _names(key, value, least):
         if key == "channels" and isinstance(entry, dict):
             name = entry.get("name")
             where += ".name"
-        _text(where, name)
+        _composed(where, _text(where, name))
         if name in names:
             raise ConfigError("%s: '%s' is there twice; name each once" % (where, name))
         names.append(name)
@@ -183,11 +192,33 @@ def _spans(data):
     return {key: epochs for key in NUMBERS if key in spans}
 
 
+def parse(text):
+    """JSON as every interpreter reads it alike. Raises ValueError for what is no JSON, or only to
+    some: MicroPython takes a comma at an end, and the halves of a character for two."""
+    after = ""
+    inside = False  # a string
+    at = 0
+    while at < len(text):
+        ch = text[at]
+        if inside and ch == "\\":
+            if text[at + 1 : at + 3].lower() == "ud":
+                raise ValueError("write '%s' as the character itself" % text[at : at + 6])
+            at += 1
+        elif ch == '"':
+            inside = not inside
+        elif not inside and ch in "]}" and after == ",":
+            raise ValueError("a comma before '%s'" % ch)
+        if ch not in " \t\r\n":
+            after = ch
+        at += 1
+    return json.loads(text)
+
+
 def _load(path):
     from .machine import read
 
     try:
-        return json.loads(read(path))
+        return parse(read(path))
     except OSError as e:
         raise ConfigError("%s: cannot be read (%s); 'lvs init' writes a configuration" % (path, e))
     except ValueError as e:
@@ -209,6 +240,7 @@ def check(config, source):
         if not isinstance(value, str) or not 0 < len(value) <= 64:
             raise ConfigError("%s: %r; must be a text of 1 to 64 characters" % (key, value))
         setattr(config, key, value)
+    _composed("mesh", config.mesh)
     spans = _spans(data)
     for key, (default, least, most) in NUMBERS.items():
         value = data.get(key, spans.get(key, default))

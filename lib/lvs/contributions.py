@@ -3,7 +3,6 @@
 from .config import CLOSING, EPOCH_CYCLES
 from .fixed import const, serial_diff, unload
 from .ledger import SPOKEN, SURE
-from .replica import LIVE
 from .state_shard import bucket
 from .wide import BRIM
 from .wire import SLOTS
@@ -12,9 +11,6 @@ _SILENCE = const(64)  # cycles without an echo: perhaps nobody is there
 _GONE = const(16)  # cycles in which a node that is to stop hears nobody: nobody will
 _FORGERY = const(1024)  # cycles between two sessions that forgery forces on a node; then twice ...
 _WHOLE = const(16)  # cycles after which a total that others show is believed to be all there is
-_FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
-_PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
-_POOL = const(3)
 _BRIM = BRIM >> 30
 _LONG = const(29)  # bits of a total from which on the next session goes on: a row has one more
 
@@ -148,33 +144,16 @@ class Contributions:
         """Decide in which session this life speaks; False while that cannot be said yet."""
         from . import restart
 
-        cfg, ledger, placement = self._config, self._ledger, self._placement
-        met = self._clock.heard_at is not None
-        if met and self._cycles < _FETCH:
-            if any([r.phase != LIVE for r in placement.replicas]):
-                return False
-        if met:
-            closing = cfg.horizon(self._clock.epoch() + CLOSING)
-            given, seen = restart.copies(
-                ledger, placement.replicas, closing, cfg.max_allowed_shift, self._noise.nonce()
-            )
-            if seen:
-                self.rotate()
-            if given:
-                self._journal.notice = (
-                    "journal: a copy of it is in use: %d raw that waited here were told there"
-                    % given
-                )
-        begun, grain = self._span()
-        pool = restart.pool(ledger, grain)
-        found = restart.choose(pool, self._spoken, met)
+        ledger = self._ledger
+        parts = self._config, self._clock, self._noise, ledger, self._placement, self._journal
+        found = restart.decide(parts, self._cycles, self._spoken, self._span, self.rotate)
+        if found is None:
+            return False
         if found:
             ledger.take_up(found)
-            self._end = begun + cfg.session_epochs
-        if found or not met or len(pool) < _POOL or self._cycles > _PATIENCE:
-            unload("restart")
-            return True
-        return False
+            self._end = self._span()[0] + self._config.session_epochs
+        unload("restart")
+        return True
 
     # --- contributing ---------------------------------------------------------------------------
 
@@ -219,6 +198,7 @@ class Contributions:
             ledger.silent = silent
             if ledger.partial or silent and ledger.left():
                 ledger.changed()  # what a journal may take for known is another
+        ledger.begin(self._clock.cycle)
         ledger.new_cycle()
         if not self._chosen:
             self._chosen = self._choose()

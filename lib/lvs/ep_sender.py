@@ -4,7 +4,7 @@ By Trickle; in answer to who wants a shard; as a vote where one is disputed (doc
 sections 8 and 11).
 """
 
-from .fixed import MAX_RAW, const, ticks_diff
+from .fixed import MAX_RAW, const, ticks_diff, unload
 from .replica import KEPT, LIVE
 from .wide import scratch
 from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
@@ -12,6 +12,7 @@ from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
 _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
+_READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
 _EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
 _EPS = const(320)  # ... unless so many were heard since my last: a crowd beyond the tables
@@ -26,7 +27,6 @@ class EpSender:
         self._routes, self._ledger, self._placement, self._elsewhere = state
         self._life = life
         self._outbox = outbox
-        self._tag = config.tag
         self._config = config
         self._buf = outbox.buf
         self._said_at = now
@@ -34,6 +34,7 @@ class EpSender:
         self._round = 0  # bit map of the shards that were told of in this round
         self._said = 0  # EPs said, for one in eight to a far address
         self.names = None  # whose contradict mine
+        self.audit = None  # who asks what this node contributed
         self._answers = {}  # shard that is wanted: [due, answers heard]
 
     def _encode(self, index, flags):
@@ -51,7 +52,7 @@ class EpSender:
                 vector = shard.settled
         return encode_ep(
             self._buf,
-            self._tag,
+            config.tag,
             s.start,
             s.nonce,
             self._clock.cycle,
@@ -125,6 +126,8 @@ class EpSender:
             return
         flags = self._life.flags(r)
         reader = not f.held >> f.shard & 1
+        if reader and self._noise.below(self._routes.near + 1) > _READERS:
+            return
         if f.flags & DIRECT or reader:
             n = self._encode(f.shard, flags | (VALUE if reader else 0))
             if self._governor.ready(n):
@@ -149,11 +152,24 @@ class EpSender:
             self.names = Names(self._config, self._outbox, *parts)
         return self.names.hear(f, where, now)
 
+    def asked(self, f, addr, now):
+        """Somebody asks what this node contributed itself."""
+        if self.audit is None:
+            from .audit import Audit
+
+            parts = self._noise, self._governor, self._clock
+            state = self._ledger, self._placement, self._elsewhere
+            self.audit = Audit(now, self._config, self._outbox, *(parts + state))
+        self.audit.hear(f, addr, now)
+
     def poll(self, now):
         """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
         wait = 1000
         if self.names:
             self.names.poll(now)
+        if self.audit and self.audit.poll(now):
+            self.audit = None
+            unload("audit")
         if not self._answers:
             return wait
         for index in sorted(self._answers):

@@ -345,7 +345,8 @@ class Journal:
         log = self.log
         cycle = self._clock.cycle
         routes = self._routes
-        latest = sorted([(-routes.last[i], i) for i in range(1, routes.n)])[:_ADDRESSES]
+        latest = [(-routes.last[i], i) for i in range(1, routes.n) if not routes.leaf(i)]
+        latest = sorted(latest)[:_ADDRESSES]
         put_routes(log, [self._transport.name(routes.addr[i]) for _, i in latest])
         self._put_moved(True)
         log.write()
@@ -386,3 +387,4 @@ class Journal:
 def _unload():
     unload("journal_restore")
     unload("journal_replay")
+    unload("restart")

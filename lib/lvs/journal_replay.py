@@ -121,17 +121,19 @@ class Found:
 def read(kind, b, at, end, into):
     """Tell ``into`` what a record says, by its methods:
 
-    check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail, session(start,
-    nonce, fate), entry(channel, total, known), waits(channel, amount), carries(channel, amount),
-    settled(shard, cycle, horizon, confidence, established, vector), row(shard, start, nonce, slot,
-    claimed, credited), route(text).
+    check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail,
+    account(since), gone(channel, amount), session(start, nonce, fate),
+    entry(channel, total, known), waits(channel, amount), carries(channel, amount),
+    settled(shard, cycle, horizon, confidence, established, vector),
+    row(shard, start, nonce, slot, claimed, credited), route(text).
     """
     if kind == kinds.CHECK:
         into.check(b[at], get30(b, at + 1), get16(b, at + 5), get30(b, at + 7))
     elif kind == kinds.LEDGER:
         into.ledger(get30(b, at), get30(b, at + 4))
-        i = at + 10
-        for _ in range(get16(b, at + 8)):
+        at = _gone(b, at + 8, end, into)
+        i = at + 2
+        for _ in range(get16(b, at)):
             i = _session(b, i, into)
         _waiting(b, i, end, into)
     elif kind == kinds.LATEST:
@@ -153,6 +155,17 @@ def read(kind, b, at, end, into):
         while at < end:
             into.route(bytes(b[at + 1 : at + 1 + b[at]]).decode())
             at += 1 + b[at]
+
+
+def _gone(b, i, end, into):
+    into.account(get30(b, i))
+    amount = Wide(1)
+    at = i + 6
+    for _ in range(get16(b, i + 4)):
+        c = get16(b, at)
+        at = get_wide(b, at + 2, end, amount, 0)
+        into.gone(c & ~PART, -amount[0] if c & PART else amount[0])
+    return at
 
 
 def _session(b, i, into):

@@ -4,6 +4,7 @@ Nothing here may count twice: rows are merged, targets are set, and what the jou
 for certain to be untold counts as told (docs/durability.md). Boards unload it.
 """
 
+from . import restart
 from .fixed import LvsError
 from .journal_reader import CHECK
 from .journal_replay import Found, read
@@ -35,7 +36,8 @@ class Restorer:
         self.sessions = []
         self.waiting = [0] * channels
         self.carried = {}
-        self.lineage = 0
+        self.spent = {}
+        self.lineage = self.since = 0
         self.texts = []  # addresses
         self._session = None  # whose entries follow
 
@@ -62,7 +64,16 @@ class Restorer:
         self.carried = {}
         if lineage is not None:
             self.sessions = []
+            self.spent = {}
             self.lineage = lineage
+
+    def account(self, since):
+        """Since when there is an account of what was contributed."""
+        self.since = since
+
+    def gone(self, channel, amount):
+        """What was contributed in sessions that are gone."""
+        self.spent[channel] = amount
 
     def session(self, start, nonce, fate):
         """A session's entries follow."""
@@ -145,7 +156,15 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
     clock.adopt(restorer.cycle, now)
     for s in restorer.sessions:
         s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
-    ledger.restore(restorer.sessions, restorer.waiting, restorer.lineage, restorer.carried)
+    restart.restore(
+        ledger,
+        restorer.sessions,
+        restorer.waiting,
+        restorer.lineage,
+        restorer.carried,
+        restorer.spent,
+        restorer.since,
+    )
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

@@ -10,11 +10,11 @@ from .ledger import LATE
 from .wide import Wide
 from .wire import put16, put30, put_wide
 
-FORMAT = 3
+FORMAT = 4
 ROW = 14  # bytes of a row
 MOVED = 124  # bytes of a settled vector, at most
 _CARRY = const(12)  # bytes of a channel and what is carried
-PART = 0x8000  # in an entry's channel: what of it is known follows
+PART = 0x8000  # in an entry's channel: what of it is known follows; below 0
 
 
 def put_check(log, tag, channels, cycle):
@@ -91,15 +91,29 @@ def _session(b, i, ledger, s, lead):
     return at
 
 
+def _gone(b, i, ledger):
+    """Since when there is an account, and what of it is in no session any more."""
+    put30(b, i, ledger.since)
+    put16(b, i + 4, len(ledger.spent))
+    at = i + 6
+    for c, amount in ledger.spent.items():
+        put16(b, at, c if amount >= 0 else c | PART)
+        amount = abs(amount)
+        at = put_wide(b, at + 2, amount & MAX_RAW, amount >> 30)
+    return at
+
+
 def put_ledger(log, ledger, cycle, lead, new=False):
     """All of the ledger. lead: raw that may be told before the next record."""
     sessions = ledger.sessions
-    i = log.record(18 + len(sessions) * (8 + 10 * ledger.channels) + _room(ledger))
+    size = len(sessions) * (8 + 10 * ledger.channels) + 9 * len(ledger.spent)
+    i = log.record(24 + size + _room(ledger))
     b = log.buf
     put30(b, i, cycle)
     put30(b, i + 4, ledger.lineage)
-    put16(b, i + 8, len(sessions))
-    at = i + 10
+    at = _gone(b, i + 8, ledger)
+    put16(b, at, len(sessions))
+    at += 2
     for s in sessions:
         at = _session(b, at, ledger, s, lead)
     log.seal(kinds.LEDGER, _waiting(b, at, ledger, lead), new)

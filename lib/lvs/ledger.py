@@ -10,16 +10,14 @@ session is told of that the journal does not name: told all the same, it would c
 power cut (docs/durability.md).
 """
 
-from .fixed import MAX_RAW, LvsError, const, hash16, mix, serial_diff, zeros
-from .wide import END, MOST, Wide
+from .fixed import MAX_RAW, LvsError, hash16, mix, serial_diff, zeros
+from .wide import END, Wide
 
 # fate of a session: may another life go on with it?
 SPOKEN = 0  # no: more of it may have been told than the journal knows
 SURE = 1  # yes: its total was seen to be the mesh's, and it was not spoken in since
 TAKEN = 2  # never: somebody else speaks in it, too
 LATE = 3  # nobody: in its last epochs nothing is told that nobody knew before
-
-_NEWEST = const(3)  # sessions that a restart keeps without a total
 
 
 class Session:
@@ -53,8 +51,10 @@ class Ledger:
 
     def __init__(self, channels):
         self.sessions = []
-        self._make(channels)
+        self.make(channels)
         self.carried = {}  # of what was contributed to a channel: what is less than a step
+        self.spent = {}  # ... in sessions that are gone (raw); below 0: a copy accounts for it
+        self.since = 0  # the cycle in which this account began; 0: it did not yet
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
         self.silent = False
@@ -62,8 +62,10 @@ class Ledger:
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
         self._epoch_left = 0
+        self.inherited = []  # what waited in the journal that this life began from
 
-    def _make(self, channels):
+    def make(self, channels):
+        """Make room for so many channels; nothing was contributed yet."""
         self.channels = channels
         self.waiting = Wide(channels)  # accepted, but not said yet
         self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
@@ -79,13 +81,10 @@ class Ledger:
         """The present session."""
         return self.sessions[-1]
 
-    def _mark(self, n):
+    def mark(self, n):
+        """Twenty bits of a nonce, from ten others and the lineage."""
         h = mix(mix(self.lineage, n + 1), 0x1B873593)
         return hash16(h) | (hash16(mix(h, 0x2545F49)) & 15) << 16
-
-    def descends(self, start, nonce):
-        """Is this a session of my lineage that I do not know?"""
-        return nonce & 0xFFFFF == self._mark(nonce >> 20) and not self.find(start, nonce)
 
     def open(self, grain, random):
         """Begin a session in a grain, its nonce made of random bits. One without contributions is
@@ -95,7 +94,7 @@ class Ledger:
         nonce = 0
         while not nonce or any([s.nonce == nonce for s in self.sessions]):
             random += 1
-            nonce = (random & 0x3FF) << 20 | self._mark(random & 0x3FF)
+            nonce = (random & 0x3FF) << 20 | self.mark(random & 0x3FF)
         self.sessions.append(Session(grain & 0xFFFF, nonce, self.channels))
         self._present()
 
@@ -197,6 +196,19 @@ class Ledger:
             n += s.total[channel] - s.known[channel]
         return n
 
+    def given(self, channel):
+        """Raw ever contributed to a channel, as far as ``since`` reaches."""
+        n = self.spent.get(channel, 0) + self.waiting[channel]
+        for s in self.sessions:
+            n += s.total[channel]
+        return n
+
+    def begin(self, cycle):
+        """From now on contributions are told: an account that is none yet begins."""
+        if not self.since:
+            self.since = cycle
+            self.changed()
+
     # --- what others know -----------------------------------------------------------------------
 
     def echo(self, session, channel, total):
@@ -214,6 +226,7 @@ class Ledger:
     def astray(self):
         """The clock under which the sessions of this life began was never the mesh's: whoever
         knows of them has to give them up, too."""
+        self.since = 0
         for s in self.sessions:
             if s.unsure is None:
                 s.known = zeros("i", self.channels)
@@ -235,6 +248,9 @@ class Ledger:
             if serial_diff(s.start, horizon) <= 0:
                 self.sessions.remove(s)
                 self.take_back(s)
+                for c in range(self.channels):
+                    if s.total[c]:
+                        self.spent[c] = self.spent.get(c, 0) + s.total[c]
 
     def take_back(self, session):
         """What nobody knows of a session waits again."""
@@ -243,36 +259,3 @@ class Ledger:
             amount = session.total[c] - session.known[c]
             session.total[c] -= amount
             self.waiting.grow(c, amount)  # not free: the journal holds it elsewhere
-
-    # --- another life ---------------------------------------------------------------------------
-
-    def restore(self, sessions, waiting, lineage, carried=()):
-        """Take over what a journal kept, before anything is contributed in this life."""
-        # Of the newest more may have been told than the journal knows: they are mine all the same.
-        if len(waiting) > self.channels:
-            self._make(len(waiting))  # it has channels that my list lacks
-        last = sessions[-_NEWEST:]
-        self.sessions = [s for s in sessions if max(s.total) or s in last] + self.sessions
-        self.lineage = lineage
-        self.carried = dict(carried)
-        self.partial = any([s.known != s.total for s in self.sessions])
-        for c in range(self.channels):
-            self.waiting[c] = waiting[c]
-            self.free[c] = 0
-
-    def give_up(self, channel, amount):
-        """Up to ``amount`` raw of what the journal held as waiting was told by somebody else;
-        returns how much."""
-        amount = min(amount, self.waiting[channel] - self.free[channel])
-        self.waiting[channel] -= amount
-        self.changed()
-        return amount
-
-    def disown(self, lineage):
-        """Somebody else goes on with this ledger: begin another lineage; returns the raw that
-        waited and is told there."""
-        self.lineage = lineage
-        self.carried = {}
-        for s in self.sessions:
-            s.fate = TAKEN if s.unsure is not None else s.fate
-        return sum([self.give_up(c, MOST) for c in range(self.channels)])

@@ -1,6 +1,6 @@
 """The machine for a node that is given nothing: its clock, its random bits, its files.
 
-With transport_layer, run_loop and journal_files the only file here that touches the world;
+With transport_layer, lookup, run_loop and journal_files the only file here that touches the world;
 imported only when needed.
 """
 
@@ -27,5 +27,5 @@ def entropy():
 
 def read(path):
     """The text of a file. Raises OSError."""
-    with open(path) as f:
+    with open(path, encoding="utf-8") as f:
         return f.read()

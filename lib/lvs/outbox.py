@@ -7,6 +7,7 @@ from .fixed import LvsError, const
 from .wire import MAX_FRAME
 
 _CONFIGURED = const(3)  # configured peers that a broadcast also goes to
+_RENEW = const(64)  # uses of peers' addresses: a name may lead elsewhere
 _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 
 
@@ -22,9 +23,9 @@ class Outbox:
         self._noise = noise
         self._peers = peers
         self.buf = bytearray(MAX_FRAME)
-        self._addresses = None
+        self._addresses = []
+        self._fresh = 0  # times that they are used before they are looked at again
         self.remembered = []  # addresses from before the last start
-        self.unresolved = 0
         self.error = ""
         self.sent = self.sent_bytes = 0
         self.unsent = 0  # frames that the transport did not take
@@ -58,15 +59,23 @@ class Outbox:
     # --- configured peers ---------------------------------------------------------------------
 
     def peers(self):
-        """Addresses of the configured peers; those that cannot be resolved are left out."""
-        if self._addresses is None:
+        """Addresses of the configured peers, of those by name as far as they are known."""
+        if self._fresh <= 0:
+            self._fresh = _RENEW
             self._addresses = []
+            self.error = ""
             for text in self._peers:
                 try:
-                    self._addresses.append(self._transport.resolve(text))
+                    addr = self._transport.resolve(text)
                 except LvsError as e:
-                    self.unresolved += 1
                     self.error = str(e)
+                    continue
+                if addr is None:
+                    self.error = "peers: '%s' has no address yet; it is looked up again" % text
+                    self._fresh = 0
+                else:
+                    self._addresses.append(addr)
+        self._fresh -= 1
         return self._addresses
 
     def some_peers(self, seeking):

@@ -5,7 +5,7 @@ A frame is hostile until it has proved otherwise: each of these may drop it, and
 
 from .fixed import const, serial_diff
 from .state_shard import GREW, NEW, OLD
-from .wire import DIRECT, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
+from .wire import AUDIT, DIRECT, EP, JOINING, NAMES, RECOVERING, SDM, SLOTS, VALUE, WANT
 
 _FULL = const(217)  # bytes of rows: an SDM has no room for another
 _LAST_CYCLE = const(0x3FEFFFFF)  # 2**30 - 1 - 2**20: 34 years
@@ -27,11 +27,7 @@ class Reception:
         self._contributions, self._life = rules
         self._frame = frame
         self._eps = eps
-        self._tag = config.tag
         self._config = config
-        self._grain = config.grain
-        self._folded = config.horizon
-        self._horizon = config.horizon_epochs * 64  # cycles
         self.dropped = {}
         self.received = self.received_bytes = 0
 
@@ -45,9 +41,12 @@ class Reception:
             self.dropped[reason] = self.dropped.get(reason, 0) + 1
             return
         f = self._frame
+        if f.kind == AUDIT:  # whoever asks is no node: nobody is there, and has a vote, for that
+            self._eps.asked(f, addr, self._now())
+            return
         clock = self._clock
         route = routes.admit(key, addr, clock.epoch())
-        if route != known:
+        if f.kind == EP and routes.bears(route, f.held) or route != known:
             for r in self._placement.replicas:
                 r.votes.clear(route)
         self.received += 1
@@ -58,9 +57,10 @@ class Reception:
         ):
             self._governor.spend(len(data))
         self.received_bytes += size
-        if clock.silence() > self._horizon:
-            self._life.come_back()
-        clock.hear()
+        if not routes.leaf(route):  # who holds nothing knows of nothing
+            if clock.silence() > self._config.horizon_epochs * 64:
+                self._life.come_back()
+            clock.hear()
         if f.kind == SDM:
             self._hear_sdm(f, route)
         elif f.kind == NAMES:
@@ -75,7 +75,7 @@ class Reception:
         if not self._routes.receive(route, len(data)):
             return "quota"
         f = self._frame
-        reason = f.decode(data, self._tag, self._grain)
+        reason = f.decode(data, self._config.tag, self._config.grain)
         if reason:
             return reason
         if f.nonce == self._ledger.session.nonce:
@@ -108,7 +108,7 @@ class Reception:
             return ""
         if not stateless:
             # Where folding has got to follows from the clock.
-            if abs(serial_diff(f.horizon, self._folded(f.cycle >> 6))) > 1:
+            if abs(serial_diff(f.horizon, self._config.horizon(f.cycle >> 6))) > 1:
                 return "malformed"
             routes.told(route, f.nonce, f.cycle, cycle, f.held)
         r = self._placement.find(f.shard)
@@ -127,7 +127,7 @@ class Reception:
         if r and r.live:
             if self._life.state != "INIT":
                 self._compare(r, f, addr)
-        else:
+        elif f.held >> f.shard & 1:
             self._trickle.hear(True, route)  # one question is enough for all who seek
 
     def _hear_state(self, r, f, addr, key, route):
@@ -136,7 +136,7 @@ class Reception:
         if life.offer(f, key, r):
             return
         offset = f.cycle - self._clock.cycle
-        if life.stray(offset, key, self._horizon if r.established else 0):
+        if life.stray(offset, key, self._config.horizon_epochs * 64 if r.established else 0):
             return
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)

@@ -18,7 +18,7 @@ from .routes import OTHERS, TC_START
 from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard
 from .vaultguard import ShardGuard
 from .votes import EPOCHS, Votes
-from .wide import Wide, of
+from .wide import FAR, Wide, of
 from .wire import BUCKETS, JOINING, RECOVERING, SLOTS, WANT
 
 # phases of a shard
@@ -76,6 +76,7 @@ class Replica:
         self.expired = 0  # rows that came after their session was folded
         self.dc = 0  # the newest drift coefficient, Q8
         self.max_step = 0  # largest correction ever taken, raw
+        self.yielded = zeros("i", SLOTS)  # raw by which it was led to what most hold
         self._quiet = False  # nothing new since the last drift, which changed nothing
 
     def first_channel(self):
@@ -180,15 +181,15 @@ class Replica:
         exact = shard.settled.equals(frame.vector)
         self.votes.cast(route, exact, shard.epoch)
         self._routes.judge(route, exact)
-        # Nobody moves an established shard by talking; once most are known to hold something
-        # else, who is listened to is drawn.
+        # Nobody moves an established shard by talking: what is off is kept to be shown, without
+        # weight. Once most are known to hold something else, who is listened to is drawn.
         weight, salt = self._routes.tc(route), 0
         if self.established:
-            weight, salt = TC_START, self._salt if self.votes.diverged else 0
-        if (salt or not self.established) and self.window.put(
+            weight, salt = (TC_START, self._salt) if self.votes.diverged else (0, 0)
+        if (weight or not exact) and self.window.put(
             key, cycle, frame.noise, weight, shard.settled, frame.vector, salt
         ):
-            self._quiet = False
+            self._quiet = self._quiet and not weight
         return exact
 
     def unsettled(self):
@@ -342,6 +343,8 @@ class Replica:
                     return False
                 shard.shift(s, step)
                 self.window.moved(s, step)
+                if self.established:
+                    self.yielded[s] = max(-FAR, min(FAR, self.yielded[s] + step))
                 moved = True
                 size = -step if step < 0 else step
                 if size > self.max_step:

@@ -1,27 +1,100 @@
-"""Which session a life goes on with that began from a journal, and who else goes on with it.
+"""What a ledger inherits from another life, which of its sessions goes on, and who else goes on
+with it.
 
-Needed until that is decided; lvs.contributions loads it then (docs/protocol.md, section 3).
+Needed until that is decided: lvs.journal_restore and lvs.contributions load it (docs/protocol.md,
+section 3).
 """
 
+from .config import CLOSING
 from .fixed import const, serial_diff
 from .ledger import SURE, TAKEN
+from .replica import LIVE
+from .wide import MOST
 
+_NEWEST = const(3)  # sessions that are kept without a total
 _BEYOND = const(16)  # steps that may have been told beyond the journal in the last life
+_FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
+_PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
+_POOL = const(3)
 
 
-def pool(ledger, grain):
-    """The sessions of other lives that began in a grain and that nobody else speaks in."""
-    return [s for s in ledger.sessions[:-1] if s.start == grain and s.fate < TAKEN]
+def restore(ledger, sessions, waiting, lineage, carried=(), spent=(), since=0):
+    """Give a ledger what a journal kept, before anything is contributed in this life."""
+    # Of the newest more may have been told than the journal knows: they are mine all the same.
+    if len(waiting) > ledger.channels:
+        ledger.make(len(waiting))  # it has channels that my list lacks
+    last = sessions[-_NEWEST:]
+    ledger.sessions = [s for s in sessions if max(s.total) or s in last] + ledger.sessions
+    ledger.lineage = lineage
+    ledger.carried = dict(carried)
+    ledger.spent = dict(spent)
+    ledger.since = since
+    ledger.inherited = waiting
+    ledger.partial = any([s.known != s.total for s in ledger.sessions])
+    for c in range(ledger.channels):
+        ledger.waiting[c] = waiting[c]
+        ledger.free[c] = 0
 
 
-def choose(sessions, spoken, met):
-    """The session of a pool to go on with, or None. spoken: in which the last life spoke; met: is
-    anybody there?"""
-    for s in sessions:
+def descends(ledger, start, nonce):
+    """Is this a session of the ledger's lineage that it does not know?"""
+    return nonce & 0xFFFFF == ledger.mark(nonce >> 20) and not ledger.find(start, nonce)
+
+
+def give_up(ledger, channel, amount):
+    """Up to ``amount`` raw of what waited in the journal when this life began was told by somebody
+    else; returns how much. Nothing was told in this life yet."""
+    if channel >= len(ledger.inherited):
+        return 0
+    amount = min(amount, ledger.inherited[channel])
+    ledger.inherited[channel] -= amount
+    ledger.waiting[channel] -= amount
+    ledger.changed()
+    return amount
+
+
+def disown(ledger, lineage):
+    """Somebody else goes on with this ledger: begin another lineage and account; returns the raw
+    that waited and is told there."""
+    ledger.lineage = lineage
+    ledger.carried = {}
+    for s in ledger.sessions:
+        s.fate = TAKEN if s.unsure is not None else s.fate
+    told = sum([give_up(ledger, c, MOST) for c in range(ledger.channels)])
+    for c in range(ledger.channels):
+        ledger.spent[c] = ledger.spent.get(c, 0) - ledger.given(c) + ledger.waiting[c]
+    ledger.since = 0
+    return told
+
+
+def decide(parts, cycles, spoken, span, rotate):
+    """The session to go on with, False for a new one, None while that cannot be said yet.
+
+    parts: the node's config, clock, noise, ledger, placement, journal; cycles: of this life;
+    spoken: in which the last life spoke; span: () -> (epoch, grain) in which the present one
+    began; rotate: begins a session.
+    """
+    cfg, clock, noise, ledger, placement, journal = parts
+    met = clock.heard_at is not None
+    if met:
+        if cycles < _FETCH and any([r.phase != LIVE for r in placement.replicas]):
+            return None
+        closing = cfg.horizon(clock.epoch() + CLOSING)
+        told, seen = copies(
+            ledger, placement.replicas, closing, cfg.max_allowed_shift, noise.nonce()
+        )
+        if seen:
+            rotate()
+        if told:
+            journal.notice = (
+                "journal: a copy of it is in use: %d raw that waited here were told there" % told
+            )
+    pool = [s for s in ledger.sessions[:-1] if s.start == span()[1] and s.fate < TAKEN]
+    for s in pool:
         # Or nobody knows of it, and nobody is here.
         if s.fate == SURE and s is not spoken or not met and not max(s.known):
             return s
-    return None
+    return None if met and len(pool) >= _POOL and cycles <= _PATIENCE else False
 
 
 def copies(ledger, replicas, closing, shift, lineage):
@@ -38,8 +111,8 @@ def copies(ledger, replicas, closing, shift, lineage):
         for k in range(shard.count):
             p = shard.position(k)
             start, nonce = shard.start[p], shard.nonce[p]
-            if serial_diff(start, closing) > 0 and ledger.descends(start, nonce):
-                given += ledger.disown(lineage)
+            if serial_diff(start, closing) > 0 and descends(ledger, start, nonce):
+                given += disown(ledger, lineage)
                 seen = True
             s = ledger.find(start, nonce)
             c = r.first_channel() + shard.slot[p]
@@ -51,5 +124,5 @@ def copies(ledger, replicas, closing, shift, lineage):
                 ledger.changed()
             if more > _BEYOND * shift:
                 s.fate = TAKEN
-                given += ledger.give_up(c, more)
+                given += give_up(ledger, c, more)
     return given, seen

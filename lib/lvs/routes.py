@@ -22,6 +22,7 @@ _STALE = const(64)  # unheard epochs after which any entry may be taken over: Tr
 _UNKNOWN = const(0x7FFF)  # no clock to go by
 _AGREED = const(1)  # what a route showed in this epoch ...
 _OFF = const(2)
+_LEAF = const(4)  # holds nothing: no neighbour, and no voice in anything
 
 
 class Routes:
@@ -127,6 +128,19 @@ class Routes:
         self.heard[i] = now
         self.held[i] = held
         self.offset[i] = _UNKNOWN
+
+    def bears(self, i, held):
+        """A route says what it holds; one that holds nothing is a leaf. True if it became one."""
+        was = self.leaf(i)
+        if i == OTHERS or was != (held > 0):
+            return False
+        self._shown[i] = 0 if was else _LEAF
+        self.near += 1 if was else -1
+        return not was
+
+    def leaf(self, i):
+        """Did a route say that it holds nothing?"""
+        return self._shown[i] == _LEAF
 
     def replayed(self, i, nonce, cycle):
         """True when a session names a cycle before the newest that it named by this route."""
@@ -262,7 +276,7 @@ class Routes:
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1
-            self._shown[i] = 0
+            self._shown[i] &= _LEAF
             if epoch % self._life == 0:
                 self.places[i] = 0
             self.frames[i] = self._booked[i] = 0
@@ -271,10 +285,11 @@ class Routes:
             self._own[i] = 0
 
     def recent(self, epoch, within):
-        """Number of routes with an entry that were heard in the last ``within`` epochs."""
+        """Number of routes with an entry that were heard in the last ``within`` epochs, without
+        leaves."""
         n = 0
         for i in range(1, self.n):
-            n += epoch - self.last[i] < within
+            n += epoch - self.last[i] < within and not self.leaf(i)
         return n
 
     def showing(self, cycle, within):
@@ -292,5 +307,9 @@ class Routes:
         return n
 
     def pick(self, random):
-        """A remembered address chosen by ``random``, or None."""
-        return self.addr[1 + random % (self.n - 1)] if self.n > 1 else None
+        """A remembered address chosen by ``random``, or None; none of a leaf, which sleeps."""
+        for k in range(1, self.n):
+            i = 1 + (random + k) % (self.n - 1)
+            if not self.leaf(i):
+                return self.addr[i]
+        return None

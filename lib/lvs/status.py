@@ -2,7 +2,9 @@
 
 from . import decimal
 from .capacity import warnings
+from .config import CYCLE_MS, EPOCH_CYCLES
 from .votes import EPOCHS
+from .wide import FAR
 from .wire import VERSION
 
 
@@ -47,10 +49,94 @@ def amounts(node):
     found = []
     for c, name in enumerate(config.channels):
         left = node.ledger.left(c)
-        text = decimal.text(left, config.steps[c]) + " " + config.about(c, "unit")
         if left:
-            found.append("%s of %s" % (text.strip(), name))
+            found.append("%s of %s" % (_amount(config, c, left), name))
     return ", ".join(found)
+
+
+def span(seconds):
+    """So many seconds as a text: 2 min, 3 h 20 min, 3 d 4 h."""
+    minutes = seconds // 60
+    hours = minutes // 60
+    if hours >= 48:
+        return "%d d %d h" % (hours // 24, hours % 24)
+    return "%d h %d min" % (hours, minutes % 60) if hours else "%d min" % minutes
+
+
+def amount(config, c, raw):
+    """A signed difference in a channel, in its unit: "energy +1.250 kWh", "over" where it is
+    larger than what differences can be."""
+    listed = c < len(config.channels)
+    size = abs(raw)
+    text = decimal.text(size, config.steps[c] if listed else (1, 0))
+    return "%s %s%s%s %s" % (
+        config.channels[c] if listed else "#%d" % c,
+        "over " * (size >= FAR),
+        "-" if raw < 0 else "+",
+        text,
+        config.about(c, "unit") if listed else "steps",
+    )
+
+
+def differ(node, r):
+    """Who holds other values than mine in a shard, None if nobody: for how many ``seconds``, how
+    many hold mine (``with_me``, this node included) and how many not (``others``), ``by`` how much
+    theirs differ, the median of those heard of late, a text a channel; all of it as ``text``.
+
+    However loud a liar is, it is one of so many; whose values are right nobody can say.
+    """
+    votes = r.votes
+    if not votes.others:
+        return None
+    w = r.window
+    off = [i for i in range(w.n) if votes.off(node.routes.known(w.key[i]))]
+    by = []
+    for s in range(w.slots if off else 0):
+        middle = sorted([w.above[i * w.slots + s] for i in off])[len(off) // 2]
+        if middle:
+            by.append(amount(node.config, r.first_channel() + s, middle).strip())
+    seconds = votes.apart * EPOCH_CYCLES * CYCLE_MS // 1000
+    return {
+        "shard": r.index,
+        "seconds": seconds,
+        "with_me": votes.total - votes.others,
+        "others": votes.others,
+        "by": by,
+        "text": "shard %d: %d of %d nodes hold other values, for %s%s%s"
+        % (
+            r.index,
+            votes.others,
+            votes.total,
+            span(seconds),
+            ": " + ", ".join(by) if by else "",
+            "; as most do, this node goes there" if votes.diverged else "",
+        ),
+    }
+
+
+def _lost(node):
+    """What was lost or may be since this node started, as texts."""
+    out = []
+    for r in node.placement.replicas:
+        for s in range(r.shard.slots):
+            went = r.yielded[s]
+            if went:
+                out.append(
+                    "%s: so far this node went to what most hold; what its side counted while "
+                    "they were apart may be lost, 'lvs audit' says how much"
+                    % amount(node.config, r.first_channel() + s, went).strip()
+                )
+        if r.expired:
+            out.append(
+                "shard %d: %d times a total came after its session had been folded; what nobody "
+                "here had heard of it is lost" % (r.index, r.expired)
+            )
+        if r.refused and r.shard.crowded():
+            out.append(
+                "shard %d: %d times there was no room for a total; what finds none within %s "
+                "is lost" % (r.index, r.refused, span(node.config.horizon_epochs * EPOCH_CYCLES))
+            )
+    return out
 
 
 def status(node):
@@ -74,14 +160,17 @@ def status(node):
         "established": all([r.established for r in reps]),
         "diverged": any([r.votes.diverged for r in reps]),
         "values": values(node, False),
+        "differ": [d for d in [differ(node, r) for r in reps] if d],
+        "lost": _lost(node),
         "unlisted": _unlisted(node),
         "pending_raw": node.ledger.outstanding(),
+        "given": _given(node),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),
         "refused": sum([r.refused for r in reps]),
         "expired": sum([r.expired for r in reps]),
         "max_step": max([r.max_step for r in reps] or [0]),
-        "dropped": _dropped(node),
+        "dropped": dict(node.reception.dropped),
         "sent": said.sent,
         "unsent": said.unsent,
         "received": heard.received,
@@ -94,6 +183,18 @@ def status(node):
     }
 
 
+def _given(node):
+    """What was ever contributed here, as far as is known: exact text by channel, with its unit."""
+    config = node.config
+    return {
+        name: _amount(config, c, node.ledger.given(c)) for c, name in enumerate(config.channels)
+    }
+
+
+def _amount(config, c, raw):
+    return (decimal.text(raw, config.steps[c]) + " " + config.about(c, "unit")).strip()
+
+
 def _unlisted(node):
     """Numbers of the channels beyond my list that others count, and I carry."""
     n = len(node.config.channels)
@@ -101,13 +202,6 @@ def _unlisted(node):
     return [
         c + s for r, c in first for s in range(r.shard.slots) if c + s >= n and r.shard.value(s)
     ]
-
-
-def _dropped(node):
-    dropped = dict(node.reception.dropped)
-    if node.outbox.unresolved:
-        dropped["peer"] = node.outbox.unresolved
-    return dropped
 
 
 def _warnings(node):
@@ -138,12 +232,7 @@ def _warnings(node):
         out.extend(warnings(node.config, r.shard))
         if r.orphan:
             out.append("shard %d: no node held it; what it had is lost" % r.index)
-        votes = r.votes
-        if votes.diverged:
-            out.append("shard %d: most peers hold other values; drifting there" % r.index)
-        elif votes.apart > EPOCHS:
-            out.append(
-                "shard %d: %d of %d nodes hold other values, for %d minutes"
-                % (r.index, votes.others, votes.total, votes.apart * 64 // 60)
-            )
+        found = differ(node, r)
+        if found and (r.votes.diverged or r.votes.apart > EPOCHS):
+            out.append(found["text"])
     return out

@@ -8,11 +8,12 @@ are its own affair: what ``recv`` and ``resolve`` give, the others take.
 ``recv()``             (frame, addr) of a datagram that waits, or None at once. Never an empty one.
 ``key(addr)``          The route of an address, 0 .. 2**30 - 1: the host, not the port.
 ``name(addr)``         The address as text of at most 64 bytes, which ``resolve`` takes.
-``resolve(text)``      The address of such a text, or of a configured peer. Raises LvsError.
+``resolve(text)``      The address of such a text, or of a configured peer; None while a name's is
+                       being looked up. Raises LvsError.
 ``error``              What is wrong at present, one line for people; "" if nothing is.
 ``close()``            Give up what is held. A transport that is used again opens again.
 
-Nothing but ``resolve`` raises: a lost frame is repaired by the next one.
+Nothing but ``resolve`` raises, and nothing waits: a lost frame is repaired by the next one.
 """
 
 import select
@@ -49,6 +50,7 @@ class UdpTransport:
         self._target = None
         self._poll = None
         self._tried = None  # ticks of the last attempt to open
+        self._lookup = None  # of names, once there is one
         self.open()
 
     def open(self):
@@ -164,12 +166,29 @@ class UdpTransport:
         return (((b & 0x3F) << 24) | h) ^ (b >> 6)
 
     def resolve(self, text):
-        """Address of "host" or "host:port". Raises LvsError."""
+        """Address of "host" or "host:port", None while it is not known. Raises LvsError."""
         host, _, port = text.partition(":")
         try:
-            return _sockaddr(host, int(port or self._port))
+            number = int(port or self._port)
+            if not host.replace(".", "").isdigit():
+                host = self._found(host)
+            return host and _sockaddr(host, number)
         except (OSError, ValueError) as e:
             raise LvsError("peers: '%s' cannot be resolved (%s)" % (text, e))
+
+    def _found(self, host):
+        """The address that a name has as far as is known: it is looked up in the background."""
+        if not self._lookup:
+            from .lookup import Lookup
+
+            self._lookup = Lookup(self._clock)
+        return self._lookup.find(host)
+
+    def moved(self):
+        """This machine has another address: open anew, and look all names up again."""
+        if self._lookup:
+            self._lookup.renew()
+        self.open()
 
     def name(self, addr):
         """An address as text for ``resolve``."""

@@ -18,6 +18,7 @@ MAX_FRAME = 250
 EP = 1
 SDM = 2
 NAMES = 3
+AUDIT = 4
 VERSION = 2
 
 # EP flags
@@ -257,7 +258,7 @@ class Frame:
         self.relay_total = array("i", bytes(4 * MAX_RELAYS))
         self.relay_start = array("H", bytes(2 * MAX_RELAYS))
         self.relay_slot = bytearray(MAX_RELAYS)
-        self.body = b""  # of names: lvs.names reads it
+        self.body = b""  # of names, of an audit: their modules read it
 
     def decode(self, data, tag, grain=1):
         """Check a datagram and read it; returns "" or the reason why it was dropped.
@@ -290,7 +291,7 @@ class Frame:
             return self._decode_ep(data, n - _CRC)
         if kind == SDM:
             return self._decode_sdm(data, n, (self.cycle >> 6) // grain)
-        if kind == NAMES:
+        if kind == NAMES or kind == AUDIT:
             self.body = bytes(memoryview(data)[_HEAD : n - _CRC])
             return ""
         return "malformed"

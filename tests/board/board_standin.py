@@ -7,6 +7,8 @@ import subprocess
 import sys
 import zlib
 
+from littlefs import LittleFS, UserContext
+
 from lvs_tools.board.standin import Standin
 
 WIFI = {"home": "secret123"}
@@ -56,6 +58,30 @@ def own_files(folder, data):
     (folder / "lvs.json").write_text(json.dumps(data))
     (folder / "secrets.json").write_text(json.dumps({"wifi_password": WIFI["home"]}))
     return {name: folder / name for name in ("lvs.json", "secrets.json")}
+
+
+def flash_image(files, kb=1024):
+    """The bytes of a littlefs with {path: bytes} on it, as MicroPython's own would read it."""
+    context = UserContext(kb * 1024)
+    context.buffer = bytearray(b"\xff" * kb * 1024)
+    disk = LittleFS(
+        context=context,
+        block_size=4096,
+        block_count=kb // 4,
+        read_size=32,
+        prog_size=32,
+        lookahead_size=32,
+        mount=False,
+    )
+    disk.format()
+    disk.mount()
+    for path, data in files.items():
+        if path.rpartition("/")[0]:
+            disk.makedirs(path.rpartition("/")[0], exist_ok=True)
+        with disk.open(path, "wb") as file:
+            file.write(data)
+    disk.unmount()
+    return bytes(context.buffer)
 
 
 def board(folder, ip=None, **wires):

@@ -201,7 +201,7 @@ def test_several_ports_are_listed(monkeypatch):
 
 def test_a_fleet_without_boards_is_one_line(monkeypatch):
     monkeypatch.setattr(fleet, "found_ports", list)
-    assert "no board at any serial port" in one_line(CliRunner().invoke(fleet.command, []))
+    assert "no board at any serial port" in one_line(CliRunner().invoke(fleet.at_the_cable, []))
 
 
 def test_a_port_in_use_is_one_line(tmp_path):

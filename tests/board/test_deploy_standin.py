@@ -513,7 +513,7 @@ def test_a_fleet_side_by_side_one_of_them_missing(tmp_path):
                     board.write("/" + name, path.read_bytes())
         missing = str(tmp_path / "no")
         result = CliRunner().invoke(
-            fleet.command,
+            fleet.at_the_cable,
             ["--ports", f"{a.port},{b.port},{missing}", "--board", PROFILE, "--json"],
         )
         assert result.exit_code == 1

@@ -18,7 +18,8 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lvs_tools import interpreters
+from lvs_tools import interpreters, shims
+from lvs_tools.places import FIRMWARE
 from tests.durability import flash, mutants, plain
 from tests.support.interpreters import PATH
 from tests.support.node_bench import Bench, Books, judge, judge_late
@@ -241,6 +242,26 @@ def vfs():
     return result["cuts"] + result["failures"], [("", why) for why in result["wrong"]]
 
 
+def update(stride=1, boot=FIRMWARE / "boot.py", first=False):
+    """An update over the air under power cuts, see update_cuts.py: what it printed."""
+    said = interpreters.run(
+        "micropython",
+        Path(__file__).parent / "update_cuts.py",
+        [boot, str(stride), *(["first"] if first else [])],
+        path=[*PATH, FIRMWARE, Path(shims.PATH)],
+        heap=32 << 20,
+        timeout=1200,
+    )
+    return json.loads(said.splitlines()[-1])
+
+
+def over_the_air(stride):
+    """The same as a part of the campaign: (cut points, wrong)."""
+    result = update(stride)
+    points = sum(sum(result[end][:2]) for end in ("kept", "back"))
+    return points, [("", why) for why in result["wrong"]]
+
+
 def _mutant(k):
     """A mutant as a part of the campaign: it is wrong if nothing is found."""
     mutate = mutants.ALL[k]
@@ -252,7 +273,10 @@ _PARTS = 40  # of the pairs of cuts on one medium, so that progress shows
 
 def plan(stride):
     """The parts of the campaign: [(what, function, arguments), ...]."""
-    parts = [("MicroPython's VfsLfs2", vfs, ())]
+    parts = [
+        ("MicroPython's VfsLfs2", vfs, ()),
+        ("updates over the air", over_the_air, (stride,)),
+    ]
     for medium in (Lfs(), Lfs(flash.RP2), Plain()):
         name = medium.name
         if isinstance(medium, Lfs):

@@ -119,11 +119,11 @@ def test_an_older_format():
             continue
         reader = Reader(files, name)
         assert reader.next() and reader.kind == CHECK
-        assert data[HEAD] == 3
+        assert data[HEAD] == 4
         data[HEAD] = 0
         put16(data, reader.end, crc16(memoryview(data), reader.end))
     notice, _ = works(files, books)
-    assert "format 0 is not this version's, 3" in notice and "nothing of that is used" in notice
+    assert "format 0 is not this version's, 4" in notice and "nothing of that is used" in notice
 
 
 def test_another_mesh():

@@ -103,9 +103,9 @@ def test_the_last_session_is_mine_even_where_the_journal_has_no_total_of_it():
     session = first.session
     again = Ledger(1)
     again.open(7, 2)
-    again.restore([Session(session.start, session.nonce, 1)], [1000], first.lineage)
+    restart.restore(again, [Session(session.start, session.nonce, 1)], [1000], first.lineage)
     assert again.find(session.start, session.nonce)
-    assert not again.descends(session.start, session.nonce)
+    assert not restart.descends(again, session.start, session.nonce)
 
 
 @pytest.mark.parametrize("older", [0, 1])
@@ -121,7 +121,7 @@ def test_a_session_that_the_ledger_has_folded_is_no_copy(older):
     copied.lineage = lineage
     copied.open(closing + 1 - older, 1 << 20)
     session = copied.session
-    assert node.ledger.descends(session.start, session.nonce)
+    assert restart.descends(node.ledger, session.start, session.nonce)
     assert shard.merge(session.start, session.nonce, 0, 5, 0) == NEW
     given = restart.copies(node.ledger, node.replicas, closing, 1024, lineage + 1)
     assert given == (0, not older)

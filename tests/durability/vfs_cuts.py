@@ -11,49 +11,29 @@ import vfs
 
 from lvs import NotDurable
 from lvs.journal_files import Files
+from tests.durability import vfs_chip
 from tests.support.node_bench import Bench, Books, judge, judge_late
 
 BLOCKS = 20
-SIZE = 4096
 
 
-class Chip:
-    """A block device in RAM with a trace; the ``fail``-th operation from now raises EIO."""
+class Chip(vfs_chip.Chip):
+    """Knows besides what was promised at each operation; the ``fail``-th from now raises EIO."""
 
     def __init__(self):
-        self.data = bytearray(b"\xff" * (SIZE * BLOCKS))
-        self.trace = []
+        super().__init__(BLOCKS)
         self.history = []
         self.books = Books()
         self.fail = 0
 
-    def _note(self, start, data):
+    def note(self, start, data):
+        """One operation."""
         if self.fail:
             self.fail -= 1
             if not self.fail:
                 raise OSError(5)
-        self.trace.append((start, data))
+        super().note(start, data)
         self.history.append(self.books.copy())
-
-    def readblocks(self, n, buf, off=0):
-        start = n * SIZE + off
-        buf[:] = self.data[start : start + len(buf)]
-
-    def writeblocks(self, n, buf, off=0):
-        start = n * SIZE + off
-        self._note(start, bytes(buf))
-        self.data[start : start + len(buf)] = buf
-
-    def ioctl(self, op, arg):
-        if op == 4:
-            return BLOCKS
-        if op == 5:
-            return SIZE
-        if op == 6:
-            self._note(arg * SIZE, None)
-            self.data[arg * SIZE : (arg + 1) * SIZE] = b"\xff" * SIZE
-            return 0
-        return None
 
 
 chip = Chip()
@@ -82,22 +62,6 @@ def blank():
     return bytes(chip.data)
 
 
-def images(start, trace):
-    """(operations completed, image) for every cut, torn operations included."""
-    image = bytearray(start)
-    for k in range(len(trace)):
-        yield k, image
-        at, data = trace[k]
-        after = b"\xff" * SIZE if data is None else data
-        half = len(after) // 2
-        before = bytes(image[at : at + half])
-        image[at : at + half] = after[:half]
-        yield k, image
-        image[at : at + half] = before
-        image[at : at + len(after)] = after
-    yield len(trace), image
-
-
 def cut_everywhere(start):
     """Returns (cut points, what is wrong)."""
     mount(start)
@@ -108,7 +72,7 @@ def cut_everywhere(start):
     history.append(chip.books)
     n = 0
     wrong = []
-    for k, image in images(start, trace):
+    for k, image in vfs_chip.images(start, trace):
         mount(image)
         chip.trace, chip.history = [], []
         node = Bench(Files("/flash/journal"), history[k].copy(), 5000000, 7).node

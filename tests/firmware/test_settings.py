@@ -9,6 +9,10 @@ from lvs import ConfigError
 GOOD = {"mesh": "m", "channels": ["water"], "board": {"wifi": {"ssid": "home"}}}
 
 
+def wifi(**keys):
+    return {**GOOD, "board": {"wifi": {"ssid": "home", **keys}}}
+
+
 @pytest.fixture
 def load(bench, tmp_path):
     import settings
@@ -60,7 +64,7 @@ def test_every_profile_is_accepted_by_node_and_firmware(load):
         ({**GOOD, "board": {"wifi": {"sid": "x"}}}, "board.wifi.ssid is missing"),
         ({**GOOD, "board": {"wifi": {"ssid": "x", "pasword": "y"}}}, "pasword: unknown key"),
         ({**GOOD, "board": {"wifi": True}}, "board.wifi: true"),
-        ({**GOOD, "board": {"wifi": {"ssid": ""}}}, "1 to 32 characters"),
+        ({**GOOD, "board": {"wifi": {"ssid": ""}}}, "1 to 32 bytes"),
         ({**GOOD, "board": {"wifi": {"ssid": "x", "password": "short"}}}, "fewer than 8"),
         ({**GOOD, "board": {"wifi": False, "watchdog_s": 20}}, "must be 0 .none. or 2 to 8"),
         ({**GOOD, "board": {"wifi": False, "watchdog_s": True}}, "must be of type int"),
@@ -69,6 +73,13 @@ def test_every_profile_is_accepted_by_node_and_firmware(load):
         ({**GOOD, "board": {"wifi": False, "led": True}}, 'board.led: true; must be {"pin": ...}'),
         ({**GOOD, "board": {"wifi": False, "led": {"pins": 2}}}, "board.led.pin is missing"),
         ({**GOOD, "board": {"wifi": False, "status_page": {"port": "80"}}}, "must be of type int"),
+        ({**GOOD, "board": {"wifi": {"ssid": "x", "pasword": ""}}}, "did you mean 'password'?"),
+        ({**GOOD, "board": {"wifi": False, "wachdog": 3}}, "did you mean 'watchdog_s'?"),
+        (wifi(hostname="h" * 40), "board.wifi.hostname: 'h{40}'; must be 1 to 32"),
+        (wifi(hostname="my board"), "letters, digits and hyphens"),
+        (wifi(country="Germany"), "board.wifi.country: 'Germany'; must be two letters"),
+        (wifi(country="de"), "two letters like 'DE'"),
+        ({**GOOD, "board": {"wifi": False, "reboot_after_min": 3}}, "board.reboot_after_min: 3;"),
     ],
 )
 def test_a_mistake_is_one_clear_line(load, config, text):
@@ -83,5 +94,11 @@ def test_a_mistake_is_one_clear_line(load, config, text):
 def test_not_json(load):
     with pytest.raises(ConfigError, match="lvs.json is not JSON"):
         load(raw="{'mesh': 1}")
+    for raw in (json.dumps(GOOD).replace("}", ",}"), "\ufeff" + json.dumps(GOOD)):
+        with pytest.raises(ConfigError, match="lvs.json is not JSON"):
+            load(raw=raw)
+    with pytest.raises(ConfigError, match="write .*ud83d' as the character itself"):
+        load(raw=json.dumps({**GOOD, "mesh": "\U0001f4a7water"}))
+    assert load(raw=json.dumps({**GOOD, "mesh": "\U0001f4a7w,]"}, ensure_ascii=False))["mesh"]
     with pytest.raises(ConfigError, match="must be a JSON object"):
         load(raw="[]")

@@ -27,6 +27,8 @@ class FakeNode:
             "pending_raw": 0,
             "session": "0001-00000001",
             "warnings": [NASTY],
+            "lost": ["water " + NASTY],
+            "differ": [{"text": "3 of 8 nodes: water +1.5 l"}, {"text": NASTY}],
         }
 
     def values(self):
@@ -86,7 +88,14 @@ def test_page_and_json(bench, free_port):
     assert "<meta name=viewport content='width=device-width'>" in page  # a phone's width
     assert "http://" not in page and "src=" not in page  # nothing from elsewhere
     assert "<script" not in page and html.unescape(page).count(NASTY) >= 4
-    for cell in ("<td>Well</td><td>7 l</td>", ">old (retired)<", "<td>3.500 ", "ACTIVE"):
+    for cell in (
+        "<td>Well</td><td>7 l</td>",
+        ">old (retired)<",
+        "<td>3.500 ",
+        "ACTIVE",
+        "+1.5 l",
+        "lost, or may be: water",
+    ):
         assert cell in page
     # small, for a phone, and nothing from elsewhere
     assert len(page) < 4000 and "width=device-width" in page

@@ -45,6 +45,98 @@ def test_wrong_name_is_one_line_that_names_what_is_there(bench, live, wifi):
     ]
 
 
+def test_a_scan_only_when_something_changed(bench, live, wifi, monkeypatch):
+    """It holds the program up for seconds: once a trouble, not once an attempt."""
+    import asyncio
+
+    scans = []
+    scan = wifi.wlan.scan
+    wifi.wlan.scan = lambda: scans.append(bench.ticks_ms()) or scan()
+
+    async def story():
+        task = asyncio.create_task(wifi.run(nobody))
+        await sleep_ms(1800_000)
+        assert len(scans) == 1
+        bench.air["home"] = "secret123"
+        await sleep_ms(120_000)
+        assert wifi.up()
+        del bench.air["home"]
+        await sleep_ms(600_000)
+        assert len(scans) == 2
+        task.cancel()
+        return True
+
+    assert live(story(), 4000_000)
+
+
+def test_a_driver_that_raises_is_tried_again(bench, live, wifi):
+    """Each call of it fails once, in every attempt another."""
+    bench.air["home"] = "secret123"
+    calls = ["active", "connect", "isconnected", "status", "config", "ifconfig", "disconnect"]
+    broken = list(calls)
+
+    def failing(name, call):
+        def wrapped(*args, **settings):
+            if broken and broken[0] == name:
+                broken.pop(0)
+                raise OSError(5, name)
+            return call(*args, **settings)
+
+        return wrapped
+
+    for name in calls:
+        setattr(wifi.wlan, name, failing(name, getattr(wifi.wlan, name)))
+    live(wifi.run(nobody), 600_000)
+    assert broken == [] or broken == ["disconnect"]
+    assert wifi.state == "up" and wifi.said[-1].startswith("wifi: connected")
+    assert any("the radio fails" in line for line in wifi.said)
+
+
+def test_another_address_is_taken_notice_of(bench, live, wifi):
+    import asyncio
+
+    moves = []
+    wifi.moved = lambda: moves.append(wifi.address)
+    bench.air["home"] = "secret123"
+
+    async def story():
+        task = asyncio.create_task(wifi.run(nobody))
+        await sleep_ms(60_000)
+        assert moves == ["127.0.0.1"]
+        bench.address = "127.0.0.5"  # a lease that was not renewed
+        await sleep_ms(15_000)
+        assert moves == ["127.0.0.1", "127.0.0.5"]
+        password = bench.air.pop("home")
+        await sleep_ms(30_000)
+        bench.air["home"] = password  # the same address again: nothing has moved
+        await sleep_ms(90_000)
+        assert wifi.up() and len(moves) == 2
+        task.cancel()
+        return True
+
+    assert live(story(), 400_000)
+    assert wifi.said[1] == "wifi: connected to 'home' as 127.0.0.5"
+
+
+def test_a_connection_that_is_none_is_joined_anew(bench, live, wifi):
+    """A driver that never reports the link down: whoever hears nothing says so."""
+    import asyncio
+
+    bench.air["home"] = "secret123"
+
+    async def story():
+        task = asyncio.create_task(wifi.run(nobody))
+        await sleep_ms(5000)
+        wifi.doubt()
+        await sleep_ms(5000)
+        task.cancel()
+        return wifi.up() and wifi.drops == 1
+
+    assert live(story(), 20_000)
+    assert wifi.said[1] == "wifi: nothing is heard; joining anew"
+    assert bench.told.count("connect home") == 2
+
+
 def test_wrong_password_is_one_line(bench, live, wifi):
     bench.air["home"] = "another1"
     live(wifi.run(nobody), 200_000)

@@ -315,11 +315,28 @@ def test_configured_peers_beyond_the_broadcast_are_reached():
     cell.settle(400)
 
 
-def test_a_peer_that_cannot_be_resolved_is_counted_not_fatal():
-    cell = Cell(1, peers=["nonsense"])
+def test_a_peer_that_cannot_be_resolved_is_named_not_fatal():
+    cell = Cell(1, peers=["nonsense", "3"])
     node = cell.nodes[1]
     cell.active()
-    assert node.status()["dropped"] == {"peer": 1}
+    assert node.status()["warnings"] == ["peers: 'nonsense' cannot be resolved"]
+    assert node.outbox.peers() == [3]
+
+
+def test_a_peer_whose_name_is_not_found_at_once_is_a_peer_later_and_follows_its_name():
+    cell = Cell(1, peers=["attic"])
+    node = cell.nodes[1]
+    known = []
+    node.transport.resolve = lambda text: known[-1] if known else None
+    cell.active()
+    assert ["attic" in text for text in node.status()["warnings"]] == [True]
+    known.append(7)
+    cell.run(60)
+    assert node.status()["warnings"] == [] and node.outbox.peers() == [7]
+    known.append(8)
+    for _ in range(64):
+        node.outbox.peers()
+    assert node.outbox.peers() == [8]
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.3, 0.5])

@@ -3,13 +3,15 @@ all transports."""
 
 import ast
 import errno
+import random
 import socket
+import threading
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from lvs import LvsError
+from lvs import LvsError, lookup
 from lvs.machine import clock, entropy
 from lvs.transport_layer import UdpTransport
 from lvs_tools.fuzz import victim
@@ -166,9 +168,79 @@ def test_resolve(transports):
     t = transports("127.0.0.2")
     assert t.resolve("127.0.0.9") == ("127.0.0.9", t._port)
     assert t.resolve("127.0.0.9:5000") == ("127.0.0.9", 5000)
-    for text in ("no such host.invalid", "127.0.0.1:port"):
+    for text in ("127.0.0.1:port", "1.2.3.4.5"):
         with pytest.raises(LvsError, match=f"^peers: '{text}' cannot be resolved"):
             t.resolve(text)
+
+
+def test_a_name_server_that_does_not_answer_holds_up_nobody(transports, monkeypatch):
+    """The peer is there as soon as its name is found, and again after a change of address."""
+    asked, answers = threading.Event(), threading.Event()
+    found = ["127.0.0.9"]
+    system = socket.getaddrinfo
+
+    def slow(host, *more):
+        if host != "attic":
+            return system(host, *more)
+        asked.set()
+        assert answers.wait(20)
+        return [(2, 2, 17, "", (found[0], 0))]
+
+    monkeypatch.setattr(lookup.socket, "getaddrinfo", slow)
+    t = transports("127.0.0.2")
+    assert t.resolve("attic:5000") is None
+    assert asked.wait(20) and t.resolve("attic:5000") is None
+    answers.set()
+    until(lambda: t.resolve("attic:5000") == ("127.0.0.9", 5000))
+    found[0] = "127.0.0.10"
+    assert t.resolve("attic:5000") == ("127.0.0.9", 5000)
+    t.moved()
+    until(lambda: t.resolve("attic:5000") == ("127.0.0.10", 5000))
+    assert received(t, seconds=0.01) == [] and t.error == ""
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def reply(asked, *records):
+    """A name server's datagram: the question, and records as (kind, data)."""
+    head = asked[:2] + b"\x81\x80" + asked[4:6] + bytes([0, len(records)]) + bytes(4)
+    said = [
+        b"\xc0\x0c" + bytes([0, kind, 0, 1, 0, 0, 1, 0, 0, len(data)]) + data
+        for kind, data in records
+    ]
+    return head + asked[12:] + b"".join(said)
+
+
+def test_what_a_name_server_says():
+    asked = lookup.question(0x1234, "attic.example.org")
+    assert asked[12:] == b"\5attic\7example\3org\0\0\1\0\1"
+    address = (1, bytes([192, 168, 1, 20]))
+    assert lookup.answer(reply(asked, address), asked) == "192.168.1.20"
+    alias = (5, b"\4roof\xc0\x12")
+    assert lookup.answer(reply(asked, alias, address), asked) == "192.168.1.20"
+    for nothing in (
+        reply(asked),
+        reply(asked, (28, bytes(16))),
+        b"\0\0" + reply(asked, address)[2:],
+        asked,
+        reply(asked, address)[:3] + b"\x83" + reply(asked, address)[4:],
+    ):
+        assert lookup.answer(nothing, asked) is None
+    whole = reply(asked, alias, address)
+    rng = random.Random(5)
+    for cut in range(len(whole)):
+        assert lookup.answer(whole[:cut], asked) is None
+        garbled = bytearray(whole)
+        garbled[rng.randrange(12, len(whole))] = rng.randrange(256)
+        lookup.answer(bytes(garbled), asked)  # raises nothing, ends
+    for wrong in ("a..b", "x" * 64):
+        with pytest.raises(ValueError, match="label"):
+            lookup.question(1, wrong)
 
 
 def test_the_worlds_clock_and_noise():

@@ -317,7 +317,62 @@ def test_who_holds_something_else_for_long_is_told_to_people():
         cell.run(1)
         said = node.status()["warnings"]
         assert not said or said[0].startswith("shard 0: 2 of 11 nodes hold other values, for ")
-    assert said
+    assert said and said[0].endswith(" min: water -99.993")
+    found = node.status()["differ"][0]
+    assert (found["with_me"], found["others"]) == (9, 2)
+    assert 8 * 64 < found["seconds"] <= 11 * 64
+    assert node.status()["lost"] == []
+
+
+def test_by_how_much_groups_differ_is_the_median_of_those_that_do():
+    cell, node, crowd = among(15)
+    for minute in range(3 * 64):
+        loud(crowd[8:])
+        loud(crowd[:7], [100500])
+        loud(crowd[7:8], [10**12 + minute])  # a liar, louder than the others
+        cell.run(1)
+    (found,) = node.status()["differ"]
+    assert (found["with_me"], found["others"], found["by"]) == (8, 8, ["water +0.500"])
+    assert node.replicas[0].shard.settled[0] == 100000
+    loud(crowd)
+    cell.run(64)
+    loud(crowd)
+    cell.run(64)
+    assert node.status()["differ"] == []
+
+
+def test_a_difference_that_is_too_large_to_be_exact_is_said_to_be_over():
+    cell, node, crowd = among(3)
+    for _ in range(2 * 64):
+        loud(crowd, [10**12])
+        cell.run(1)
+    assert node.status()["differ"][0]["by"] == ["water over +536870.911"]
+
+
+def test_what_groups_that_were_apart_beyond_the_horizon_lack_is_said_in_units():
+    """Four and two: each folded what it counted itself, and none of the others'."""
+    water = {"name": "water", "unit": "l"}
+    cell = Cell(6, session_epochs=3, horizon_epochs=2, channels=[water])
+    cell.prime(2000000)
+    cell.links = lambda a, b: (a < 5) == (b < 5)
+    cell.nodes[1].contribute("water", 2)
+    cell.nodes[5].contribute("water", "0.75")
+    cell.run(12 * 64)
+    assert [n.status()["differ"] for n in cell.nodes.values()] == [[]] * 6
+    cell.links = lambda a, b: True
+    cell.run(3 * 64)
+    most, few = (cell.nodes[n].status() for n in (1, 5))
+    assert most["differ"][0]["by"] == ["water -1.250 l"] and most["lost"] == []
+    assert most["differ"][0]["with_me"] == 4
+    assert few["differ"][0]["by"] == ["water +1.250 l"]
+    assert (few["differ"][0]["with_me"], few["differ"][0]["others"]) == (2, 4)
+    cell.run(12 * 64)
+    most, few = (cell.nodes[n].status() for n in (1, 5))
+    assert most["lost"] == [] == most["differ"] == few["differ"]
+    assert few["lost"] == [
+        "water +1.250 l: so far this node went to what most hold; what its side counted while "
+        "they were apart may be lost, 'lvs audit' says how much"
+    ]
 
 
 def test_a_minority_walks_to_the_majority_at_the_speed_limit():
@@ -506,7 +561,11 @@ def test_a_diverged_node_listens_to_everybody_alike():
         loud(crowd, [100500])
         cell.run(1)
     assert r.votes.diverged and node.status()["diverged"]
-    assert "most peers hold other values" in node.status()["warnings"][-1]
+    said = node.status()
+    assert "3 of 4 nodes hold other values" in said["warnings"][-1]
+    assert "as most do, this node goes there" in said["warnings"][-1]
+    went = r.shard.settled[0] - 100000
+    assert said["lost"][0].startswith("water +0.%03d: so far this node went to" % went)
     assert r.confidence == 0 and r.established
     assert node.routes.tc(node.routes.known(10)) == TC_START
     assert 0 < r.shard.settled[0] - 100000 <= 2 * 98  # and no faster than the budget

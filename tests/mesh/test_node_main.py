@@ -95,7 +95,9 @@ def test_contribute_and_read_back(node):
         "amount": "2.5",
     }
     assert ask(node, "contribute tap water 1")["channel"] == "tap water"
-    assert ask(node, "value water") == {
+    said = ask(node, "value water")
+    assert abs(said.pop("time") - time.time()) < 60
+    assert said == {
         "answer": "value",
         "channel": "water",
         "name": "water",
@@ -120,6 +122,29 @@ def test_what_cannot_be_done_is_an_answer_too(node, line):
     assert said["error"]
     assert node.raw == {"water": 0, "tap water": 0}
     assert as_text(said) == said["error"]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("contribut water 1", "contribute CHANNEL AMOUNT"),
+        ("stauts", "status"),
+        ("val water", "value CHANNEL"),
+        ("exit", "quit"),
+        ("contribute 3", "contribute CHANNEL AMOUNT"),
+        ("rows 3", "rows"),
+    ],
+)
+def test_who_slips_is_told_what_was_meant(node, line, meant):
+    assert f"'{meant}'" in ask(node, line)["error"] or f": {meant}" in ask(node, line)["error"]
+
+
+def test_a_report_has_units_text_and_time(node):
+    node.status = lambda: dict.fromkeys(node_main._REPORTED, 0)
+    said = node_main.report(node, list(node.raw))
+    assert said["channels"][0]["text"] == "0.000"
+    assert said["channels"][0]["unit"] == "l"
+    assert abs(said["time"] - time.time()) < 60
 
 
 @pytest.mark.parametrize("line", ["contribute water 2", "value water", "values", "rows", "help"])

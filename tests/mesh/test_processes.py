@@ -271,6 +271,19 @@ class TestOneNode:
         assert process.wait(5) == 130
         assert process.stderr.read() == ""
 
+    def test_a_signal_lets_it_tell_first_and_a_second_one_does_not(self, start, kind):
+        if kind != "cpython":
+            pytest.skip("MicroPython hands a program no signals")
+        process = start(self.config())
+        self.ask(process, "contribute water 2.5")
+        said = []
+        for key in ("stopping", "left"):
+            process.send_signal(signal.SIGTERM)
+            said.append(json.loads(process.stdout.readline()))
+            assert said[-1][key] == 2500
+        assert said[-1]["text"] == "2.500 of water"
+        assert process.wait(5) == 0  # nobody was there to be told
+
     @pytest.mark.parametrize(
         ("wrong", "named"),
         [

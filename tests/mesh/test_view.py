@@ -22,6 +22,7 @@ class ToyInstance:
             "state": state,
             "values": {"water": water, "work": 0},
             "peers": 2,
+            "differ": [{"others": 1, "with_me": 2}] if state == "JOINING" else [],
             "trust_mean": 40,
             "sent_bytes": 500,
             "received_bytes": 1500,
@@ -66,6 +67,7 @@ def test_table_shows_every_node():
     assert "MicroPython" in lines["127.0.0.2"]
     assert "4.0" in lines["127.0.0.2"]  # 2,000 bytes in half a minute
     assert "JOINING" in lines["127.0.0.3"]
+    assert "1 of 3" in lines["127.0.0.3"] and "of" not in lines["127.0.0.2"]
     assert "CPython" in lines["127.0.0.3"]
     assert "2.502" in lines["127.0.0.3"]
     assert "killed" in lines["127.0.0.4"]
@@ -109,6 +111,7 @@ def account(**changes):
         "values_raw": {"water": {"min": 3000, "max": 3000}},
         "reasons": [],
         "warnings": [],
+        "lost_or_may_be": ["water: 1 of 3"],
         "convergence_ms": 1500,
         "bytes_per_node_per_min": {"mean": 12000, "p99": 13000, "max": 14000},
         **changes,

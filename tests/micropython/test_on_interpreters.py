@@ -1,5 +1,7 @@
 """The library on CPython, 64-bit and 32-bit MicroPython: the same bits, and no allocations."""
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,35 @@ from tests.vectors import make
 
 HERE = Path(__file__).parent
 MODULES = sorted(p.stem for p in (places.LIB / "lvs").glob("*.py") if p.stem != "__init__")
-WORLDLY = ("transport_layer", "world")  # sockets and clocks, which WebAssembly has not
+WORLDLY = ("lookup", "transport_layer", "world")  # sockets and clocks, which WebAssembly has not
 
 
 def test_every_module_imports(interpreter):
     names = [m for m in MODULES if interpreter != "wasm" or m not in WORLDLY]
     assert interpreters.run(interpreter, HERE / "imports.py", names).split() == names
+
+
+def test_a_name_server_is_asked_in_the_background(micropython):
+    """Silent for a while: each look takes no time. Then it answers, and later with another."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+
+        def serve():
+            for k in range(4):
+                asked, who = server.recvfrom(512)
+                address = bytes([1, 2, 3, k])
+                record = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + address
+                said = asked[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + asked[12:] + record
+                if k % 2:  # the first question of each is lost
+                    server.sendto(said, who)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = server.getsockname()[1]
+        printed = interpreters.run(micropython, HERE / "names.py", [port], path=PATH)
+        thread.join()
+    assert printed.split() == ["None", "1.2.3.1", "1.2.3.1", "1.2.3.3"]
 
 
 def test_vectors(interpreter):

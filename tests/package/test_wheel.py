@@ -214,7 +214,7 @@ def test_board_commands_run_with_their_extra(board):
         ("deploy --port /nowhere", 1, "no serial port /nowhere"),
         ("logs --port /nowhere", 1, "no serial port /nowhere"),
         ("repl --port /nowhere", 1, "no serial port /nowhere"),
-        ("fleet --ports /nowhere", 1, "no serial port /nowhere"),
+        ("fleet deploy --ports /nowhere", 1, "no serial port /nowhere"),
         ("emulate", 0, "emulate: skipped"),
     ]
     found = board.each(*(line for line, _, _ in expected))

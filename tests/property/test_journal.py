@@ -72,6 +72,10 @@ class JournalMachine(RuleBasedStateMachine):
         written = amounts(self.bench.node.ledger)
         restored = self.again(copy(self.files)).node.ledger
         assert amounts(restored) == written
+        assert [restored.given(c) for c in (0, 1)] == [
+            self.bench.node.ledger.given(c) for c in (0, 1)
+        ]
+        assert restored.since == self.bench.node.ledger.since
         for s in self.bench.node.ledger.sessions:
             kept = restored.find(s.start, s.nonce)
             for c in range(len(CHANNELS)):

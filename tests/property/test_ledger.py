@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lvs import LvsError
 from lvs.ledger import LATE, SURE, TAKEN, Ledger
+from lvs.restart import descends, disown, restore
 from lvs.wide import END
 from tests.support import reference as ref
 
@@ -29,6 +30,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.contributed = [0] * CHANNELS
         self.folded = [0] * CHANNELS  # known of sessions that are gone
         self.elsewhere = [0] * CHANNELS  # told by a copy
+        self.copied = [0] * CHANNELS  # told before, which a copy accounts for
         self.open()
         self.ledger.new_epoch(BUDGET)
         self.issued_in_epoch = 0
@@ -43,8 +45,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(set(names)) == len(names)
         copy = Ledger(CHANNELS)
         copy.lineage = self.ledger.lineage
-        assert copy.descends(self.grain, names[-1])
-        assert not self.ledger.descends(self.grain, names[-1])
+        assert descends(copy, self.grain, names[-1])
+        assert not descends(self.ledger, self.grain, names[-1])
 
     @rule(c=channel, raw=reading)
     def contribute(self, c, raw):
@@ -119,6 +121,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def astray(self):
         """Whoever knows of the sessions of a clock that was wrong gives them up."""
         self.ledger.astray()
+        assert not self.ledger.since
         assert not any(max(s.known) for s in self.ledger.sessions if s.unsure is None)
 
     @rule(which=st.integers(0, 9))
@@ -136,13 +139,34 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.ledger.take_up(s)
                 assert self.ledger.session is s and list(s.total) == total and s.fate != SURE
 
-    @rule()
-    def disown(self):
-        """A copy tells what waited in the journal."""
-        barred = [self.ledger.waiting[c] - self.ledger.free[c] for c in range(CHANNELS)]
-        assert self.ledger.disown(self.random) == sum(barred)
-        for c in range(CHANNELS):
-            self.elsewhere[c] += barred[c]
+    @rule(c=channel, raw=st.integers(0, 5000), kept=st.booleans())
+    def disown(self, c, raw, kept):
+        """After a restart: a copy tells what waited in the journal, and not what is new."""
+        old = self.ledger
+        waited = list(old.waiting)
+        for s in old.sessions:
+            s.unsure = bytearray(1)
+        self.ledger = Ledger(CHANNELS)
+        restore(
+            self.ledger, old.sessions, list(waited), old.lineage, old.carried, old.spent, old.since
+        )
+        self.ledger.new_epoch(BUDGET)
+        self.issued_in_epoch = 0
+        self.issued_in_cycle = [0] * CHANNELS
+        self.open()
+        self.contribute(c, raw)
+        new = self.ledger.waiting[c] - waited[c]
+        self.ledger.begin(1)
+        if kept:
+            self.ledger.kept(0)
+        assert disown(self.ledger, self.random) == sum(waited)
+        assert [self.ledger.given(i) for i in range(CHANNELS)] == [
+            new * (i == c) for i in range(CHANNELS)
+        ]
+        for i in range(CHANNELS):
+            self.elsewhere[i] += waited[i]
+            self.copied[i] = self.contributed[i] - self.elsewhere[i] - new * (i == c)
+        assert not self.ledger.since
 
     @invariant()
     def nothing_is_lost_or_doubled(self):
@@ -150,6 +174,7 @@ class LedgerMachine(RuleBasedStateMachine):
             told = self.folded[c] + sum(s.total[c] for s in self.ledger.sessions)
             left = self.contributed[c] - self.elsewhere[c]
             assert left == self.ledger.waiting[c] + told
+            assert self.ledger.given(c) == left - self.copied[c] >= 0
         assert self.ledger.outstanding() == sum(self.ledger.waiting)
         unknown = sum(sum(s.total) - sum(s.known) for s in self.ledger.sessions)
         assert self.ledger.left() == self.ledger.outstanding() + unknown

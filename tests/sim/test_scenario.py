@@ -190,3 +190,21 @@ def test_drawn_worlds_survive_the_way_through_toml(tmp_path):
         data = draw(seed)
         again = scenario.load(write(tmp_path, to_toml(data)))
         assert scenario.plan(again) == scenario.plan(scenario.check(data))
+
+
+def test_lists_that_grow():
+    def growing(**event):
+        return scenario.check({"workload": {"channels": 3, "listed": 1}, "event": [event]})
+
+    planned = scenario.plan(growing(action="list", nodes=[1], value=2))
+    assert planned["workload"]["listed"] == 1 and planned["events"][0]["value"] == 2
+    planned = scenario.plan(growing(action="retire", nodes=[1], channel=2))
+    assert planned["events"][0]["channel"] == 2
+    for wrong in (
+        {"action": "list", "nodes": [1]},
+        {"action": "list", "nodes": [1], "value": 4},
+        {"action": "list", "nodes": [1], "value": 1.5},
+        {"action": "retire", "nodes": [1], "channel": 3},
+    ):
+        with pytest.raises(scenario.ScenarioError):
+            growing(**wrong)

@@ -11,7 +11,7 @@ import json
 import sys
 from array import array
 
-from lvs import config, decimal, drift_core, fixed, names, state_shard, wide, wire
+from lvs import audit, config, decimal, drift_core, fixed, names, state_shard, wide, wire
 
 _MERGED = ("same", "grew", "new", "old", "expired", "future", "full")
 _SHOWN = 5  # failures printed
@@ -52,6 +52,12 @@ def decode(frame, data, tag) -> str | dict:
         if not said:
             return "malformed"
         body = {"names": [[slot, m, e, name] for slot, (m, e), name in said]}
+    elif f.kind == wire.AUDIT:
+        said = audit.decode(f.body)
+        if not said:
+            return "malformed"
+        what, since, account, first, slots = said
+        body = {"what": what, "since": since, "account": account, "first": first, "slots": slots}
     else:
         body = {
             "weight": f.weight,

@@ -9,7 +9,7 @@ import ast
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -18,51 +18,29 @@ from rich.progress import DownloadColumn
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.result import LIST, Result, twin
 from lvs_tools.board.serial_board import SerialBoard, choose_port
 from lvs_tools.places import FIRMWARE
 
 STAGE = "/update"
 COMMIT = STAGE + "/commit"
-LIST = "/deployed.txt"  # what the last deployment put there, so that the next can clean up
 OWN = ("lvs.json", "secrets.json")  # the user's: written once, never overwritten
 
 
-@dataclass
-class Result:
-    """What a deployment did; ``lvs deploy --json`` prints it."""
-
-    port: str = ""
-    board: str = ""
-    machine: str = ""
-    micropython: str = ""
-    copied: list = field(default_factory=list)
-    unchanged: int = 0
-    removed: list = field(default_factory=list)
-    kept: list = field(default_factory=list)
-    bytes: int = 0
-    started: bool = False
-    says: str = ""
-
-
 def finish_update_source():
-    """The source of boot.py's finish_update(): the board's own way to end an update."""
+    """The source of boot.py's functions and a call of finish_update(): how an update ends."""
     text = (FIRMWARE / "boot.py").read_text()
+    lines = text.splitlines()
+    parts = ["import os"]
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "finish_update":
-            lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
-            return "\n".join(["import os", *lines, "finish_update()\n"])
-    raise BoardError("firmware/boot.py has no finish_update()")
+        if isinstance(node, ast.FunctionDef):
+            parts += lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join([*parts, "finish_update()\n"])
 
 
 def sha256(data):
     """SHA-256 in hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-def twin(path):
-    """The other form of a module: MicroPython takes the .py where both are."""
-    stem, dot, ending = path.rpartition(".")
-    return {"py": stem + ".mpy", "mpy": stem + ".py"}.get(ending) if dot else None
 
 
 def commit_order(paths):
@@ -192,6 +170,7 @@ def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progr
     profile = identify(board, name)
     result = Result(board.port, profile["name"], board.machine, ".".join(map(str, board.version)))
     check_own(own or {})
+    board.run(finish_update_source(), "ending an interrupted update")
     if status_page is None:
         status_page = wants_page(board, own or {}, profile)
     wanted = profiles.files(profile, board.arch, compiled, status_page)
@@ -280,11 +259,38 @@ def summary(result):
     return text
 
 
+def _over_the_air(host, name, secrets, py, status_page, as_json):
+    """The command with --host; ends the program if it cannot be done."""
+    from lvs_tools.board import air, deploy_air
+
+    try:
+        board = air.AirBoard(host, air.admin_key(secrets))
+        result = deploy_air.deploy_air(
+            board,
+            name,
+            compiled=not py,
+            status_page=status_page,
+            says=lambda line: click.echo(line, err=True),
+        )
+    except BoardError as error:
+        click.echo(f"deploy: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("deploy: interrupted; the board keeps it, or goes back, by itself", err=True)
+        sys.exit(130)
+    click.echo(json.dumps(asdict(result)) if as_json else summary(result))
+
+
 @click.command()
 @click.option("--board", "name", metavar="NAME", help="The board's profile; found out if missing.")
 @click.option("--port", metavar="PORT", help="Serial port; the only one if missing.")
+@click.option("--host", metavar="ADDR", help="Over the air: the board's address[:port].")
 @click.option("--config", metavar="FILE", help="lvs.json for a board without one. [./lvs.json]")
-@click.option("--secrets", metavar="FILE", help="secrets.json likewise. [./secrets.json]")
+@click.option(
+    "--secrets",
+    metavar="FILE",
+    help="secrets.json likewise; over the air the key in it. [./secrets.json]",
+)
 @click.option("--py", is_flag=True, help="Copy sources instead of compiled modules.")
 @click.option(
     "--status-page/--no-status-page",
@@ -299,16 +305,22 @@ def summary(result):
     help="How long to watch the node start; 0 leaves the board at its REPL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(name, port, config, secrets, py, status_page, wait, as_json):
+def command(name, port, host, config, secrets, py, status_page, wait, as_json):
     """Put the node on a board, or bring it up to date.
 
     Only files that differ are copied, and verified. The board's lvs.json and secrets.json are
     never overwritten. A pulled cable does no harm: run the same command again.
 
+    Over the air (--host) the new files are on trial: the board goes back to the old ones by
+    itself unless it joins its mesh and holds for two minutes.
+
     \b
-    Exit code 0: done, and the node runs; 1: it could not be done; 3: done, but the node
-    does not run yet (it says why).
+    Exit code 0: done, and the node runs; 1: it could not be done, or the board went back;
+    3: done, but the node does not run yet (it says why).
     """
+    if host:
+        _over_the_air(host, name, secrets, py, status_page, as_json)
+        return
     try:
         port = choose_port(port)
         own = own_files(config, secrets)

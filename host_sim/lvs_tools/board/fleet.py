@@ -1,4 +1,4 @@
-"""`lvs fleet`: deploy to several boards side by side."""
+"""`lvs fleet`: several boards: at the cable side by side, over the air one after another."""
 
 import json
 import sys
@@ -8,7 +8,8 @@ from dataclasses import asdict
 import click
 
 from lvs_tools import options
-from lvs_tools.board import deploy
+from lvs_tools.board import air, deploy, fleet_air
+from lvs_tools.board.config_air import HOLD
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import ports as found_ports
 
@@ -30,7 +31,12 @@ def deploy_all(ports, name, own, wait, progress=None):
         return dict(zip(ports, pool.map(one, ports), strict=True))
 
 
-@click.command()
+@click.group()
+def command():
+    """Look after several boards: at the cable, or over the air."""
+
+
+@command.command(name="deploy")
 @click.option(
     "--ports", default="", metavar="PORT,PORT,...", help="All ports with a board if missing."
 )
@@ -47,8 +53,8 @@ def deploy_all(ports, name, own, wait, progress=None):
     help="How long to watch each node start; 0 leaves the boards at their REPL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def command(ports, name, config, secrets, wait, as_json):
-    """Deploy to several boards side by side; one that fails does not stop the others.
+def at_the_cable(ports, name, config, secrets, wait, as_json):
+    """Deploy at the cable to several boards side by side; one that fails does not stop the others.
 
     Exit code 0: all run; 1: at least one could not be deployed; 3: one does not run yet.
     """
@@ -86,3 +92,94 @@ def command(ports, name, config, secrets, wait, as_json):
             click.echo(deploy.summary(result) if known else str(result))
     waiting = wait and not all(result.started for result in done)
     sys.exit(1 if len(done) < len(results) else 3 if waiting else 0)
+
+
+HOSTS = click.option(
+    "--hosts", default="", metavar="ADDR,ADDR,...", help="Boards' addresses; found if missing."
+)
+MESH = click.option(
+    "--config", metavar="FILE", help="lvs.json of the mesh to look for. [./lvs.json]"
+)
+LISTEN = click.option(
+    "--seconds", default=70, show_default=True, help="For how long to listen for boards at most."
+)
+
+
+def _found(hosts, config, seconds, key, strict=False):
+    """The boards, as fleet_air.Members; says on standard error who else was heard. strict: all of
+    those that were named must answer. Raises BoardError."""
+    chosen = hosts.replace(",", " ").split()
+    members, silent = fleet_air.find(chosen, config, seconds, key)
+    if silent:
+        text = ", ".join(silent)
+        if chosen and strict:
+            raise BoardError(f"no administration answers at {text}; nothing was changed")
+        click.echo(f"fleet: no administration answers at {text}", err=True)
+    if not members:
+        raise BoardError("no board was found; name them: --hosts ADDR,ADDR")
+    return members
+
+
+@command.command(name="list")
+@HOSTS
+@MESH
+@LISTEN
+@air.SECRETS
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def list_(hosts, config, seconds, secrets, as_json):
+    """Who is there, how they are, and whether their values agree.
+
+    \b
+    Exit code 0: all agree; 1: nobody was found; 3: they do not agree.
+    """
+    try:
+        members = _found(hosts, config, seconds, air.admin_key(secrets))
+        lagging = fleet_air.settle(members, 10)
+    except BoardError as error:
+        click.echo(f"fleet: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    rows = [fleet_air.row(member, lagging) for member in members]
+    click.echo(json.dumps(rows) if as_json else fleet_air.table(rows))
+    sys.exit(3 if lagging else 0)
+
+
+@command.command()
+@HOSTS
+@MESH
+@LISTEN
+@air.SECRETS
+@click.option("--py", is_flag=True, help="Sources instead of compiled modules.")
+@HOLD
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def update(hosts, config, seconds, secrets, py, hold, as_json):
+    """Update all boards of a mesh over the air, one after another.
+
+    The next one's turn comes when a board has kept its new files, is back, and all boards agree on
+    the values again. Where that fails, it stops: the others run what they had.
+
+    \b
+    Exit code 0: all are up to date; 1: it stopped, and says where.
+    """
+    results = {}
+    said = None
+    try:
+        members = _found(hosts, config, seconds, air.admin_key(secrets), strict=True)
+        fleet_air.update(
+            members, results, compiled=not py, hold=hold, says=lambda t: click.echo(t, err=True)
+        )
+    except BoardError as error:
+        said = str(error)
+    except KeyboardInterrupt:
+        click.echo("fleet: interrupted; a board on trial keeps it, or goes back", err=True)
+        sys.exit(130)
+    if as_json:
+        told = {host: asdict(result) for host, result in results.items()}
+        click.echo(json.dumps({"updated": told, "error": said}))
+    else:
+        for result in results.values():
+            click.echo(deploy.summary(result))
+    if said:
+        click.echo(f"fleet: {said}", err=True)
+        sys.exit(1)

@@ -7,9 +7,11 @@ import time
 import click
 import serial
 
+from lvs_tools.board.air import HOST, SECRETS, AirBoard, Refused, admin_key
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard, choose_port, open_port, plain_errors
 
+NOTHING = "the board has no crash log: nothing went wrong"
 CRASH_FILES = ("/crash.old", "/crash.log")
 
 
@@ -46,8 +48,35 @@ def follow(port, seconds=None):
 
 
 def crash_log(board):
-    """The text of the crash log of a SerialBoard, "" if nothing ever crashed."""
+    """The text of the crash log of a SerialBoard or AirBoard, "" if nothing ever crashed."""
     return "".join((board.read(path) or b"").decode(errors="replace") for path in CRASH_FILES)
+
+
+def over_the_air(board, crash, seconds, following):
+    """Print the crash log of an AirBoard, or its last lines and those that follow."""
+    if crash:
+        click.echo(crash_log(board).rstrip() or NOTHING)
+        return
+    end = time.monotonic() + seconds if seconds else None
+    since = 0
+    while True:
+        try:
+            answer = board.ask("logs", since=since)
+        except Refused:
+            raise
+        except BoardError as error:
+            if not following:
+                raise
+            click.echo(f"logs: {error}", err=True)
+        else:
+            if answer["next"] < since:  # it was restarted
+                since = 0
+                continue
+            since = answer["next"]
+            click.echo(answer["text"], nl=False)
+        if not following or end and time.monotonic() > end:
+            return
+        time.sleep(1)
 
 
 @click.command()
@@ -58,15 +87,25 @@ def crash_log(board):
     help="Show the kept crash log instead; the node is stopped and started again.",
 )
 @click.option("--seconds", type=float, help="End after this time.")
-def command(port, crash, seconds):
-    """Follow what a board says, until Ctrl-C; its node runs on."""
+@HOST
+@SECRETS
+@click.option("--follow", "following", is_flag=True, help="With --host: go on until Ctrl-C.")
+def command(port, crash, seconds, host, secrets, following):
+    """Follow what a board says, until Ctrl-C; its node runs on.
+
+    Over the air (--host) these are the last lines that it said, and its crash log is read without
+    stopping it.
+    """
     try:
+        if host:
+            over_the_air(AirBoard(host, admin_key(secrets)), crash, seconds, following)
+            return
         port = choose_port(port)
         if crash:
             with SerialBoard(port) as board:
                 text = crash_log(board)
                 board.reset()
-            click.echo(text.rstrip() or "the board has no crash log: nothing went wrong")
+            click.echo(text.rstrip() or NOTHING)
             return
         open_port(port).close()  # says what is wrong with the port, if anything
         with plain_errors(port, "listening"):

@@ -246,6 +246,7 @@ def scenario(settings, cycles):
     yield
     result["heap_import_lvs"] = gc.mem_alloc() - base
     import app
+    import keeper
     import wifi  # noqa: F401
 
     import lvs.transport_layer  # noqa: F401
@@ -261,6 +262,7 @@ def scenario(settings, cycles):
         app.sources.run([], node, dog.check_in),
         app.Led(None).run(lambda: app.led_code(None, node), dog.check_in),
         dog.run(),
+        keeper.run(dog.check_in, 60, None, node, app.once),
     ]
     yield
     result["heap_start"] = gc.mem_alloc() - base

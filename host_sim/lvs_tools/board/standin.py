@@ -35,8 +35,9 @@ class Standin:
     folder: where it lives; ``flash.bin`` in it survives, so a board can be started again.
     address: its own of 127.0.0.0/8. air: {Wi-Fi name: password} in reach. flash_kb: size of the
     filesystem when it is new. heap: bytes that MicroPython may use (64-bit objects). window_ms:
-    how long boot.py waits for Ctrl-C, if not as long as it says. wires: more names of
-    shims/bench.py (levels, analog, waves, port, ...).
+    how long boot.py waits for Ctrl-C, and trial_ms: gives new files to be found good, if not as
+    long as it says. pace: how many times as fast the node's own clock runs.
+    wires: more names of shims/bench.py (levels, analog, waves, port, ...).
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Standin:
         flash_kb=1024,
         heap=None,
         window_ms=None,
+        trial_ms=None,
+        pace=None,
         **wires,
     ):
         self.folder = Path(folder).resolve()
@@ -59,7 +62,7 @@ class Standin:
         self.restarts = []  # "soft", "hard" or "watchdog", in order
         self._bench = {"address": address, "air": air or {}, "reset_cause": 1, **wires}
         self._heap = heap
-        self._window = str(window_ms or "")
+        self._times = [str(number or "") for number in (window_ms, trial_ms, pace)]
         self._pipe = self.folder / "pipe"
         self._thread = None
         self._wake_read, self._wake_write = os.pipe()
@@ -142,7 +145,7 @@ class Standin:
             str(bench),
             str(self._pipe),
             mode,
-            self._window,
+            *self._times,
         ]
         self._process = subprocess.Popen(
             [*program, "-i", *script],

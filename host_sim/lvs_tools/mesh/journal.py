@@ -44,9 +44,10 @@ class Contents:
 
     def __init__(self):
         self.format = self.tag = self.channels = None
-        self.cycle = 0
+        self.cycle = self.since = 0
         self.sessions = {}
         self.waiting = {}
+        self.spent = {}
         self.shards = {}
         self.routes = []
         self.records = 0
@@ -68,6 +69,23 @@ class Contents:
         self.waiting = {}
         if lineage is not None:
             self.sessions = {}
+            self.spent = {}
+
+    def account(self, since):
+        """Since when there is an account of what the node contributed."""
+        self.since = since
+
+    def gone(self, channel, amount):
+        """What it contributed in sessions that are gone."""
+        self.spent[channel] = amount
+
+    def given(self):
+        """All that the node contributed since then (raw), by channel."""
+        given = dict(self.spent)
+        told = [row for s in self.sessions.values() for row in s["rows"].items()]
+        for channel, raw in [(c, total) for c, (total, _) in told] + list(self.waiting.items()):
+            given[channel] = given.get(channel, 0) + raw
+        return given
 
     def session(self, start, nonce, fate):
         """A session's entries follow."""
@@ -237,6 +255,8 @@ def _restart(contents, careful):
         "epoch": contents.cycle // EPOCH_CYCLES,
         "own": own,
         "waiting_raw": {} if careful else contents.waiting,
+        "given_raw": contents.given(),
+        "since": contents.since,
         "shards": [
             {
                 "shard": index,
@@ -321,6 +341,10 @@ def _print_restart(restart, console):
         )
     for channel, raw in sorted(restart["waiting_raw"].items()):
         console.print("  waits  channel %d: %d raw" % (channel, raw))
+    for channel, raw in sorted(restart["given_raw"].items()):
+        console.print(
+            "  given  channel %d: %d raw since cycle %d" % (channel, raw, restart["since"])
+        )
     for shard in restart["shards"]:
         values = " ".join(str(raw) for raw in shard["values_raw"]) or "no settled vector"
         console.print(

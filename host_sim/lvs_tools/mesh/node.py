@@ -29,8 +29,16 @@ def command(config, micropython, loss, seed, journal, report_ms, as_json, no_inp
 
     It reads commands such as "contribute water 2.5", "value water" and "status", one a line;
     "help" lists them. In a terminal it answers in text, elsewhere in JSON lines. It ends with
-    "quit", at the end of its input, or with Ctrl-C, once others hold what was contributed. Exit
-    code 3: something is lost that nobody was told within a minute.
+    "quit", at the end of its input, or with Ctrl-C or SIGTERM, once others hold what was
+    contributed; Ctrl-C once more ends it at once.
+
+    \b
+    Examples:
+      lvs node config.json --journal journal              talk to it: help
+      lvs node config.json --no-input --report-ms 1000    leave it running
+
+    Exit codes: 0 it was told to end; 130 by Ctrl-C; 2 it could not start; 3 something is lost that
+    nobody was told within a minute.
     """
     interpreter = sys.executable
     if micropython:

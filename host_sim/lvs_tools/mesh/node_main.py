@@ -15,8 +15,11 @@ It ends at the end of its input, so a node never outlives whoever started it, as
 hold what was contributed, within a minute (``stopping``: raw to tell); ``--no-input``
 reads none and runs until it is stopped by a signal.
 
-Exit codes: 0 the input ended or ``quit``; 3 and contributions are lost that somebody could have
-been told (``left``: raw); 2 a bad argument, configuration or address, said in
+SIGINT and SIGTERM end it in the same way, said twice at once (on MicroPython at once the first
+time).
+
+Exit codes: 0 the input ended, ``quit`` or SIGTERM; 3 and contributions are lost that somebody
+could have been told (``left``: raw); 2 a bad argument, configuration or address, said in
 one line on standard error; 130 interrupted.
 """
 
@@ -39,15 +42,18 @@ _REPORTED = (
     "trusted",
     "trust_mean",
     "pending_raw",
+    "differ",
+    "lost",
     "sent_bytes",
     "received_bytes",
     "dropped",
 )
+_IN_WORDS = ("values", "differ", "lost")
 HELP = {
     "contribute CHANNEL AMOUNT": "add an amount (units) to a channel",
     "value CHANNEL": "what the whole mesh contributed to a channel, as far as this node knows",
     "values": "the same for every channel",
-    "status": "the node's state, peers, trust, traffic and warnings",
+    "status": "state, peers, trust, traffic, warnings, who holds other values, what may be lost",
     "rows": "every session's contributions that this node knows",
     "watch": "print every change of a value as it happens; again to stop",
     "help": "this list",
@@ -122,6 +128,8 @@ def report(node, channels):
     status = node.status()
     short = {key: status[key] for key in _REPORTED}
     short["values"] = values(node, channels)
+    short["channels"] = node.values()
+    short["time"] = int(time.time())
     return short
 
 
@@ -159,12 +167,14 @@ def answer(node, channels, line):
         if name == "value" and len(words) >= 2:
             channel = " ".join(words[1:])
             value = node.value(channel)
-            return dict(_of(node, channel), answer=name, channel=channel, value=value)
+            shown = dict(_of(node, channel), answer=name, channel=channel, value=value)
+            return dict(shown, time=int(time.time()))
         if len(words) == 1:
             if name == "values":
-                return {"answer": name, "values": node.values(), "raw": values(node, channels)}
+                shown = {"values": node.values(), "raw": values(node, channels)}
+                return dict(shown, answer=name, time=int(time.time()))
             if name == "status":
-                return {"answer": name, "status": node.status()}
+                return {"answer": name, "status": dict(node.status(), time=int(time.time()))}
             if name == "rows":
                 return {"answer": name, "rows": [list(row) for row in node.rows()]}
             if name == "help":
@@ -173,7 +183,33 @@ def answer(node, channels, line):
                 return {"answer": name}
     except ValueError as error:  # LvsError: the node says what is wrong, and changed nothing
         return {"answer": name, "error": str(error)}
-    return {"answer": name, "error": f"no such command: {line.strip()}; try help"}
+    return {"answer": name, "error": _helpful(name, line.strip())}
+
+
+_OTHERWISE = {"exit": "quit", "bye": "quit", "stop": "quit", "add": "contribute", "get": "value"}
+
+
+def nearest(word, words):
+    """The word that shares most with one that is not among them: a slip of the finger; or ""."""
+    best, most = "", 0
+    word = _OTHERWISE.get(word, word)
+    for other in words:
+        pairs = [other[i : i + 2] for i in range(len(other) - 1)]
+        score = 2 * sum([word[i : i + 2] in pairs for i in range(len(word) - 1)])
+        score += word[:1] == other[:1]
+        if score > most:
+            best, most = other, score
+    return best
+
+
+def _helpful(name, line):
+    """What to say to a line that is no command."""
+    usage = {known.split(" ")[0]: known for known in HELP}
+    if name in usage:
+        return f"'{line}' is not how it is written: {usage[name]}"
+    found = nearest(name, sorted(usage))
+    meant = f"did you mean '{usage[found]}'? " if found else ""
+    return f"no such command: {line}; {meant}'help' lists them"
 
 
 class Announcing:
@@ -255,7 +291,9 @@ def as_text(reply):
         return "\n".join([_shown(v) for v in reply["values"]])
     if kind == "status":
         known = sorted(reply["status"].items())
-        lines = [f"{k:16} {v}" for k, v in known if k != "values"]
+        lines = [f"{k:16} {v}" for k, v in known if k not in _IN_WORDS]
+        lines += [d["text"] for d in reply["status"].get("differ", ())]
+        lines += ["lost, or may be: " + text for text in reply["status"].get("lost", ())]
         return "\n".join(lines + [_shown(v) for v in reply["status"].get("values", ())])
     if kind == "rows":
         rows = [("session", "channel", "claimed", "credited")] + reply["rows"]
@@ -298,6 +336,25 @@ class Session:
         self.options = options
         self.say = say
         self._watcher = None
+        self._ending = None  # the task to end, once a signal asked for an end
+        self.interrupted = False
+
+    def _signals(self, running):
+        """Let a signal end the node as the end of its input does, a second one at once."""
+        try:
+            import signal
+        except ImportError:
+            return  # MicroPython
+        loop = asyncio.get_running_loop()
+
+        def ask(number):
+            if self._ending:
+                running.cancel()
+            self._ending = running
+            self.interrupted = self.interrupted or number == signal.SIGINT
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ask, number)
 
     def prompt(self):
         """Show people that the node listens."""
@@ -310,7 +367,8 @@ class Session:
             if self.options["human"]:
                 sys.stdout.write("\r")  # in place of the prompt, which follows again
             shown = _of(self.node, channel)
-            self.say({"change": [channel, value], "text": shown["text"] + " " + shown["unit"]})
+            change = {"change": [channel, value], "text": shown["text"] + " " + shown["unit"]}
+            self.say(dict(change, unit=shown["unit"], time=int(time.time())))
             self.prompt()
 
     def _obey(self, line):
@@ -338,12 +396,13 @@ class Session:
         True when something that was contributed is lost, though there was somebody to tell.
         """
         running = asyncio.create_task(self.node.run())
+        self._signals(running)
         await asyncio.sleep(0)  # the node runs now: a stop before that would be forgotten
         lines = Lines(sys.stdin) if self.options["input"] else None
         every = self.options["report_ms"]
         reported = _ticks_ms()
         self.prompt()
-        while not running.done():
+        while not (running.done() or self._ending):
             if lines:
                 line = lines.next()
                 while line is not None:
@@ -361,7 +420,10 @@ class Session:
         self.node.stop()
         if self.node.running:
             self.say({"stopping": self.node.left(), "text": self.node.left_text()})
-        await running
+        try:
+            await running
+        except asyncio.CancelledError:
+            pass  # what is left is said all the same
         left = self.node.left()
         kept = self.node.journal.durable
         if left:
@@ -431,7 +493,9 @@ def _main(argv):
         for warning in status["warnings"]:
             print(warning)
     try:
-        return 3 if asyncio.run(Session(node, channels, options, say).run()) else 0
+        session = Session(node, channels, options, say)
+        lost = asyncio.run(session.run())
+        return 3 if lost else 130 if session.interrupted else 0
     except OSError as error:
         print(f"{options['config']}: {error}", file=sys.stderr)
         return 1

@@ -214,4 +214,6 @@ class Mesh:
                 + [i.report["dropped"] for i in self.past if i.report]
             ),
             "warnings": sorted({w for f in finals for w in f[1]["warnings"]}),
+            "differ": sorted({d["text"] for f in finals for d in f[1]["differ"]}),
+            "lost_or_may_be": sorted({text for f in finals for text in f[1]["lost"]}),
         }

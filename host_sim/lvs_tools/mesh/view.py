@@ -75,6 +75,12 @@ def _bytes_per_minute(instance):
     return 60 * size / seconds
 
 
+def _differ(said):
+    """How many of those that a node heard hold other values: "3 of 12", or nothing."""
+    found = max(said.get("differ", ()), key=lambda d: d["others"], default=None)
+    return found and f"{found['others']} of {found['with_me'] + found['others']}"
+
+
 def table(mesh):
     """The live table: one row a node."""
     plan = mesh.plan
@@ -96,7 +102,7 @@ def table(mesh):
     view.add_column("node")
     view.add_column("interpreter")
     view.add_column("state")
-    for heading in (f"{shown} VU", "spread VU", "peers", "trust", "KB/min"):
+    for heading in (f"{shown} VU", "spread VU", "peers", "differ", "trust", "KB/min"):
         view.add_column(heading, justify="right")
     for node, instance in enumerate(mesh.instances):
         word = state(instance)
@@ -111,6 +117,7 @@ def table(mesh):
                 vu(said["values"][shown]),
                 Text(vu(own), style="yellow" if own else "green"),
                 f"{said['peers']}",
+                _differ(said),
                 f"{said['trust_mean']:.0f}",
                 "-" if rate is None else f"{rate / 1000:.1f}",
             ]
@@ -139,6 +146,7 @@ def verdict_lines(account):
         )
     lines += [f"  {reason}" for reason in account["reasons"]]
     lines += [f"  warning: {warning}" for warning in account["warnings"]]
+    lines += [f"  lost, or may be: {text}" for text in account["lost_or_may_be"]]
     if account["convergence_ms"] is not None:
         lines.append(
             f"  all values were equal and exact {account['convergence_ms'] / 1000:.1f} s after"

@@ -5,6 +5,8 @@ from rich.table import Table
 from lvs import decimal
 from lvs_tools.plan import fit
 
+_TOLD = 3  # nodes whose words are shown
+
 
 def duration(seconds):
     """Seconds as a short text: 45 s, 12 min, 3.5 h, 2.1 d."""
@@ -34,6 +36,12 @@ def summary(result, checked, console, same=None):
     console.print(table)
     for why in result["why"]:
         console.print("  " + why, markup=False, highlight=False)
+    for d in result["differ"][:_TOLD]:
+        said = "  node %d says: %s" % (d["node"], d["text"])
+        console.print(said, markup=False, highlight=False)
+    for node, text in result["lost_or_may_be"][:_TOLD]:
+        said = "  node %d says what was lost, or may be: %s" % (node, text)
+        console.print(said, markup=False, highlight=False)
     for text, nodes in result["warnings"]:
         said = "  warning of %d nodes: %s" % (nodes, text)
         console.print(said, markup=False, highlight=False)
@@ -49,10 +57,26 @@ def _lines(result, checked):
         "%.1f KB/min a node (p99 %.1f, most %.1f), sent + received"
         % (traffic["mean"] / 1000, traffic["p99"] / 1000, traffic["max"] / 1000),
     )
+    leaves = result["leaves"]
+    if leaves:
+        yield (
+            "leaves",
+            "%d, awake %d s a day, %d KB a day; %.2f %% of %d contributions with everybody within "
+            "two wakings, most %s; state %d bytes"
+            % (
+                leaves["count"],
+                leaves["awake_s_per_day"],
+                leaves["kb_per_day"],
+                leaves["within_two_wakings"] * 100,
+                leaves["contributions"],
+                leaves["wakings_max"],
+                leaves["state_bytes"],
+            ),
+        )
     yield (
         "rows",
-        "%d refused, %d expired; %d recoveries"
-        % (result["refused"], result["expired"], result["recoveries"]),
+        "%d in a channel of one node at most; %d refused, %d expired; %d recoveries"
+        % (result["rows_of_one"], result["refused"], result["expired"], result["recoveries"]),
     )
     yield "trace", result["trace_hash"]
 

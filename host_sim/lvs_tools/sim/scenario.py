@@ -49,6 +49,8 @@ ACTIONS = (
     "wipe",
     "clone",
     "carry",
+    "list",
+    "retire",
 )
 
 # section -> key -> (type, default, least or choices, most, meaning)
@@ -120,6 +122,8 @@ FIELDS = {
         ),
         "amount": ("amount", 1, None, None, "VU of each contribution; decimals allowed"),
         "channels": (int, 1, 1, 480, "channels of the mesh, drawn at random"),
+        "durable": (bool, False, None, None, "each returns when the journal has it"),
+        "listed": (int, None, 1, 480, "of these in nodes' lists at the start; all by default"),
         "until_cycle": (
             int,
             None,
@@ -133,6 +137,12 @@ FIELDS = {
         "spread": (int, 0, 0, _RAW_MAX, "raw; settled values differ by up to this, both ways"),
         "value": (int, 0, 0, MOST, "raw; settled value of every channel at the start"),
         "established": (bool, False, None, None, "confident and trusted from the start"),
+    },
+    "leaves": {
+        "count": (int, 0, 0, 10000, "nodes that hold nothing, beside the others"),
+        "awake_s": (float, 3.0, 0.1, 3600, "longest waking"),
+        "every_s": (float, 300.0, 1, 1000000, "from one waking to the next, within 1 %"),
+        "from_cycle": (int, 0, 0, 10000000, "they wake first within every_s from then on"),
     },
     "event": {
         "at_cycle": (int, 0, 0, 10000000, "when"),
@@ -152,11 +162,11 @@ FIELDS = {
             0,
             1000000,
             "corrupt: bits flipped; skew: clock rate, 1 is true and "
-            "0 frozen; low_power: 1 on, 0 off; loss: probability; contribute: VU",
+            "0 frozen; low_power: 1 on, 0 off; loss: probability; contribute: VU; list: channels",
         ),
         "every": (int, None, 1, 10000000, "it happens again after so many cycles ..."),
         "times": (int, None, 1, 100000, "... so many times in all"),
-        "channel": (int, 0, 0, 479, "contribute: to which channel"),
+        "channel": (int, 0, 0, 479, "contribute, retire: which channel"),
         "durable": (bool, False, None, None, "contribute: it returns when the journal has it"),
         "source": (int, None, 0, 99999, "clone: the node whose journal is copied"),
         "mesh": (str, None, None, None, "carry: name of the other mesh; home again without"),
@@ -172,8 +182,19 @@ FIELDS = {
 _LISTS = ("event", "adversary")
 _UNTARGETED = ("heal", "loss")  # without nodes they mean all
 _TARGETS = ("nodes", "fraction", "island")
-_OWN_KEYS = {"contribute": ("channel", "durable"), "clone": ("source",), "carry": ("mesh",)}
-_VALUED = {"skew": "the clock rate", "loss": "the probability", "contribute": "the amount in VU"}
+_OWN_KEYS = {
+    "contribute": ("channel", "durable"),
+    "retire": ("channel",),
+    "clone": ("source",),
+    "carry": ("mesh",),
+}
+_OF_LEAVES = ("crash", "restart", "leave", "wipe", "clone")
+_VALUED = {
+    "skew": "the clock rate",
+    "loss": "the probability",
+    "contribute": "the amount in VU",
+    "list": "the number of channels",
+}
 
 
 class ScenarioError(ValueError):
@@ -324,7 +345,7 @@ def _event(source, where, data, scenario):
     if event["action"] is None:
         raise source.error(where, "has no action; allowed are " + ", ".join(ACTIONS))
     _targets(source, where, event, scenario)
-    _event_value(source, where, event)
+    _event_value(source, where, event, scenario)
     _own_keys(source, where, event, scenario)
     if (event["every"] is None) != (event["times"] is None):
         raise source.error(where, "every and times go together")
@@ -343,7 +364,9 @@ def _targets(source, where, event, scenario):
             where, "%s needs nodes = [..], a fraction or an island" % event["action"]
         )
     if event["nodes"] is not None:
-        event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], scenario["nodes"])
+        known = scenario["nodes"]
+        known += scenario["leaves"]["count"] if event["action"] in _OF_LEAVES else 0
+        event["nodes"] = _numbers(source, where + ".nodes", event["nodes"], known)
     if event["island"] is not None:
         islands = scenario["topology"]["islands"]
         if scenario["topology"]["kind"] != "islands" or event["island"] >= islands:
@@ -351,7 +374,7 @@ def _targets(source, where, event, scenario):
         event["nodes"] = list(range(event["island"], scenario["nodes"], islands))
 
 
-def _event_value(source, where, event):
+def _event_value(source, where, event, scenario):
     action, value = event["action"], event["value"]
     if value is None and action in _VALUED:
         raise source.error(where, "%s needs a value: %s" % (action, _VALUED[action]))
@@ -362,11 +385,16 @@ def _event_value(source, where, event):
         raise source.error(where, "%r; must be a whole number of bits" % value)
     if action == "contribute":
         _value(source, where, repr(value), ("amount", None, None, None, ""))
+    if action == "list":
+        most = scenario["workload"]["channels"]
+        if value not in range(1, most + 1):
+            raise source.error(where, "%r; must be a whole number from 1 to %d" % (value, most))
 
 
 def _own_keys(source, where, event, scenario):
     """Check the keys that only one action has."""
-    if event["action"] == "contribute" and event["channel"] >= scenario["workload"]["channels"]:
+    channels = scenario["workload"]["channels"]
+    if event["action"] in ("contribute", "retire") and event["channel"] >= channels:
         raise source.error(where + ".channel", "there is no such channel: see workload")
     if event["action"] == "clone" and (event["nodes"] is None or event["source"] is None):
         raise source.error(where, "clone needs nodes = [..] and the source that they copy")
@@ -445,7 +473,7 @@ def check(data, name="scenario", text="", folder="."):
     scenario = _table(source, "", data, "")
     if scenario["name"] is None:
         scenario["name"] = Path(name).stem
-    for section in ("topology", "link", "workload", "start"):
+    for section in ("topology", "link", "workload", "start", "leaves"):
         scenario[section] = _table(source, section, data.get(section, {}), section)
     scenario["config"] = _config(source, data.get("config", {}))
     scenario["event"] = _events(source, data.get("event", []), scenario)
@@ -547,7 +575,7 @@ def _event_plans(event):
         value = _probability(value)
     elif action == "contribute":
         value = repr(value)
-    else:  # corrupt: bits; low_power: on or off
+    else:  # corrupt: bits; low_power: on or off; list: how many
         value = 1 if value is None else int(value)
     planned = {
         "action": action,
@@ -580,7 +608,8 @@ def problems(scenario):
     """What of a checked scenario does not fit, as `lvs plan` would say it: a list of texts."""
     nodes, topology, workload = scenario["nodes"], scenario["topology"], scenario["workload"]
     names = ["c%d" % c for c in range(workload["channels"])]
-    config = Config(dict({"nodes": min(10000, nodes)}, **scenario["config"], channels=names))
+    rows = min(10000, nodes + scenario["leaves"]["count"])
+    config = Config(dict({"nodes": rows}, **scenario["config"], channels=names))
     heard = {"lan": nodes, "islands": -(-nodes // topology["islands"])}
     gap_ms = _gap_ms(scenario)
     raw, _ = decimal.steps(workload["amount"], decimal.STEP)
@@ -619,11 +648,19 @@ def plan(scenario):
         "workload": {
             "gap_ms": _gap_ms(scenario),
             "steady": workload["steady"],
+            "durable": workload["durable"],
             "amount": workload["amount"],
             "channels": workload["channels"],
+            "listed": min(workload["listed"] or workload["channels"], workload["channels"]),
             "until_ms": min(workload["until_cycle"], scenario["cycles"]) * CYCLE_MS,
         },
         "start": start,
+        "leaves": {
+            "count": scenario["leaves"]["count"],
+            "awake_ms": int(scenario["leaves"]["awake_s"] * 1000),
+            "every_ms": int(scenario["leaves"]["every_s"] * 1000),
+            "from_ms": scenario["leaves"]["from_cycle"] * CYCLE_MS,
+        },
         "events": sorted(
             (planned for event in scenario["event"] for planned in _event_plans(event)),
             key=lambda planned: planned["at_ms"],

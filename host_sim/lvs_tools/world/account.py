@@ -35,7 +35,7 @@ class Account:
             if now - at <= _LATE_MS:
                 self._late[(owner, c)] = self._late.get((owner, c), 0) + raw
         ledger = node.ledger
-        for c in range(self.channels):
+        for c in range(min(self.channels, ledger.channels)):
             self._wait(owner, c, ledger.waiting[c])
             for session in ledger.sessions:
                 if session.total[c]:
@@ -56,7 +56,7 @@ class Account:
         """A node has started from its journal: what waited there is not lost, nor what waited and
         counts as told there, which is told again."""
         ledger = node.ledger
-        for c in range(self.channels):
+        for c in range(min(self.channels, ledger.channels)):
             self._wait(owner, c, -ledger.waiting[c])
         for row in self._dead:
             session = ledger.find(row[0], row[1])
@@ -115,6 +115,30 @@ class Account:
         """Of that, in all channels, what was contributed over a minute before its owner's end."""
         lost = self._lost()
         return sum([max(0, lost[key] - self._late.get(key, 0)) for key in lost])
+
+    def losers(self):
+        """Owners of what no living node ever learned, as of the last survey."""
+        lost = self._lost()
+        return sorted({key[0] for key in lost if lost[key]})
+
+    def rows(self, machines):
+        """The most rows in a channel that one owner has among the living."""
+        owners = {(row[0], row[1]): row[5] for row in self._dead}
+        for m in machines:
+            owners.update({(s.start, s.nonce): m.index for s in m.node.ledger.sessions})
+        most = 0
+        for m in machines:
+            for r in m.node.replicas:
+                count = {}
+                shard = r.shard
+                for k in range(shard.count):
+                    p = shard.position(k)
+                    owner = owners.get((shard.start[p], shard.nonce[p]))
+                    if owner is not None:
+                        key = owner, shard.slot[p]
+                        count[key] = count.get(key, 0) + 1
+                        most = max(most, count[key])
+        return most
 
 
 def _claimed(node, start, nonce, channel):

@@ -44,7 +44,7 @@ class Faults:
             return self._in_state(DOWN) or self._in_state(UP)
         if action in ("partition", "skew"):
             return self._in_state(UP, DOWN, WAITING)
-        if action in ("leave", "wipe", "carry"):
+        if action in ("leave", "wipe", "carry", "list", "retire"):
             return self._in_state(UP, DOWN)
         return self._in_state(UP)
 
@@ -83,7 +83,10 @@ class Faults:
     def _strike(self, machine, event):
         world = self._world
         action, value = event["action"], event["value"]
-        if action == "join":
+        if machine.sleeper:
+            source = event.get("source")
+            machine.sleeper.strike(action, source and world.machines[source].sleeper)
+        elif action == "join":
             world.boot(machine)
         elif action == "crash":
             world.crash(machine)
@@ -104,6 +107,10 @@ class Faults:
             world.contribute(machine, event["channel"], value, event["durable"])
         elif action == "stop":
             world.stop(machine)
+        elif action == "list":
+            world.enlist(machine, value)
+        elif action == "retire":
+            world.retire(machine, event["channel"])
         else:
             self._flash(machine, event)
 

@@ -74,8 +74,9 @@ class Harm:
                 for session in sessions:
                     if serial_diff(session.start, shard.horizon & 0xFFFF) <= 0:
                         continue
-                    for s in range(shard.slots):
-                        total = session.total[r.first_channel() + s]
+                    first = r.first_channel()
+                    for s in range(min(shard.slots, len(session.total) - first)):
+                        total = session.total[first + s]
                         if total:
                             p = shard.find(session.start, session.nonce, s)
                             lacks += max(0, total - (shard.credited[p] if p >= 0 else 0))

@@ -28,6 +28,7 @@ class Machine:
         self.state = WAITING
         self.node = None
         self.liar = None
+        self.sleeper = None  # of a leaf
         self.journal = None
         # for the network
         self.inbox = []

@@ -12,6 +12,7 @@ from lvs_tools.world.account import Account
 from lvs_tools.world.clock import Clock, Timeline
 from lvs_tools.world.faults import Faults
 from lvs_tools.world.harm import Harm
+from lvs_tools.world.leaves import Leaves
 from lvs_tools.world.liars import Liar, MeshView, load_class
 from lvs_tools.world.machine import DOWN, GONE, UP, WAITING, Machine, name_of
 from lvs_tools.world.memory_files import make_journal as in_memory
@@ -47,13 +48,14 @@ class World:
         self._frame = SharedFrame()
         seed, count = plan["seed"], plan["nodes"]
         liars = sum([a["count"] for a in plan["adversaries"]])
-        places = layout(plan["topology"], count, Prng(seed, 1))
+        leaves = plan["leaves"]["count"]
+        places = layout(plan["topology"], count + leaves, Prng(seed, 1))
         self.network = Network(plan["link"], places, self.timeline, seed, self._poll)
         self.channels = ["c%d" % c for c in range(plan["workload"]["channels"])]
-        self.configs = _configs(plan, self.channels, places)
+        self.configs = _configs(plan, self.channels[: plan["workload"]["listed"]], places)
         start = Prng(seed, 2)
         self.machines = []
-        for i in range(count):
+        for i in range(count + leaves):
             clock = Clock(self.timeline, _first_tick(start))
             machine = Machine(
                 i, clock, seed, self.network, self.trace, self.timeline, plan["link"]["queue"]
@@ -74,13 +76,16 @@ class World:
         self._amount = plan["workload"]["amount"]
         self._work = Prng(seed, 4)
         self._make_liars(count - liars)
+        self.leaves = leaves and Leaves(
+            plan, self.configs[count], self.machines[count:], self.timeline, self.account
+        )
         self.faults = Faults(self, Prng(seed, 5))
         self._begin(start)
 
     # --- beginning ------------------------------------------------------------------------------
 
     def _make_liars(self, index):
-        addresses = [m.addr for m in self.machines]
+        addresses = [m.addr for m in self.machines[: self.plan["nodes"]]]
         shared = {}
         for kind in self.plan["adversaries"]:
             made_by = load_class(kind["path"], kind["class"])
@@ -110,7 +115,7 @@ class World:
         primed = start["value"] or start["spread"] or start["established"]
         first = []
         for machine in self.machines:
-            if machine.late:
+            if machine.late or machine.sleeper:
                 continue
             if primed or machine.liar:
                 self.boot(machine)
@@ -249,6 +254,30 @@ class World:
         machine.away = mesh
         self.boot(machine)
 
+    def enlist(self, machine, count):
+        """Give a machine's list the first so many channels and a new label each, and restart it;
+        what its list has already stays, too."""
+        listed = self.configs[machine.index].data["channels"]
+        names = self.channels[: max(count, len(listed))]
+        again = [{"name": name, "label": "%s at %d" % (name, self.cycle)} for name in names]
+        for c, entry in enumerate(listed):
+            if isinstance(entry, dict) and "retired" in entry:
+                again[c] = entry
+        self._configure(machine, again)
+
+    def retire(self, machine, c):
+        """Retire the channel numbered `c` in a machine's list, and restart it."""
+        again = list(self.configs[machine.index].data["channels"])
+        if c < len(again):
+            again[c] = {"name": self.channels[c], "retired": True}
+        self._configure(machine, again)
+
+    def _configure(self, machine, channels):
+        self.crash(machine)
+        data = self.configs[machine.index].data
+        self.configs[machine.index] = Config(dict(data, channels=channels))
+        self.boot(machine)
+
     def _members(self):
         """The honest machines that are on, and not in another mesh."""
         return [m for m in self.honest if m.node and not m.away]
@@ -319,6 +348,9 @@ class World:
         datagrams, machine.inbox = machine.inbox, []
         now = self.timeline.now
         self.trace.add((now << 20) ^ (machine.index << 4) ^ len(datagrams))
+        if machine.sleeper:
+            machine.sleeper.hear(datagrams)
+            return
         for frame, _ in datagrams:
             machine.received_bytes += len(frame) + HEADERS
         node = machine.node
@@ -336,20 +368,25 @@ class World:
         now = self.timeline.now
         if now >= work["until_ms"] or machine.state == GONE:
             return
+        durable = work["durable"]
         if work["steady"]:
             self.timeline.at(now + work["gap_ms"], self._work_on, machine)
             for c in range(len(self.channels)):
-                self.contribute(machine, c, self._amount)
+                self.contribute(machine, c, self._amount, durable)
             return
         prng = self._work
         self.timeline.at(now + 1 + prng.below(2 * work["gap_ms"]), self._work_on, machine)
-        self.contribute(machine, prng.below(len(self.channels)), self._amount)
+        listed = len(self.configs[machine.index].channels)
+        self.contribute(machine, prng.below(listed), self._amount, durable)
 
     def contribute(self, machine, c, amount, durable=False):
-        """Let a machine contribute an amount (VU, text) to the channel numbered `c`."""
+        """Let a machine contribute an amount (VU, text) to the channel numbered `c`; nothing where
+        its list has no such channel, or a retired one."""
         node = machine.node
         if node is None or machine.stopping:
             return  # a sensor that is switched off counts nothing
+        if c >= len(node.config.channels) or node.config.about(c, "retired"):
+            return
         raw, _ = decimal.steps(amount, decimal.STEP, node.ledger.carried.get(c, 0))
         try:
             node.contribute(self.channels[c], amount, durable)
@@ -376,6 +413,8 @@ class World:
             self.agreement.look(self.cycle, self._members())
         self.history.look(self.cycle, self.honest, self.agreement.spread)
         self.harm.look(self.cycle, self.honest)
+        if self.leaves:
+            self.leaves.look(self._members())
         self.progress.look(self.cycle, self._members(), self.account)
         if self.cycle % _SURVEY == 0:
             self._survey()
@@ -391,12 +430,15 @@ class World:
         self._survey()
         totals = dict(self.totals)
         warned = {}
+        differ, lost = [], []
         for machine in living:
             status = machine.node.status()
             for key in totals:
                 totals[key] += status[key]
             for text in status["warnings"]:
                 warned[text] = warned.get(text, 0) + 1
+            differ += [dict(d, node=machine.index) for d in status["differ"]]
+            lost += [(machine.index, text) for text in status["lost"]]
         within_2, exact_at = self.agreement.result()
         shifts = []
         for machine in living:
@@ -406,7 +448,7 @@ class World:
             "scenario": self.plan["name"],
             "seed": self.plan["seed"],
             "nodes": self.plan["nodes"],
-            "liars": len(self.machines) - len(self.honest),
+            "liars": self.plan["nodes"] - len(self.honest),
             "cycles": self.cycle,
             "trace_hash": self.trace.hex(),
             "cycles_to_within_2": within_2,
@@ -422,9 +464,14 @@ class World:
             "alive": len(living),
             "contributed_raw": sum(self.account.given),
             "lost_old_raw": self.account.lost_old(),
+            "losers": self.account.losers(),
+            "rows_of_one": self.account.rows(living),
             "faults": self._faults(),
             "warnings": sorted(warned.items(), key=lambda said: (-said[1], said[0]))[:_WARNINGS],
+            "differ": differ,
+            "lost_or_may_be": lost,
             "history": self.history.result(),
+            "leaves": self.leaves.result() if self.leaves else None,
         }
         result.update(totals)
         nodes = [m.node for m in living]
@@ -464,7 +511,7 @@ def _first_tick(prng):
 def _configs(plan, channels, places):
     """The configuration of each machine; machines without peers of their own share one."""
     base = dict(plan["config"])
-    base.setdefault("nodes", min(10000, plan["nodes"]))
+    base.setdefault("nodes", min(10000, plan["nodes"] + plan["leaves"]["count"]))
     base["mesh"] = "sim"
     base["channels"] = channels
     shared = Config(base)

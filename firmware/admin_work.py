@@ -1,0 +1,303 @@
+"""What the administration service does for whoever has proved the key: one request, one answer.
+
+``admin`` loads this module for a request and unloads it.
+"""
+
+import asyncio
+import gc
+import hashlib
+import json
+import os
+import sys
+from binascii import b2a_base64, hexlify
+
+from micropython import const
+
+import crashlog
+from admin import Refused
+from app import once
+from lvs import Config, ConfigError, __version__, wire
+
+READABLE = ("/lvs.json", "/deployed.txt", "/crash.log", "/crash.old")
+STAGE = "/update"
+_PIECE = const(512)  # bytes of a file in one answer
+_NAMES = const(16)  # of routes in one answer
+_LINES = const(300)  # of a manifest
+_HOLD_S = const(120)  # that new files must do, unless less is asked for
+_FREE = const(8)  # blocks of flash that an update leaves
+
+
+async def answer(admin, request, link):
+    """The answer to a request, a dict; {"error": one line} if it cannot be. Raises Refused."""
+    work = {
+        "status": status,
+        "peers": peers,
+        "read": read,
+        "logs": logs,
+        "reboot": reboot,
+    }.get(request.get("do"))
+    try:
+        if request.get("do") == "update":
+            return await Update(admin, request, link).run()
+        if work is None:
+            return {"error": "this board does not know how to '%s'" % request.get("do")}
+        return work(admin, request)
+    except (ConfigError, ValueError, KeyError, TypeError, OSError) as e:
+        return {
+            "error": "%s" % e if isinstance(e, ConfigError) else "%s: %s" % (type(e).__name__, e)
+        }
+
+
+def exists(path):
+    """Whether there is something at a path."""
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+def load(path, default):
+    """What a JSON file holds, or the default."""
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except (OSError, ValueError):
+        return default
+
+
+def status(admin, _request):
+    """Who this board is and how it is."""
+    node, wifi, board = admin.node, admin.wifi, admin.board
+    gc.collect()
+    replicas = node.replicas
+    wlan = board["wifi"] or {}
+    told = {
+        "name": board.get("name") or wlan.get("hostname", "lvs"),
+        "board": load("/profile.json", {}).get("name", ""),
+        "machine": sys.implementation._machine,
+        "micropython": list(sys.implementation.version[:3]),
+        "mpy": getattr(sys.implementation, "_mpy", 0),
+        "lvs": __version__,
+        "protocol": wire.VERSION,
+        "mesh": node.config.mesh,
+        "tag": "%08x" % node.config.tag,
+        "uptime_s": crashlog.uptime(),
+        "rssi": wifi.rssi() if wifi else None,
+        "heap_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
+        "state": node.state,
+        "peers": node.routes.showing(node.clock.cycle, 256),
+        "established": all([r.established for r in replicas]),
+        "diverged": any([r.votes.diverged for r in replicas]),
+        "raw": [
+            node.raw(c, False) if node.placement.find(c // wire.SLOTS) else None
+            for c in range(len(node.config.channels))
+        ],
+        "channels": node.config.channels,
+        "left": node.left(),
+        "page": bool(board.get("status_page")),
+        "counts": admin.counts,
+        "update": "",
+    }
+    if admin.tidying:
+        told["update"] = "tidying"
+    for name in ("try", "trial", "failed"):
+        if exists(STAGE + "/" + name):
+            told["update"] = name
+            told["id"] = load(STAGE + "/about", {}).get("id")
+    return told
+
+
+def peers(admin, request):
+    """Addresses that are heard, as text: some from the route number "from" on, and the "next"."""
+    node = admin.node
+    routes, first = node.routes, max(1, request["from"])
+    found = []
+    for i in range(first, min(routes.n, first + _NAMES)):
+        if node.clock.cycle - routes.heard[i] <= 256:
+            found.append(node.transport.name(routes.addr[i]))
+    return {"peers": found, "next": first + _NAMES if first + _NAMES < routes.n else None}
+
+
+def read(_admin, request):
+    """A piece of a file that may be read, in base64: "at" is where it begins."""
+    if request["path"] not in READABLE:
+        return {"error": "%s is not to be read over the air" % request["path"]}
+    try:
+        with open(request["path"], "rb") as f:
+            f.seek(request["at"])
+            data = f.read(_PIECE)
+    except OSError:
+        return {"data": None}
+    return {"data": b2a_base64(data).decode().strip(), "more": len(data) == _PIECE}
+
+
+def logs(admin, request):
+    """What was printed since "since" (characters from the start), as far as it is still there."""
+    missed = max(0, admin.printed - request["since"])
+    said = admin.said
+    return {"text": said[max(0, len(said) - missed) :] if missed else "", "next": admin.printed}
+
+
+def reboot(admin, _request):
+    """Restart after the answer."""
+    admin.restart = True
+    return {"restarting": True}
+
+
+def make_folders(path):
+    """Make the folders above a path."""
+    parts = path.split("/")
+    for n in range(2, len(parts)):
+        try:
+            os.mkdir("/".join(parts[:n]))
+        except OSError:
+            pass  # it is there
+
+
+async def digest(path):
+    """SHA-256 of a file in hex; None if it is not there."""
+    h = hashlib.sha256()
+    buffer = bytearray(_PIECE)
+    try:
+        with open(path, "rb") as f:
+            while True:
+                n = f.readinto(buffer)
+                if not n:
+                    return hexlify(h.digest()).decode()
+                h.update(memoryview(buffer)[:n])
+                await asyncio.sleep_ms(0)
+    except OSError:
+        return None
+
+
+def allowed(path):
+    """Whether an update may put something there: not the secrets, nor what the board keeps."""
+    if path[0] != "/" or len(path) > 100 or "//" in path or "/../" in path or path[-1] == "/":
+        return False
+    top = path.split("/")[1]
+    return top not in ("secrets.json", "journal", "update", "crash.log", "crash.old", "old")
+
+
+class Update:
+    """Takes in a manifest, then the files of it that the board lacks, and orders the trial.
+
+    The manifest's lines are "HASH SIZE PATH", or "- 0 PATH" for a file to remove. For each the
+    board says "=" (nothing to do) or "+" (it is to be sent). Its hash was in the request that
+    carries the MAC, so nothing that comes after needs one.
+    """
+
+    def __init__(self, admin, request, link):
+        self.admin = admin
+        self.link = link
+        self.id = request["manifest"]
+        self.lines = request["lines"]
+        self.hold = request.get("hold", _HOLD_S)
+        self.order = []
+
+    async def run(self):
+        """All of it; the answer."""
+        if exists(STAGE + "/trial") or exists(STAGE + "/try"):
+            return {"error": "an update is on trial; wait until it is over"}
+        if self.admin.tidying:
+            return {"error": "the last update is being tidied up; try again"}
+        if not 0 < self.lines <= _LINES or not 0 < self.hold <= _HOLD_S:
+            return {"error": "not an update"}
+        make_folders(STAGE + "/old/x")
+        for name in ("failed", "commit", "list"):
+            if exists(STAGE + "/" + name):
+                os.remove(STAGE + "/" + name)
+        if not await self._manifest():
+            raise Refused("broken off")
+        with open(STAGE + "/manifest") as f:
+            for line in f:
+                error = await self._file(line)
+                if error:
+                    return {"error": error}
+        os.remove(STAGE + "/manifest")
+        if not self.order:
+            return {"changed": 0}
+        self._check()
+        self._begin()
+        self.admin.restart = True
+        return {"changed": len(self.order)}
+
+    async def _manifest(self):
+        """Take the manifest in; whether it is the one that was announced."""
+        h = hashlib.sha256()
+        with open(STAGE + "/manifest", "wb") as f:
+            for _ in range(self.lines):
+                line = await self.link.line()
+                if line is None:
+                    return False
+                h.update(line)
+                h.update(b"\n")
+                f.write(line)
+                f.write(b"\n")
+        return hexlify(h.digest()).decode() == self.id
+
+    async def _file(self, line):
+        """Deal with one line of the manifest; what is wrong, if anything."""
+        wanted, size, path = line.split()
+        size = int(size)
+        if not allowed(path):
+            return "%s does not go over the air" % path
+        there = exists(path)
+        if wanted == "-":
+            if there:
+                self.order.append("-" + path)
+            await self.link.send(b"=")
+            return ""
+        if there and await digest(path) == wanted:
+            await self.link.send(b"=")
+            return ""
+        self.order.append(path if there else "+" + path)
+        for target in (path, STAGE + path, STAGE + "/old" + path):
+            make_folders(target)
+        if await digest(STAGE + path) == wanted:
+            await self.link.send(b"=")
+            return ""
+        stat = os.statvfs("/")
+        if size + _FREE * stat[0] > stat[0] * stat[3]:
+            return "the flash is full: %d KB free" % (stat[0] * stat[3] >> 10)
+        await self.link.send(b"+")
+        return await self._receive(STAGE + path, size, wanted)
+
+    async def _receive(self, path, size, wanted):
+        h = hashlib.sha256()
+        with open(path, "wb") as f:
+            while size:
+                data = await self.link.some(size)
+                size -= len(data)
+                h.update(data)
+                f.write(data)
+        if hexlify(h.digest()).decode() != wanted:
+            os.remove(path)
+            return "%s did not arrive whole" % path[len(STAGE) :]
+        return ""
+
+    def _check(self):
+        """Raise ConfigError or ValueError if the board could not start with what is staged."""
+        names = [path[2:] if path[0] == "+" else path[1:] for path in self.order]
+        if "boot.py" in names:
+            with open(STAGE + "/boot.py") as f:
+                text = f.read()
+            if "finish_update" not in text:
+                raise ValueError("boot.py cannot take an update back")
+            try:
+                compile(text, "boot.py", "exec")
+            except SyntaxError:
+                raise ValueError("boot.py has a mistake") from None
+        own = [name for name in ("lvs.json", "profile.json") if name in names]
+        if own:
+            Config(once("settings").load("/", own))
+
+    def _begin(self):
+        """Order the trial: the list comes last, and whole."""
+        routes, cycle = self.admin.node.routes, self.admin.node.clock.cycle
+        peers = [routes.key[i] for i in range(1, routes.n) if cycle - routes.heard[i] <= 256]
+        with open(STAGE + "/about", "w") as f:
+            json.dump({"id": self.id, "hold": self.hold, "peers": peers[:16]}, f)
+        with open(STAGE + "/list", "w") as f:
+            f.write("\n".join(self.order) + "\n")
+        os.rename(STAGE + "/list", STAGE + "/try")

@@ -1,0 +1,78 @@
+"""How often the board restarted by itself without two minutes of life between: in /restarts.
+
+Loaded for a moment at the start, at a crash and after two minutes. Switching on does not count: a
+supply that flickers is no fault of the program.
+"""
+
+import os
+
+import crashlog
+
+PATH = "/restarts"
+
+
+def _read():
+    """(how many, whether the last of them is written down already)"""
+    try:
+        with open(PATH) as f:
+            text = f.read()
+        return int(text.rstrip("c") or "0"), text[-1:] == "c"
+    except (OSError, ValueError):
+        return 0, False
+
+
+def write(count, known=True):
+    """Write down so many; known: the restart that follows is one of them."""
+    try:
+        with open(PATH, "w") as f:
+            f.write(str(count) + "c" * known)
+    except OSError:
+        pass  # a full or broken filesystem must not make things worse
+
+
+def crashed():
+    """The program is about to restart the board."""
+    write(_read()[0] + 1)
+
+
+def begin(cause):
+    """How many there were, this start included; 0 when it was switched on, which is a new try,
+    though it forgets nothing. cause: as reset_cause has it."""
+    if cause == "pwron":
+        return 0
+    count, known = _read()
+    bitten = cause == "wdt" and not known
+    if bitten or known:
+        write(count + bitten, False)
+    return count + bitten
+
+
+def lived():
+    """The program works."""
+    try:
+        os.remove(PATH)
+    except OSError:
+        pass
+
+
+def to_mend(what, minutes, journal):
+    """Restart the board: the network or the peer that was missed may be a matter of this board."""
+    import machine
+
+    journal.flush()
+    crashlog.write("no %s for %d minutes; restarting" % (what, minutes))
+    machine.reset()
+
+
+def reset_cause():
+    """Why the board started, in one word; a watchdog's bite goes to the crash log."""
+    import machine
+
+    cause = machine.reset_cause()
+    for name in ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET"):
+        if cause == getattr(machine, name, None):
+            word = name[:-6].lower()
+            if word == "wdt":
+                crashlog.write("restarted by the watchdog")
+            return word
+    return "unknown"

@@ -1,0 +1,259 @@
+"""A board over the air: the client of firmware/admin.py; trouble becomes one line.
+
+Every request proves the key for this connection's nonce, every answer proves it for the request:
+docs/boards/updates.md shows the bytes, docs/security.md says what the key guards.
+"""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import secrets
+import socket
+import time
+from pathlib import Path
+
+import click
+
+from lvs_tools.board.profiles import BoardError
+
+PORT = 4785  # TCP; the mesh's port, over UDP
+KEY_MIN = 16  # as the firmware has it
+HOLD_S = 120  # that new files must do before they are kept
+TRIAL_S = 360  # after which a board takes them back by itself: firmware/boot.py
+_GREETING = "LVS-ADMIN 1 "
+_TIMEOUT_S = 15
+_PIECE = 512
+_RETRY_S = 0.5
+
+
+class Refused(BoardError):
+    """The board answered, and said no."""
+
+
+def mac(key, *parts):
+    """HMAC-SHA256 of some bytes, in hex as bytes."""
+    return hmac.new(key, b"".join(parts), hashlib.sha256).hexdigest().encode()
+
+
+def admin_key(path=None):
+    """The key in a secrets.json, as bytes. Raises BoardError."""
+    path = Path(path or "secrets.json")
+    try:
+        key = json.loads(path.read_text(encoding="utf-8")).get("admin_key")
+    except OSError:
+        raise BoardError(
+            f"{path}: not found; name the file with the boards' admin_key: --secrets FILE"
+        ) from None
+    except (ValueError, AttributeError):
+        raise BoardError(f"{path}: is no JSON object") from None
+    if not isinstance(key, str) or len(key) < KEY_MIN:
+        raise BoardError(
+            f"{path}: admin_key is missing or shorter than {KEY_MIN} characters; "
+            "docs/boards/updates.md says how to make one"
+        )
+    return key.encode()
+
+
+def split(host):
+    """(address, port) of "ADDRESS" or "ADDRESS:PORT". Raises BoardError."""
+    address, _, port = host.partition(":")
+    if not address or not (port or str(PORT)).isdigit():
+        raise BoardError(f"'{host}': must be ADDRESS or ADDRESS:PORT")
+    return address, int(port or PORT)
+
+
+class AirBoard:
+    """A board at an address, for whoever has its key. Each method raises BoardError.
+
+    host: "ADDRESS" or "ADDRESS:PORT". patience: seconds to go on knocking at a board that does
+    not answer, or is busy with somebody else.
+    """
+
+    def __init__(self, host, key, patience=10):
+        self.host = host
+        self.port = host  # what messages call it, as they do a SerialBoard
+        self._address = split(host)
+        self._key = key
+        self.patience = patience
+
+    @contextlib.contextmanager
+    def connected(self, patience=None):
+        """A Conversation, closed at the end."""
+        end = time.monotonic() + (self.patience if patience is None else patience)
+        while True:
+            try:
+                talk = Conversation(self.host, self._address, self._key)
+                break
+            except OSError as error:
+                if time.monotonic() > end:
+                    raise BoardError(
+                        f"{self.host}: no administration answers ({error}); is the board on, and "
+                        "has its secrets.json an admin_key?"
+                    ) from None
+            time.sleep(_RETRY_S)
+        with contextlib.closing(talk):
+            yield talk
+
+    def ask(self, do, patience=None, **more):
+        """One request on a connection of its own; the answer, a dict."""
+        with self.connected(patience) as talk:
+            return talk.ask(do, **more)
+
+    def status(self, patience=None):
+        """What the board says of itself, a dict."""
+        return self.ask("status", patience)
+
+    def read(self, path):
+        """A file's bytes, or None if it is not there."""
+        data = b""
+        with self.connected() as talk:
+            while True:
+                piece = talk.ask("read", path=path, at=len(data))
+                if piece["data"] is None:
+                    return None
+                data += base64.b64decode(piece["data"])
+                if not piece["more"]:
+                    return data
+
+    def reboot(self):
+        """Restart it."""
+        self.ask("reboot")
+
+    def update(self, files, remove=(), hold=HOLD_S, progress=None):
+        """Send what differs of {path: bytes}, order a trial; (manifest's id, files that change).
+
+        remove: paths; progress: called with (path, bytes done, bytes of the file).
+        """
+        lines = [
+            f"{hashlib.sha256(data).hexdigest()} {len(data)} {path}\n".encode()
+            for path, data in sorted(files.items())
+        ]
+        lines += [f"- 0 {path}\n".encode() for path in remove]
+        name = hashlib.sha256(b"".join(lines)).hexdigest()
+        with self.connected() as talk:
+            answer = talk.update(name, lines, files, hold, progress or (lambda *_: None))
+        return name, answer["changed"]
+
+    def wait_for_trial(self, name, seconds=TRIAL_S + 60, hold=HOLD_S, says=None):
+        """Wait until an update is kept. says: called with a line whenever something changes.
+
+        Raises BoardError if it was taken back, or nothing was heard.
+        """
+        end = time.monotonic() + seconds
+        said = ""
+        while time.monotonic() < end:
+            try:
+                status = self.status(patience=2)
+            except Refused:
+                raise
+            except BoardError:
+                line = "restarting"
+            else:
+                stage = status["update"]
+                if stage == "failed" and status.get("id") == name:
+                    raise BoardError(
+                        f"{self.host}: took the new files back: they did not join the mesh and "
+                        f"hold for {hold} s; it runs what it had (lvs logs --host {self.host} "
+                        "--crash may tell why)"
+                    )
+                if stage == "":
+                    return status
+                line = f"on trial: {status['state']}, {status['peers']} peers"
+            if says and line != said:
+                says(f"{self.host}: {line}")
+            said = line
+            time.sleep(1)
+        raise BoardError(f"{self.host}: does not answer since its update; it takes it back itself")
+
+
+class Conversation:
+    """A connection to a board's administration. Raises OSError until it is up, then BoardError."""
+
+    def __init__(self, host, address, key):
+        self._host = host
+        self._key = key
+        self._turn = 0
+        self._socket = socket.create_connection(address, timeout=_TIMEOUT_S)
+        self._file = self._socket.makefile("rb")
+        try:
+            greeting = self._file.readline(200).decode("ascii", "replace").strip()
+            if not greeting:
+                raise ConnectionResetError("closed at once: busy")
+        except OSError:
+            self.close()
+            raise
+        if not greeting.startswith(_GREETING):
+            self.close()
+            raise BoardError(f"{host}: something else than a board answers")
+        self._nonce = greeting[len(_GREETING) :].encode()
+
+    def close(self):
+        """Close it."""
+        self._file.close()  # it holds the socket, too
+        self._socket.close()
+
+    def _ask(self, do, more):
+        request = {"do": do, **more, "salt": secrets.token_hex(8)}
+        text = json.dumps(request, separators=(",", ":")).encode()
+        self._place = b" %s %d " % (self._nonce, self._turn)
+        self._proof = mac(self._key, b"ask", self._place, text)
+        self._socket.sendall(self._proof + b" " + text + b"\n")
+
+    def _answer(self, first=b""):
+        line = first + self._file.readline(1 << 20)
+        if not line.endswith(b"\n"):
+            raise BoardError(
+                f"{self._host}: hung up; most likely the key is wrong: compare admin_key here and "
+                "in the board's secrets.json"
+                if not self._turn
+                else f"{self._host}: hung up"
+            )
+        proof, _, text = line.rstrip(b"\n").partition(b" ")
+        expected = mac(self._key, b"answer", self._place, self._proof, text)
+        if not hmac.compare_digest(proof, expected):
+            raise BoardError(f"{self._host}: who answers does not have the key; believe nothing")
+        self._turn += 1
+        answer = json.loads(text)
+        if "error" in answer:
+            raise Refused(f"{self._host}: {answer['error']}")
+        return answer
+
+    @contextlib.contextmanager
+    def _plain_errors(self):
+        try:
+            yield
+        except OSError as error:
+            raise BoardError(f"{self._host}: the connection broke ({error}); try again") from None
+
+    def ask(self, do, **more):
+        """One request; its answer, a dict. Raises Refused if the board says no."""
+        with self._plain_errors():
+            self._ask(do, more)
+            return self._answer()
+
+    def update(self, name, lines, files, hold, progress):
+        """A manifest and then what the board asks for of its files; the answer."""
+        with self._plain_errors():
+            self._ask("update", {"manifest": name, "lines": len(lines), "hold": hold})
+            self._socket.sendall(b"".join(lines))
+            for line in lines:
+                path = line.split()[2].decode()
+                said = self._file.read(1)
+                if said not in (b"=", b"+"):
+                    break
+                if said == b"+":
+                    data = files[path]
+                    for at in range(0, len(data), _PIECE):
+                        self._socket.sendall(data[at : at + _PIECE])
+                        progress(path, min(at + _PIECE, len(data)), len(data))
+            else:
+                said = b""
+            return self._answer(said)
+
+
+HOST = click.option("--host", metavar="ADDR", help="A board over the air: its address[:port].")
+SECRETS = click.option(
+    "--secrets", metavar="FILE", help="The file with the boards' admin_key. [./secrets.json]"
+)

@@ -1,0 +1,118 @@
+"""`lvs config`: look at a board's lvs.json over the air, and change it."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from lvs_tools.board import air, deploy_air
+from lvs_tools.board.air import HOST, SECRETS, AirBoard
+from lvs_tools.board.profiles import BoardError
+
+HOLD = click.option(
+    "--hold",
+    type=click.IntRange(1, air.HOLD_S),
+    default=air.HOLD_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long what is new must do before the board keeps it.",
+)
+
+
+def find(config, key):
+    """The value of a dotted key. Raises BoardError."""
+    value = config
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise BoardError(f"{key}: not in this board's lvs.json")
+        value = value[part]
+    return value
+
+
+def change(config, assignment):
+    """Carry out "KEY=VALUE" in a configuration: VALUE is JSON, or else text; without one the key
+    is removed. Raises BoardError."""
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise BoardError(f"'{assignment}': must be KEY=VALUE, such as board.led=false")
+    *above, last = key.split(".")
+    place = config
+    for part in above:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise BoardError(f"{key}: {part} is no object with keys")
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        value = text
+    if text:
+        place[last] = value
+    else:
+        place.pop(last, None)
+
+
+@click.group()
+def command():
+    """Look at a board's lvs.json over the air, or change it.
+
+    What is changed is checked here and again on the board. The board then starts with it on trial:
+    unless it joins its mesh and hears a peer that it had heard before, the old file comes back.
+    """
+
+
+@command.command()
+@click.argument("key", required=False)
+@HOST
+@SECRETS
+def get(key, host, secrets):
+    """Print the board's lvs.json, or one value of it: board.led."""
+    try:
+        config = deploy_air.read_config(AirBoard(needed(host), air.admin_key(secrets)))
+        value = find(config, key) if key else config
+    except BoardError as error:
+        click.echo(f"config: {error}", err=True)
+        sys.exit(1)
+    click.echo(json.dumps(value, indent=4, ensure_ascii=False))
+
+
+def needed(host):
+    """The value of --host. Raises BoardError."""
+    if not host:
+        raise BoardError("which board? --host ADDR; `lvs fleet list` finds them")
+    return host
+
+
+@command.command(name="set")
+@click.argument("assignments", nargs=-1, metavar="KEY=VALUE...")
+@click.option("--file", "path", type=click.Path(dir_okay=False), help="A whole lvs.json instead.")
+@HOST
+@SECRETS
+@HOLD
+def set_(assignments, path, host, secrets, hold):
+    """Change values: board.led=false "board.wifi.ssid=my net"; KEY= removes a key.
+
+    \b
+    Exit code 0: the board keeps it; 1: nothing was changed, or the board went back.
+    """
+    try:
+        board = AirBoard(needed(host), air.admin_key(secrets))
+        if bool(path) == bool(assignments):
+            raise BoardError("give KEY=VALUE, or --file FILE")
+        try:
+            config = json.loads(Path(path).read_text(encoding="utf-8")) if path else None
+        except ValueError as error:
+            raise BoardError(f"{path}: is not JSON ({error})") from None
+        config = deploy_air.read_config(board) if config is None else config
+        for assignment in assignments:
+            change(config, assignment)
+        changed = deploy_air.write_config(
+            board, config, hold, lambda line: click.echo(line, err=True)
+        )
+    except BoardError as error:
+        click.echo(f"config: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("config: interrupted; the board keeps it, or goes back, by itself", err=True)
+        sys.exit(130)
+    click.echo(f"{host}: {'kept' if changed else 'nothing to change'}")

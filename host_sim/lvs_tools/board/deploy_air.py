@@ -1,0 +1,123 @@
+"""Deployments over the air: the files of a board's firmware, or its lvs.json."""
+
+import json
+import tempfile
+from importlib import util
+from pathlib import Path
+
+from lvs import Config, ConfigError
+from lvs_tools.board import profiles
+from lvs_tools.board.air import HOLD_S
+from lvs_tools.board.profiles import ARCHITECTURES, BoardError
+from lvs_tools.board.result import LIST, Result, twin
+from lvs_tools.board.serial_board import OLDEST
+from lvs_tools.places import FIRMWARE
+
+CONFIG = "/lvs.json"
+
+
+def architecture(board, status, compiled):
+    """mpy-cross's name of a board's processor. Raises BoardError if its MicroPython is too old."""
+    version = ".".join(map(str, status["micropython"]))
+    if tuple(status["micropython"]) < OLDEST:
+        raise BoardError(
+            f"{board.host}: MicroPython {version} is too old; 1.26 or newer is needed"
+        )
+    if compiled and status["mpy"] & 0xFF != 6:
+        raise BoardError(
+            f"{board.host}: MicroPython {version} reads .mpy version {status['mpy'] & 0xFF}, but "
+            "this project makes version 6: deploy with --py"
+        )
+    code = status["mpy"] >> 10 & 0xF
+    return ARCHITECTURES[code] if code < len(ARCHITECTURES) else None
+
+
+def deploy_air(
+    board, name=None, *, compiled=True, status_page=None, hold=HOLD_S, progress=None, says=None
+):
+    """Bring an AirBoard up to date and wait until it keeps the new files; a Result.
+
+    name: of the profile, if not the one that the board has; hold: seconds that the new files must
+    do; progress: called with (path, bytes done, bytes of it); says: with lines for people. Raises
+    BoardError if the board refuses them, or takes them back.
+    """
+    status = board.status()
+    profile = profiles.load(name or status["board"])
+    if status["board"] and profile["name"] != status["board"]:
+        raise BoardError(f"{board.host}: this board is a {status['board']}, not {profile['name']}")
+    arch = architecture(board, status, compiled)
+    page = status["page"] if status_page is None else status_page
+    wanted = profiles.files(profile, arch, compiled, page)
+    wanted[LIST] = ("\n".join(sorted(wanted)) + "\n").encode()
+    listed = (board.read(LIST) or b"").decode().split()
+    stale = {path for path in listed if path not in wanted}
+    stale |= {other for other in map(twin, wanted) if other and other not in wanted}
+    sent = {}
+
+    def note(path, done, size):
+        sent[path] = size
+        if progress:
+            progress(path, done, size)
+
+    name, changed = board.update(wanted, sorted(stale), hold, note)
+    version = ".".join(map(str, status["micropython"]))
+    result = Result(board.host, profile["name"], status["machine"], version)
+    result.copied = sorted(sent)
+    result.bytes = sum(sent.values())
+    result.unchanged = len(wanted) - len(sent)
+    result.started = True
+    result.says = "nothing to do"
+    if changed:
+        status = board.wait_for_trial(name, hold=hold, says=says)
+        result.says = f"kept: {status['state']}, {status['peers']} peers"
+    return result
+
+
+def firmware_settings():
+    """The firmware's own module that reads a board's settings."""
+    spec = util.spec_from_file_location("lvs_tools_board_settings", FIRMWARE / "settings.py")
+    assert spec and spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_config(board, text, status):
+    """Raise BoardError, in one line, unless a board could start with this lvs.json (text), as a
+    member of the mesh that it is in."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {"lvs.json": text, "profile.json": "{}", "secrets.json": "{}"}
+        if status["board"] in profiles.names():
+            profile = profiles.load(status["board"])
+            files["profile.json"] = json.dumps({k: profile[k] for k in ("config", "board")})
+        for name, content in files.items():
+            (Path(folder) / name).write_text(content, encoding="utf-8")
+        try:
+            checked = Config(firmware_settings().load(folder + "/"))
+        except ConfigError as error:
+            said = str(error).replace(folder + "/", "")
+            raise BoardError(f"{board.host}: {said}; nothing was changed") from None
+    if f"{checked.tag:08x}" != status["tag"]:
+        raise BoardError(
+            f"{board.host}: with this it would be of another mesh, hear none of its peers and go "
+            "back: name and parameters of a mesh are changed at the cable, on every node"
+        )
+
+
+def read_config(board):
+    """A board's lvs.json as a dict. Raises BoardError."""
+    data = board.read(CONFIG)
+    try:
+        return json.loads(data or b"")
+    except ValueError:
+        raise BoardError(f"{board.host}: its lvs.json is no JSON") from None
+
+
+def write_config(board, config, hold=HOLD_S, says=None):
+    """Give a board another lvs.json, on trial; returns whether anything changed."""
+    text = json.dumps(config, indent=4, ensure_ascii=False) + "\n"
+    check_config(board, text, board.status())
+    name, changed = board.update({CONFIG: text.encode()}, hold=hold)
+    if changed:
+        board.wait_for_trial(name, hold=hold, says=says)
+    return bool(changed)

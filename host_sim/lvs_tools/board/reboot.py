@@ -1,0 +1,50 @@
+"""`lvs reboot`: restart a board over the air."""
+
+import sys
+import time
+
+import click
+
+from lvs_tools.board import air
+from lvs_tools.board.air import SECRETS, AirBoard
+from lvs_tools.board.profiles import BoardError
+
+
+def reboot(board, seconds):
+    """Restart a board and wait until it answers again; returns after how many seconds, or None for
+    ``seconds`` 0, which does not wait. Raises BoardError."""
+    before = board.status()["uptime_s"]
+    board.reboot()
+    began = time.monotonic()
+    while seconds and time.monotonic() - began < seconds:
+        time.sleep(1)
+        try:
+            if board.status(patience=1)["uptime_s"] < before + time.monotonic() - began - 1:
+                return time.monotonic() - began
+        except BoardError:
+            continue
+    if seconds:
+        raise BoardError(f"{board.host}: restarted, but did not answer for {seconds} s")
+    return None
+
+
+@click.command()
+@click.option("--host", required=True, metavar="ADDR", help="The board's address[:port].")
+@SECRETS
+@click.option(
+    "--wait", default=60, show_default=True, metavar="SECONDS", help="For its return; 0: not."
+)
+def command(host, secrets, wait):
+    """Restart a board over the air, and wait until it is back.
+
+    It waits, for at most ten seconds, until other nodes hold what it has contributed. Exit code
+    1: it cannot be reached, or did not come back in time.
+    """
+    try:
+        took = reboot(AirBoard(host, air.admin_key(secrets)), wait)
+    except BoardError as error:
+        click.echo(f"reboot: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    click.echo(f"{host}: back after {took:.0f} s" if took else f"{host}: restarting")

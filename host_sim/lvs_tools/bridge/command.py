@@ -1,0 +1,154 @@
+"""`lvs bridge`: a gateway from a mesh to MQTT, Home Assistant, Prometheus and a history."""
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+
+from lvs import ConfigError
+from lvs.config import Config
+from lvs_tools import options
+from lvs_tools.bridge import mqtt, prometheus, topics
+from lvs_tools.bridge.bridge import Bridge, Busy
+from lvs_tools.bridge.history import Recorder
+from lvs_tools.bridge.store import StoreError
+
+EXIT_UNABLE = 2
+_FAREWELL_S = 5.0
+LOOPBACK = "127.0.0.1"
+
+
+def _broker(_, __, value):
+    if value is None:
+        return None
+    try:
+        return mqtt.broker(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _listener(_, __, value):
+    """(host, port) of PORT or HOST:PORT."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise click.BadParameter(f"'{value}' is neither PORT nor HOST:PORT")
+    return host or LOOPBACK, int(port)
+
+
+async def _run(bridge, teller):
+    """Run until a signal: the first lets it tell, the second ends it at once."""
+    loop = asyncio.get_running_loop()
+    work = asyncio.create_task(bridge.run())
+    telling = asyncio.create_task(teller.run()) if teller else None
+    asked = []
+
+    def ask():
+        if asked:
+            work.cancel()
+        asked.append(True)
+        bridge.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        if teller and telling:
+            teller.end()
+            await asyncio.wait([telling], timeout=_FAREWELL_S)
+    finally:
+        if telling:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+
+@click.command("bridge")
+@click.argument("config", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--mqtt",
+    "broker",
+    callback=_broker,
+    metavar="BROKER",
+    help="HOST[:PORT] or mqtts://[USER@]HOST[:PORT]; the password in LVS_MQTT_PASSWORD.",
+)
+@click.option("--topic", metavar="BASE", help="Where the topics are [lvs/MESH].")
+@click.option(
+    "--discovery",
+    default="homeassistant",
+    show_default=True,
+    help="Home Assistant's prefix; empty: say nothing to it.",
+)
+@click.option("--read-only", is_flag=True, help="Take no contributions from the broker.")
+@click.option(
+    "--prometheus",
+    "listener",
+    callback=_listener,
+    metavar="[HOST:]PORT",
+    help="Serve /metrics there, on this machine alone unless HOST says otherwise.",
+)
+@click.option(
+    "--history",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Record the values in this folder: lvs export.",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(0.0),
+    default=60.0,
+    show_default=True,
+    help="Least seconds between two records of a channel.",
+)
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="What it must not forget, its journal among it [lvs-bridge beside CONFIG].",
+)
+def command(config, broker, topic, discovery, read_only, listener, history, every, state):
+    """Show a mesh to MQTT, Home Assistant, Prometheus and a history.
+
+    The bridge is a node of the mesh, with a journal: CONFIG is its configuration, on a machine of
+    the mesh's network. It says nothing before it met its mesh, and never less than it said before
+    unless the mesh itself fell. Contributions come in by MQTT, each with a key, and count once
+    however often they come and whenever the bridge is killed. docs/bridge.md has the topics.
+
+    \b
+    Examples:
+      lvs bridge config.json --mqtt broker.local
+      lvs bridge config.json --prometheus 9785 --history history
+      lvs bridge config.json --mqtt mqtts://meter@broker.example
+
+    It runs until Ctrl-C or SIGTERM: then it ends once others hold what was contributed through it;
+    the second time at once. Exit codes: 0 it was told to end; 2 it could not start.
+    """
+    if not (broker or listener or history):
+        raise click.UsageError("give --mqtt, --prometheus or --history: to whom to tell it")
+    try:
+        about = Config(config)
+        bridge = Bridge(about, state or Path(config).parent / "lvs-bridge", options.warn)
+        bridge.recorder = Recorder(history, about, every) if history else None
+        close = None
+        if listener:
+            bridge.metrics = prometheus.Metrics()
+            close = prometheus.serve(bridge.metrics, listener[1], listener[0])
+    except (ConfigError, Busy, StoreError, OSError, sqlite3.Error) as error:
+        options.fail(error, EXIT_UNABLE)
+    click.echo(f"bridge of mesh {about.mesh}: looking for it", err=True)
+    asyncio.run(_main(bridge, broker, topic or topics.base(about.mesh), discovery, not read_only))
+    if close:
+        close()
+    sys.exit(0)
+
+
+async def _main(bridge, broker, where, prefix, take):
+    teller = mqtt.Mqtt(broker, where, prefix, take, bridge) if broker else None
+    if teller:
+        bridge.tellers.append(teller)
+    await _run(bridge, teller)

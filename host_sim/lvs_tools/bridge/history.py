@@ -1,0 +1,126 @@
+"""The history of a mesh's values: one SQLite file, a row for each value that was recorded.
+
+A row says since when (ms since 1970) a channel stood at so many raw. Times of a channel only rise,
+whatever the machine's clock does; so do its values, unless the mesh itself fell.
+"""
+
+import sqlite3
+import time
+from pathlib import Path
+
+FILE = "history.db"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS channel
+  (id INTEGER PRIMARY KEY, name TEXT UNIQUE, unit TEXT, m INTEGER, e INTEGER, offset TEXT);
+CREATE TABLE IF NOT EXISTS value
+  (channel INTEGER, at INTEGER, raw INTEGER, PRIMARY KEY (channel, at)) WITHOUT ROWID;
+"""
+
+
+class Recorder:
+    """Writes a history. folder: where it is, made if it is not there; every_s: least seconds
+    between two rows of a channel. Raises OSError, sqlite3.Error."""
+
+    def __init__(self, folder, config, every_s=60.0):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._db = db = sqlite3.connect(Path(folder) / FILE, isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")  # a power cut may cost the newest rows, no more
+        db.executescript(_TABLES)
+        self._every_ms = int(every_s * 1000)
+        self._ids = {}
+        self._last = {}  # (at, raw) by channel name
+        for c, name in enumerate(config.channels):
+            m, e = config.steps[c]
+            shown = (config.about(c, "unit"), m, e, str(config.about(c, "offset", 0)))
+            db.execute("INSERT OR IGNORE INTO channel (name) VALUES (?)", (name,))
+            db.execute(
+                "UPDATE channel SET unit=?, m=?, e=?, offset=? WHERE name=?", (*shown, name)
+            )
+            row = db.execute("SELECT id FROM channel WHERE name = ?", (name,)).fetchone()
+            self._ids[name] = row[0]
+            self._last[name] = db.execute(
+                "SELECT at, raw FROM value WHERE channel = ? ORDER BY at DESC LIMIT 1", row
+            ).fetchone()
+
+    def record(self, values, now=None, at_once=False):
+        """Record raw values by channel name where they changed, each no more often than it may;
+        at_once: all that changed. now: seconds since 1970. Returns how many rows were written."""
+        at = int((time.time() if now is None else now) * 1000)
+        rows = []
+        for name, raw in values.items():
+            last = self._last[name]
+            if last and last[1] == raw:
+                continue
+            if last and not at_once and 0 <= at - last[0] < self._every_ms:
+                continue
+            when = max(at, last[0] + 1) if last else at
+            rows.append((self._ids[name], when, raw))
+            self._last[name] = (when, raw)
+        if rows:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO value VALUES (?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        return len(rows)
+
+    def close(self):
+        """Close the file."""
+        self._db.close()
+
+
+class History:
+    """Reads a history, also while it is being written. Raises FileNotFoundError, sqlite3.Error."""
+
+    def __init__(self, folder):
+        path = Path(folder) / FILE
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{folder}: there is no {FILE}; 'lvs bridge --history' makes it"
+            )
+        self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self.channels = self._db.execute(
+            "SELECT id, name, unit, m, e, offset FROM channel ORDER BY id"
+        ).fetchall()
+
+    def span(self):
+        """(first, last) ms since 1970, or (None, None) of an empty history."""
+        return self._db.execute("SELECT min(at), max(at) FROM value").fetchone()
+
+    def changes(self, start, end):
+        """(at, channel id, raw) in order of time, from start to end (ms), inclusive."""
+        return self._db.execute(
+            "SELECT at, channel, raw FROM value WHERE at BETWEEN ? AND ? ORDER BY at", (start, end)
+        )
+
+    def at(self, when):
+        """The newest raw of each channel at a time (ms), by id."""
+        return dict(
+            self._db.execute(
+                "SELECT channel, raw FROM value v WHERE at ="
+                " (SELECT max(at) FROM value WHERE channel = v.channel AND at <= ?)",
+                (when,),
+            )
+        )
+
+    def rows(self, start, end, every=None):
+        """(ms, {channel id: raw}) from start to end: at each change, or every so many ms, with
+        what was the newest then."""
+        known = self.at(start - 1)
+        changes = self.changes(start, end)
+        if every is None:
+            pending = None
+            for at, channel, raw in changes:
+                if pending is not None and at != pending:
+                    yield pending, dict(known)
+                known[channel] = raw
+                pending = at
+            if pending is not None:
+                yield pending, dict(known)
+            return
+        change = changes.fetchone()
+        for when in range(start, end + 1, every):
+            while change and change[0] <= when:
+                known[change[1]] = change[2]
+                change = changes.fetchone()
+            yield when, dict(known)

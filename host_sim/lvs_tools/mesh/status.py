@@ -1,0 +1,54 @@
+"""`lvs status`: one look at a running mesh: its values, and whether it is one."""
+
+import sys
+
+import click
+
+from lvs_tools import options
+from lvs_tools.mesh import looking
+
+
+def lines(said):
+    """The figures of a look for people, 80 columns."""
+    name = f"mesh {said['mesh']}" if said["mesh"] else f"mesh with tag {said['tag']}"
+    agree = "one mesh, all agree" if said["one_mesh"] else "NOT ONE: nodes differ"
+    yield f"{name}, port {said['port']}: {said['answered']} nodes answer; {agree}"
+    shown = said["channels"]
+    width = max([len(c.get("label", c["name"])) for c in shown] or [0])
+    digits = max([len(c["text"]) for c in shown] or [0])
+    for c in shown:
+        apart = "" if c["least_raw"] == c["most_raw"] else f"  (within {c['spread']})"
+        retired = "  (retired)" if "retired" in c else ""
+        label = c.get("label", c["name"])
+        unit = f" {c['unit']}" if c["unit"] else ""
+        yield f"  {label:{width}}  {c['text']:>{digits}}{unit}{retired}{apart}"
+    silent = said["nodes"] - said["answered"]
+    if silent:
+        yield f"  {silent} more were heard, and did not answer"
+    for warning in said["warnings"]:
+        yield f"  warning: {warning}"
+
+
+@click.command("status")
+@looking.arguments
+def command(config, port, broadcast, seconds, json_path):
+    """Look at a running mesh once: its values, and whether it is one mesh.
+
+    From any machine of its network: nothing is installed there, and no node is started. CONFIG is
+    the configuration of any of its nodes [./config.json]; without one, the mesh that is heard
+    first is shown, its channels by number.
+
+    \b
+    Examples:
+      lvs status                       the mesh of ./config.json
+      lvs status house.json --json -   for programs
+      lvs status --port 5000           whoever is heard there
+
+    Exit codes: 0 one mesh; 1 nodes lack what others show; 2 nobody answers, or it could not look.
+    """
+    about, port, seen = looking.look(config, port, broadcast, seconds)
+    said = looking.figures(about, port, seen)
+    if options.write_json(json_path, said):
+        for line in lines(said):
+            click.echo(line)
+    sys.exit(0 if said["one_mesh"] else looking.EXIT_APART)

@@ -1,0 +1,114 @@
+"""Audit: what this node contributed itself, told to whoever asks (docs/protocol.md, section 4).
+
+Needed while somebody asks: lvs.ep_sender loads it then. Encoder and decoder serve both sides.
+"""
+
+from .fixed import MAX_RAW, const, mix, ticks_diff
+from .wide import MOST, Wide
+from .wire import AUDIT, MAX_FRAME, SLOTS, get30, get_wide, put30, put_head, put_wide, seal
+
+QUESTION = 0
+ANSWER = 1
+HOLDER = 2  # an answer, and the values are those of a shard that is held
+LATEST_S = 60  # seconds over which answers are spread, at most
+_RECORDS = const(27)
+_SLOT = const(21)  # bytes of a slot's numbers, at most
+_ASKERS = const(4)  # who wait for an answer
+_PAUSE_MS = const(4000)  # between two answers
+
+
+def question(buf, tag, nonce, shard, first, spread_s):
+    """Write into buf (MAX_FRAME bytes) a question for a shard's slots from the ``first`` on;
+    returns its length: no answer is longer. spread_s: seconds in which answers may come."""
+    for i in range(len(buf)):
+        buf[i] = 0
+    n = put_head(buf, AUDIT, tag, 0, nonce, 0, shard)
+    buf[n] = QUESTION
+    buf[n + 1] = first
+    put30(buf, n + 2, spread_s)
+    return seal(buf, MAX_FRAME - 2)
+
+
+def decode(body):
+    """What an answer's body says: (what, since, account, first slot, [(given, waiting, value)] in
+    raw); None: malformed, or none."""
+    if len(body) < 10 or body[0] not in (ANSWER, HOLDER) or body[1] >= SLOTS:
+        return None
+    numbers = Wide(3 * SLOTS)
+    i = 10
+    n = 0
+    while 0 < i < len(body) and n < 3 * (SLOTS - body[1]):
+        i = get_wide(body, i, len(body), numbers, n)
+        n += 1
+    if i != len(body) or n % 3:
+        return None
+    found = [(numbers[k], numbers[k + 1], numbers[k + 2]) for k in range(0, n, 3)]
+    return body[0], get30(body, 2), get30(body, 6), body[1], found
+
+
+def account(lineage):
+    """The number of an account: a copied journal has the same until one of both notices."""
+    return mix(mix(mix(lineage, 0x1B873593), 0x2545F49), 0x0CC9E2D5)
+
+
+class Audit:
+    """Answers. config, outbox, noise, governor, clock, ledger, placement, elsewhere: the node's;
+    now: ticks."""
+
+    def __init__(self, now, config, outbox, noise, governor, clock, ledger, placement, elsewhere):
+        self._config = config
+        self._outbox = outbox
+        self._noise = noise
+        self._governor = governor
+        self._clock = clock
+        self._ledger = ledger
+        self._placement = placement
+        self._elsewhere = elsewhere
+        self._asked = {}  # address: [when it is due, shard, first slot, bytes that were asked]
+        self._next = now  # when the next answer may be given
+
+    def hear(self, f, addr, now):
+        """Somebody's question, of how many bytes; or an answer, which is not for me."""
+        body = f.body
+        if len(body) < 6 or body[0] != QUESTION or body[1] >= SLOTS:
+            return
+        spread = 1000 * min(get30(body, 2), LATEST_S)
+        if addr in self._asked or len(self._asked) < _ASKERS:
+            due = (now + self._noise.below(spread + 1)) & MAX_RAW
+            self._asked[addr] = [due, f.shard, body[1], len(body) + 19]
+
+    def poll(self, now):
+        """Give one answer that is due; True once there is nobody to answer."""
+        if ticks_diff(self._next, now) > 0:
+            return False
+        for addr in list(self._asked):
+            due, shard, first, size = self._asked[addr]
+            if ticks_diff(due, now) > 0 or not self._governor.ready(size):
+                continue
+            del self._asked[addr]
+            self._next = (now + _PAUSE_MS) & MAX_RAW
+            buf = bytearray(size)
+            # To who asks alone, and no more than he said: an address may be a victim's.
+            self._outbox.send(buf, self.answer(buf, shard, first), addr)
+            return False
+        return not self._asked
+
+    def answer(self, buf, index, first):
+        """Write into buf, as far as it has room, what a shard's slots have; returns the length."""
+        ledger = self._ledger
+        s = ledger.session
+        r = self._placement.find(index)
+        n = put_head(buf, AUDIT, self._config.tag, s.start, s.nonce, self._clock.cycle, index)
+        buf[n] = HOLDER if r and r.live else ANSWER
+        buf[n + 1] = first
+        put30(buf, n + 2, ledger.since)
+        put30(buf, n + 6, account(ledger.lineage))
+        n = _RECORDS
+        for slot in range(first, SLOTS):
+            c = index * SLOTS + slot
+            if c >= ledger.channels or n + _SLOT > len(buf) - 2:
+                break
+            value = r.shard.value(slot) if r else self._elsewhere.read(c, None)
+            for raw in (min(ledger.given(c), MOST), ledger.waiting[c], value or 0):
+                n = put_wide(buf, n, raw & MAX_RAW, raw >> 30)
+        return seal(buf, n)

@@ -1,0 +1,459 @@
+"""A leaf: a node that holds nothing and sleeps most of the time (docs/protocol.md, section 10).
+
+It wakes, asks (what time it is in the mesh, the values, what is known of its own rows), tells its
+running totals, hears that somebody holds them, and sleeps: ``wake``, and ``receive`` and ``tick``
+until ``awake`` is False. Its state is some dozen bytes, which the caller keeps (leaf_state).
+"""
+
+from . import decimal
+from .config import EPOCH_CYCLES, Config
+from .fixed import MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff
+from .leaf_state import Kept
+from .ledger import TAKEN, Ledger
+from .wide import BRIM, END, Wide
+from .wire import (
+    BUCKETS,
+    EP,
+    JOINING,
+    RECOVERING,
+    SDM,
+    SLOTS,
+    VALUE,
+    WANT,
+    Frame,
+    SdmWriter,
+    encode_ep,
+)
+
+_ROUND_MS = const(400)  # between two times that it asks and tells, and up to 255 more by chance
+_VOICES_MS = const(250)  # for further voices, after the first that says what time it is
+_VOICES = const(3)  # ... unless there are so many
+_MOST_VOICES = const(8)
+_OWN_MS = const(600)  # then it tells more, though nobody said what is known of its rows
+_TOLD = const(4)  # epochs after its end in which a session is told all the same
+_SESSIONS = const(6)  # at most: others may force new ones on it
+_SAVED = const(256)  # cycles asleep for which it may tell at once
+_LONG = const(29)  # bits of a total from which on the next session goes on
+_LAST_CYCLE = const(0x3FEFFFFF)
+_NONE = bytes(BUCKETS)
+_NO_VALUES = Wide(0)
+
+
+class Leaf:
+    """A member of a mesh that holds nothing. Raises ConfigError.
+
+    config: as Node's, with ``"held": 0``; transport, clock, entropy: the world, each with a
+    default for a real machine; store: keeps its state (leaf_state), None: this object alone;
+    board: 30 bits that no other board has, so that a copied store is noticed, 0 if there are none.
+    """
+
+    def __init__(self, config, transport=None, clock=None, entropy=None, store=None, board=0):
+        self.config = cfg = config if isinstance(config, Config) else Config(config)
+        if clock is None or entropy is None:
+            from . import machine
+
+            clock = clock or machine.clock
+            entropy = entropy or machine.entropy
+        if transport is None:
+            from .transport_layer import UdpTransport
+
+            transport = UdpTransport(cfg.address, cfg.broadcast, cfg.port, clock)
+        self.transport = transport
+        self.now = clock
+        self._entropy = entropy
+        self.ledger = ledger = Ledger(len(cfg.channels))
+        ledger.lineage = entropy()
+        self._kept = Kept(cfg.tag, board, ledger, store)
+        self.notice = ""  # what befell its contributions
+        self.dropped = {}  # reason -> frames that were not believed
+        self.answers = {}  # shard: {route: Wide of values}, of the last waking that had any
+        self._frame = Frame()
+        self._writer = SdmWriter()
+        self.awake = False
+        if self._kept.read() and self._kept.foreign:
+            self._disown()
+        self._stored = list(ledger.waiting)  # raw: of what waits, the part that the store held
+        if not ledger.sessions:
+            ledger.open(0, entropy())
+        self.wakings = 0
+
+    def _disown(self):
+        """Another board may go on with this state: what waits there is told there, and its rows
+        are told, but nothing is added to them."""
+        ledger = self.ledger
+        ledger.lineage = self._entropy()
+        ledger.carried = {}
+        left = 0
+        for c in range(ledger.channels):
+            left += ledger.waiting[c]
+            ledger.waiting[c] = 0
+        for s in ledger.sessions:
+            s.fate = TAKEN
+        self.notice = "leaf: its state is another board's; %d raw that waited there are its" % left
+
+    # --- for applications -----------------------------------------------------------------------
+
+    def _channel(self, name):
+        if name not in self.config.channels:
+            raise LvsError("channel '%s' is not in this mesh" % name)
+        return self.config.channels.index(name)
+
+    def contribute(self, channel, amount, durable=False):
+        """Add an amount (units: int, float or decimal text) to a channel, asleep or awake.
+
+        It is told when the leaf is awake and hears somebody. durable: return only when the store
+        has it. Raises as Node.contribute does.
+        """
+        c = self._channel(channel)
+        if self.config.about(c, "retired", False):
+            raise LvsError("channel '%s' is retired; contribute to another" % channel)
+        raw, carry = decimal.steps(amount, self.config.steps[c], self.ledger.carried.get(c, 0))
+        try:
+            self.ledger.add(c, raw, min(self._raw(c), END), carry)
+        except LvsError:
+            end = decimal.text(END, self.config.steps[c])
+            raise LvsError("amount %s is too large: the end is %s" % (amount, end)) from None
+        if self.awake and self._grown:
+            self._grown = False
+        if durable and not self._kept.write():
+            raise NotDurable(self._kept.error)
+
+    def _raw(self, c):
+        given = self.answers.get(c // SLOTS, {})
+        values = sorted([vector[c % SLOTS] for vector in given.values()])
+        return values[(len(values) - 1) // 2] if values else 0
+
+    def value(self, channel, raw=False):
+        """Value of a channel as holders told it in the last waking in which any did: in units
+        (float), or raw (int); 0 if there was none. Of several answers the one in the middle."""
+        return self._raw(self._channel(channel)) if raw else float(self.text(channel))
+
+    def text(self, channel):
+        """Exact value of a channel, as ``value`` has it, as decimal text."""
+        c = self._channel(channel)
+        return self.config.text(c, self._raw(c))
+
+    def left(self):
+        """Raw contributed here that nobody is known to hold; the store keeps it."""
+        return self.ledger.left()
+
+    def status(self):
+        """What there is to know about this leaf, as a dict for people and programs."""
+        s = self.ledger.session
+        warnings = [self.transport.error, self._kept.error, self._kept.notice, self.notice]
+        return {
+            "state": "AWAKE" if self.awake else "ASLEEP",
+            "mesh": self.config.mesh,
+            "session": "%04x-%08x" % (s.start, s.nonce),
+            "cycle": self._kept.cycle,
+            "pending_raw": self.ledger.outstanding(),
+            "left_raw": self.left(),
+            "met": self.met,
+            "dropped": dict(self.dropped),
+            "warnings": [text for text in warnings if text],
+        }
+
+    # --- a waking -------------------------------------------------------------------------------
+
+    met = False  # in this waking it heard what time it is
+
+    def wake(self, most_ms=3000):
+        """Begin a waking of at most ``most_ms``."""
+        now = self.now()
+        self.awake = True
+        self.wakings += 1
+        self._began = now
+        self._most = most_ms
+        self._due = (now + self._entropy() % 64) & 0x3FFFFFFF
+        self.met = self._grown = self._echoed = False
+        self._mute = False  # nothing can be kept, so nothing is told
+        self._voices = {}  # route: cycle at the beginning of this waking
+        self._first = self._met_at = now
+        self._unread = list(range(-(-len(self.config.channels) // SLOTS)))
+        self._told = False  # all of it, in this waking
+        self._alone = False
+
+    def receive(self, limit=8):
+        """Handle up to ``limit`` waiting datagrams; returns how many there were."""
+        for n in range(limit):
+            got = self.transport.recv()
+            if got is None:
+                return n
+            self.handle(got[0], got[1])
+        return limit
+
+    def tick(self):
+        """Do what is due; returns the milliseconds until something is due again, at most 50."""
+        if not self.awake:
+            return 1000
+        now = self.now()
+        if not self.met and self._voices:
+            if len(self._voices) >= _VOICES or ticks_diff(now, self._first) >= _VOICES_MS:
+                self._meet(now)
+        if self.met and not self._grown:
+            own = self._echoed or not max(self.ledger.session.total)
+            if own or ticks_diff(now, self._met_at) >= _OWN_MS:
+                self._grow(now)
+        if self._done() or ticks_diff(now, self._began) >= self._most:
+            self._sleep()
+            return 1000
+        if ticks_diff(now, self._due) >= 0:
+            self._say()
+            self._due = (now + _ROUND_MS + self._entropy() % 256) & 0x3FFFFFFF
+        return max(1, min(50, ticks_diff(self._due, now)))
+
+    def _done(self):
+        if not self._grown or self._unread:
+            return False
+        for s in self.ledger.sessions:
+            if s.known != s.total and self._telling(s):
+                return False
+        return self._told
+
+    def _sleep(self):
+        """Keep what there is, and sleep."""
+        kept = self._kept
+        if self.met:
+            if self._fresh:
+                for s in self.ledger.sessions[:-1]:
+                    kept.told[s.nonce] = min(kept.told.get(s.nonce, 0) + 1, _TOLD)
+            kept.cycle = self._cycle(self.now())
+        elif self._alone:
+            kept.far = True
+        kept.write()
+        self.awake = False
+
+    def _cycle(self, now):
+        return self._base + ticks_diff(now, self._began) // 1000
+
+    # --- what it hears first: the time ----------------------------------------------------------
+
+    def _meet(self, now):
+        """Somebody said what time it is: of several voices the one in the middle counts. One that
+        is alone, and far from what was known, if anything was, has to say so in two wakings."""
+        kept = self._kept
+        cycles = sorted(self._voices.values())
+        self._base = cycles[(len(cycles) - 1) // 2]
+        cycle = self._cycle(now)
+        span = self.config.session_epochs * EPOCH_CYCLES
+        far = not kept.cycle or not -span < cycle - kept.cycle < span
+        if far and len(cycles) < 2 and not kept.far:
+            self._alone = True
+            return
+        kept.far = False
+        self.met = True
+        self._met_at = now
+        epoch = cycle >> 6
+        self._fresh = epoch != kept.cycle >> 6
+        if not kept.cycle:
+            kept.cycle = max(0, cycle - _SAVED)
+        elif kept.cycle >= cycle:
+            kept.cycle = cycle - 1
+        self._span(epoch)
+        self._fold(self.config.horizon(epoch))
+
+    def _span(self, epoch):
+        """See that the present session is one of the present span."""
+        ledger = self.ledger
+        begun = epoch - (epoch + ledger.lineage) % self.config.session_epochs
+        grain = begun // self.config.grain & 0xFFFF
+        if ledger.session.start != grain or ledger.session.fate == TAKEN:
+            ledger.open(grain, self._entropy())
+        while len(ledger.sessions) > _SESSIONS:
+            self._forget(ledger.sessions[0])
+
+    def _fold(self, horizon):
+        """Let sessions go. What nobody was heard to hold of one that is folded waits again, if it
+        was told often enough; or else it was perhaps heard while this leaf slept."""
+        ledger = self.ledger
+        for s in ledger.sessions[:-1]:
+            told = self._kept.told.get(s.nonce, 0) >= _TOLD
+            if serial_diff(s.start, horizon) <= 0:
+                if told and s.fate != TAKEN:
+                    ledger.take_back(s)
+                self._forget(s)
+            elif told and s.known == s.total and s.fate != TAKEN:  # of those few may be forced
+                self._forget(s)
+
+    def _forget(self, session):
+        doubt = sum(session.total) - sum(session.known)
+        if doubt:
+            self.notice = "leaf: %d raw were told, and perhaps heard by nobody" % doubt
+        self.ledger.sessions.remove(session)
+        self._kept.told.pop(session.nonce, 0)
+
+    # --- what it tells --------------------------------------------------------------------------
+
+    def _grow(self, now):
+        """Add what waits to the totals, as far as the cycles since it last did so allow, and keep
+        them before they are told."""
+        cfg, ledger, kept = self.config, self.ledger, self._kept
+        cycles = min(self._cycle(now) - kept.cycle, _SAVED)
+        if cycles <= 0:
+            return
+        self._grown = True
+        ledger.kept(MAX_RAW)
+        ledger.new_cycle()
+        ledger.new_epoch(min(cycles, EPOCH_CYCLES) * (cfg.route_budget // EPOCH_CYCLES))
+        grown = 0
+        for c in range(ledger.channels):
+            self._stored[c] = 0
+            if not ledger.free[c] or self._raw(c) >= BRIM:
+                continue
+            if ledger.session.total[c] >> _LONG:
+                ledger.open(ledger.session.start, self._entropy())
+            grown += ledger.issue(c, cycles * (cfg.max_allowed_shift - 1))
+        if grown:
+            kept.cycle += cycles
+            self._told = False
+            self._due = now
+            self._mute = not kept.write()
+
+    def _telling(self, session):
+        present = session is self.ledger.session
+        return present or self._kept.told.get(session.nonce, 0) < _TOLD
+
+    def _say(self):
+        """Ask, and tell: a total of 0 says nothing, so that who holds more answers with it."""
+        now = self.now()
+        cycle = self._cycle(now) if self.met else self._kept.cycle
+        cfg, s = self.config, self.ledger.session
+        w = self._writer
+        for index in range(-(-len(cfg.channels) // SLOTS)):
+            if index in self._unread:
+                # A horizon that nobody has: digests are not to be compared with mine.
+                n = encode_ep(
+                    w.buf,
+                    cfg.tag,
+                    s.start,
+                    s.nonce,
+                    cycle,
+                    index,
+                    self._entropy(),
+                    cfg.horizon(cycle >> 6) + 0x8000 & 0xFFFF,
+                    WANT,
+                    0,
+                    0,
+                    len(cfg.channels),
+                    cfg.fingerprint(index, cfg.listed(index)),
+                    _NONE,
+                    _NO_VALUES,
+                )
+                self.transport.send(memoryview(w.buf)[:n], None)
+            if not self._mute:
+                self._say_rows(index, cycle)
+        self._told = True
+
+    def _say_rows(self, index, cycle):
+        ledger = self.ledger
+        self._begin(index, cycle)
+        for s in reversed(ledger.sessions):  # in a frame own rows come first
+            present = s is ledger.session
+            telling = self._telling(s)
+            for c in range(index * SLOTS, min((index + 1) * SLOTS, ledger.channels)):
+                total = s.total[c]
+                ask = s.known[c] != total or present and not self._echoed
+                if total and (ask or telling and not self._told):
+                    self._row(s, c, total if telling else s.known[c], cycle)
+                    if ask:
+                        self._row(s, c, 0, cycle)
+        self._end()
+
+    def _begin(self, index, cycle):
+        s = self.ledger.session
+        cfg = self.config
+        self._writer.begin(cfg.tag, s.start, s.nonce, cycle, index, 0, cfg.grain)
+        self._owns = 0
+
+    def _end(self):
+        w = self._writer
+        if not w.empty():
+            n = w.end()
+            self.transport.send(memoryview(w.buf)[:n], None)
+
+    def _row(self, session, c, total, cycle):
+        for _ in range(2):
+            if session is not self.ledger.session:
+                said = self._writer.relay(session.nonce, session.start, c % SLOTS, total)
+            else:
+                self._owns += 1
+                said = self._owns <= SLOTS and self._writer.own(c % SLOTS, total)
+            if said:
+                return
+            self._end()
+            self._begin(c // SLOTS, cycle)
+
+    # --- what it hears --------------------------------------------------------------------------
+
+    def handle(self, data, addr):
+        """One datagram: hostile until it has proved otherwise. Never raises."""
+        if not self.awake:
+            return
+        f = self._frame
+        reason = f.decode(data, self.config.tag, self.config.grain)
+        if not reason and f.cycle >= _LAST_CYCLE:
+            reason = "malformed"
+        if not reason:
+            mine = self.ledger.find(f.start, f.nonce)
+            if f.kind == SDM:
+                self._hear_sdm(f, mine)
+            elif f.kind == EP and not mine:
+                reason = self._hear_ep(f, self.transport.key(addr))
+        if reason:
+            self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    def _hear_ep(self, f, key):
+        """What a holder shows: the time, and values if they were asked for."""
+        if f.flags & (JOINING | RECOVERING) or not f.held >> f.shard & 1:
+            return ""
+        if abs(serial_diff(f.horizon, self.config.horizon(f.cycle >> 6))) > 1:
+            return "malformed"
+        now = self.now()
+        if not self._voices:
+            self._first = now
+        if key in self._voices or len(self._voices) < _MOST_VOICES:
+            self._voices[key] = f.cycle - ticks_diff(now, self._began) // 1000
+        if self.config.contradicts(f.shard, f.channels, f.prints):
+            self.notice = "channels: the list of a holder contradicts this one"
+        if f.flags & VALUE:
+            if f.shard in self._unread:
+                self._unread.remove(f.shard)
+                self.answers[f.shard] = {}
+            given = self.answers.get(f.shard, {})
+            if len(given) < _MOST_VOICES:
+                given[key] = Wide(SLOTS)
+                given[key].copy(f.vector)
+        return ""
+
+    def _hear_sdm(self, f, mine):
+        """Rows: mine are echoes, of which one voice is enough, as they are told again."""
+        first = f.shard * SLOTS
+        if mine is self.ledger.session:  # it comes back, or somebody speaks in it, too
+            for i in range(f.owns):
+                if f.own_total[i] > mine.held(first + f.own_slot[i]):
+                    self._overstated(first + f.own_slot[i], f.own_total[i])
+                    return
+        for i in range(f.relays):
+            s = self.ledger.find(f.relay_start[i], f.relay_nonce[i])
+            if not s or mine or not f.relay_total[i]:
+                continue
+            if s is self.ledger.session:
+                self._echoed = True
+            if not self.ledger.echo(s, first + f.relay_slot[i], f.relay_total[i]):
+                self._overstated(first + f.relay_slot[i], f.relay_total[i])
+
+    def _overstated(self, c, total):
+        """The mesh has more of the present session than was told here: somebody else speaks in it,
+        or this state is an old copy, and what waited in it is told. What is contributed next goes
+        to another session."""
+        ledger = self.ledger
+        if c < ledger.channels:
+            told = min(total - ledger.session.total[c], self._stored[c], ledger.waiting[c])
+            if told:
+                self._stored[c] -= told
+                ledger.waiting.grow(c, -told)
+                self.notice = "leaf: its state is an old copy; %d raw that waited are told" % told
+        if len(ledger.sessions) < _SESSIONS - 2:
+            ledger.session.fate = TAKEN
+            ledger.open(ledger.session.start, self._entropy())
+            self._echoed = True

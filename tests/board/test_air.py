@@ -1,0 +1,358 @@
+"""Boards over the air: the firmware in real MicroPython, on real sockets and a real littlefs."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lvs_tools import cli, interpreters, places, shims
+from lvs_tools.board import air, deploy, deploy_air, fleet_air, profiles
+from lvs_tools.board.air import AirBoard
+from lvs_tools.board.profiles import BoardError
+from tests.board import board_standin
+from tests.board.test_deploy_standin import files_on
+from tests.support.interpreters import require
+
+PROFILE = "ESP32_GENERIC"
+KEY = "a key of the test's own"
+TELL = (
+    b"import app\n"
+    b"def read():\n"
+    b" n=app.node\n"
+    b" return 1 if n and n.state=='ACTIVE' and n.raw(1)<60000 else 0\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _needs_micropython():
+    require("micropython")
+
+
+@pytest.fixture(scope="module")
+def firmware():
+    """{path: bytes} of a whole deployment for a stand-in."""
+    require("micropython")
+    files = profiles.files(profiles.load(PROFILE), "x64", True, False)
+    files[deploy.LIST] = ("\n".join(sorted(files)) + "\n").encode()
+    return files
+
+
+class Site:
+    """Stand-ins of one mesh, with their addresses."""
+
+    def __init__(self, folder, firmware):
+        self.folder = folder
+        self.firmware = firmware
+        self.port = board_standin.udp_port()
+        self.boards = {}
+        self.stack = contextlib.ExitStack()
+
+    def add(self, files=(), key=KEY, board=None, **wires):
+        """Switch another board on; returns its AirBoard."""
+        ip = board_standin.address()
+        data = board_standin.config(ip, self.port, board=board or {})
+        data["board"]["wifi"]["hostname"] = f"roof{len(self.boards) + 1}"
+        own = {
+            "/lvs.json": json.dumps(data).encode(),
+            "/secrets.json": json.dumps({"wifi_password": "secret123", "admin_key": key}).encode(),
+        }
+        folder = self.folder / ip
+        folder.mkdir(parents=True)
+        image = board_standin.flash_image({**self.firmware, **own, **dict(files)})
+        (folder / "flash.bin").write_bytes(image)
+        standin = board_standin.board(folder, ip, **{"trial_ms": 40_000, "pace": 6, **wires})
+        self.stack.enter_context(standin)
+        found = AirBoard(f"{ip}:{self.port}", KEY.encode(), patience=20)
+        self.boards[found.host] = standin
+        return found
+
+    def standin(self, board):
+        return self.boards[board.host]
+
+
+@pytest.fixture
+def site(tmp_path, firmware):
+    site = Site(tmp_path, firmware)
+    with site.stack:
+        yield site
+
+
+def wait_until(condition, seconds=40):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.3)
+
+
+def secrets_file(folder):
+    (folder / "secrets.json").write_text(json.dumps({"admin_key": KEY}))
+    return str(folder / "secrets.json")
+
+
+def lvs(*words):
+    return CliRunner().invoke(cli.main, words, catch_exceptions=False)
+
+
+def other_version(firmware):
+    """A firmware that is not the same in three files, one of them boot.py."""
+    led = profiles.compile_file(places.FIRMWARE / "led.py", "other.py")
+    boot = firmware["/boot.py"] + b"# another version\n"
+    return {**firmware, "/led.mpy": led, "/boot.py": boot, "/new.py": b"# new\n"}
+
+
+def code_on(standin, firmware):
+    return {p: d for p, d in files_on(standin.image).items() if p in firmware or "/new" in p}
+
+
+def test_three_boards_are_updated_one_after_another_while_they_count(site, firmware, monkeypatch):
+    """And the values are exact at the end: what all contributed, on all."""
+    source = {"kind": "callback", "channel": "people", "module": "tell", "every_s": 1}
+    boards = [site.add([("/tell.py", TELL)], board={"sources": [source]}) for _ in range(3)]
+    wait_until(lambda: all(b.status()["peers"] == 2 for b in boards))
+    new = other_version(firmware)
+    del new[deploy.LIST]
+    monkeypatch.setattr(profiles, "files", lambda *_: dict(new))
+    members, silent = fleet_air.find([b.host for b in boards], None, 0, KEY.encode())
+    assert len(members) == 3 and silent == []
+    assert set(fleet_air.neighbours(boards[0])) == {b.host.split(":")[0] for b in boards[1:]}
+    counted = [b.status()["raw"][1] for b in boards]
+    results, said = {}, []
+    fleet_air.update(
+        members,
+        results,
+        hold=1,
+        says=said.append,
+    )
+    assert list(results) == [m.board.host for m in members], said
+    for result in results.values():
+        assert result.copied == sorted(["/boot.py", "/deployed.txt", "/led.mpy", "/new.py"])
+        assert result.says.startswith("kept: ACTIVE")
+    for board in boards:
+        found = code_on(site.standin(board), firmware)
+        assert {p: found[p] for p in new} == new
+        assert site.standin(board).restarts == ["hard"]
+        assert not [p for p in files_on(site.standin(board).image) if p.startswith("/update")]
+    assert fleet_air.settle(members, 30) == {}
+    assert min(m.status["raw"][1] for m in members) > max(counted)
+
+
+def test_what_does_not_start_is_taken_back(site, firmware):
+    board = site.add()
+    with pytest.raises(BoardError, match="took the new files back"):
+        name, _ = board.update({**firmware, "/app.mpy": b"no module"}, hold=2)
+        board.wait_for_trial(name, says=None)
+    standin = site.standin(board)
+    assert code_on(standin, firmware) == firmware
+    assert standin.restarts == ["hard", "hard"]
+    assert "an update cannot start: " in board.read("/crash.log").decode()
+    assert board.status()["update"] == "failed"
+    # And that is no obstacle to the next one.
+    name, changed = board.update({**firmware, "/new.py": b"# new\n"}, hold=2)
+    board.wait_for_trial(name)
+    assert changed == 1 and code_on(standin, firmware)["/new.py"] == b"# new\n"
+
+
+def test_what_starts_but_hears_nobody_is_taken_back(site):
+    """Another password: the board is alone, and comes back to its network by itself."""
+    board, other = site.add(trial_ms=4000), site.add()
+    wait_until(lambda: board.status()["peers"] == 1)
+    config = deploy_air.read_config(board)
+    assert config["board"]["wifi"]["hostname"] == "roof1"
+    config["board"]["wifi"]["ssid"] = "nowhere"
+    with pytest.raises(BoardError, match="took the new files back"):
+        deploy_air.write_config(board, config, hold=2)
+    assert deploy_air.read_config(board)["board"]["wifi"]["ssid"] == "home"
+    assert site.standin(other).restarts == []
+
+
+def test_power_lost_on_trial_brings_the_old_files_back(site, firmware):
+    board = site.add()
+    standin = site.standin(board)
+    board.update({**firmware, "/new.py": b"# new\n"}, hold=100)
+    standin.wait_for("LVS: update on trial")
+    wait_until(lambda: board.status()["update"] == "trial")
+    with pytest.raises(BoardError, match="is on trial"):
+        board.update({**firmware, "/new.py": b"# newer\n"})
+    standin.stop()
+    standin.start()
+    assert board.status()["update"] == "failed"
+    assert code_on(standin, firmware) == firmware
+
+
+def test_config_over_the_air(site, tmp_path):
+    board = site.add()
+    given = ("--host", board.host, "--secrets", secrets_file(tmp_path))
+    assert json.loads(lvs("config", "get", "board.wifi.ssid", *given).output) == "home"
+    done = lvs("config", "set", "board.watchdog_s=6", "kb_per_min=40", *given, "--hold", "2")
+    assert done.exit_code == 0 and done.output.endswith(f"{board.host}: kept\n"), done.output
+    config = deploy_air.read_config(board)
+    assert config["board"]["watchdog_s"] == 6 and config["kb_per_min"] == 40
+    again = lvs("config", "set", "kb_per_min=40", *given)
+    assert again.exit_code == 0 and "nothing to change" in again.output
+    for wrong, says in (
+        ("board.watchdog=6", "unknown key"),
+        ("mesh=other", "of another mesh"),
+        ("chanels=1", "did you mean 'channels'?"),
+        ("nonsense", "must be KEY=VALUE"),
+    ):
+        done = lvs("config", "set", wrong, *given)
+        assert done.exit_code == 1 and says in done.output and done.output.count("\n") == 1, done
+    # A host that does not check is checked by the board.
+    with pytest.raises(BoardError, match="board.watchdog_s: 99"):
+        config["board"]["watchdog_s"] = 99
+        board.update({"/lvs.json": json.dumps(config).encode()})
+    assert deploy_air.read_config(board)["board"]["watchdog_s"] == 6
+
+
+def test_logs_reboot_and_list(site, tmp_path):
+    boards = [site.add(), site.add()]
+    given = ("--secrets", secrets_file(tmp_path))
+    wait_until(lambda: all(b.status()["peers"] == 1 for b in boards))
+    host = boards[0].host
+    said = lvs("logs", "--host", host, *given)
+    assert said.exit_code == 0 and "LVS: mesh 'test', session" in said.output
+    crash = lvs("logs", "--host", host, "--crash", *given)
+    assert crash.output == "the board has no crash log: nothing went wrong\n"
+    back = lvs("reboot", "--host", host, *given)
+    assert back.exit_code == 0 and "back after" in back.output, back.output
+    assert site.standin(boards[0]).restarts == ["hard"]
+    wait_until(lambda: all(b.status()["state"] == "ACTIVE" for b in boards))
+    hosts = ",".join(b.host for b in boards)
+    listed = lvs("fleet", "list", "--hosts", hosts, *given)
+    lines = listed.output.splitlines()
+    assert listed.exit_code == 0 and len(lines) == 3, listed.output
+    assert all(len(line) <= 80 for line in lines) and all(" yes" in line for line in lines[1:])
+    rows = json.loads(lvs("fleet", "list", "--hosts", hosts, "--json", *given).output)
+    assert {row["name"] for row in rows} == {"roof1", "roof2"}
+    assert rows[0]["board"] == PROFILE and rows[0]["state"] == "ACTIVE" and rows[0]["agrees"]
+
+
+def raw_talk(board, *lines, wait=8):
+    """Send lines to a board's administration after its greeting; (greeting, what came back)."""
+    address = air.split(board.host)
+    with socket.create_connection(address, timeout=wait) as s:
+        greeting = s.makefile("rb").readline()
+        for line in lines:
+            s.sendall(line)
+        back = b""
+        with contextlib.suppress(OSError):
+            while data := s.recv(4096):
+                back += data
+        return greeting, back
+
+
+def test_whoever_has_no_key_is_refused_and_counted(site, firmware):
+    """Wrong keys, replays, garbage, endless lines, silence, transfers that break off: the mesh
+    goes on, nothing is written, and the owner is served."""
+    board, other = site.add(), site.add()
+    wait_until(lambda: board.status()["peers"] == 1)
+    image = files_on(site.standin(board).image)
+    with pytest.raises(BoardError, match="the key is wrong"):
+        AirBoard(board.host, b"not the key of this board").status()
+    text = b'{"do":"reboot","salt":"0"}'
+
+    def genuine(nonce):
+        return air.mac(KEY.encode(), b"ask", b" %s 0 " % nonce, text) + b" " + text + b"\n"
+
+    recorded = genuine(b"0" * 32)
+    for lines in (
+        [recorded],
+        [b"x" * 4000],
+        [b"\n"],
+        [b"GET / HTTP/1.0\r\n\r\n"],
+        [b"\xff" * 80 + b"\n"],
+    ):
+        greeting, back = raw_talk(board, *lines)
+        assert greeting.startswith(b"LVS-ADMIN 1 ") and back == b""
+    began = time.monotonic()
+    assert raw_talk(board)[1] == b"" and time.monotonic() - began < 8  # says nothing
+    with board.connected() as talk:  # half a transfer
+        talk._ask("update", {"manifest": "0" * 64, "lines": 3, "hold": 2})
+        talk._socket.sendall(b"0 0 /x\n0 ")
+    status = board.status()
+    counts = status["counts"]
+    assert counts["wrong key"] == 5 and counts["malformed"] == 1 and counts["late"] == 1, counts
+    assert counts["broken off"] == 1, counts
+    assert site.standin(board).restarts == []
+    found = files_on(site.standin(board).image)
+    assert {p: d for p, d in found.items() if not p.startswith("/update")} == image
+    assert fleet_air.settle([fleet_air.Member(b, {}) for b in (board, other)], 5) == {}
+
+
+def test_an_answer_without_the_key_is_not_believed(site):
+    """Somebody at the board's address, who plays back what it once said."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def play():
+            connection = server.accept()[0]
+            connection.sendall(b"LVS-ADMIN 1 " + b"0" * 32 + b"\n")
+            connection.makefile("rb").readline()
+            connection.sendall(b"0" * 64 + b' {"update":""}\n')
+            connection.close()
+
+        thread = threading.Thread(target=play)
+        thread.start()
+        with pytest.raises(BoardError, match="does not have the key"):
+            AirBoard("127.0.0.1:%d" % server.getsockname()[1], KEY.encode()).status()
+        thread.join()
+
+
+def test_what_the_service_takes_of_the_heap(tmp_path):
+    """On 32-bit objects: nothing without a key, this with one (docs/boards/RPI_PICO_W.md)."""
+    require("wasm")
+    for target, data in profiles.files(profiles.load("RPI_PICO_W")).items():
+        path = tmp_path / target.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    inside = Path(__file__).parent / "admin_heap.py"
+    where = [tmp_path, tmp_path / "lib", Path(shims.PATH)]
+    said = interpreters.run("wasm", inside, path=where, heap=180 * 1024)
+    found = json.loads(said.rpartition("RESULT ")[2])
+    print(found)
+    assert found["service"] < 7_000 and found["afterwards"] < 10_000
+    assert found["request"] < 20_000
+
+
+def test_what_may_not_go_over_the_air(site, firmware):
+    board = site.add()
+    for path in ("/secrets.json", "/journal/x", "/update/commit", "/../x", "/a b"):
+        with pytest.raises(BoardError):
+            board.update({path: b"x"})
+    with pytest.raises(BoardError, match="not to be read"):
+        board.read("/secrets.json")
+    for boot, says in (
+        (b"print(1)\n", "cannot take"),
+        (b"def finish_update(:\n", "has a mistake"),
+    ):
+        with pytest.raises(BoardError, match=says):
+            board.update({"/boot.py": boot})
+    with pytest.raises(BoardError, match="flash is full"):
+        board.update({"/big.bin": bytes(2_000_000)})
+    assert board.status()["update"] == "" and site.standin(board).restarts == []
+
+
+def test_a_flood_of_connections_does_not_reach_the_mesh(site):
+    board, other = site.add(), site.add()
+    wait_until(lambda: board.status()["peers"] == 1)
+    end = time.monotonic() + 4
+    opened = []
+    while time.monotonic() < end:
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(air.split(board.host))
+        opened.append(s)
+        if len(opened) > 200:
+            opened.pop(0).close()
+        time.sleep(0.001)
+    heap = other.status()["heap_free"]
+    for s in opened:
+        s.close()
+    status = board.status(patience=60)
+    assert status["state"] == "ACTIVE" and status["peers"] == 1
+    assert status["heap_free"] > heap - 60_000
+    assert site.standin(board).restarts == []
