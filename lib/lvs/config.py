@@ -12,12 +12,21 @@ CLOSING = 4  # epochs after the horizon in which late rows count ever less: nobo
 _GRAINS = 126  # at least, of a row's life, where it is longer: its age fits a byte
 
 
+def spans(session, horizon):
+    """Of a session and a horizon, in epochs: epochs in a grain, the unit in which sessions start
+    and fold, and grains from a session's start until its rows are folded."""
+    life = session + horizon + CLOSING
+    grain = max(1, life // _GRAINS)
+    return grain, -(-life // grain)
+
+
 class Config:
     """A checked configuration: every key of the JSON file is an attribute.
 
     source: a dict, the path of a JSON file, or a Config. Raises ConfigError. ``tag`` is the mesh
     tag: a 30-bit hash of mesh name and mesh parameters, not a secret. ``channels``: names;
-    ``steps``: of each, (m, e) as lvs.decimal has it; ``prints``: 16 bits of its name and step.
+    ``steps``: of each, (m, e) as lvs.decimal has it; ``prints``: 16 bits of its name and step;
+    ``starts``: what it has in a mesh that begins (raw), by number, if not zero.
     """
 
     mesh: str
@@ -41,6 +50,7 @@ class Config:
     tag: int
     channels: list
     steps: list
+    starts: dict
     prints: array
     peers: list
     board: dict
@@ -50,14 +60,9 @@ class Config:
         from .config_check import check
 
         try:
-            check(self, source.data if isinstance(source, Config) else source)
+            check(self, source.data if isinstance(source, Config) else source, spans)
         finally:
             unload("config_check")
-        life = self.session_epochs + self.horizon_epochs + CLOSING
-        # Epochs in a grain, the unit in which sessions start and fold, and grains from a session's
-        # start until its rows are folded.
-        self.grain = max(1, life // _GRAINS)
-        self.lifetime = -(-life // self.grain)
         if self.auto():
             from .capacity import found
 

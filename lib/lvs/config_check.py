@@ -9,6 +9,7 @@ import json
 from . import decimal
 from .capacity import MOST_ROWS
 from .fixed import ConfigError, LvsError, hash16, hash_text, mix, zeros
+from .wide import END
 from .wire import SHARDS, SLOTS
 
 MAX_CHANNELS = SHARDS * SLOTS
@@ -51,8 +52,12 @@ _MESH_NUMBERS = ("max_allowed_shift", "route_budget", "session_epochs", "horizon
 _TEXTS = {"mesh": "lvs", "address": "0.0.0.0", "broadcast": "255.255.255.255"}  # noqa: S104
 _LISTS = ("channels", "peers")
 # What a channel has that is more than a name. "step" is checked by all who speak of it; the others
-# are for showing it: "class" is Home Assistant's device class, "offset" is added.
-_CHANNEL = ("name", "step", "unit", "label", "class", "offset", "retired")
+# are for showing it: "class" is Home Assistant's device class, "offset" is added. "start" (mesh):
+# what a mesh that begins anew has.
+_CHANNEL = ("name", "step", "unit", "label", "class", "offset", "retired", "start")
+# Of the mesh whose journal is taken over where there is none of this one: its tag, eight hex
+# digits, and its spans.
+_BEFORE = ("tag", "session_epochs", "horizon_epochs")
 
 
 def nearest(word, words):
@@ -154,18 +159,37 @@ def _step(where, entry):
         )
 
 
+def _start(where, entry, its_step):
+    """Raw value that a channel starts with."""
+    start = entry.get("start", 0) if isinstance(entry, dict) else 0
+    try:
+        raw, rest = decimal.steps(start, its_step)
+        if not rest and raw <= END:
+            return raw
+    except LvsError:
+        pass
+    raise ConfigError(
+        "%s.start: %r; must be a decimal number of whole steps, 0 to %s"
+        % (where, start, decimal.text(END, its_step))
+    )
+
+
 def _channels(config, value):
-    """Set a Config's names, steps and fingerprints of channels."""
+    """Set a Config's names, steps, starts and fingerprints of channels."""
     config.channels = _names("channels", value, 1)
     n = len(config.channels)
     if n > MAX_CHANNELS:
         raise ConfigError("channels: %d; at most %d" % (n, MAX_CHANNELS))
     config.steps = []
+    config.starts = {}
     config.prints = zeros("H", n)
     for c in range(n):
         m, e = _step("channels[%d]" % c, value[c])
         same = [s for s in config.steps[-1:] if s == (m, e)]
         config.steps.append(same[0] if same else (m, e))
+        start = _start("channels[%d]" % c, value[c], (m, e))
+        if start:
+            config.starts[c] = start
         text = "%s\n%d\n%d" % (config.channels[c], m, e)
         config.prints[c] = hash16(mix(hash_text(text), c % SLOTS))
 
@@ -214,6 +238,26 @@ def parse(text):
     return json.loads(text)
 
 
+def _before(config, value):
+    """Check what is said of the mesh before: no row may be folded much sooner than there."""
+    if not isinstance(value, dict):
+        raise ConfigError("before: %r; must be a JSON object" % (value,))
+    _known("before.", value, _BEFORE)
+    tag = value.get("tag")
+    if not isinstance(tag, str) or len(tag) != 8 or not all(c in "0123456789abcdef" for c in tag):
+        raise ConfigError("before.tag: %r; must be eight hex digits" % (tag,))
+    for key in _BEFORE[1:]:
+        if not isinstance(value.get(key), int) or value[key] < 2:
+            raise ConfigError("before.%s: %r; must be a whole number" % (key, value.get(key)))
+    session, horizon = value["session_epochs"], value["horizon_epochs"]
+    shorter = config.session_epochs + config.horizon_epochs < session + horizon
+    if shorter or config.grain > max(1, horizon // 4, (session + horizon) // 126):
+        raise ConfigError(
+            "before: sessions and horizon (%d + %d epochs) can be followed by the same or longer "
+            "ones, in steps; for others start anew ('lvs restore')" % (session, horizon)
+        )
+
+
 def _load(path):
     from .machine import read
 
@@ -225,13 +269,15 @@ def _load(path):
         raise ConfigError("%s: is not JSON (%s)" % (path, e))
 
 
-def check(config, source):
-    """Set a Config's attributes from a dict or the path of a JSON file. Raises ConfigError."""
+def check(config, source, spans):
+    """Set a Config's attributes from a dict or the path of a JSON file. Raises ConfigError.
+
+    spans: (session, horizon), in epochs -> (grain, lifetime)."""
     data = _load(source) if isinstance(source, str) else source
     if not isinstance(data, dict):
         raise ConfigError("configuration: %r; must be a JSON object or its path" % (data,))
     config.data = data
-    known = list(_TEXTS) + list(NUMBERS) + list(_LISTS) + ["board", _HORIZON]
+    known = list(_TEXTS) + list(NUMBERS) + list(_LISTS) + ["board", "before", _HORIZON]
     _known("", data, known)
     _channels(config, data.get("channels"))
     config.peers = _names("peers", data.get("peers", []), 0)
@@ -241,9 +287,9 @@ def check(config, source):
             raise ConfigError("%s: %r; must be a text of 1 to 64 characters" % (key, value))
         setattr(config, key, value)
     _composed("mesh", config.mesh)
-    spans = _spans(data)
+    found = _spans(data)
     for key, (default, least, most) in NUMBERS.items():
-        value = data.get(key, spans.get(key, default))
+        value = data.get(key, found.get(key, default))
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not (value == "auto" == default or whole and least <= value <= most):
             raise ConfigError(
@@ -254,5 +300,9 @@ def check(config, source):
     config.board = data.get("board", {})
     if not isinstance(config.board, dict):
         raise ConfigError("board: %r; must be a JSON object" % (config.board,))
+    config.grain, config.lifetime = spans(config.session_epochs, config.horizon_epochs)
+    if "before" in data:
+        _before(config, data["before"])
     text = [config.mesh] + [str(getattr(config, k)) for k in _MESH_NUMBERS]
+    text += ["%d:%d" % pair for pair in sorted(config.starts.items())]
     config.tag = hash_text("\n".join(text)) or 1

@@ -107,7 +107,7 @@ class Journal:
             restored, sound, self.notice, self.addresses = restore(
                 self.log,
                 self.path,
-                self._config.tag,
+                self._config,
                 self._clock,
                 self._ticks(),
                 self._ledger,

@@ -5,7 +5,8 @@ for certain to be untold counts as told (docs/durability.md). Boards unload it.
 """
 
 from . import restart
-from .fixed import LvsError
+from .config import EPOCH_CYCLES, spans
+from .fixed import LvsError, serial_diff
 from .journal_reader import CHECK
 from .journal_replay import Found, read
 from .journal_state import FORMAT
@@ -19,16 +20,20 @@ class Restorer:
     once, the rest is collected.
 
     tag: the mesh's; channels: mine, more if the journal has more; replica: the one to fill with a
-    shard of this number, or None; careful: newer records were lost; vectors: restore settled
-    vectors, not rows alone.
+    shard of this number, or None; vectors: restore settled vectors, not rows alone.
     ``usable``: the journal is this mesh's; ``refused``: why it is not.
     """
 
-    def __init__(self, tag, channels, replica, careful=False, vectors=True):
+    def __init__(self, tag, channels, replica, vectors=True):
         self._tag = tag
         self._channels = channels
         self._replica = replica
-        self._careful = careful
+        self.careful = False  # newer records were lost
+        self.later = 0  # epochs by which my clock is ahead of the journal's
+        self.grains = (
+            None  # epochs in one of the journal's, and in mine, should the mesh be another
+        )
+        self.folded = {}  # horizon of each shard
         self._vectors = vectors
         self.usable = False
         self.refused = ""
@@ -57,6 +62,14 @@ class Restorer:
             self.cycle = cycle
             self._channels = max(self._channels, channels)
 
+    def started(self, start):
+        """A grain (16 bits) in which something began, in mine: it is folded when it was to be, as
+        ``later`` moves the clock."""
+        grain, mine = self.grains
+        now = (self.cycle >> 6) // grain
+        start = now - serial_diff(now & 0xFFFF, start)
+        return (start - 1) * grain // mine + 1 & 0xFFFF
+
     def ledger(self, cycle, lineage):
         """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
@@ -81,14 +94,14 @@ class Restorer:
         s = found[0] if found else Session(start, nonce, self._channels)
         if not found:
             self.sessions.append(s)
-        s.fate = SPOKEN if self._careful else fate
+        s.fate = SPOKEN if self.careful else fate
         self._session = s
 
     def entry(self, channel, total, known):
         """What was told in a session, and what of it is known."""
         assert self._session is not None
         self._session.total[channel] = total
-        self._session.known[channel] = total if self._careful else known
+        self._session.known[channel] = total if self.careful else known
 
     def waits(self, channel, amount):
         """What is not told yet."""
@@ -101,13 +114,21 @@ class Restorer:
     def settled(self, index, cycle, horizon, confidence, established, vector):
         """A shard's settled vector."""
         self.cycle = max(self.cycle, cycle)
+        self.folded[index] = max(horizon, self.folded.get(index, horizon))
         r = self._replica(index)
         if self._vectors and r is not None:
-            r.restore(vector, horizon, cycle >> 6, confidence, established)
+            epoch = (cycle >> 6) + self.later
+            if self.grains:
+                horizon = horizon * self.grains[0] // self.grains[1]
+            r.restore(vector, horizon, epoch, confidence, established)
 
     def row(self, index, start, nonce, slot, claimed, credited):
         """A row of a shard."""
         r = self._replica(index)
+        if self.grains:
+            if serial_diff(start, self.folded.get(index, start - 1)) <= 0:
+                return  # in another grain it might not be seen that it is
+            start = self.started(start)
         if r is not None:
             r.shard.merge(start, nonce, slot, claimed, OTHERS)
             p = r.shard.find(start, nonce, slot)
@@ -119,7 +140,45 @@ class Restorer:
         self.texts.append(text)
 
 
-def restore(log, path, tag, clock, now, ledger, placement, resolve):
+def _older(files, found, config):
+    """What there is of the mesh before, or None: it is of use only until anything was told in this
+    one. found: what there is of that. Raises OSError."""
+    if found.segment.number or found.fallback or "before" not in config.data:
+        return None
+    older = Found(files, int(config.data["before"]["tag"], 16))
+    return older if older.find() else None
+
+
+def _moving(older, config, channels, replica):
+    """A Restorer for what there is of the mesh before. Raises OSError."""
+    before = config.data["before"]
+    tag = int(before["tag"], 16)
+    first = Restorer(tag, channels, lambda index: None)
+    older.replay(first.take)
+    restorer = Restorer(tag, channels, replica)
+    restorer.folded = first.folded
+    grain, lifetime = spans(before["session_epochs"], before["horizon_epochs"])
+    restorer.grains = grain, config.grain
+    # Each mesh begins where no horizon is negative.
+    restorer.later = (config.lifetime + 2) * config.grain - (lifetime + 2) * grain
+    return restorer
+
+
+def _inherit(ledger, found, later):
+    """Give a ledger what a Restorer found. later: cycles by which my clock is ahead of it."""
+    for s in found.sessions:
+        s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
+    since = found.since and found.since + later
+    told = found.sessions, found.waiting, found.lineage
+    restart.restore(ledger, *told, found.carried, found.spent, since)
+    if found.grains:
+        if found.folded:
+            ledger.fold(max(found.folded.values()))
+        for s in found.sessions:
+            s.start = found.started(s.start)
+
+
+def restore(log, path, config, clock, now, ledger, placement, resolve):
     """Give a node that starts what a log's folder holds, and let the log go on there.
 
     Returns (is anything restored, is all of it sound, what was wrong, addresses to try). Raises
@@ -132,16 +191,21 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
             r = placement.hold(index)
         return r
 
-    found = Found(log.files, tag)
+    found = used = Found(log.files, config.tag)
+    restorer = Restorer(config.tag, ledger.channels, replica)
     try:
         found.find()
-        restorer = Restorer(tag, ledger.channels, replica, found.fallback)
-        if found.segment.number:
-            found.replay(restorer.take)
+        used = _older(log.files, found, config) or found
+        if used is not found:
+            restorer = _moving(used, config, ledger.channels, replica)
+        restorer.careful = used.fallback
+        if used.segment.number:
+            used.replay(restorer.take)
         if restorer.refused:
             found.segment.number = 0  # it is replaced
     finally:
         log.resume(found.segment, found.highest, found.serial)
+    found = used
     if not restorer.usable:
         why = restorer.refused
         others = set([name[-8:] for name in log.files.names() if name[-9:-8] == "."])
@@ -153,18 +217,9 @@ def restore(log, path, tag, clock, now, ledger, placement, resolve):
         lost = sum(restorer.waiting)
         restorer.waiting = [0] * len(restorer.waiting)
         restorer.carried = {}
-    clock.adopt(restorer.cycle, now)
-    for s in restorer.sessions:
-        s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
-    restart.restore(
-        ledger,
-        restorer.sessions,
-        restorer.waiting,
-        restorer.lineage,
-        restorer.carried,
-        restorer.spent,
-        restorer.since,
-    )
+    later = restorer.later * EPOCH_CYCLES
+    clock.adopt(restorer.cycle + later, now)
+    _inherit(ledger, restorer, later)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost)

@@ -5,6 +5,7 @@ A store is any object with ``read(i)`` (the bytes of copy 0 or 1, b"" if there a
 is told before it is written, so that the older copy never holds less than was told.
 """
 
+from . import restart
 from .fixed import const
 from .ledger import TAKEN, Session
 from .wide import Wide
@@ -129,7 +130,7 @@ class Kept:
             i = get_wide(b, i, len(b), number, 0)
             carried.append((number[0], int.from_bytes(b[i : i + _CARRY], "little")))
             i += _CARRY
-        self._ledger.restore(sessions, waiting, get30(b, 10), carried)
+        restart.restore(self._ledger, sessions, waiting, get30(b, 10), carried)
         self.cycle = get30(b, 14)
         self.far = bool(b[17] >> 6)
         self.foreign = self._board != get30(b, 6)

@@ -50,6 +50,10 @@ class Replica:
         slots = config.listed(index)
         self.index = index
         self.shard = Shard(index, slots, config.rows, config.lifetime, epoch, config.grain)
+        for c, raw in config.starts.items():
+            if c // SLOTS == index:
+                self.shard.settled[c % SLOTS] = raw
+                self.shard.seal()
         self.guard = ShardGuard(self.shard, routes)
         self.window = Window(slots)
         self.offers = []  # (route, horizon, settled vector) while there is no state

@@ -8,7 +8,6 @@ section 3).
 from .config import CLOSING
 from .fixed import const, serial_diff
 from .ledger import SURE, TAKEN
-from .replica import LIVE
 from .wide import MOST
 
 _NEWEST = const(3)  # sessions that are kept without a total
@@ -74,6 +73,8 @@ def decide(parts, cycles, spoken, span, rotate):
     spoken: in which the last life spoke; span: () -> (epoch, grain) in which the present one
     began; rotate: begins a session.
     """
+    from .replica import LIVE  # which a leaf has not
+
     cfg, clock, noise, ledger, placement, journal = parts
     met = clock.heard_at is not None
     if met:

@@ -95,7 +95,7 @@ class Look:
 
 
 @contextlib.asynccontextmanager
-async def _open(port, broadcast, **about):
+async def opened(port, broadcast, **about):
     """An ear at the mesh's own port or, where that is taken, at another; and why."""
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -135,7 +135,7 @@ async def look(tag=None, port=listen.PORT, broadcast=listen.EVERYBODY, peers=(),
     """
     nonce = random.getrandbits(30) | 1
     began = time.monotonic()
-    async with _open(port, broadcast) as (ear, deaf):
+    async with opened(port, broadcast) as (ear, deaf):
         if tag is None:
             tag = await _find(ear, _NOBODY_S)
             if tag is None:

@@ -171,7 +171,8 @@ def _shape(draft):
         data["start"]["value"] = prng.choice((1, 5000, 1000000, 500000000))
         data["start"]["established"] = bool(prng.below(2))
         if not data["start"]["established"] and data["start"]["value"] > 1:
-            data["start"]["spread"] = prng.choice((40, 3000))
+            far = 3000 if data["start"]["value"] < 100000 else 30000  # beyond a step
+            data["start"]["spread"] = prng.choice((40, far))
     if draft.crowd:
         # Who was off lacks the rows of a crowd, and its traffic carries some hundred an epoch.
         draft.horizon = _FAR_HORIZON

@@ -1,0 +1,51 @@
+"""Configurations that are made of others: how they are read, changed and written."""
+
+import json
+from pathlib import Path
+
+from lvs import ConfigError
+from lvs.config import Config
+from lvs.config_check import parse
+
+EXIT_UNABLE = 2
+
+
+def load(path):
+    """What a JSON file has, a dict. Raises ConfigError."""
+    try:
+        data = parse(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: must be a JSON object")
+    return data
+
+
+def changed(data, settings):
+    """A configuration with some keys changed. settings: texts like "horizon_h=240"; a value is
+    JSON, or a text. Raises ConfigError."""
+    data = dict(data)
+    for setting in settings:
+        key, mark, value = setting.partition("=")
+        if not mark or not key:
+            raise ConfigError(f"{setting}: write KEY=VALUE, such as horizon_h=240")
+        if key == "horizon_h":
+            data.pop("session_epochs", None)
+            data.pop("horizon_epochs", None)
+        elif key in ("session_epochs", "horizon_epochs"):
+            data.pop("horizon_h", None)
+        try:
+            data[key] = json.loads(value)
+        except ValueError:
+            data[key] = value
+    return data
+
+
+def write(path, data):
+    """Write a configuration that is sound; returns its Config. Raises ConfigError, OSError."""
+    config = Config(data)
+    text = json.dumps(data, indent=4, ensure_ascii=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+    return config
