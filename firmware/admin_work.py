@@ -20,6 +20,11 @@ from lvs import Config, ConfigError, __version__, wire
 
 READABLE = ("/lvs.json", "/deployed.txt", "/crash.log", "/crash.old")
 STAGE = "/update"
+# What no update may bring: the secrets, what the board keeps, what has a meaning in /update.
+KEPT = (
+    "secrets.json journal update crash.log crash.old restarts "
+    "old list commit try trial failed about manifest"
+).split()
 _PIECE = const(512)  # bytes of a file in one answer
 _NAMES = const(16)  # of routes in one answer
 _LINES = const(300)  # of a manifest
@@ -29,6 +34,8 @@ _FREE = const(8)  # blocks of flash that an update leaves
 
 async def answer(admin, request, link):
     """The answer to a request, a dict; {"error": one line} if it cannot be. Raises Refused."""
+    if not isinstance(request, dict):
+        raise Refused("malformed")
     work = {
         "status": status,
         "peers": peers,
@@ -75,7 +82,7 @@ def status(admin, _request):
     told = {
         "name": board.get("name") or wlan.get("hostname", "lvs"),
         "board": load("/profile.json", {}).get("name", ""),
-        "machine": sys.implementation._machine,
+        "machine": getattr(sys.implementation, "_machine", ""),
         "micropython": list(sys.implementation.version[:3]),
         "mpy": getattr(sys.implementation, "_mpy", 0),
         "lvs": __version__,
@@ -172,11 +179,10 @@ async def digest(path):
 
 
 def allowed(path):
-    """Whether an update may put something there: not the secrets, nor what the board keeps."""
+    """Whether an update may put something there."""
     if path[0] != "/" or len(path) > 100 or "//" in path or "/../" in path or path[-1] == "/":
         return False
-    top = path.split("/")[1]
-    return top not in ("secrets.json", "journal", "update", "crash.log", "crash.old", "old")
+    return path.split("/")[1] not in KEPT
 
 
 class Update:

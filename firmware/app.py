@@ -11,7 +11,8 @@ import sources
 import watchdog
 from led import CODES, Led
 
-_LOOK_MS = const(500)  # between two looks at tasks and journal
+_LOOK_MS = const(500)  # between two looks at tasks and state
+_MINUTE = const(120)  # looks
 
 node = None  # the running node, for the REPL
 started = False  # since the board was: restarts are counted once
@@ -36,27 +37,39 @@ def led_code(wifi, node):
     return "joining" if node.state in ("INIT", "JOINING") else "active"
 
 
-async def supervise(tasks, journal):
-    """Print what the journal has to say; raise the exception of the first task that ends."""
-    said = ""
-    text = journal.notice
+def asked(console):
+    """Whether somebody at the serial port wants to know. console: see parts."""
+    if console:
+        for stream, _ in console.ipoll(0):
+            return stream.read(1) == "?"
+    return False
+
+
+async def supervise(tasks, node, wifi, console):
+    """Tell how the board is; raise the exception of the first task that ends."""
+    was = told = ()
+    looks = 0
     while True:
-        if text and text != said:
-            print("LVS:", text)
-        said = text
+        journal = node.journal
+        now = (node.state, wifi and wifi.state, node.routes.near > 0, journal.error)
+        now += (len(node.reception.dropped), bool(node.eps.names and node.eps.names.wrong))
+        looks += 1
+        if now != was or looks > _MINUTE or asked(console):
+            was = now
+            looks = 0
+            told = once("telling").tell(node, wifi, told)
         for name, task in tasks.items():
             if task.done():
                 await task
                 raise RuntimeError("task '%s' ended" % name)
         await asyncio.sleep_ms(_LOOK_MS)
-        text = journal.error
 
 
 async def end(tasks):
-    """Cancel the tasks and wait for them: the node's closes its journal and its transport."""
-    for task in tasks.values():
+    """Cancel the tasks and wait for them, the first one last: the sources hand over what they have
+    counted, then the node closes its journal and its transport."""
+    for task in reversed(list(tasks.values())):
         task.cancel()
-    for task in tasks.values():
         try:
             await task
         except (Exception, asyncio.CancelledError):  # why it ends was raised before
@@ -79,23 +92,22 @@ async def run(config, led):
     parts = once("parts")
     try:
         wifi = await parts.connect(board["wifi"], led, dog, start)
-        found = once("source_kinds").make_all(board.get("sources", []), config["channels"])
+        entries = board.get("sources", [])
+        found = sources.known(entries)
+        if found is None:
+            found = once("source_kinds").make_all(entries, config["channels"])
         node = parts.make_node(config, node)
         gc.collect()
         start("node", node.run(lambda: dog.check_in("node")), 5000)
-        start("sources", sources.run(found, node, dog.check_in), 10000)
+        start("sources", sources.run(entries, found, node, dog.check_in), 10000)
         start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
         parts.start_keeper(config, wifi, node, once, start, dog.check_in)
         parts.start_extras(config, wifi, dog, node, start)
+        console = parts.console()
         del parts
-        status = node.status()
-        print("LVS: mesh '%s', session %s" % (config["mesh"], status["session"]))
-        for text in status["warnings"]:
-            if text.startswith("rows"):  # the others are said by whom they concern
-                print("LVS:", text)
-        del status
+        print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
         start("watchdog", dog.run())  # last: there is no way back
-        await supervise(tasks, node.journal)
+        await supervise(tasks, node, wifi, console)
     finally:
         await end(tasks)
 

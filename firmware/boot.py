@@ -85,10 +85,18 @@ def end_trial(_timer):
         machine.reset()
 
 
+def woken():
+    """Did a deep sleep end? Then nobody waits for the REPL: the reset button opens the window."""
+    import machine
+
+    return machine.reset_cause() == getattr(machine, "DEEPSLEEP_RESET", None)
+
+
 try:
-    print("LVS: Ctrl-C within %d s keeps the REPL" % (_WINDOW_MS // 1000))
-    for _ in range(_WINDOW_MS // 50):
-        time.sleep_ms(50)
+    if not woken():
+        print("LVS: Ctrl-C within %d s keeps the REPL" % (_WINDOW_MS // 1000))
+        for _ in range(_WINDOW_MS // 50):
+            time.sleep_ms(50)
     trial = finish_update()
     if trial:
         from machine import Timer
@@ -103,7 +111,7 @@ except KeyboardInterrupt:
 except Exception as e:
     print("LVS: boot:", e)
 
-for _name in ("finish_update", "_switch", "_move"):
+for _name in ("finish_update", "_switch", "_move", "woken"):
     del globals()[_name]  # their memory is the node's
 try:
     # A soft reset leaves a watchdog running that nobody feeds at the REPL. Ticks go on over a

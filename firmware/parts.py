@@ -4,6 +4,7 @@ What stays must not come from here: a function keeps all of its module in memory
 """
 
 import asyncio
+import select
 import sys
 
 from micropython import const
@@ -72,8 +73,6 @@ def transport(config, board):
         from both_links import BothLinks
 
         link = BothLinks(link, EspNowLink())
-    if link.error:  # it tries again by itself
-        print("LVS:", link.error)
     return link
 
 
@@ -84,6 +83,16 @@ def journal(board):
     from lvs.journal import Journal
 
     return Journal(JOURNAL)
+
+
+def console():
+    """A poll object of what is typed at the serial port; None if there is none."""
+    try:
+        found = select.poll()
+        found.register(sys.stdin, select.POLLIN)
+        return found if hasattr(found, "ipoll") else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def start_keeper(config, wifi, node, once, start, check_in):

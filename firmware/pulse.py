@@ -1,14 +1,53 @@
 """Counts pulses on a pin: water, gas and electricity meters, buttons, rain gauges."""
 
 import sys
-import time
 
+import machine
 from machine import Pin
-from micropython import const
 
 from amounts import Scale
 
-_LONG_MS = const(3600000)  # a pause after which ticks are renewed, far below their wrap
+_FILTER_NS = 10000  # shorter is noise; the ESP32's filter reaches to 12.8 us
+_units = {}  # number of a hardware counter: the pin that it counts on
+
+
+class HardwareCounter:
+    """Pulses on a pin in a counter of the chip (machine.Counter); of bounces it knows nothing.
+    Raises ValueError or OSError if every counter is in use."""
+
+    def __init__(self, pin, pull, active):
+        number = 0
+        while _units.get(number, pin) != pin:
+            number += 1
+        kind = machine.Counter
+        edge = kind.RISING if active else kind.FALLING
+        source = Pin(pin, Pin.IN, pull)
+        self._counter = kind(number, source, edge=edge, filter_ns=_FILTER_NS)
+        _units[number] = pin
+        self._last = self._counter.value()
+
+    def new(self):
+        """Pulses since the last call."""
+        now = self._counter.value()
+        count = now - self._last
+        self._last = now
+        return count
+
+
+def counter(pin, pull, debounce_ms, active):
+    """What this board counts best with."""
+    try:
+        if sys.platform == "rp2":
+            from pulse_pio import PioCounter
+
+            return PioCounter(pin, pull, debounce_ms, active)
+        if not debounce_ms and hasattr(machine, "Counter"):
+            return HardwareCounter(pin, pull, active)
+    except (ImportError, ValueError, OSError) as e:
+        print("LVS: pin %s: counted by interrupt, without hardware: %s" % (pin, e))
+    from pulse_irq import IrqCounter
+
+    return IrqCounter(pin, pull, debounce_ms, active)
 
 
 class Pulse:
@@ -17,40 +56,26 @@ class Pulse:
     settings: {"pin", "units": 1, "pulses": 1, "debounce_ms": 20, "pull": "up", "active": 0}: every
     ``pulses`` pulses are ``units`` units of the channel. A pulse counts when the pin becomes
     active after it was idle for at least ``debounce_ms``; the bounces of an opening contact are
-    idle for less and do not count.
+    idle for less and do not count. 0: a signal without bounces.
     """
 
     def __init__(self, settings):
-        self._debounce = settings.get("debounce_ms", 20)
-        self._active = settings.get("active", 0)
         self._scale = Scale(settings.get("units", 1), settings.get("pulses", 1))
-        self.count = 0
-        self._taken = 0
         pull = {"up": Pin.PULL_UP, "down": Pin.PULL_DOWN, "none": None}[settings.get("pull", "up")]
-        self._pin = Pin(settings["pin"], Pin.IN, pull)
-        self._last = time.ticks_add(time.ticks_ms(), -self._debounce)
-        edges = Pin.IRQ_RISING | Pin.IRQ_FALLING
-        if sys.platform == "rp2":  # at once, even while memory is being collected
-            self._pin.irq(handler=self._edge, trigger=edges, hard=True)
-        else:
-            self._pin.irq(handler=self._edge, trigger=edges)
+        debounce_ms, self.active = settings.get("debounce_ms", 20), settings.get("active", 0)
+        self.count = self._early = 0
+        self.counter = counter(settings["pin"], pull, debounce_ms, self.active)
+        self.pin = Pin(settings["pin"])
 
-    def _edge(self, pin):
-        # Runs in an interrupt: it must not allocate.
-        now = time.ticks_ms()
-        if time.ticks_diff(now, self._last) >= self._debounce and pin.value() == self._active:
-            self.count += 1
-        self._last = now
+    def woke(self):
+        """A pulse ended a deep sleep, before anything could count it."""
+        self._early += 1
 
     def take(self):
         """Units since the last call, as decimal text; None for none."""
-        count = self.count  # read once: interrupts go on
-        new = count - self._taken
-        self._taken = count
-        now = time.ticks_ms()
-        if time.ticks_diff(now, self._last) > _LONG_MS:
-            # Idle for days would look like the future once ticks have wrapped.
-            self._last = time.ticks_add(now, -self._debounce)
+        new = self.counter.new() + self._early
+        self._early = 0
+        self.count += new
         return self._scale.amount(new)
 
 

@@ -7,6 +7,7 @@ supply that flickers is no fault of the program.
 import os
 
 import crashlog
+import sources
 
 PATH = "/restarts"
 
@@ -59,6 +60,7 @@ def to_mend(what, minutes, journal):
     """Restart the board: the network or the peer that was missed may be a matter of this board."""
     import machine
 
+    sources.collect()
     journal.flush()
     crashlog.write("no %s for %d minutes; restarting" % (what, minutes))
     machine.reset()

@@ -23,6 +23,7 @@ _BOARD = {
     "journal": (bool,),  # false: a restart forgets what only this board knew
     "low_power": (dict, bool),
     "reboot_after_min": (int,),  # without a network or a peer; 0: never
+    "leaf": (dict,),  # of one with "held": 0
 }
 # those that are objects: the keys that they may have, and one that they must (then not `true`)
 _OBJECTS = {
@@ -32,6 +33,7 @@ _OBJECTS = {
     ),
     "status_page": ({"address": (str,), "port": (int,)}, ()),
     "led": ({"pin": (int, str), "active_low": (bool,)}, ("pin",)),
+    "leaf": ({"every_s": (int,), "awake_s": (int, float), "deep": (bool,)}, ()),
     "low_power": (
         {
             "battery_pin": (int,),

@@ -17,6 +17,7 @@ _STYLE = (
     "td{padding:.3em 0;border-bottom:1px solid #ccc}td+td{text-align:right}"
     ".w{color:#b00}"
 )
+_MOST = 4  # connections at a time
 _LOOPBACK = "127.0.0.1"
 _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))
 
@@ -77,9 +78,29 @@ def page(data):
     yield "</table></html>"
 
 
+class _App(Microdot):
+    """Few connections at a time, and none for long: idle ones would keep memory for ever."""
+
+    open = 0
+    patience_s = 10
+
+    async def handle_request(self, reader, writer):
+        """One connection."""
+        if self.open >= _MOST:
+            await writer.aclose()
+            return
+        self.open += 1
+        try:
+            await asyncio.wait_for(super().handle_request(reader, writer), self.patience_s)
+        except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no other
+            await writer.aclose()
+        finally:
+            self.open -= 1
+
+
 def make(node, wifi):
     """The web application."""
-    app = Microdot()
+    app = _App()
 
     @app.get("/")
     async def _index(_request):

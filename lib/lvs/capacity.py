@@ -6,7 +6,7 @@ boards.
 
 import gc
 
-from .fixed import serial_diff
+from .fixed import LONG, serial_diff
 from .wire import SLOTS
 
 MOST_ROWS = 32767
@@ -16,27 +16,32 @@ RESERVE = 32768  # bytes of heap that rows leave: garbage of a cycle, sources, a
 _DAY = 1350  # epochs
 
 
-def rows_of(pairs, config):
+def _alive(config, pace):
+    """Epochs of rows that a pair keeps alive in a span, one more session included."""
+    sessions = 1 + (pace * config.session_epochs >> LONG)
+    return (config.lifetime + 1) * config.grain * sessions + config.session_epochs
+
+
+def rows_of(pairs, config, pace=0):
     """Rows for so many pairs of a node and a channel that it contributes to.
 
     A session's rows live until they are folded, so that sessions of a node overlap; one more is
-    for nodes that restarted; and a ring takes relayed rows until it is three quarters full.
+    for nodes that restarted; and a ring takes relayed rows until it is three quarters full. pace:
+    raw an epoch of a node in its busiest channel: a session that is told a lot is followed by
+    another before its span ends.
     """
-    length = config.session_epochs
-    alive = (config.lifetime + 1) * config.grain
-    return min(MOST_ROWS, max(_LEAST_ROWS, pairs * (alive + length) * 4 // (length * 3) + 1))
+    rows = pairs * _alive(config, pace) * 4 // (config.session_epochs * 3) + 1
+    return min(MOST_ROWS, max(_LEAST_ROWS, rows))
 
 
-def pairs_of(rows, config):
+def pairs_of(rows, config, pace=0):
     """Pairs of a node and a channel that fit into so many rows: ``rows_of`` the other way."""
-    length = config.session_epochs
-    alive = (config.lifetime + 1) * config.grain
-    return (rows * length * 3 - 1) // ((alive + length) * 4)
+    return (rows * config.session_epochs * 3 - 1) // (_alive(config, pace) * 4)
 
 
-def needed(config):
+def needed(config, pace=0):
     """Rows that each shard of a mesh needs if all its nodes contribute to all channels."""
-    return rows_of(config.nodes * min(SLOTS, len(config.channels)), config)
+    return rows_of(config.nodes * min(SLOTS, len(config.channels)), config, pace)
 
 
 def found(config):
@@ -94,9 +99,14 @@ def outlook(shard, config):
     day = max(1, min(_DAY, config.session_epochs) // config.grain)
     expected = present = 0
     for k in range(shard.count):
-        age = serial_diff(now, shard.start[shard.position(k)])
+        p = shard.position(k)
+        age = serial_diff(now, shard.start[p])
         expected += (age + day <= config.lifetime) + (length - day <= age < length)
-        present += age < length
+        if age < length:
+            present += 1
+            # At its pace so far it is full, and followed by others, so often until then.
+            left = min(day, length - age)
+            expected += (shard.credited[p] >> 10) * left // (age + 1) >> LONG - 10
     return expected, present
 
 

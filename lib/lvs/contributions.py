@@ -1,7 +1,7 @@
 """Contributions: from what the application adds to rows that are told, session by session."""
 
 from .config import CLOSING, EPOCH_CYCLES
-from .fixed import const, serial_diff, unload
+from .fixed import LONG, const, serial_diff, unload
 from .ledger import SPOKEN, SURE
 from .state_shard import bucket
 from .wide import BRIM
@@ -12,7 +12,6 @@ _GONE = const(16)  # cycles in which a node that is to stop hears nobody: nobody
 _FORGERY = const(1024)  # cycles between two sessions that forgery forces on a node; then twice ...
 _WHOLE = const(16)  # cycles after which a total that others show is believed to be all there is
 _BRIM = BRIM >> 30
-_LONG = const(29)  # bits of a total from which on the next session goes on: a row has one more
 
 
 class Contributions:
@@ -169,7 +168,7 @@ class Contributions:
         ledger = self._ledger
         if not ledger.free[c]:
             return
-        if ledger.session.total[c] >> _LONG:
+        if ledger.session.total[c] >> LONG:
             self.rotate()
         session = ledger.session
         r = self._placement.find(c // SLOTS)

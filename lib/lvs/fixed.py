@@ -14,6 +14,7 @@ except ImportError:
     const = int  # CPython: the value itself  # pyright: ignore[reportAssignmentType]
 
 MAX_RAW = 0x3FFFFFFF  # the largest total of a row, and the mask of a 30-bit field
+LONG = 29  # bits of a session's total from which on another follows: a row has one more
 _HALF = const(0x20000000)
 
 

@@ -8,27 +8,32 @@ own, which end in its tag: a board that was carried to another and back finds it
 """
 
 from .fixed import const
-from .journal_reader import BUFFER, CRC, END, HEAD, LATEST, Reader
+from .journal_reader import BUFFER, CRC, END, FORMAT, HEAD, LATEST, Reader
 from .wire import crc16, put16
 
 _MOST = const(60000)  # records in a segment
 _SEGMENT = "seg-"
 
 
+def _ending(tag):
+    # A journal of another format stays beside: who goes back to its firmware finds it again.
+    return ".%08x" % (tag | (FORMAT & 3) << 30)
+
+
 def segment_name(number, tag):
     """File name of a segment. tag: the mesh's."""
-    return "%s%06d.%08x" % (_SEGMENT, number, tag)
+    return "%s%06d%s" % (_SEGMENT, number, _ending(tag))
 
 
 def tail_name(serial, tag):
     """File name of a tail."""
-    return "tail-%d.%08x" % (serial & 1, tag)
+    return "tail-%d%s" % (serial & 1, _ending(tag))
 
 
 def segments(files, tag):
     """Numbers of a mesh's segments that are there, the newest first."""
     numbers = []
-    end = ".%08x" % tag
+    end = _ending(tag)
     for name in files.names():
         if name.startswith(_SEGMENT) and name.endswith(end):
             try:

@@ -7,9 +7,8 @@ for certain to be untold counts as told (docs/durability.md). Boards unload it.
 from . import restart
 from .config import EPOCH_CYCLES, spans
 from .fixed import LvsError, serial_diff
-from .journal_reader import CHECK
+from .journal_reader import CHECK, FORMAT
 from .journal_replay import Found, read
-from .journal_state import FORMAT
 from .ledger import SPOKEN, Session
 from .routes import OTHERS
 from .wire import SLOTS
@@ -211,6 +210,8 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
         others = set([name[-8:] for name in log.files.names() if name[-9:-8] == "."])
         if not why and not found.highest and others:
             why = "it has journals of other meshes only, tag %s" % ", ".join(sorted(others))
+            if [name for name in others if name[1:] == ("%08x" % tag)[1:]]:
+                why = "it has this mesh's of another format only, which is kept"
         return False, False, _describe(path, found, why, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:

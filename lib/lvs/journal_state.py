@@ -10,7 +10,6 @@ from .ledger import LATE
 from .wide import Wide
 from .wire import put16, put30, put_wide
 
-FORMAT = 4
 ROW = 14  # bytes of a row
 MOVED = 124  # bytes of a settled vector, at most
 _CARRY = const(12)  # bytes of a channel and what is carried
@@ -21,7 +20,7 @@ def put_check(log, tag, channels, cycle):
     """A checkpoint begins. channels: how many the mesh has."""
     i = log.record(16)
     b = log.buf
-    b[i] = FORMAT
+    b[i] = kinds.FORMAT
     put30(b, i + 1, tag)
     put16(b, i + 5, channels)
     put30(b, i + 7, cycle)

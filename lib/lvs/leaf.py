@@ -6,7 +6,7 @@ until ``awake`` is False. Its state is some dozen bytes, which the caller keeps 
 """
 
 from . import decimal
-from .config import EPOCH_CYCLES, Config
+from .config import CLOSING, EPOCH_CYCLES, Config
 from .fixed import MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff
 from .leaf_state import Kept
 from .ledger import TAKEN, Ledger
@@ -30,7 +30,8 @@ _VOICES_MS = const(250)  # for further voices, after the first that says what ti
 _VOICES = const(3)  # ... unless there are so many
 _MOST_VOICES = const(8)
 _OWN_MS = const(600)  # then it tells more, though nobody said what is known of its rows
-_TOLD = const(4)  # epochs after its end in which a session is told all the same
+_LATE = const(8)  # epochs before it is folded, at least, in which a session is only asked for ...
+_ASKED = const(4)  # ... and of those, with somebody there, until what nobody has waits again
 _SESSIONS = const(6)  # at most: others may force new ones on it
 _SAVED = const(256)  # cycles asleep for which it may tell at once
 _LONG = const(29)  # bits of a total from which on the next session goes on
@@ -115,7 +116,12 @@ class Leaf:
             raise LvsError("amount %s is too large: the end is %s" % (amount, end)) from None
         if self.awake and self._grown:
             self._grown = False
-        if durable and not self._kept.write():
+        if durable:
+            self.flush()
+
+    def flush(self):
+        """See that the store has what was contributed so far. Raises NotDurable."""
+        if not self._kept.write():
             raise NotDurable(self._kept.error)
 
     def _raw(self, c):
@@ -206,7 +212,7 @@ class Leaf:
         if not self._grown or self._unread:
             return False
         for s in self.ledger.sessions:
-            if s.known != s.total and self._telling(s):
+            if s.known != s.total:
                 return False
         return self._told
 
@@ -214,9 +220,13 @@ class Leaf:
         """Keep what there is, and sleep."""
         kept = self._kept
         if self.met:
-            if self._fresh:
-                for s in self.ledger.sessions[:-1]:
-                    kept.told[s.nonce] = min(kept.told.get(s.nonce, 0) + 1, _TOLD)
+            for s in self.ledger.sessions[:-1]:
+                if (
+                    self._fresh
+                    and not self._telling(s)
+                    and serial_diff(s.start, self._closing) > 0
+                ):
+                    kept.asked[s.nonce] = min(kept.asked.get(s.nonce, 0) + 1, _ASKED)
             kept.cycle = self._cycle(self.now())
         elif self._alone:
             kept.far = True
@@ -249,8 +259,11 @@ class Leaf:
             kept.cycle = max(0, cycle - _SAVED)
         elif kept.cycle >= cycle:
             kept.cycle = cycle - 1
+        cfg = self.config
+        self._late = cfg.horizon(epoch + max(cfg.horizon_epochs // 4, _LATE))
+        self._closing = cfg.horizon(epoch + CLOSING)
         self._span(epoch)
-        self._fold(self.config.horizon(epoch))
+        self._fold(cfg.horizon(epoch))
 
     def _span(self, epoch):
         """See that the present session is one of the present span."""
@@ -260,19 +273,17 @@ class Leaf:
         if ledger.session.start != grain or ledger.session.fate == TAKEN:
             ledger.open(grain, self._entropy())
         while len(ledger.sessions) > _SESSIONS:
-            self._forget(ledger.sessions[0])
+            known = [s for s in ledger.sessions[:-1] if s.known == s.total]
+            self._forget((known or ledger.sessions)[0])
 
     def _fold(self, horizon):
-        """Let sessions go. What nobody was heard to hold of one that is folded waits again, if it
-        was told often enough; or else it was perhaps heard while this leaf slept."""
+        """Let sessions go that are folded. What nobody was heard to hold of one waits again, if it
+        was asked for often enough; or else it was perhaps heard while this leaf slept."""
         ledger = self.ledger
         for s in ledger.sessions[:-1]:
-            told = self._kept.told.get(s.nonce, 0) >= _TOLD
             if serial_diff(s.start, horizon) <= 0:
-                if told and s.fate != TAKEN:
+                if self._kept.asked.get(s.nonce, 0) >= _ASKED and s.fate != TAKEN:
                     ledger.take_back(s)
-                self._forget(s)
-            elif told and s.known == s.total and s.fate != TAKEN:  # of those few may be forced
                 self._forget(s)
 
     def _forget(self, session):
@@ -280,7 +291,7 @@ class Leaf:
         if doubt:
             self.notice = "leaf: %d raw were told, and perhaps heard by nobody" % doubt
         self.ledger.sessions.remove(session)
-        self._kept.told.pop(session.nonce, 0)
+        self._kept.asked.pop(session.nonce, 0)
 
     # --- what it tells --------------------------------------------------------------------------
 
@@ -310,8 +321,10 @@ class Leaf:
             self._mute = not kept.write()
 
     def _telling(self, session):
-        present = session is self.ledger.session
-        return present or self._kept.told.get(session.nonce, 0) < _TOLD
+        """Is it told, or, in its last days, only asked for, so that nobody takes it any more?"""
+        if not self.met:
+            return not self._kept.asked.get(session.nonce, 0)
+        return session is self.ledger.session or serial_diff(session.start, self._late) > 0
 
     def _say(self):
         """Ask, and tell: a total of 0 says nothing, so that who holds more answers with it."""
@@ -420,7 +433,7 @@ class Leaf:
                 self._unread.remove(f.shard)
                 self.answers[f.shard] = {}
             given = self.answers.get(f.shard, {})
-            if len(given) < _MOST_VOICES:
+            if len(given) < _VOICES:
                 given[key] = Wide(SLOTS)
                 given[key].copy(f.vector)
         return ""

@@ -14,7 +14,7 @@ from .wire import crc16, get16, get30, get_wide, put16, put30, put_wide
 _VERSION = const(1)
 _HEAD = const(21)
 _CARRY = const(10)  # bytes of what is carried: less than a step, in 10**-18 of its last digit
-_TAKEN = const(0x80)  # of a session's mark: never spoken in again; below it, wakings since its end
+_TAKEN = const(0x80)  # of a session's mark: never spoken in again; below it, what ``asked`` says
 
 
 def _sound(b):
@@ -24,7 +24,7 @@ def _sound(b):
 
 class Kept:
     """A leaf's state, as bytes. ``cycle``: the last one heard; ``far``: a single voice said that
-    it is another by far; ``told``: session -> epochs since its end in which it was told."""
+    it is another by far; ``asked``: nonce -> epochs in which a session was only asked for."""
 
     def __init__(self, tag, board, ledger, store):
         self._tag = tag
@@ -34,7 +34,7 @@ class Kept:
         self._turn = 0
         self.cycle = 0
         self.far = False
-        self.told = {}
+        self.asked = {}
         self.foreign = False  # another board wrote it, and may go on with it
         self.error = ""  # why it cannot be written
         self.notice = ""  # what was wrong with it
@@ -59,7 +59,7 @@ class Kept:
         for s in sessions:
             put16(b, i, s.start)
             put30(b, i + 2, s.nonce)
-            b[i + 6] = self.told.get(s.nonce, 0) | (_TAKEN if s.fate == TAKEN else 0)
+            b[i + 6] = self.asked.get(s.nonce, 0) | (_TAKEN if s.fate == TAKEN else 0)
             i += 7
             for c in range(n):
                 i = put_wide(b, put_wide(b, i, s.total[c]), s.total[c] - s.known[c])
@@ -112,7 +112,7 @@ class Kept:
         sessions = []
         for _ in range(b[20]):
             s = Session(get16(b, i), get30(b, i + 2), max(n, self._ledger.channels))
-            self.told[s.nonce] = b[i + 6] & 0x7F
+            self.asked[s.nonce] = b[i + 6] & 0x7F
             s.fate = TAKEN if b[i + 6] & _TAKEN else s.fate
             i += 7
             for c in range(n):

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from lvs import journal_log, journal_reader, journal_restore
 from lvs.journal_reader import CHECK, HEAD, Reader
 from lvs.wire import crc16, put16
 from lvs_tools.world.memory_files import MemoryFiles
@@ -124,6 +125,27 @@ def test_an_older_format():
         put16(data, reader.end, crc16(memoryview(data), reader.end))
     notice, _ = works(files, books)
     assert "format 0 is not this version's, 4" in notice and "nothing of that is used" in notice
+
+
+def test_a_newer_format_and_back(monkeypatch):
+    """A firmware whose journals have another format begins its own; back again, all is there."""
+    files, _ = kept()
+    before = {name: bytes(data) for name, data in files.files.items()}
+    held = Bench(copy(files)).node.ledger
+    with monkeypatch.context() as newer:
+        for module in (journal_reader, journal_log, journal_restore):
+            newer.setattr(module, "FORMAT", 5)
+        bench = Bench(files, None, AWAY, 5)
+        assert "another format only, which is kept" in bench.journal.notice
+        bench.run(80)
+        assert len(files.files) > len(before)
+    assert {name: bytes(files.files[name]) for name in before} == before
+    again = Bench(files, None, 2 * AWAY, 6)
+    assert again.journal.notice == ""
+    assert [s.total for s in again.node.ledger.sessions][:-1] == [s.total for s in held.sessions][
+        :-1
+    ]
+    assert list(again.node.ledger.waiting) == list(held.waiting) and held.sessions[0].total
 
 
 def test_another_mesh():

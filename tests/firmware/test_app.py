@@ -89,7 +89,7 @@ def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tm
         0,
         1,
     ]
-    assert all(line.startswith("LVS: journal: ") and "not a folder" in line for line in out)
+    assert all(line.startswith("LVS: warning: journal: ") and "not a folder" in line for line in out)
     assert app.node.status()["state"] == "ACTIVE"
 
 
@@ -116,7 +116,7 @@ def test_a_port_in_use_is_one_line(app, bench, live, capsys):
 def test_too_few_rows_are_said_at_the_start(app, bench, live, capsys):
     app.test_config.update(rows=16, nodes=300)
     live(app.run(app.test_config, app.Led(None)), 3000)
-    assert capsys.readouterr().out.count("LVS: rows: 16 are room for") == 1
+    assert capsys.readouterr().out.count("LVS: warning: rows: 16 are room for") == 1
 
 
 def test_a_crash_is_recorded_and_the_board_restarts(app, bench, monkeypatch):
@@ -232,3 +232,79 @@ def test_what_is_contributed_at_the_repl_counts_after_going_on(app, bench, live)
     assert app.node is stopped and app.node.value("water") == 2.5
     live(app.run({**app.test_config, "mesh": "other"}, app.Led(None)), 1000)
     assert app.node is not stopped and app.node.status()["mesh"] == "other"
+
+
+@pytest.mark.parametrize("settings", [{"pin": "LED"}, {"pin": "GP2"}])
+def test_a_pin_that_the_board_has_not_is_one_line(app, bench, capsys, settings):
+    app.test_config["board"]["led"] = settings
+    app.main()
+    assert "LVS: board.led.pin: " in capsys.readouterr().out
+    assert "reset hard" not in bench.told
+
+
+def test_pulses_count_on_at_the_repl_and_to_the_last_moment(app, bench, live):
+    """Ctrl-C, a while at the REPL, app.main(); and those that came after the last look."""
+    app.test_config["board"]["sources"] = [{"kind": "pulse", "channel": "water", "pin": 4}]
+    async def story(pulses):
+        task = asyncio.create_task(
+            app.run(json.loads(json.dumps(app.test_config)), app.Led(None))
+        )
+        await sleep_ms(10_000)
+        for _ in range(pulses):
+            turn(bench)
+        task.cancel()  # as Ctrl-C does: at once
+        await asyncio.gather(task, return_exceptions=True)
+        return True
+
+    assert live(story(3), 20_000)
+    for _ in range(4):
+        turn(bench)  # at the REPL
+    assert live(story(5), 20_000)
+    assert live(story(0), 20_000)
+    assert app.node.value("water") == 12
+
+
+def turn(bench):
+    for level in (0, 1):
+        bench.drive(4, level)
+        bench.sleep_ms(30)
+
+
+def test_the_state_is_told_at_changes_every_minute_and_when_asked(app, bench, live, capsys):
+    class Console:
+        typed = ""
+
+        def ipoll(self, _ms):
+            return [(self, 1)] if self.typed else []
+
+        def read(self, n):
+            first, self.typed = self.typed[:n], self.typed[n:]
+            return first
+
+    console = Console()
+    app.parts.console = lambda: console
+
+    async def story():
+        task = asyncio.create_task(app.run(app.test_config, app.Led(None)))
+        await sleep_ms(20_000)
+        said = capsys.readouterr().out
+        assert "LVS: now INIT, nobody heard; water 0.000; up 0 min" in said
+        assert "LVS: now ACTIVE, nobody heard; water 0.000; up 0 min" in said
+        await sleep_ms(180_000)
+        assert capsys.readouterr().out.count("LVS: now ACTIVE") == 3
+        console.typed = "x?"
+        app.node.contribute("water", "2.5")
+        await sleep_ms(2000)
+        assert "LVS: now ACTIVE, nobody heard; water 2.500; up 3 min" in capsys.readouterr().out
+        task.cancel()
+        return True
+
+    assert live(story(), 300_000)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(59, "0 min"), (7260, "2 h 1 min"), (400_000, "4 days")]
+)
+def test_uptime_for_people(app, bench, seconds, text):
+    app.crashlog._seconds, app.crashlog._since = seconds, bench.ticks_ms()
+    assert app.once("telling").uptime() == text

@@ -11,6 +11,10 @@ from lvs import ConfigError, LvsError
 CHANNELS = ["water", {"name": "energy", "unit": "kWh"}, {"name": "old", "retired": True}]
 
 
+def pulse(**keys):
+    return {"kind": "pulse", "pin": 4, "channel": "water", **keys}
+
+
 class FakeNode:
     def __init__(self):
         self.given = []
@@ -48,7 +52,7 @@ def test_each_kind_contributes(bench, live):
         bench.sleep_ms(100)
         bench.drive(pin, 1)
     seen = []
-    live(sources.run(found, node, seen.append), 10_000)
+    live(sources.run([], found, node, seen.append), 10_000)
     totals = {}
     for channel, amount in node.given:
         totals[channel] = totals.get(channel, 0) + Fraction(amount)
@@ -101,6 +105,13 @@ def test_a_failing_callback_is_reported_once_and_counts_nothing(bench, capsys):
         ({"kind": "pulse", "pin": 4, "channel": "water", "pulse": 3}, "pulse: unknown key"),
         ({"kind": "pulse", "pin": 4, "channel": "water", "pulses": 0}, "must be a number above 0"),
         ({"kind": "pulse", "pin": 4, "channel": "water", "pull": "sideways"}, "sideways"),
+        (pulse(pulse=3), "did you mean 'pulses'?"),
+        (pulse(debounce_ms="20"), r"debounce_ms: '20'; must be of type int"),
+        (pulse(debounce_ms=5000), r"debounce_ms: 5000; must be 0 to 1000"),
+        (pulse(debounce_ms=True), r"debounce_ms: True; must be of type int"),
+        (pulse(active=2), r"active: 2; must be 0 or 1"),
+        (pulse(units=[1]), r"units: \[1\]; must be of type int or float or str"),
+        (pulse(pin="GP15"), r"sources\[0\]: pin 'GP15' invalid pin"),
         ({"kind": "adc", "pin": 4, "channel": "water", "per_hour": 1, "zero": 70000}, "zero"),
         ({"kind": "callback", "module": "nowhere", "channel": "water"}, "module 'nowhere'"),
     ],

@@ -120,6 +120,31 @@ def test_without_an_address_it_listens_on_loopback_and_says_so(bench, free_port,
     assert "board.status_page.address" in capsys.readouterr().out
 
 
+def test_idle_connections_are_closed_and_do_no_harm(bench, free_port, monkeypatch):
+    import status_page
+
+    monkeypatch.setattr(status_page._App, "patience_s", 0.3)
+
+    def idle():
+        return socket.create_connection(("127.0.0.1", free_port), timeout=10)
+
+    async def story():
+        settings = {"address": "127.0.0.1", "port": free_port}
+        task = asyncio.create_task(status_page.run(settings, FakeNode(), None))
+        await asyncio.sleep(0.2)
+        try:
+            idlers = [await asyncio.to_thread(idle) for _ in range(100)]
+            ended = [await asyncio.to_thread(s.recv, 1) for s in idlers]
+            assert ended == [b""] * 100  # each was closed, most of them at once
+            for s in idlers:
+                s.close()
+            assert "ACTIVE" in (await asyncio.to_thread(get, free_port, "/"))[1]
+        finally:
+            task.cancel()
+
+    asyncio.run(story())
+
+
 def test_a_port_in_use_is_one_line(bench, free_port, capsys):
     import status_page
 

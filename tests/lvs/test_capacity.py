@@ -107,6 +107,24 @@ def test_a_ring_that_fills_is_said_a_day_ahead_and_not_before():
     assert not filled(112, [140] * 40 + old).status()["warnings"]
 
 
+def test_rows_of_nodes_that_tell_much_are_counted():
+    """A session that has told 2**29 raw in a channel is followed by another at once."""
+    cfg = config(20, 1)
+    pace = cfg.route_budget  # eight sessions in three days
+    assert capacity.needed(cfg, pace) == pytest.approx(20 * (2 * 8 + 1) * 4 / 3, rel=0.02)
+    assert capacity.needed(cfg, pace // 16) == capacity.needed(cfg)
+    assert capacity.pairs_of(capacity.needed(cfg, pace), cfg, pace) == 20
+
+
+def test_a_ring_that_fills_at_the_present_pace_is_said_a_day_ahead():
+    node = filled(112, [6] * 40)
+    shard = node.replicas[0].shard
+    for k in range(shard.count):  # three eighths of 2**30 in six hours
+        p = shard.position(k)
+        shard.claimed[p] = shard.credited[p] = 3 << 27
+    assert any("within a day" in w for w in node.status()["warnings"])
+
+
 def test_a_full_ring_is_said_and_nobody_makes_a_node_say_it_for_ever():
     cell = Cell(1, rows=32, **SHORT)
     cell.active()

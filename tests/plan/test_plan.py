@@ -30,8 +30,9 @@ def test_a_mesh_of_defaults_fits():
 def test_what_does_not_fit_is_said_with_the_mend():
     code, said = figures("--nodes", 300, "--channels", 3, "--per-minute", 60, "--amount", 40)
     assert code == 1 and not said["fits"]
-    assert [text.split(":")[0] for text in said["problems"]] == ["traffic", "pace"]
-    assert "'kb_per_min'" in said["problems"][0] and "'route_budget'" in said["problems"][1]
+    named = [text.split(":")[0] for text in said["problems"]]
+    assert named == ["rows", "traffic", "pace", "counter"]
+    assert "'kb_per_min'" in said["problems"][1] and "'route_budget'" in said["problems"][2]
 
 
 def test_a_board_that_must_carry_it_says_how_many_nodes_it_has_room_for():
@@ -70,6 +71,44 @@ def test_it_is_shown_in_80_columns():
     assert done.exit_code == 1 and done.output.splitlines()[-1] == "does not fit"
     assert max(map(len, done.output.splitlines())) <= 80
     assert "no ring has more than 32,767" in done.output
+
+
+def test_the_terms_of_days_and_decimals_are_said(tmp_path):
+    path = tmp_path / "lvs.json"
+    channels = [{"name": "energy", "step": "0.001", "unit": "kWh"}, {"name": "n", "step": "1"}]
+    path.write_text(json.dumps({"channels": channels, "nodes": 20, "horizon_h": 24}))
+    code, said = figures(path, "--per-minute", 10, "--amount", "0.25")
+    assert code == 0
+    assert (said["horizon_h"], said["session_h"], said["step"]) == (24, 24, "0.001")
+    assert said["end"] == "211106232532.992"
+    minutes = 211106232532.992 / (20 * 10 * 0.25)
+    assert said["years_to_end"] == pytest.approx(minutes / 525960, rel=0.01)
+    assert said["units_per_min"] == 2.5
+    shown = call(path).output
+    assert "may be apart for 24 h" in shown and "211106232532.992" in shown
+
+
+def test_a_counter_that_ends_soon_is_said_with_the_mend():
+    code, said = figures("--nodes", 20, "--per-minute", 900, "--amount", "1000000")
+    text = said["problems"][-1]
+    assert code == 1 and text.startswith("counter: at its end") and "coarser step" in text
+
+
+def test_rows_of_nodes_at_full_pace_are_counted():
+    """Sixteen rows of each are alive: a session that is full is followed by another."""
+    code, said = figures("--nodes", 40, "--per-minute", 30, "--amount", 30)
+    assert code == 1 and said["rows_of_one"] == 16 and said["rows"] < said["rows_needed"]
+    assert said["problems"][0].startswith("rows:") and "coarser step" in said["problems"][0]
+    code, said = figures("--nodes", 40, "--per-minute", 30, "--amount", 1)
+    assert said["rows_of_one"] == 2 and said["rows"] >= said["rows_needed"]
+
+
+def test_the_heap_of_a_journal_is_counted():
+    name = "RPI_PICO_W"
+    profile = profiles.load(name)
+    config = Config({**profile["config"], "channels": ["a"], "board": {"journal": True}})
+    found = fit.board(config, profile)
+    assert found["heap"] == found["heap_with_journal"] > 20000 + found["heap_without_journal"]
 
 
 def test_the_heap_is_the_measured_one():

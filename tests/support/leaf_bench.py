@@ -15,7 +15,7 @@ class Store:
 
     def __init__(self, like=None):
         self.copies = list(like.copies) if like else [b"", b""]
-        self.cut = None
+        self.cut: int | None = None
         self.writes = 0
 
     def read(self, i):

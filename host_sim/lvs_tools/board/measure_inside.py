@@ -259,7 +259,7 @@ def scenario(settings, cycles):
     dog = app.watchdog.Watchdog(0)
     tasks = [
         node.run(lambda: dog.check_in("node")),
-        app.sources.run([], node, dog.check_in),
+        app.sources.run([], [], node, dog.check_in),
         app.Led(None).run(lambda: app.led_code(None, node), dog.check_in),
         dog.run(),
         keeper.run(dog.check_in, 60, None, node, app.once),

@@ -1,4 +1,4 @@
-"""Fuzz the node: python -m lvs_tools.fuzz [--minutes N] [--target decode|node] [--seed N]
+"""Fuzz the node: python -m lvs_tools.fuzz [--minutes N] [--target admin|decode|node] [--seed N]
 
 With Atheris (`pip install .[fuzz]`, Python 3.11 or newer) coverage guides it; without, chance
 alone does. What breaks a guarantee is kept in build/fuzz and named; exit code 1 then.
@@ -20,8 +20,10 @@ OUT = Path("build/fuzz")
 _INSIDE = """
 import sys
 import atheris
-with atheris.instrument_imports(include=["lvs"]):
+with atheris.instrument_imports(include=["lvs", "admin", "admin_work"]):
     import lvs
+    if sys.argv[1] == "admin":
+        from lvs_tools.fuzz import admin_talk
 from lvs_tools.fuzz.targets import TARGETS
 atheris.Setup(sys.argv, TARGETS[sys.argv.pop(1)])
 atheris.Fuzz()

@@ -117,4 +117,11 @@ def node(data):
     victim.referee.weigh()
 
 
-TARGETS = {"decode": decode, "node": node}
+def admin(data):
+    """A board's administration service, and who talks to it has the key or not."""
+    from lvs_tools.fuzz import admin_talk
+
+    admin_talk.talk(Chance(data))
+
+
+TARGETS = {"admin": admin, "decode": decode, "node": node}

@@ -12,9 +12,18 @@ from rich.table import Table
 from lvs.config import EPOCH_CYCLES
 from lvs.journal_files import Files
 from lvs.journal_log import segment_name, segments, tail_name
-from lvs.journal_reader import CHECK, END, LATEST, LEDGER, ROUTES, ROWS, SETTLED, Reader
+from lvs.journal_reader import (
+    CHECK,
+    END,
+    FORMAT,
+    LATEST,
+    LEDGER,
+    ROUTES,
+    ROWS,
+    SETTLED,
+    Reader,
+)
 from lvs.journal_replay import Found, read
-from lvs.journal_state import FORMAT
 from lvs.status import session_name
 from lvs.wire import SLOTS
 

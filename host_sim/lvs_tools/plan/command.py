@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lvs import Config, ConfigError, decimal
+from lvs import Config, ConfigError
 from lvs.fixed import LvsError
 from lvs_tools import options
 from lvs_tools.board import profiles
@@ -15,6 +15,7 @@ from lvs_tools.board.profiles import BoardError
 from lvs_tools.plan import fit
 
 _WIDTH = 80
+_COLUMNS = ("rows", "room", "heap_without_journal", "heap_with_journal", "heap_most")
 
 
 def _settings(path, nodes, channels):
@@ -36,11 +37,13 @@ def _settings(path, nodes, channels):
 def reckon(path, nodes, channels, per_minute, amount, names):
     """All figures, the ``boards``' and whether it ``fits``. Raises LvsError, BoardError."""
     data = _settings(path, nodes, channels)
-    figures = fit.mesh(Config(data), per_minute, decimal.steps(amount, decimal.STEP)[0])
+    config = Config(data)
+    figures = fit.mesh(config, per_minute, *fit.finest(config, amount))
     figures["boards"] = []
     for name in names or profiles.names():
         profile = profiles.load(name)
-        figures["boards"].append(fit.board(Config({**profile["config"], **data}), profile))
+        there = Config({**profile["config"], **data})
+        figures["boards"].append(fit.board(there, profile, figures["pace"]))
     if names:  # those that were asked for must carry it
         for board in figures["boards"]:
             figures["problems"] += board["problems"]
@@ -51,13 +54,24 @@ def reckon(path, nodes, channels, per_minute, amount, names):
 def _show(figures, console):
     table = Table(show_header=False, box=None)
     n = fit.number
+    years = figures["years_to_end"]
     shards = f" in {n(figures['shards'])} shards" if figures["shards"] > 1 else ""
     for line in (
         ("mesh", f"{n(figures['nodes'])} nodes, {n(figures['channels'])} channels{shards}"),
         (
+            "apart",
+            f"groups may be apart for {figures['horizon_h']:g} h, each counting on; a session"
+            f" lasts {figures['session_h']:g} h",
+        ),
+        (
+            "counter",
+            f"steps of {figures['step']}, ends at {figures['end']}: "
+            + (f"in {years:,.4g} years at this pace" if years else "never at this pace"),
+        ),
+        (
             "rows",
             f"{n(figures['rows_needed'])} a shard needed, {n(figures['rows'])} there:"
-            f" {n(figures['ring_bytes'])} bytes",
+            f" {n(figures['ring_bytes'])} bytes; {figures['rows_of_one']} of a node in a channel",
         ),
         (
             "traffic",
@@ -65,21 +79,21 @@ def _show(figures, console):
         ),
         (
             "pace",
-            f"{figures['vu_per_min']:g} VU a minute of {figures['vu_per_min_most']:g}; a"
+            f"{figures['units_per_min']:g} units a minute of {figures['units_per_min_most']:g}; a"
             f" contribution takes {n(figures['cycles_per_contribution'])} s to be told",
         ),
     ):
         table.add_row(*line)
     console.print(table)
     boards = Table("board", box=None)
-    for title in ("rows", "room for nodes", "heap", "of"):
+    for title in ("rows", "nodes", "heap", "+ journal", "of"):
         boards.add_column(title, justify="right")
     boards.add_column("")
     for board in figures["boards"]:
         boards.add_row(
             board["board"],
-            *(n(board[key]) for key in ("rows", "room", "heap", "heap_most")),
-            "does not fit" if board["problems"] else "fits",
+            *(n(board[key]) for key in _COLUMNS),
+            "too small" if board["problems"] else "fits",
         )
     console.print(boards)
     for problem in figures["problems"]:
@@ -98,13 +112,13 @@ def _show(figures, console):
     show_default=True,
     help="Contributions of each node.",
 )
-@click.option("--amount", default="1", show_default=True, help="VU of each contribution.")
+@click.option("--amount", default="1", show_default=True, help="Units of each contribution.")
 @click.option(
     "--board", "names", multiple=True, metavar="NAME", help="A board that must carry it."
 )
 @options.JSON
 def command(config, nodes, channels, per_minute, amount, names, json_path):
-    """Say whether a mesh fits: rows, heap, traffic, pace, and what to change if not.
+    """Say whether a mesh fits: horizon, counters, rows, heap, traffic, pace, and the mend.
 
     CONFIG is a node's configuration (`lvs init` writes one). Every node is taken to contribute to
     every channel. Exit code: 0 when it fits, 1 when not, 2 for what cannot be reckoned.

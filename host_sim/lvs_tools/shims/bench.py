@@ -21,13 +21,19 @@ join_ms = 300  # what it takes to join a network
 address = "127.0.0.1"  # what the access point's DHCP would hand out
 levels = {}  # pin -> 0 or 1, driven from outside
 analog = {}  # pin -> 0..65535
-reset_cause = 1  # 1 power on, 3 watchdog, 5 soft reset
+reset_cause = 1  # 1 power on, 3 watchdog, 4 deep sleep, 5 soft reset
+wake_reason = 0  # 2 a pin, 4 the timer
+rtc_memory = b""  # kept through deep sleep
 watchdogs = []  # every WDT made since the board was switched on
 scheduled = []  # (function, argument) waiting for micropython.schedule
 timers = []  # periodic and one-shot machine.Timer objects that run
 waves = {}  # pin -> [period in ms, pulses]: a meter that turns once its pin is listened to
 pins = {}  # number -> the Pin object that has its interrupt
 told = []  # what the board said to the bench ("reset hard", "wdt 8000", ...)
+machines = {}  # number -> rp2.StateMachine that was made
+claimed = (7,)  # state machines that the radio has
+counters = {}  # number -> machine.Counter that was made
+deaf = False  # True: interrupts are held back (the RP2 erases flash), and lost but for the last
 espnow_air = []  # every ESP-NOW object that is active: a broadcast domain
 
 _now = 0  # CPython: ms since the board was switched on; may start near the wrap
@@ -41,11 +47,12 @@ class Reset(BaseException):
 def power_on(now=0, **wires):
     """A fresh board, at tick ``now`` (CPython). Keywords set the names above."""
     global _now
-    for name in ("air", "levels", "analog", "pins"):
+    for name in ("air", "levels", "analog", "pins", "machines", "counters"):
         globals()[name].clear()
     for name in ("watchdogs", "scheduled", "timers", "told", "espnow_air"):
         del globals()[name][:]
-    globals().update(port="esp32", rssi=-60, join_ms=300, address="127.0.0.1", reset_cause=1)
+    globals().update(deaf=False, port="esp32", rssi=-60, join_ms=300, address="127.0.0.1")
+    globals().update(reset_cause=1, wake_reason=0, rtc_memory=b"")
     network = sys.modules.get("network")
     if network:
         network.WLAN._made.clear()
@@ -79,9 +86,13 @@ def drive(pin, level):
     """Put a level on a pin from outside; its interrupt fires if the level changed."""
     if levels.get(pin, None) == level:
         return
+    for machine in machines.values():
+        machine.advance()  # at the level that was
     levels[pin] = level
+    for counter in counters.values():
+        counter._edge(pin, level)
     listener = pins.get(pin)
-    if listener:
+    if listener and not deaf:
         listener._edge(level)
 
 

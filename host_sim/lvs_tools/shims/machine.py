@@ -7,6 +7,8 @@ HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
+EXT0_WAKE = PIN_WAKE = 2
+TIMER_WAKE = 4
 
 
 def reset():
@@ -54,6 +56,28 @@ def lightsleep(ms):
         if wlan.active():
             wlan.disconnect()
     bench.sleep_ms(ms)
+
+
+def deepsleep(ms=0):
+    """Sleep with everything but RTC memory off; nothing after this line runs."""
+    bench.reset_cause = DEEPSLEEP_RESET
+    bench.tell("deepsleep %d" % ms)
+    _stop()
+
+
+def wake_reason():
+    """What ended the last sleep."""
+    return bench.wake_reason
+
+
+class RTC:
+    """The clock that runs on in deep sleep, with some bytes of memory."""
+
+    def memory(self, data=None):
+        """What is kept through deep sleep; or keep it."""
+        if data is None:
+            return bench.rtc_memory
+        bench.rtc_memory = bytes(data)
 
 
 class Pin:
@@ -109,6 +133,31 @@ class Pin:
         wanted = Pin.IRQ_RISING if level else Pin.IRQ_FALLING
         if self._handler and self._trigger & wanted:
             self._handler(self)
+
+
+class Counter:
+    """A hardware counter (the ESP32's PCNT): counts edges, whatever the processor does."""
+
+    RISING = 1
+    FALLING = 2
+
+    def __init__(self, number, source, edge=RISING, filter_ns=0):
+        if not 0 <= number < 4:  # an ESP32-C3, say
+            raise ValueError("id")
+        if filter_ns > 12800:
+            raise ValueError("filter_ns")
+        self._pin = source.number
+        self._rising = edge == Counter.RISING
+        self._value = 0
+        bench.counters[number] = self
+
+    def value(self):
+        """How many there were."""
+        return self._value
+
+    def _edge(self, pin, level):
+        if pin == self._pin and bool(level) == self._rising:
+            self._value += 1
 
 
 class ADC:

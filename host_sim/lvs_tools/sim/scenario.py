@@ -618,7 +618,8 @@ def problems(scenario):
         config,
         round(60000 / gap_ms, 3) if gap_ms else 0,
         raw,
-        heard.get(topology["kind"], min(nodes, topology["degree"] + 1)),
+        heard=heard.get(topology["kind"], min(nodes, topology["degree"] + 1)),
+        minutes=scenario["cycles"] * CYCLE_MS / 60000,
     )
     return fitting["problems"]
 

@@ -152,6 +152,7 @@ class Sleeper:
 
     def _follow(self):
         """Name the row that shows what was handed over, once all of it is told."""
+        assert self.leaf
         ledger = self.leaf.ledger
         s = ledger.session
         for sample in self.open:

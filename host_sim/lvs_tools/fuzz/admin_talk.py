@@ -1,0 +1,243 @@
+"""A conversation with firmware/admin.py, of whoever has the key and of whoever has not."""
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import lvs.machine  # bound to the real clock before the stand-ins come  # noqa: F401
+from lvs_tools import places, shims
+from lvs_tools.fuzz.victim import Broken
+
+
+def _firmware():
+    """The modules admin and admin_work, which leave nothing else behind in this process."""
+    before = set(sys.modules)
+    shims.install()
+    sys.path.append(str(places.FIRMWARE))
+    try:
+        import admin
+        import admin_work
+
+        return admin, admin_work
+    finally:
+        sys.path.remove(str(places.FIRMWARE))
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(_BOARDS):
+                del sys.modules[name]
+        shims.uninstall()
+
+
+async def _no_time(_ms):
+    await asyncio.sleep(0)
+
+
+_BOARDS = (str(places.FIRMWARE), shims.PATH)
+admin, admin_work = _firmware()
+admin_work.asyncio = SimpleNamespace(sleep_ms=_no_time)
+admin_work.crashlog = SimpleNamespace(uptime=lambda: 5)
+KEY = b"the key of the fuzzed board"
+PATHS = ("/app.mpy", "/lvs.json", "/boot.py", "/lib/lvs/x.mpy", "/secrets.json", "/old/app.mpy")
+OLD = {"/app.mpy": b"old" * 300, "/lvs.json": b"{}", "/secrets.json": b"{}", "/boot.py": b"#"}
+_FLASH = 64  # KB
+
+
+class Files:
+    """A board's files: what the firmware asks of ``os`` and ``open``."""
+
+    def __init__(self):
+        self.files = dict(OLD)
+        self.folders = {""}
+        self.urandom = lambda n: bytes(n)
+
+    def stat(self, path):
+        """Raises OSError unless there is something."""
+        if path not in self.files and path not in self.folders:
+            raise OSError(2)
+
+    def mkdir(self, path):
+        """A folder below one that is there."""
+        if path in self.folders or path.rpartition("/")[0] not in self.folders:
+            raise OSError(17)
+        self.folders.add(path)
+
+    def remove(self, path):
+        """A file."""
+        if path not in self.files:
+            raise OSError(2)
+        del self.files[path]
+
+    def rename(self, old, new):
+        """A file, over another."""
+        if old not in self.files:
+            raise OSError(2)
+        self.files[new] = self.files.pop(old)
+
+    def statvfs(self, _path):
+        """How much is free."""
+        used = sum(-(-len(data) // 1024) for data in self.files.values())
+        return (1024, 1024, _FLASH, _FLASH - used)
+
+    def open(self, path, mode="r"):
+        """A file object."""
+        if "w" in mode:
+            if path.rpartition("/")[0] not in self.folders:
+                raise OSError(2)
+            return _Writing(self.files, path, "b" in mode)
+        if path not in self.files:
+            raise OSError(2)
+        data = io.BytesIO(self.files[path])
+        return data if "b" in mode else io.TextIOWrapper(data, "utf-8")
+
+
+class _Writing:
+    """A file that is written; it is there from the beginning."""
+
+    def __init__(self, files, path, binary):
+        self._files, self._path, self._binary = files, path, binary
+        files[path] = b""
+
+    def write(self, data):
+        """Append."""
+        self._files[self._path] += bytes(data) if self._binary else data.encode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+class Stream:
+    """The host's side: what it says was decided before, but for what it must prove."""
+
+    def __init__(self, chance, knows):
+        self.chance = chance
+        self.knows = knows
+        self.waiting = b""
+        self.told = b""
+        self.turns = 0
+
+    def write(self, data):
+        """The board says something."""
+        self.told += data
+
+    async def drain(self):
+        """It is gone."""
+
+    async def readinto(self, view):
+        """Some bytes of the host."""
+        if not self.waiting:
+            self.waiting = self._next()
+        n = min(len(view), len(self.waiting), 1 + self.chance.randrange(300))
+        view[:n] = self.waiting[:n]
+        self.waiting = self.waiting[n:]
+        return n
+
+    def _bytes(self, most):
+        return bytes(self.chance.getrandbits(8) for _ in range(self.chance.randrange(most)))
+
+    def _next(self):
+        if self.chance.over() or self.turns > 40:
+            return b""
+        self.turns += 1
+        if not self.knows or self.chance.randrange(4) == 0:
+            return self._bytes(700) + b"\n" * self.chance.randrange(2)
+        nonce = self.told.split(b"\n")[0].split()[-1]
+        served = sum(line[65:66] == b"{" for line in self.told.split(b"\n"))
+        text, rest = self._request()
+        proof = hmac.new(KEY, b"ask %s %d " % (nonce, served), hashlib.sha256)
+        proof.update(text)
+        return proof.hexdigest().encode() + b" " + text + b"\n" + rest
+
+    def _request(self):
+        chance = self.chance
+        kind = chance.randrange(6)
+        if kind == 0:
+            return self._bytes(200), b""
+        if kind < 3:
+            values = (0, -1, 1 << 40, "x", None, [], "/lvs.json", "/secrets.json", 5, 1.5)
+            request = {"do": chance.choice(("status", "peers", "read", "logs", "update", "x"))}
+            for name in ("path", "at", "since", "from", "manifest", "lines", "hold"):
+                if chance.randrange(3):
+                    request[name] = chance.choice(values)
+            return json.dumps(request).encode(), self._bytes(100)
+        lines, sent = [], b""
+        for _ in range(chance.randrange(1, 6)):
+            data = self._bytes(600)
+            path = chance.choice(PATHS)
+            digest = hashlib.sha256(data).hexdigest()
+            if chance.randrange(8) == 0:
+                digest, data = "-", b""
+            lines.append(f"{digest} {len(data)} {path}\n".encode())
+            sent += data
+        if chance.randrange(6) == 0:
+            lines.append(self._bytes(60).replace(b"\n", b"") + b"\n")
+        manifest = hashlib.sha256(b"".join(lines)).hexdigest()
+        request = {"do": "update", "manifest": manifest, "lines": len(lines)}
+        return json.dumps(request).encode(), b"".join(lines) + sent
+
+
+def board(files):
+    """An admin.Admin of a board with these files."""
+    routes = SimpleNamespace(n=1, showing=lambda *_: 0, key=[0], heard=[0], addr=[None])
+    node = SimpleNamespace(
+        state="ACTIVE",
+        routes=routes,
+        replicas=(),
+        clock=SimpleNamespace(cycle=3),
+        config=SimpleNamespace(mesh="m", tag=5, channels=["a"]),
+        placement=SimpleNamespace(find=lambda _: None),
+        left=lambda: 0,
+    )
+    admin.os = admin_work.os = files
+    admin_work.open = files.open
+    admin.once = lambda name: {"admin_work": admin_work}.get(name) or _Settings
+    service = admin.Admin(KEY, {"wifi": False}, node, None)
+    service._print = lambda *words, **how: None
+    admin.print = service.say
+    return service
+
+
+class _Settings:
+    @staticmethod
+    def load(*_):
+        """Every configuration is wrong."""
+        raise ValueError("no")
+
+
+def talk(chance):
+    """One connection. Raises Broken."""
+    files = Files()
+    service = board(files)
+    admin_work.once = admin.once
+    knows = chance.randrange(3) > 0
+    stream = Stream(chance, knows)
+    asyncio.run(service.serve(stream))
+    answers = stream.told.split(b"\n", 1)[1]
+    kept = {path: data for path, data in files.files.items() if not path.startswith("/update")}
+    if "failed" in service.counts:
+        raise Broken("something was raised: " + service.said)
+    if kept != OLD:
+        raise Broken("files changed before any restart: %s" % sorted(kept))
+    if not knows and (answers or files.files != OLD or service.counts["served"]):
+        raise Broken("a stranger was answered: %r" % answers)
+    if service.restart != ("/update/try" in files.files):
+        raise Broken("a restart without an update, or an update without one")
+    if service.restart:
+        _whole(files.files)
+
+
+def _whole(files):
+    """Every line of an order has its file, and none may not be there. Raises Broken."""
+    for line in files["/update/try"].decode().split():
+        path = line.lstrip("+-")
+        if path in ("/secrets.json", "/old/app.mpy"):
+            raise Broken("%s is to be changed" % path)
+        if line[0] == "-":
+            continue
+        if "/update" + path not in files or (line[0] == "+") == (path in OLD):
+            raise Broken("%s is not as the order says" % line)

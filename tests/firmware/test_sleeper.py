@@ -1,0 +1,193 @@
+"""The program of a leaf: wakes, hands over what was counted, speaks, sleeps; deeply or not."""
+
+import json
+import time
+
+import pytest
+
+from lvs import ConfigError, Node
+from lvs_tools import places
+
+CONFIG = {
+    "mesh": "m",
+    "channels": ["water", "heat"],
+    "held": 0,
+    "board": {"wifi": False, "espnow": True, "leaf": {"every_s": 60, "awake_s": 3}},
+}
+HOLDER = b"\x02\0\0\0\0\x09"
+
+
+class World:
+    """A holder on ESP-NOW beside the board, in the bench's time."""
+
+    def __init__(self, bench, tmp_path, monkeypatch):
+        import network
+        import sleeper
+        from espnow_link import EspNowLink
+
+        self.bench, self.sleeper = bench, sleeper
+        monkeypatch.setattr(sleeper, "FILES", str(tmp_path / "leaf."))
+        bench_sleep = bench.sleep_ms
+        monkeypatch.setattr(time, "time", lambda: 1000 + bench._now / 1000)
+
+        def sleep_ms(ms):
+            end = bench._now + ms
+            while bench._now < end:
+                bench_sleep(min(20, end - bench._now))
+                self.holder.receive(50)
+                self.holder.tick()
+
+        monkeypatch.setattr(time, "sleep_ms", sleep_ms)
+        self.sleep_ms = sleep_ms
+        network.WLAN(network.WLAN.IF_AP).active(True)  # the holder's radio
+        link = EspNowLink()
+        link._radio.mac = HOLDER
+        config = {"mesh": "m", "channels": ["water", "heat"]}
+        self.holder = Node(config, link, bench.ticks_ms, lambda: bench._now * 7 % 1000003)
+        sleep_ms(20000)
+        assert self.holder.state == "ACTIVE"
+
+    def board(self, **changes):
+        """The settings of the board, with changes to its "board"."""
+        return dict(CONFIG, board=dict(CONFIG["board"], **changes))
+
+    def start(self, settings):
+        """A start of the program, until the board sleeps deeply; returns for how long (ms)."""
+        del self.bench.told[:]
+        with pytest.raises(self.bench.Reset):
+            self.sleeper.Sleeper(settings).run()
+        self.bench.watchdogs.clear()
+        (slept,) = [said for said in self.bench.told if said.startswith("deepsleep")]
+        return int(slept.split()[1])
+
+    def asleep(self, ms, reason=4):
+        """The sleep goes by. reason: what ends it: 4 the timer, 2 a pin."""
+        self.sleep_ms(ms)
+        self.bench.wake_reason = reason
+
+
+@pytest.fixture
+def world(bench, tmp_path, monkeypatch):
+    return World(bench, tmp_path, monkeypatch)
+
+
+def test_what_a_callback_says_is_with_the_holder_after_a_waking(world, tmp_path, monkeypatch):
+    (tmp_path / "meter.py").write_text("def read():\n    return '0.125'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    source = {"kind": "callback", "channel": "water", "module": "meter", "every_s": 0}
+    settings = world.board(sources=[source])
+    for n in range(1, 5):
+        slept = world.start(settings)
+        assert slept == 60000
+        # New, it believes a single voice about the time only when it says so again.
+        assert world.sleeper.leaf.left() == (125 if n == 1 else 0)
+        world.asleep(slept)
+        assert world.holder.text("water") == "%.3f" % (0 if n == 1 else 0.125 * n)
+    assert world.holder.status()["peers"] == 0  # a leaf shows no state
+
+
+def test_pulses_wake_it_from_deep_sleep(world):
+    pulse = {"kind": "pulse", "channel": "water", "pin": 4, "units": "0.01"}
+    settings = world.board(sources=[pulse])
+    world.bench.levels[4] = 1
+    slept = world.start(settings)
+    assert slept == 60000 and "wake 4 0" in world.bench.told
+    for _ in range(3):
+        world.asleep(10000, reason=2)
+        world.bench.levels[4] = 0  # still closed: it is to open first
+        slept = world.start(settings)
+        assert "wake 4 1" in world.bench.told and slept < 60000
+        world.asleep(1000, reason=2)
+        world.bench.levels[4] = 1
+        slept = world.start(settings)
+        assert "wake 4 0" in world.bench.told
+    assert world.sleeper.leaf.left() == 30  # in its store, told at the next waking
+    world.asleep(slept)
+    assert world.start(settings) == 60000
+    world.asleep(1000)
+    assert world.holder.text("water") == "0.030"
+
+
+def test_a_board_without_memory_for_deep_sleep_stays_in_its_program(world, monkeypatch):
+    monkeypatch.delattr("machine.RTC.memory")
+    pulse = {"kind": "pulse", "channel": "water", "pin": 4, "units": "0.01"}
+    world.bench.levels[4] = 1
+    sleeper = world.sleeper.Sleeper(world.board(sources=[pulse]))
+    assert not sleeper.deep
+    for _ in range(3):
+        sleeper.waking()
+        for level in (0, 1):
+            world.sleep_ms(100)
+            world.bench.drive(4, level)
+        sleeper.sleep()
+        assert sleeper.leaf.left() == 10
+    sleeper.waking()
+    assert world.holder.text("water") == "0.030" and sleeper.leaf.left() == 0
+    assert not world.bench.watchdogs
+
+
+def test_without_sources_on_pins_the_processor_sleeps_lightly(world, monkeypatch):
+    monkeypatch.delattr("machine.RTC.memory")
+    sleeper = world.sleeper.Sleeper(world.board())
+    sleeper.waking()
+    sleeper.sleep()
+    assert world.bench.told.count("lightsleep 2000") == 30
+
+
+def test_no_access_point_what_was_counted_waits(world, tmp_path):
+    pulse = {"kind": "pulse", "channel": "water", "pin": 4, "units": "0.01"}
+    wifi = {"ssid": "gone", "password": ""}
+    world.bench.levels[4] = 1
+    settings = world.board(sources=[pulse], wifi=wifi, espnow=False)
+    world.start(settings)
+    world.asleep(1000, reason=2)
+    world.start(settings)
+    world.asleep(60000)
+    world.start(settings)
+    assert world.sleeper.leaf.left() == 10 and (tmp_path / "leaf.0").stat().st_size < 64
+
+
+@pytest.mark.parametrize(
+    ("sources", "says"),
+    [
+        ([{"kind": "adc", "channel": "heat", "pin": 3, "per_hour": 5}], "adc adds up"),
+        ([{"kind": "pulse", "channel": "heat", "pin": n} for n in (3, 4)], "one pin can end"),
+    ],
+)
+def test_what_a_leaf_cannot_count(world, sources, says):
+    with pytest.raises(ConfigError, match=says):
+        world.sleeper.Sleeper(world.board(sources=sources))
+
+
+def test_a_crash_sleeps_until_the_next_waking(world, monkeypatch, tmp_path):
+    import crashlog
+    import settings
+
+    monkeypatch.setattr(crashlog.write, "__defaults__", (None, str(tmp_path / "l"), "o"))
+    once, kept = world.sleeper.once, {"settings": settings, "crashlog": crashlog}
+    monkeypatch.setattr(world.sleeper, "once", lambda name: kept.get(name) or once(name))
+    monkeypatch.setattr(settings, "load", lambda: dict(CONFIG, mesh=5))
+    world.sleeper.main()  # a mistake in the configuration: one line, no sleep
+    monkeypatch.setattr(settings, "load", world.board)
+    monkeypatch.setattr(world.sleeper.Sleeper, "waking", lambda self: 1 // 0)
+    with pytest.raises(world.bench.Reset):
+        world.sleeper.main()
+    assert world.bench.told[-1] == "deepsleep 60000"
+    assert "ZeroDivisionError" in (tmp_path / "l").read_text()
+
+
+def test_main_starts_a_leafs_program(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"stay": True, "__name__": "main"}
+    exec((places.FIRMWARE / "main.py").read_text(), names)
+    program = names["program"]
+    assert program() == "app"
+    for text, name in (
+        ('{"held": 0}', "sleeper"),
+        ('{"held": 2}', "app"),
+        ("{}", "app"),
+        ("", "app"),
+    ):
+        (tmp_path / "lvs.json").write_text(text)
+        assert program() == name
+    assert json.loads('{"held": 0}')
