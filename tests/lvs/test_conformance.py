@@ -11,6 +11,8 @@ from lvs import config_check, wire
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEXT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+NUMBERS = (ROOT / "docs" / "decisions" / "numbers.md").read_text(encoding="utf-8")
 
 
 def section(number):
@@ -29,38 +31,53 @@ def rows(text, columns):
     return [row for row in found if len(row) == columns and not set(row[0]) <= set("-: ")]
 
 
+def plain(text):
+    """A text on one line, without the marks of code."""
+    return " ".join(text.replace("`", "").split())
+
+
 def number(cell):
     return int(cell) if re.fullmatch(r"-?\d+", cell) else None
 
 
-def test_every_parameter_is_in_the_table_as_it_is():
+OF_A_MESH = rows(section(12), 6)[1:]
+OF_A_NODE = rows(CONFIGURATION, 5)[1:]
+
+
+def test_every_parameter_is_in_a_table_as_it_is():
     table = {
         row[0].strip("`"): tuple(int(c) if number(c) is not None else c for c in row[1:4])
-        for row in rows(section(12), 6)
-        if number(row[2]) is not None
+        for row in OF_A_MESH + OF_A_NODE
     }
     assert table == dict(config_check.NUMBERS)
+    assert tuple(row[0].strip("`") for row in OF_A_MESH) == config_check._MESH_NUMBERS
 
 
 def test_every_parameter_has_unit_and_reason():
-    for row in rows(section(12), 6)[1:]:
-        assert len(row[5]) > 5, row
-        assert row[4] or row[0] == "`port`", row
+    assert all(row[4] and len(row[5]) > 5 for row in OF_A_MESH)
+    assert all(len(row[4]) > 5 for row in OF_A_NODE)
 
 
-CONSTANTS = [row for row in rows(section(12), 4) if row[0].startswith("`")]
+CONSTANTS = [row for row in rows(NUMBERS, 5) if row[0].startswith("`")]
 
 
 @pytest.mark.parametrize("row", CONSTANTS, ids=lambda row: row[0].strip("`"))
 def test_every_constant_is_as_the_table_says(row):
-    name, value, unit, reason = row
+    name, value, unit, _, reason = row
     module, _, constant = name.strip("`").partition(".")
     assert getattr(importlib.import_module("lvs." + module), constant) == int(value)
     assert unit and reason
 
 
-def test_there_are_constants():
-    assert len(CONSTANTS) > 35
+@pytest.mark.parametrize("row", CONSTANTS, ids=lambda row: row[0].strip("`"))
+def test_the_protocol_says_every_constant(row):
+    where, _, words = row[3].partition(": ")
+    assert where == "local" or words and words in plain(section(where))
+
+
+def test_few_constants_are_local():
+    assert len(CONSTANTS) > 60
+    assert sum(row[3] == "local" for row in CONSTANTS) < 5
 
 
 def test_flags_are_as_the_table_says():
@@ -104,7 +121,7 @@ CLAIMS = [
 
 def test_every_clause_and_guarantee_is_there():
     names = [name for name, _ in CLAIMS]
-    assert [n for n in names if n.startswith("G")] == [f"G{i}" for i in (*range(1, 12), 14, 15)]
+    assert [n for n in names if n.startswith("G")] == [f"G{i}" for i in range(1, 17)]
     numbers = [re.match(r"[\d.]+", n) for n in names if n[0].isdigit()]
     clauses = {number and number[0].split(".")[0] for number in numbers}
     assert clauses == {str(n) for n in range(3, 15)}
@@ -153,7 +170,7 @@ def test_all_links_lead_somewhere():
         if target.startswith("#"):
             assert target[1:] in headings, target
         else:
-            assert (ROOT / "docs" / target).exists(), target
+            assert (ROOT / "docs" / target.partition("#")[0]).exists(), target
 
 
 def test_sections_that_the_code_refers_to_exist():
