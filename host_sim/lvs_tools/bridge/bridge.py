@@ -44,7 +44,7 @@ class Bridge:
         if transport.error:
             raise OSError(transport.error)
         self.store = Store(folder / "bridge.db", config.tag)
-        self.node = Node(config, transport, journal=Journal(str(folder / "journal")))
+        self.node = Node(config, transport, clock, journal=Journal(str(folder / "journal")))
         self.feeder = Feeder(self.node, self.store, warn)
         self.values = Values(self.node, self.store, warn)
         self.tellers = []
