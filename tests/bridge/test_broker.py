@@ -29,7 +29,7 @@ def mosquitto(tmp_path):
 def test_killed_and_cut_off_it_ends_exact_and_nothing_ever_falls(tmp_path):
     """The campaign's first moments; `make bridge` has the rest."""
     broker.require()
-    figures = asyncio.run(campaign.run(1, 2, 1, tmp_path, say=lambda _: None))
+    figures = asyncio.run(campaign.run(1, 2, 1, tmp_path, lambda _: None, 2.0))
     assert figures["troubles"] == 3
     assert figures["values_seen"] > 6
 

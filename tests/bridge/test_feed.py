@@ -1,6 +1,7 @@
 """What was accepted reaches the ledger once, wherever the bridge is killed in between."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Life:
         self._left = itertools.count() if kill_at is None else iter(range(kill_at))
         self.warnings = []
         self.store = Store(folder / "bridge.db", TAG)
-        self.node = Node(
+        self.node: Any = Node(
             CONFIG, Transport(keep=False), lambda: 0, lambda: 77, Journal(str(folder / "journal"))
         )
         self.store.accept = self._cut(self.store.accept)
@@ -182,7 +183,8 @@ def test_what_the_node_takes_no_more_waits_and_is_said_once(tmp_path):
     def refuse(*_, durable):
         raise LvsError("the end")
 
-    contribute, life.node.contribute = life.node.contribute, refuse
+    contribute = life.node.contribute
+    life.node.contribute = refuse
     life.store.accept([Contribution("a", "water", "1")])
     for _ in range(3):
         assert not life.feeder.step()

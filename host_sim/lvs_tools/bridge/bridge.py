@@ -11,6 +11,8 @@ from lvs.machine import clock
 from lvs.transport_layer import UdpTransport
 from lvs.wide import END
 from lvs_tools.bridge.feed import Feeder
+from lvs_tools.bridge.history import Recorder
+from lvs_tools.bridge.prometheus import Metrics
 from lvs_tools.bridge.store import Store
 from lvs_tools.bridge.values import Values
 
@@ -48,8 +50,8 @@ class Bridge:
         self.feeder = Feeder(self.node, self.store, warn)
         self.values = Values(self.node, self.store, warn)
         self.tellers = []
-        self.recorder = None
-        self.metrics = None
+        self.recorder: Recorder | None = None
+        self.metrics: Metrics | None = None
         self._said_warnings = set()
         self._status = None
 
