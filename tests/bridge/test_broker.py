@@ -150,3 +150,39 @@ def test_a_bridge_that_is_gone_is_offline_and_its_values_stay(mosquitto, tmp_pat
     said = json.loads(offline[f"{campaign.BASE}/bridge"])
     assert (said["connected"], said["state"]) == (False, "offline")
     assert f"{campaign.BASE}/value/water" in offline
+
+
+def test_a_full_disk_says_so_once_acknowledges_nothing_and_goes_on(
+    mosquitto, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(bridge_module, "clock", fast.clock)
+    told = []
+
+    async def run():
+        mesh = campaign.Mesh(free_udp_port(), 2, random.Random(3))
+        one, teller = bridge_at(mosquitto, tmp_path / "one", mesh.config("127.0.0.201"), told)
+        payload = '{"amount": "0.5", "key": "k"}'
+        replies = []
+        try:
+            async with running(one.run(), teller.run()):
+                await _until(lambda: teller.sent > 2)
+                one.store._db.execute("PRAGMA query_only = 1")
+                said = dict(one.values.said)
+                async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+                    await client.subscribe(f"{campaign.BASE}/contributed", qos=1)
+                    await client.publish(f"{campaign.BASE}/contribute/water", payload, qos=1)
+                    await _until(lambda: len(told) > 1)
+                    assert one.values.said == said
+                    one.store._db.execute("PRAGMA query_only = 0")
+                    async for message in client.messages:  # it came again by itself
+                        replies.append(json.loads(message.payload)["result"])
+                        break
+                await _until(lambda: one.node.ledger.given(0) == 500)
+                await _until(lambda: one.values.said != said)
+        finally:
+            await mesh.stop()
+        return replies
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == ["counted"]
+    assert any("nothing new is said" in text for text in told)
+    assert len(told) < 6

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 from decimal import Decimal
 
 import pytest
@@ -149,3 +150,12 @@ def test_an_empty_history_says_so(tmp_path):
     Recorder(tmp_path, CONFIG).close()
     assert (tmp_path / FILE).exists()
     assert "is empty" in call(tmp_path, "--csv", "-").output
+
+
+def test_what_could_not_be_written_is_written_later(folder):
+    recorder = Recorder(folder, CONFIG, 10)
+    recorder._db.execute("PRAGMA query_only = 1")  # as a disk that is full
+    with pytest.raises(sqlite3.Error):
+        recorder.record({"water": 50}, DAY + 9000)
+    recorder._db.execute("PRAGMA query_only = 0")
+    assert recorder.record({"water": 50}, DAY + 9001) == 1

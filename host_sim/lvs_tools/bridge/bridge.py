@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import sqlite3
 import time
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class Bridge:
         self.metrics: Metrics | None = None
         self._said_warnings = set()
         self._status = None
+        self._status_at = self._looked = 0.0
+        self._fault = ""
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -94,27 +97,48 @@ class Bridge:
     async def run(self):
         """Take part in the mesh, and tell, until ``stop`` and all is told that can be."""
         running = asyncio.create_task(self.node.run())
-        looked = status = 0.0
         try:
             while not running.done():
-                self.feeder.step()
-                now = time.monotonic()
-                if now - looked >= _LOOK_S:
-                    looked = now
-                    self._look()
-                if now - status >= _STATUS_S:
-                    status = now
-                    self._status = self.node.status()
-                    self._warn_of_node()
+                self._turn()
                 await asyncio.wait([running], timeout=_TURN_S)
             await running
         finally:
             running.cancel()
-            self._look(at_once=True)
+            await asyncio.gather(running, return_exceptions=True)
+            self._guarded(self._look, True)
             self.store.close()
             if self.recorder:
                 self.recorder.close()
             self._lock.close()
+            if self.node.left():
+                self.warn(
+                    f"{self.node.left_text()}: known to nobody else yet, the journal keeps it"
+                )
+
+    def _turn(self):
+        """What there is to be done, several times a second."""
+        now = time.monotonic()
+        self._guarded(self.feeder.step)
+        if now - self._looked >= _LOOK_S:
+            self._looked = now
+            self._guarded(self._look)
+        if now - self._status_at >= _STATUS_S:
+            self._status_at = now
+            self._status = self.node.status()
+            self._warn_of_node()
+
+    def _guarded(self, job, *given):
+        """Do something that writes; while that cannot be done (a full disk) nothing new is said,
+        and it is tried again."""
+        try:
+            job(*given)
+        except sqlite3.Error as error:
+            if self._fault != str(error):
+                self.warn(f"cannot be written ({error}): nothing new is said until it can")
+            self._fault = str(error)
+        else:
+            if job == self._look:
+                self._fault = ""
 
     def stop(self):
         """Let the node tell what nobody else knows yet, then let ``run`` return."""
