@@ -128,6 +128,8 @@ def test_a_file_of_another_mesh_is_refused(tmp_path):
     Store(tmp_path / "bridge.db", TAG).close()
     with pytest.raises(StoreError, match="--state"):
         Store(tmp_path / "bridge.db", TAG ^ 1)
+    Store(tmp_path / "bridge.db", TAG ^ 1, before=TAG).close()  # a mesh that was migrated goes on
+    Store(tmp_path / "bridge.db", TAG ^ 1).close()
 
 
 @pytest.mark.parametrize(

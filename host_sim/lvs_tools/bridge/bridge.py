@@ -46,7 +46,9 @@ class Bridge:
         transport = UdpTransport(config.address, config.broadcast, config.port, clock)
         if transport.error:
             raise OSError(transport.error)
-        self.store = Store(folder / "bridge.db", config.tag)
+        before = config.data.get("before", {}).get("tag")
+        before = None if before is None else int(before, 16)
+        self.store = Store(folder / "bridge.db", config.tag, before)
         self.node = Node(config, transport, clock, journal=Journal(str(folder / "journal")))
         self.feeder = Feeder(self.node, self.store, warn)
         self.values = Values(self.node, self.store, warn)

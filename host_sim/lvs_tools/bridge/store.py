@@ -70,15 +70,18 @@ def transaction(db):
 
 
 class Store:
-    """An open file. tag: of the mesh that it belongs to. Raises StoreError, sqlite3.Error."""
+    """An open file. tag: of the mesh that it belongs to; before: of the mesh that this one goes on
+    from, whose file it may be. Raises StoreError, sqlite3.Error."""
 
-    def __init__(self, path, tag):
+    def __init__(self, path, tag, before=None):
         self._db = db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.executescript(_TABLES)
         known = self._about("tag", f"{tag:08x}")
-        if known != f"{tag:08x}":
+        if before is not None and known == f"{before:08x}":
+            db.execute("UPDATE about SET value = ? WHERE name = 'tag'", (f"{tag:08x}",))
+        elif known != f"{tag:08x}":
             db.close()
             raise StoreError(
                 f"{path} belongs to the mesh with tag {known}, not {tag:08x}: give another --state"
