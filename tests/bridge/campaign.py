@@ -211,6 +211,7 @@ class Process:
 
     async def end(self, number):
         """End it by a signal; returns its exit code."""
+        assert self.process
         self.process.send_signal(number)
         return await asyncio.wait_for(self.process.wait(), 90)
 
@@ -258,9 +259,9 @@ async def _until(what, true):
         await asyncio.sleep(0.05)
 
 
-async def _trouble(rng, bridge, broker, kind):
+async def _trouble(rng, bridge, broker, kind, within_s):
     """One thing that goes wrong, and is over when this returns."""
-    await asyncio.sleep(rng.uniform(0.05, 4.0))
+    await asyncio.sleep(rng.uniform(0.05, within_s))
     if kind == "kill":
         await bridge.end(signal.SIGKILL)
         await asyncio.sleep(rng.choice((0, 0.5, 2.0)))
@@ -280,8 +281,9 @@ async def _trouble(rng, bridge, broker, kind):
         await bridge.start()
 
 
-async def run(seed, kills, others, folder, say=print):
-    """One campaign; returns its figures. Raises Wrong."""
+async def run(seed, kills, others, folder, say=print, within_s=4.0):
+    """One campaign; returns its figures. within_s: most between two troubles. Raises
+    Wrong."""
     rng = random.Random(seed)
     kinds = ["kill"] * kills + [rng.choice(("suspend", "broker", "both")) for _ in range(others)]
     rng.shuffle(kinds)
@@ -299,7 +301,7 @@ async def run(seed, kills, others, folder, say=print):
         await bridge.start()
         await _until(lambda: "values at first", lambda: meter.retained or meter.failure)
         for number, kind in enumerate(kinds, 1):
-            await _trouble(rng, bridge, broker, kind)
+            await _trouble(rng, bridge, broker, kind, within_s)
             for name, raw in (await asyncio.to_thread(bridge.scrape)).items():
                 watch.saw("Prometheus", name, raw)
             say(f"{time.monotonic() - began:5.0f} s  {number}/{len(kinds)} {kind}")
@@ -349,7 +351,7 @@ async def run(seed, kills, others, folder, say=print):
 
 def main(argv=None):
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Kill a bridge at random moments under load.")
     parser.add_argument("--seeds", default="1", help="such as 1 or 1..5")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--others", type=int, default=5, help="suspensions and broker failures")

@@ -5,7 +5,7 @@ import time
 
 from lvs import machine
 
-SPEED = 10  # the mesh's seconds in one of the machine's
+SPEED = 20  # the mesh's seconds in one of the machine's
 
 
 def clock():

@@ -123,6 +123,20 @@ def test_a_question_changes_nothing_in_those_who_are_asked(cell):
     assert node.eps.poll(node.now()) == 1000  # nothing is to be answered to all
 
 
+def test_who_only_reads_is_no_node_that_fails_to_answer(cell):
+    cell.run(60)  # what it may answer in a minute is used up
+    seen = cell.look()
+    other = ask.question(seen.tag, 0, 999)  # another laptop, or a leaf
+    seen.ear.hear(other, ("10.0.0.50", 4785))
+    seen.begin()
+    said = figures(seen, dict(SHORT, channels=CHANNELS))
+    assert said["nodes"] == said["answered"] == 3
+    assert said["members"][-1]["state"] == "READER"
+    assert not [line for line in status.lines(said) if "did not answer" in line]
+    config = Config(dict(SHORT, channels=CHANNELS))
+    assert not wrong(doctor.heard(seen, config, 4785)) - {"broadcast"}
+
+
 def test_lists_and_versions_that_differ_are_named(cell):
     cell.run(60)  # what it may answer in a minute is used up
     seen = cell.look()
@@ -254,7 +268,7 @@ def test_the_doctor_names_who_has_the_port():
     assert doctor.holder(port) == ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.2", port))
-        assert "process" in doctor.holder(port)
+        assert "process" in (doctor.holder(port) or "")
         assert "taken" in text(doctor.port(port, doctor.holder(port)))
 
 

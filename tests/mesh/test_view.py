@@ -41,8 +41,8 @@ def toy_mesh(*instances, elapsed=10.0):
     )
 
 
-def text_of(renderable):
-    console = Console(width=120, record=True, file=io.StringIO())
+def text_of(renderable, width=120):
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(renderable)
     return console.export_text()
 
@@ -62,7 +62,7 @@ def test_table_shows_every_node():
         ToyInstance(9, killed=True),
     )
     text = text_of(view.table(mesh))
-    lines = {line.split()[1]: line for line in text.splitlines() if "127." in line}
+    lines = {line.split()[0]: line for line in text.splitlines() if "127." in line}
     assert "2.5" in lines["127.0.0.2"]
     assert "MicroPython" in lines["127.0.0.2"]
     assert "4.0" in lines["127.0.0.2"]  # 2,000 bytes in half a minute
@@ -72,6 +72,18 @@ def test_table_shows_every_node():
     assert "2.502" in lines["127.0.0.3"]
     assert "killed" in lines["127.0.0.4"]
     assert "work" in text
+
+
+def test_the_table_is_whole_at_80_columns():
+    mesh = toy_mesh(
+        ToyInstance(123_456_789),
+        ToyInstance(123_454_000, "RECOVERING"),
+        ToyInstance(9, killed=True),
+    )
+    text = text_of(view.table(mesh), 80)
+    assert "\u2026" not in text
+    for word in ("127.0.0.4", "MicroPython", "RECOVERING", "123,456.789", "KB/min", "trust"):
+        assert word in text
 
 
 def test_a_mesh_that_still_starts_can_be_shown():

@@ -205,8 +205,14 @@ def test_a_node_runs_from_the_wheel(plain, micropython):
 def test_board_commands_run_with_their_extra(board):
     (board.home / "x.bin").write_text("no image")
     expected = [
-        *((f"{name} --help", 0, f"Usage: lvs {name}") for name in EXTRA_OF if name != "sweep"),
+        *(
+            (f"{name} --help", 0, f"Usage: lvs {name}")
+            for name, extra in EXTRA_OF.items()
+            if extra in (None, "board")
+        ),
         ("sweep x", 2, "lvs[cluster]"),
+        ("bridge x", 2, "lvs[bridge]"),
+        ("export x --parquet y.parquet", 2, "lvs[parquet]"),
         ("mip --out mip", 0, "mip/mpy/package.json"),
         ("mip --root", 2, "checkout"),
         ("measure --accept", 2, "checkout"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import sqlite3
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from lvs.machine import clock
 from lvs.transport_layer import UdpTransport
 from lvs.wide import END
 from lvs_tools.bridge.feed import Feeder
+from lvs_tools.bridge.history import Recorder
+from lvs_tools.bridge.prometheus import Metrics
 from lvs_tools.bridge.store import Store
 from lvs_tools.bridge.values import Values
 
@@ -43,15 +46,19 @@ class Bridge:
         transport = UdpTransport(config.address, config.broadcast, config.port, clock)
         if transport.error:
             raise OSError(transport.error)
-        self.store = Store(folder / "bridge.db", config.tag)
-        self.node = Node(config, transport, journal=Journal(str(folder / "journal")))
+        before = config.data.get("before", {}).get("tag")
+        before = None if before is None else int(before, 16)
+        self.store = Store(folder / "bridge.db", config.tag, before)
+        self.node = Node(config, transport, clock, journal=Journal(str(folder / "journal")))
         self.feeder = Feeder(self.node, self.store, warn)
         self.values = Values(self.node, self.store, warn)
         self.tellers = []
-        self.recorder = None
-        self.metrics = None
+        self.recorder: Recorder | None = None
+        self.metrics: Metrics | None = None
         self._said_warnings = set()
         self._status = None
+        self._status_at = self._looked = 0.0
+        self._fault = ""
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -92,27 +99,48 @@ class Bridge:
     async def run(self):
         """Take part in the mesh, and tell, until ``stop`` and all is told that can be."""
         running = asyncio.create_task(self.node.run())
-        looked = status = 0.0
         try:
             while not running.done():
-                self.feeder.step()
-                now = time.monotonic()
-                if now - looked >= _LOOK_S:
-                    looked = now
-                    self._look()
-                if now - status >= _STATUS_S:
-                    status = now
-                    self._status = self.node.status()
-                    self._warn_of_node()
+                self._turn()
                 await asyncio.wait([running], timeout=_TURN_S)
             await running
         finally:
             running.cancel()
-            self._look(at_once=True)
+            await asyncio.gather(running, return_exceptions=True)
+            self._guarded(self._look, True)
             self.store.close()
             if self.recorder:
                 self.recorder.close()
             self._lock.close()
+            if self.node.left():
+                self.warn(
+                    f"{self.node.left_text()}: known to nobody else yet, the journal keeps it"
+                )
+
+    def _turn(self):
+        """What there is to be done, several times a second."""
+        now = time.monotonic()
+        self._guarded(self.feeder.step)
+        if now - self._looked >= _LOOK_S:
+            self._looked = now
+            self._guarded(self._look)
+        if now - self._status_at >= _STATUS_S:
+            self._status_at = now
+            self._status = self.node.status()
+            self._warn_of_node()
+
+    def _guarded(self, job, *given):
+        """Do something that writes; while that cannot be done (a full disk) nothing new is said,
+        and it is tried again."""
+        try:
+            job(*given)
+        except sqlite3.Error as error:
+            if self._fault != str(error):
+                self.warn(f"cannot be written ({error}): nothing new is said until it can")
+            self._fault = str(error)
+        else:
+            if job == self._look:
+                self._fault = ""
 
     def stop(self):
         """Let the node tell what nobody else knows yet, then let ``run`` return."""

@@ -11,6 +11,7 @@ import click
 
 from lvs import ConfigError
 from lvs.config import Config
+from lvs.wire import SHARDS
 from lvs_tools import options
 from lvs_tools.bridge import mqtt, prometheus, topics
 from lvs_tools.bridge.bridge import Bridge, Busy
@@ -57,6 +58,10 @@ async def _run(bridge, teller):
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask)
     try:
+        if telling:
+            await asyncio.wait({work, telling}, return_when=asyncio.FIRST_COMPLETED)
+            if telling.done():
+                telling.result()  # it ends by itself for a mistake alone
         with contextlib.suppress(asyncio.CancelledError):
             await work
         if teller and telling:
@@ -131,7 +136,8 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
     if not (broker or listener or history):
         raise click.UsageError("give --mqtt, --prometheus or --history: to whom to tell it")
     try:
-        about = Config(config)
+        # A shard that is not held here is only known from hearsay.
+        about = Config(dict(Config(config).data, held=SHARDS))
         bridge = Bridge(about, state or Path(config).parent / "lvs-bridge", options.warn)
         bridge.recorder = Recorder(history, about, every) if history else None
         close = None

@@ -8,6 +8,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+from lvs_tools.bridge.store import transaction
+
 FILE = "history.db"
 
 _TABLES = """
@@ -48,7 +50,7 @@ class Recorder:
         """Record raw values by channel name where they changed, each no more often than it may;
         at_once: all that changed. now: seconds since 1970. Returns how many rows were written."""
         at = int((time.time() if now is None else now) * 1000)
-        rows = []
+        rows, newest = [], {}
         for name, raw in values.items():
             last = self._last[name]
             if last and last[1] == raw:
@@ -57,11 +59,11 @@ class Recorder:
                 continue
             when = max(at, last[0] + 1) if last else at
             rows.append((self._ids[name], when, raw))
-            self._last[name] = (when, raw)
+            newest[name] = (when, raw)
         if rows:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO value VALUES (?, ?, ?)", rows)
-            self._db.execute("COMMIT")
+            with transaction(self._db):
+                self._db.executemany("INSERT INTO value VALUES (?, ?, ?)", rows)
+            self._last.update(newest)
         return len(rows)
 
     def close(self):

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import sqlite3
 import ssl
 import time
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _LONGEST_S = 30.0  # between attempts to connect
 _KEEPALIVE_S = 30
 _BATCH = 64  # contributions that are made durable together
 _STATE_EVERY_S = 60.0
+_GONE_S = 180.0  # a bridge that said nothing for so long is gone
 _OTHER_S = 1.0  # after subscribing: what is retained has come by then
 # What is wrong with the connection is said by the bridge, in a line.
 _QUIET = logging.getLogger("lvs.bridge.mqtt")
@@ -88,7 +90,8 @@ class Mqtt:
             try:
                 async with self._client() as client:
                     await self._serve(client)
-            except (aiomqtt.MqttError, OSError, ssl.SSLError) as error:
+            except (aiomqtt.MqttError, OSError, sqlite3.Error) as error:
+                # What is not durable was not acknowledged: it comes again.
                 self._lost(f"broker {self._broker.host}:{self._broker.port}: {error}")
             finally:
                 self.connected = False
@@ -172,7 +175,9 @@ class Mqtt:
         """Another bridge at these topics would count contributions twice: one of two gives way."""
         try:
             said = json.loads(payload)
-            other = str(said["id"]) if said["connected"] else ""
+            # One that was killed together with its broker left no will.
+            late = time.time() - said["time"] > _GONE_S if said["connected"] else True
+            other = "" if late else str(said["id"])
         except (ValueError, KeyError, TypeError):
             return
         mine = self._bridge.store.id

@@ -22,7 +22,7 @@ class Metrics(Collector):
     there is no value: a counter that begins anew would be taken for a reset."""
 
     def __init__(self):
-        self.snapshot = None
+        self.snapshot: dict | None = None
 
     def collect(self):
         """The metric families of the newest snapshot."""

@@ -6,6 +6,7 @@ is brought up to that total afterwards (lvs_tools.bridge.feed): a total is a fac
 is read, so that no moment of a kill makes it count twice or not at all.
 """
 
+import contextlib
 import secrets
 import sqlite3
 import time
@@ -55,16 +56,32 @@ def atto(amount):
     return n * 10 ** (x + ATTO) if n else 0
 
 
-class Store:
-    """An open file. tag: of the mesh that it belongs to. Raises StoreError, sqlite3.Error."""
+@contextlib.contextmanager
+def transaction(db):
+    """All of what follows is kept, or nothing, and that when this is left."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
-    def __init__(self, path, tag):
+
+class Store:
+    """An open file. tag: of the mesh that it belongs to; before: of the mesh that this one goes on
+    from, whose file it may be. Raises StoreError, sqlite3.Error."""
+
+    def __init__(self, path, tag, before=None):
         self._db = db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.executescript(_TABLES)
         known = self._about("tag", f"{tag:08x}")
-        if known != f"{tag:08x}":
+        if before is not None and known == f"{before:08x}":
+            db.execute("UPDATE about SET value = ? WHERE name = 'tag'", (f"{tag:08x}",))
+        elif known != f"{tag:08x}":
             db.close()
             raise StoreError(
                 f"{path} belongs to the mesh with tag {known}, not {tag:08x}: give another --state"
@@ -87,17 +104,11 @@ class Store:
         """Accept contributions, each once by its key; returns for each "counted", "known", or why
         not. In one transaction: all of them are durable when this returns."""
         now = time.time() if now is None else now
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             said = [self._accept(c, now) for c in contributions]
             if now - self._forgot > _FORGET_EVERY_S:
                 self._forgot = now
-                db.execute("DELETE FROM accepted WHERE heard < ?", (now - KEPT_S,))
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
+                self._db.execute("DELETE FROM accepted WHERE heard < ?", (now - KEPT_S,))
         return said
 
     def _accept(self, c, now):
@@ -146,6 +157,6 @@ class Store:
 
     def set_floors(self, values):
         """Keep raw values by channel, before they are said."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR REPLACE INTO floor VALUES (?, ?)", list(values.items()))
-        self._db.execute("COMMIT")
+        with transaction(self._db):
+            rows = list(values.items())
+            self._db.executemany("INSERT OR REPLACE INTO floor VALUES (?, ?)", rows)

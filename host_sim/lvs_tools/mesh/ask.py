@@ -66,6 +66,10 @@ class Look:
         found = [m for m in self.ear.members.values() if m.tag == self.tag]
         return sorted(found, key=lambda m: [m.addr[0].rjust(15), m.addr[1]])
 
+    def nodes(self):
+        """The members that hold something: not leaves, nor others who look."""
+        return [m for m in self.members if m.state != "READER"]
+
     def answered(self):
         """The members that said their values."""
         return [m for m in self.members if m.answers]
@@ -156,7 +160,7 @@ async def look(tag=None, port=listen.PORT, broadcast=listen.EVERYBODY, peers=(),
             answered = len(seen.answered())
             if not seen.first:
                 seen.begin()
-            elif answered == known and not seen.apart() and answered == len(seen.members):
+            elif answered == known and not seen.apart() and answered == len(seen.nodes()):
                 break
             known = answered
         seen.seconds = time.monotonic() - began

@@ -176,7 +176,7 @@ def heard(seen, config, number):
     who = f"mesh '{config.mesh}'" if config else "a mesh"
     if seen is not None:
         yield from _strangers(seen)
-    if seen is None or not seen.members:
+    if seen is None or not seen.nodes():
         if seen is not None and not seen.echo and not seen.deaf:
             mend = f"let UDP {number} through this machine's firewall"
             text = "not even my own broadcast comes back: something here blocks it"
@@ -193,11 +193,11 @@ def heard(seen, config, number):
             f"let UDP {number} in through this machine's firewall; switch off client isolation,"
             " which lets broadcasts through and no answers"
         )
-        text = f"{len(seen.members)} nodes are heard, and none answers"
+        text = f"{len(seen.nodes())} nodes are heard, and none answers"
         yield Finding("members", WRONG, text, mend)
         return
-    text = f"{len(answered)} of {len(seen.members)} nodes that are heard answer"
-    silent = len(answered) < len(seen.members)
+    text = f"{len(answered)} of {len(seen.nodes())} nodes that are heard answer"
+    silent = len(answered) < len(seen.nodes())
     mend = "they are busy, or far away: look again" if silent else ""
     yield Finding("members", NOTE if silent else GOOD, text, mend)
     broadcasts = [m for m in seen.members if m.frames.get("ep", 0) > 1 or m.frames.get("sdm")]

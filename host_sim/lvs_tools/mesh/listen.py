@@ -26,6 +26,7 @@ from lvs.wire import (
     SDM,
     VALUE,
     VERSION,
+    WANT,
     Frame,
     get30,
 )
@@ -86,9 +87,12 @@ class Member:
 
     @property
     def state(self):
-        """What its newest EP says of its state, a word; "" before the first."""
+        """What its newest EP says of its state, a word; "" before the first. READER: it holds
+        nothing, and asks: a leaf, or somebody who looks."""
         if self.flags is None:
             return ""
+        if not self.held and self.flags & WANT:
+            return "READER"
         if self.flags & RECOVERING:
             return "RECOVERING"
         if self.flags & JOINING:

@@ -174,7 +174,7 @@ def members(config, seen, port):
 def warnings(config, seen, port):
     """What is not as it should be, a line each, with the mend."""
     said = []
-    told = members(config, seen, port)
+    told = [m for m in members(config, seen, port) if m["state"] != "READER"]
     if seen.apart():
         behind = [m["address"] for m in told if not m["agrees"]]
         said.append(
@@ -215,7 +215,7 @@ def figures(config, port, seen):
         "tag": f"{seen.tag:08x}",
         "port": port,
         "one_mesh": not seen.apart(),
-        "nodes": len(seen.members),
+        "nodes": len(seen.nodes()),
         "answered": len(seen.answered()),
         "seconds": round(seen.seconds, 1),
         "cycle": cycle,

@@ -15,10 +15,12 @@ def _cells(m):
     clock = "-" if ahead is None else f"{ahead:+d}" if ahead else "0"
     listed = "-" if m["channels"] is None else str(m["channels"])
     values = "same" if m["agrees"] else "BEHIND"
+    if not m["answered"]:
+        values = "-" if m["state"] == "READER" else "no answer"
     return (
         m["address"],
         m["state"],
-        values if m["answered"] else "no answer",
+        values,
         clock,
         f"{m['load_percent']} %",
         str(len(m["held"])),
@@ -50,7 +52,8 @@ def command(config, port, broadcast, seconds, json_path):
     CONFIG is the configuration of any of its nodes [./config.json]. `values`: "same" if the node
     shows all that anybody showed when the look began; `clock`: cycles ahead of the others; `load`:
     the larger of the board's own and the share of its traffic budget; `shards`: how many of
-    sixteen channels it holds; `channels`: how many it lists.
+    sixteen channels it holds; `channels`: how many it lists. A READER holds nothing: a leaf, or
+    somebody who looks as you do.
 
     \b
     Examples:

@@ -192,7 +192,7 @@ _OTHERWISE = {"exit": "quit", "bye": "quit", "stop": "quit", "add": "contribute"
 def nearest(word, words):
     """The word that shares most with one that is not among them: a slip of the finger; or ""."""
     best, most = "", 0
-    word = _OTHERWISE.get(word, word)
+    word = _OTHERWISE[word] if word in _OTHERWISE else word
     for other in words:
         pairs = [other[i : i + 2] for i in range(len(other) - 1)]
         score = 2 * sum([word[i : i + 2] in pairs for i in range(len(word) - 1)])

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections import deque
 from pathlib import Path
 
@@ -213,4 +212,4 @@ def interpreter_name(instance):
     """What runs an instance, for people."""
     if instance.micropython:
         return "MicroPython"
-    return f"CPython {sys.version_info[0]}.{sys.version_info[1]}"
+    return "CPython"

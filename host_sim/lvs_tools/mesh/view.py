@@ -2,6 +2,7 @@
 
 import statistics
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -98,12 +99,21 @@ def table(mesh):
         f"{name} {vu(middle[name])} (spread {vu(difference)})"
         for name, difference in spreads(mesh).items()
     )
-    view = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    view.add_column("node")
-    view.add_column("interpreter")
-    view.add_column("state")
-    for heading in (f"{shown} VU", "spread VU", "peers", "differ", "trust", "KB/min"):
-        view.add_column(heading, justify="right")
+    # Without a frame it fits 80 columns.
+    view = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        collapse_padding=True,
+        show_edge=False,
+    )
+    for heading in ("node", "runs on", "state"):
+        view.add_column(heading, no_wrap=True)
+    for heading in (f"{shown} VU", "off by", "peers", "differ", "trust", "KB/min"):
+        view.add_column(heading, justify="right", no_wrap=True)
     for node, instance in enumerate(mesh.instances):
         word = state(instance)
         cells = [plan.address(node), "", Text(word, style=_STATE_STYLES.get(word, "yellow"))]
