@@ -124,10 +124,7 @@ class Pin:
             raise TypeError("extra keyword arguments given")
         self._handler, self._trigger = handler, trigger
         bench.pins[self.number] = self
-        if self.number in bench.waves:
-            from micropython import schedule
-
-            bench.turn(self.number, schedule)
+        bench.listened(self.number)
 
     def _edge(self, level):
         wanted = Pin.IRQ_RISING if level else Pin.IRQ_FALLING
@@ -150,6 +147,7 @@ class Counter:
         self._rising = edge == Counter.RISING
         self._value = 0
         bench.counters[number] = self
+        bench.listened(self._pin)
 
     def value(self):
         """How many there were."""
