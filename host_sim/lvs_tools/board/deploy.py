@@ -15,6 +15,8 @@ from pathlib import Path
 import click
 from rich.progress import DownloadColumn
 
+from lvs import Config
+from lvs.config_check import parse
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.joining import Joining
@@ -128,12 +130,16 @@ def check_own(own):
     """Raise BoardError if a file of the user's could not be used by the node."""
     for name, path in own.items():
         try:
-            data = json.loads(path.read_text())
+            data = parse(path.read_text(encoding="utf-8"))
+            for key in ("mesh", "channels") if name == "lvs.json" else ():
+                if key not in data:
+                    raise BoardError(
+                        f"{path}: {key} is missing; `lvs init` writes a complete file"
+                    )
+            if name == "lvs.json":
+                Config(data)
         except (OSError, ValueError) as error:
             raise BoardError(f"{path}: {error}") from None
-        for key in ("mesh", "channels") if name == "lvs.json" else ():
-            if key not in data:
-                raise BoardError(f"{path}: {key} is missing; `lvs init` writes a complete file")
 
 
 def wants_page(board, own, profile):

@@ -22,8 +22,8 @@ _ENDS = ("LVS: cannot", "LVS: MicroPython", "LVS: crashed", "LVS: safe mode", "L
 class Joining:
     """Takes the lines that a board says; ``over()`` tells when enough was said.
 
-    ``started``: its node runs; ``mesh``: the mesh's name; ``failed``: in two or three words, or "";
-    ``peers``; ``text``: for people, one line.
+    ``started``: its node runs; ``mesh``: the mesh's name; ``failed``: in two or three words, or
+    ""; ``peers``; ``text``: for people, one line.
     """
 
     def __init__(self, clock=time.monotonic):
