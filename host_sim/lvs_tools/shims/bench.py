@@ -97,14 +97,9 @@ def drive(pin, level):
         listener._edge(level)
 
 
-def listened(pin):
-    """Somebody counts on a pin: give the pulses that ``waves`` has for it, from a thread, by
-    micropython.schedule."""
-    if pin not in waves:
-        return
+def turn(pin, schedule):
+    """Give the pulses that ``waves`` has for a pin, from a thread, by micropython.schedule."""
     import _thread
-
-    from micropython import schedule
 
     def later(level):
         while True:
