@@ -21,7 +21,7 @@ def end(e, led, node):
         if isinstance(e, KeyboardInterrupt):
             stopped(node)
         elif isinstance(e, ConfigError) and not once("begin").on_trial():
-            print("LVS:", e)
+            print("LVS: cannot start:", e)
             led.show("configuration", 20)
         else:
             crash(e, led)

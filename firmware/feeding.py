@@ -1,18 +1,16 @@
 """Feeds a running watchdog from a timer: for the REPL, where no task does. Loaded there."""
 
-from watchdog import hardware
-
 _timer = None
 
 
 def keep_fed(timeout_ms=8000):
     """Begin. A running watchdog cannot be asked for, so this starts one that is fed at once."""
     global _timer
-    from machine import Timer
+    from machine import WDT, Timer
 
     if _timer:
         return
-    dog = hardware(timeout_ms)
+    dog = WDT(timeout=timeout_ms)
     try:
         _timer = Timer(-1)
     except ValueError:  # the ESP32 port has numbered hardware timers only

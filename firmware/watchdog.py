@@ -57,7 +57,11 @@ class Watchdog:
         if "feeding" in sys.modules:
             sys.modules["feeding"].release()
         if self.timeout_ms and not self._hardware:
-            self._hardware = hardware(self.timeout_ms)
+            global _running
+            from machine import WDT
+
+            _running = True
+            self._hardware = WDT(timeout=self.timeout_ms)
 
     def feed(self):
         """Feed the hardware, if it runs."""
@@ -83,15 +87,6 @@ class Watchdog:
         while True:
             self.look()
             await asyncio.sleep_ms(_FEED_MS)
-
-
-def hardware(timeout_ms):
-    """Start the hardware; returns it."""
-    global _running
-    from machine import WDT
-
-    _running = True
-    return WDT(timeout=timeout_ms)
 
 
 def keep_fed_if_running():

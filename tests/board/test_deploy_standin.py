@@ -14,7 +14,7 @@ from littlefs import LittleFS, UserContext
 import lvs
 from lvs import Node
 from lvs_tools import places
-from lvs_tools.board import deploy, fleet, logs, mip, profiles
+from lvs_tools.board import deploy, fleet, joining, logs, mip, profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard
 from tests.board import board_standin
@@ -24,8 +24,9 @@ PROFILE = "ESP32_GENERIC"
 
 
 @pytest.fixture(autouse=True)
-def _needs_micropython():
+def _needs_micropython(monkeypatch):
     require("micropython")
+    monkeypatch.setattr(joining, "ALONE_S", 2)
 
 
 def files_on(image):
@@ -138,7 +139,8 @@ def test_deploys_runs_and_counts_exactly_in_a_mesh(tmp_path):
         async def live():
             tasks = [asyncio.create_task(node.run()) for node in others]
             result = await asyncio.to_thread(deploy.deploy_port, standin.port, PROFILE, own)
-            assert result.started and result.says.startswith("LVS: mesh 'test'"), result
+            assert result.joined == "mesh", result
+            assert result.says == "in mesh 'test' with 2 peers"
             assert set(result.copied) >= {"/boot.py", "/main.py", "/lvs.json", "/secrets.json"}
             # 43 pulses of a tenth: 4.3 units, 1100.8 raw, of which 1100 are whole
             await asyncio.to_thread(standin.wait_for, "values 4300 7000 2\r\n", 60)
@@ -394,19 +396,69 @@ def test_half_a_copy_stays_at_the_repl_and_says_what_to_do(deployed):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"mesh": None}, "LVS: mesh is missing in lvs.json"),
-        ({"board": {}}, "LVS: board.wifi is missing in lvs.json"),
+        ({"mesh": None}, "LVS: cannot start: mesh is missing in lvs.json"),
+        ({"board": {}}, "LVS: cannot start: board.wifi is missing in lvs.json"),
         (
             {"board": {"wifi": {"ssid": "hom"}}},
             "wifi: no network named 'hom'; in reach: home; check board.wifi.ssid",
         ),
-        ({"chanels": ["a"]}, "LVS: chanels: unknown key; did you mean 'channels'?"),
+        ({"chanels": ["a"]}, "LVS: cannot start: chanels: unknown key; did you mean 'channels'?"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_one_line_on_the_serial_port(deployed, change, says):
     data = {key: value for key, value in (some_config() | change).items() if value is not None}
     with deployed(data) as standin:
         standin.wait_for(says + "\r\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "secret", "failed", "says"),
+    [
+        ({}, "not the one", "wrong password", "refuses the password"),
+        ({"mesh": "garden"}, "secret123", "", "another mesh: LVS: warning: mesh: "),
+        (
+            {"channels": ["water", "beer"]},
+            "secret123",
+            "another channel list",
+            "channels[1]: 'beer' in steps of 0.001 here",
+        ),
+    ],
+)
+def test_a_deployment_says_what_failed_of_wifi_and_mesh(
+    deployed, monkeypatch, tmp_path, change, secret, failed, says
+):
+    """With one node of mesh 'test' around, of which the board's configuration may know nothing."""
+    monkeypatch.setattr(joining, "ALONE_S", 4)
+    monkeypatch.setattr(joining, "FAILED_S", 1)
+    data = some_config()
+    other = Node({**data, "board": {}, "address": board_standin.address()})
+    with deployed(
+        data | change, [("/secrets.json", b'{"wifi_password": "%s"}' % secret.encode())], pace=4
+    ) as standin:
+
+        async def live():
+            task = asyncio.create_task(other.run())
+            result = await asyncio.to_thread(deploy.deploy_port, standin.port, PROFILE, {})
+            other.stop()
+            await task
+            return result
+
+        result = asyncio.run(live())
+    assert result.joined == "" and result.failed == failed and says in result.says, result
+
+
+def test_logs_tell_at_once_how_the_board_is(deployed, monkeypatch):
+    monkeypatch.setattr(logs, "QUIET_S", 2)
+    with deployed(some_config(), pace=4) as standin:
+        standin.wait_for("LVS: now ACTIVE, nobody heard")
+        result = CliRunner().invoke(logs.command, ["--port", standin.port, "--seconds", "2"])
+        assert result.exit_code == 0
+        lines = result.output.splitlines()
+        assert len(lines) == 1 and lines[0].startswith("LVS: now ACTIVE, nobody heard, wifi up")
+        with SerialBoard(standin.port):
+            pass  # as mpremote does: the node is stopped
+        result = CliRunner().invoke(logs.command, ["--port", standin.port, "--seconds", "3"])
+        assert "no node runs" in result.output
 
 
 def test_a_hung_task_is_bitten_and_recorded(deployed):
@@ -532,8 +584,8 @@ def test_the_status_page_on_the_board(tmp_path):
     )
     with board_standin.board(tmp_path / "b", ip, port="rp2") as standin:
         # Off in this board's profile, but lvs.json wants it.
-        result = deploy.deploy_port(standin.port, "RPI_PICO_W", own, wait=30)
-        assert result.started and "/lib/microdot.mpy" in result.copied
+        result = deploy.deploy_port(standin.port, "RPI_PICO_W", own)
+        assert result.joined == "alone" and "/lib/microdot.mpy" in result.copied
         time.sleep(1)
         with urllib.request.urlopen(f"http://{ip}:8080/status.json", timeout=10) as answer:
             data = json.load(answer)

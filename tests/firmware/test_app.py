@@ -75,7 +75,7 @@ def test_a_mistake_is_one_line_and_no_crash(app, bench, capsys):
     app.test_config["channels"] = []
     app.main()
     out = [line for line in capsys.readouterr().out.splitlines() if "channels" in line]
-    assert len(out) == 1 and out[0].startswith("LVS: channels")
+    assert len(out) == 1 and out[0].startswith("LVS: cannot start: channels")
     assert "reset hard" not in bench.told
 
 
@@ -89,7 +89,9 @@ def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tm
         0,
         1,
     ]
-    assert all(line.startswith("LVS: warning: journal: ") and "not a folder" in line for line in out)
+    assert all(
+        line.startswith("LVS: warning: journal: ") and "not a folder" in line for line in out
+    )
     assert app.node.status()["state"] == "ACTIVE"
 
 
@@ -238,17 +240,16 @@ def test_what_is_contributed_at_the_repl_counts_after_going_on(app, bench, live)
 def test_a_pin_that_the_board_has_not_is_one_line(app, bench, capsys, settings):
     app.test_config["board"]["led"] = settings
     app.main()
-    assert "LVS: board.led.pin: " in capsys.readouterr().out
+    assert "LVS: cannot start: board.led.pin: " in capsys.readouterr().out
     assert "reset hard" not in bench.told
 
 
 def test_pulses_count_on_at_the_repl_and_to_the_last_moment(app, bench, live):
     """Ctrl-C, a while at the REPL, app.main(); and those that came after the last look."""
     app.test_config["board"]["sources"] = [{"kind": "pulse", "channel": "water", "pin": 4}]
+
     async def story(pulses):
-        task = asyncio.create_task(
-            app.run(json.loads(json.dumps(app.test_config)), app.Led(None))
-        )
+        task = asyncio.create_task(app.run(json.loads(json.dumps(app.test_config)), app.Led(None)))
         await sleep_ms(10_000)
         for _ in range(pulses):
             turn(bench)

@@ -73,7 +73,7 @@ def test_active_high_and_units(bench):
 
 
 def test_flash_that_is_erased_costs_no_pulse(bench, monkeypatch):
-    """25 pulses a second through erases of 400 ms on an RP2, which serves no interrupt meanwhile."""
+    """25 pulses a second through erases of 400 ms on an RP2, which serves no interrupt then."""
     bench.power_on(port="rp2")
     monkeypatch.setattr("sys.platform", "rp2")
     meter = make(bench)

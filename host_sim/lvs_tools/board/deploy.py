@@ -15,8 +15,11 @@ from pathlib import Path
 import click
 from rich.progress import DownloadColumn
 
+from lvs import Config
+from lvs.config_check import parse
 from lvs_tools import options
 from lvs_tools.board import profiles
+from lvs_tools.board.joining import Joining
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.result import LIST, Result, twin
 from lvs_tools.board.serial_board import SerialBoard, choose_port
@@ -127,12 +130,16 @@ def check_own(own):
     """Raise BoardError if a file of the user's could not be used by the node."""
     for name, path in own.items():
         try:
-            data = json.loads(path.read_text())
+            data = parse(path.read_text(encoding="utf-8"))
+            for key in ("mesh", "channels") if name == "lvs.json" else ():
+                if key not in data:
+                    raise BoardError(
+                        f"{path}: {key} is missing; `lvs init` writes a complete file"
+                    )
+            if name == "lvs.json":
+                Config(data)
         except (OSError, ValueError) as error:
             raise BoardError(f"{path}: {error}") from None
-        for key in ("mesh", "channels") if name == "lvs.json" else ():
-            if key not in data:
-                raise BoardError(f"{path}: {key} is missing; `lvs init` writes a complete file")
 
 
 def wants_page(board, own, profile):
@@ -213,24 +220,23 @@ def own_files(config, secrets):
 
 
 def start(board, result, seconds):
-    """Restart the board and read what it says until its node runs, for at most ``seconds``."""
+    """Restart the board and follow it until it has joined Wi-Fi and mesh, or one of them failed;
+    for at most ``seconds``."""
     board.reset()
     board.close()
     from lvs_tools.board.logs import follow
 
-    said = []
+    joining = Joining()
     for line in follow(board.port, seconds):
-        said.append(line)
-        if line.startswith("LVS: mesh "):
-            result.started = True
+        if line is not None:
+            joining.hear(line)
+        if joining.over():
             break
-        if line.startswith(("LVS: cannot", "LVS: lvs.json", "LVS: board.")):
-            break
-    lines = [line for line in said if line.startswith(("LVS:", "wifi:")) and "Ctrl-C" not in line]
-    result.says = lines[-1] if lines else (said[-1] if said else "nothing")
+    result.started, result.joined = joining.started, joining.joined
+    result.failed, result.says = joining.failed, joining.text
 
 
-def deploy_port(port, name, own, *, compiled=True, status_page=None, wait=30, progress=None):
+def deploy_port(port, name, own, *, compiled=True, status_page=None, wait=60, progress=None):
     """Deploy to the board at a port and start it; returns a Result. Raises BoardError."""
     with SerialBoard(port) as board:
         result = deploy(
@@ -253,9 +259,8 @@ def summary(result):
     if result.kept:
         text += f"; kept the board's {', '.join(p[1:] for p in result.kept)}"
     if result.says:
-        text += (
-            f"\n{result.port}: {'running' if result.started else 'not running yet'}: {result.says}"
-        )
+        state = "running" if result.started else "not running yet"
+        text += f"\n{result.port}: {state}: {result.says}"
     return text
 
 
@@ -299,10 +304,10 @@ def _over_the_air(host, name, secrets, py, status_page, as_json):
 )
 @click.option(
     "--wait",
-    default=30,
+    default=60,
     show_default=True,
     metavar="SECONDS",
-    help="How long to watch the node start; 0 leaves the board at its REPL.",
+    help="How long it may take to join Wi-Fi and mesh; 0 leaves the board at its REPL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(name, port, host, config, secrets, py, status_page, wait, as_json):
@@ -315,8 +320,9 @@ def command(name, port, host, config, secrets, py, status_page, wait, as_json):
     itself unless it joins its mesh and holds for two minutes.
 
     \b
-    Exit code 0: done, and the node runs; 1: it could not be done, or the board went back;
-    3: done, but the node does not run yet (it says why).
+    Exit code 0: done, and the board is in its mesh, or alone in it; 1: it could not be done, or
+    the board went back; 3: done, but it is not in its mesh: no such network, wrong password,
+    another mesh, another channel list, or a mistake in its configuration.
     """
     if host:
         _over_the_air(host, name, secrets, py, status_page, as_json)
@@ -348,4 +354,4 @@ def command(name, port, host, config, secrets, py, status_page, wait, as_json):
         click.echo("deploy: interrupted; the board runs what it had, or run it again", err=True)
         sys.exit(130)
     click.echo(json.dumps(asdict(result)) if as_json else summary(result))
-    sys.exit(0 if result.started or not wait else 3)
+    sys.exit(0 if result.joined or not wait else 3)

@@ -47,16 +47,16 @@ def command():
 @click.option("--secrets", metavar="FILE", help="secrets.json likewise. [./secrets.json]")
 @click.option(
     "--wait",
-    default=30,
+    default=60,
     show_default=True,
     metavar="SECONDS",
-    help="How long to watch each node start; 0 leaves the boards at their REPL.",
+    help="How long each may take to join Wi-Fi and mesh; 0 leaves the boards at their REPL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def at_the_cable(ports, name, config, secrets, wait, as_json):
     """Deploy at the cable to several boards side by side; one that fails does not stop the others.
 
-    Exit code 0: all run; 1: at least one could not be deployed; 3: one does not run yet.
+    Exit code 0: all run; 1: at least one could not be deployed; 3: one is not in its mesh.
     """
     chosen = list(dict.fromkeys(ports.replace(",", " ").split())) or [p for p, _ in found_ports()]
     if not chosen:
@@ -90,7 +90,7 @@ def at_the_cable(ports, name, config, secrets, wait, as_json):
         for result in results.values():
             known = isinstance(result, deploy.Result)
             click.echo(deploy.summary(result) if known else str(result))
-    waiting = wait and not all(result.started for result in done)
+    waiting = wait and not all(result.joined for result in done)
     sys.exit(1 if len(done) < len(results) else 3 if waiting else 0)
 
 

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import secrets as random
 import sys
+import unicodedata
 from pathlib import Path
 
 import click
@@ -12,23 +15,162 @@ from lvs.config import Config
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 
+KINDS = ("pulse", "button", "adc")
+PART = "lvs.json.part"  # the answers so far, until all are given
+_HOST = re.compile(r"[A-Za-z0-9-]{1,32}")
 
-def source_settings(kind, channel, pin, per=None):
-    """One entry of board.sources."""
+
+# --- what is a good answer: each returns it, or raises click.BadParameter in one line ------------
+
+
+def good_mesh(text):
+    """A mesh's name."""
+    return _checked({"mesh": text.strip(), "channels": ["a"]}, text.strip())
+
+
+def good_channels(text):
+    """Channels' names with commas between."""
+    listed = [part.strip() for part in text.split(",") if part.strip()]
+    return _checked({"mesh": "m", "channels": listed}, listed)
+
+
+def good_ssid(text):
+    """The name of a Wi-Fi; empty for none."""
+    if len(text.encode()) > 32:
+        raise click.BadParameter("a Wi-Fi's name has at most 32 bytes")
+    return text
+
+
+def good_password(text):
+    """A Wi-Fi's password; empty for an open one."""
+    if 0 < len(text) < 8:
+        raise click.BadParameter("a Wi-Fi password has at least 8 characters")
+    return text
+
+
+def good_name(text):
+    """What the router and `lvs fleet list` call the board."""
+    if not _HOST.fullmatch(text):
+        raise click.BadParameter(f"{text!r}: 1 to 32 letters, digits and hyphens")
+    return text
+
+
+def good_number(text):
+    """A number above 0, as text where it is no whole one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise click.BadParameter(f"{text!r} is not a number above 0")
+    return int(text) if text.isdigit() else text
+
+
+def good_pin(text, profile, kind, taken):
+    """A pin that the board has, that suits, and that is free."""
+    usable = profiles.gpio(profile, "analog" if kind == "adc" else "digital")
+    if not text.isdigit() or int(text) not in usable:
+        shown = profile["gpio"]["analog" if kind == "adc" else "digital"]
+        raise click.BadParameter(f"{text}: this board has {shown} for it")
+    if int(text) in taken:
+        raise click.BadParameter(f"{text} has a source already")
+    return int(text)
+
+
+def _checked(config, answer):
+    try:
+        Config(config)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+    return answer
+
+
+def good(answer, check, *more):
+    """The same for what was given as an option. Raises BoardError."""
+    try:
+        return check(answer, *more)
+    except click.BadParameter as error:
+        raise BoardError(error.message) from None
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+def source_settings(kind, channel, pin, per=None, bounces=True, pull=True):
+    """One entry of board.sources. pull: whether the pin has a resistor of its own."""
     entry = {"kind": kind, "channel": channel, "pin": pin}
     if kind == "pulse":
         entry.update(units=1, pulses=per)
+        if not bounces:
+            entry["debounce_ms"] = 0
     elif kind == "adc":
         entry["per_hour"] = per
+    if not pull and kind != "adc":
+        entry["pull"] = "none"
     return entry
 
 
-def build(mesh, channels, profile, ssid, sources):
+def parse_source(text, profile, channels, taken):
+    """An entry from KIND:CHANNEL[:PIN[:NUMBER]]. Raises BoardError."""
+    kind, _, rest = text.partition(":")
+    if kind not in KINDS:
+        raise BoardError(f"--source {text}: the kind must be one of {', '.join(KINDS)}")
+    channel, _, rest = rest.partition(":")
+    if channel not in channels:
+        raise BoardError(f"--source {text}: '{channel}' is not in --channels")
+    pin, _, per = rest.partition(":")
+    try:
+        pin = good_pin(pin or str(profile["pins"][kind]), profile, kind, taken)
+        per = good_number(per or ("1000" if kind == "adc" else "1"))
+    except click.BadParameter as error:
+        raise BoardError(f"--source {text}: {error.message}") from None
+    pull = pin not in profiles.gpio(profile, "no_pull")
+    return source_settings(kind, channel, pin, per, pull=pull)
+
+
+def ask_source(profile, channels, taken):
+    """Ask for one source; None when there are no more."""
+    kind = click.prompt(
+        "  What counts? (pulse, button, adc; nothing more: none)",
+        default="none",
+        type=click.Choice([*KINDS, "none"]),
+        show_choices=False,
+    )
+    if kind == "none":
+        return None
+    channel = channels[0]
+    if len(channels) > 1:
+        channel = click.prompt("  into channel", type=click.Choice(channels), default=channel)
+    default = profile["pins"].get(kind)
+    pin = click.prompt(
+        "  on pin",
+        default=None if default in taken else str(default),
+        value_proc=lambda text: good_pin(text, profile, kind, taken),
+    )
+    pull = pin not in profiles.gpio(profile, "no_pull")
+    if not pull and kind != "adc":
+        click.echo(f"  pin {pin} has no resistor of its own: it needs 10 kOhm to 3.3 V")
+    per, bounces = None, True
+    if kind == "pulse":
+        per = click.prompt(f"  pulses per unit of {channel}", default="1", value_proc=good_number)
+        bounces = click.confirm("  from a contact that bounces (reed, relay)", default=True)
+    elif kind == "adc":
+        per = click.prompt(
+            f"  units of {channel} an hour at full scale", default="1000", value_proc=good_number
+        )
+    return source_settings(kind, channel, pin, per, bounces, pull)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def build(mesh, channels, profile, ssid, sources, name=None):
     """The configuration as a dict, in the order in which a person reads it. Raises ConfigError."""
+    wifi = {"ssid": ssid, **({"hostname": name} if name else {})} if ssid else False
     config = {
         "mesh": mesh,
         "channels": channels,
-        "board": {"wifi": {"ssid": ssid} if ssid else False, "sources": sources},
+        "board": {"wifi": wifi, "sources": sources},
     }
     Config({**profile["config"], **config})
     return config
@@ -37,10 +179,66 @@ def build(mesh, channels, profile, ssid, sources):
 def write(path, data, private=False):
     """Write JSON that a person can edit; private: for the owner's eyes only."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
-    with open(descriptor, "w") as file:
-        file.write(json.dumps(data, indent=4) + "\n")
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(data, indent=4, ensure_ascii=False) + "\n")
     if private:
         os.chmod(path, 0o600)
+
+
+def offered_name(mesh):
+    """A name for a board that no other of the mesh is likely to have."""
+    plain = unicodedata.normalize("NFKD", mesh).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:20]
+    return f"lvs-{plain}-{random.token_hex(2)}" if plain else f"lvs-{random.token_hex(2)}"
+
+
+class Answers:
+    """What was answered so far, kept in a file beside lvs.json until all is: a dialogue that was
+    broken off goes on where it stopped. A password is never kept."""
+
+    def __init__(self, folder, kept=True):
+        self._path = folder / PART
+        self._kept = kept
+        self.given = {}
+        if kept and self._path.exists():
+            try:
+                self.given = json.loads(self._path.read_text(encoding="utf-8"))
+            except ValueError:
+                self.given = {}
+            if self.given:
+                click.echo(f"(going on where it was broken off; {self._path} has the answers)")
+
+    def get(self, key, option, check, ask):
+        """The answer: as an option, from before, or by asking."""
+        if option is not None:
+            answer = good(option, check)
+        elif key in self.given:
+            return self.given[key]
+        else:
+            answer = ask()
+        self.keep(key, answer)
+        return answer
+
+    def keep(self, key, answer):
+        """Keep an answer."""
+        self.given[key] = answer
+        if self._kept:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write(self._path, self.given)
+
+    def done(self):
+        """All are given, and written elsewhere."""
+        self._path.unlink(missing_ok=True)
+
+
+def ask(text, check, **more):
+    """Ask until the answer is good."""
+    return click.prompt(text, value_proc=lambda answer: check(normal(answer)), **more)
+
+
+def normal(text):
+    """Composed letters: the same name is the same bytes everywhere."""
+    return unicodedata.normalize("NFC", text)
 
 
 def ask_board():
@@ -50,28 +248,59 @@ def ask_board():
     return click.prompt("Which board", type=click.Choice(profiles.names()), show_choices=False)
 
 
-def ask_source(profile, channels):
-    """Ask for one source; None when there are no more."""
-    kind = click.prompt(
-        "  What counts? (pulse, button, adc; nothing more: none)",
-        default="none",
-        type=click.Choice(["pulse", "button", "adc", "none"]),
-        show_choices=False,
+def ask_sources(answers, profile, channels):
+    """All sources: those that were answered, and more."""
+    found = answers.given.get("sources", [])
+    while True:
+        entry = ask_source(profile, channels, [s["pin"] for s in found])
+        if entry is None:
+            return found
+        found.append(entry)
+        answers.keep("sources", found)
+
+
+def dialogue(answers, given, password, sources, yes):
+    """(profile, configuration, password) from options and answers. given: options by name."""
+    name = answers.get("board", given["board"], lambda n: profiles.load(n)["name"], ask_board)
+    profile = profiles.load(name)
+    mesh = answers.get(
+        "mesh",
+        given["mesh"],
+        good_mesh,
+        lambda: ask("Name of the mesh, the same on all of its nodes", good_mesh),
     )
-    if kind == "none":
-        return None
-    channel = channels[0]
-    if len(channels) > 1:
-        channel = click.prompt("  into channel", type=click.Choice(channels), default=channel)
-    pin = click.prompt("  on pin", type=int, default=profile["pins"].get(kind))
-    per = None
-    if kind == "pulse":
-        per = click.prompt(f"  pulses per unit of {channel}", type=click.IntRange(1), default=1)
-    elif kind == "adc":
-        per = click.prompt(
-            f"  units of {channel} an hour at full scale", type=click.IntRange(1), default=1000
+    channels = answers.get(
+        "channels",
+        given["channels"],
+        good_channels,
+        lambda: ask("Channels, with commas between (water,people)", good_channels),
+    )
+    ssid = answers.get(
+        "ssid",
+        given["ssid"],
+        good_ssid,
+        lambda: ask("Name of your Wi-Fi (empty: none)", good_ssid, default="", show_default=False),
+    )
+    if password is not None:
+        password = good(password, good_password)
+    elif ssid and not yes:
+        password = ask(
+            "Its password", good_password, default="", show_default=False, hide_input=True
         )
-    return source_settings(kind, channel, pin, per)
+    hostname = None
+    if ssid:
+        hostname = answers.get(
+            "name",
+            given["name"] or (offered_name(mesh) if yes else None),
+            good_name,
+            lambda: ask("Name of this board", good_name, default=offered_name(mesh)),
+        )
+    entries = []
+    for text in sources:
+        entries.append(parse_source(text, profile, channels, [e["pin"] for e in entries]))
+    if not sources and not yes:
+        entries = ask_sources(answers, profile, channels)
+    return profile, build(mesh, channels, profile, ssid, entries, hostname), password
 
 
 @click.command()
@@ -80,6 +309,15 @@ def ask_source(profile, channels):
 @click.option("--channels", help="Channels with commas between: the same on all, in this order.")
 @click.option("--ssid", help='The Wi-Fi\'s name; "" for none.')
 @click.option("--password", help="The Wi-Fi's password; better answered than given here.")
+@click.option("--name", "hostname", help="This board's name, for the router and lvs fleet.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="KIND:CHANNEL[:PIN[:NUMBER]]",
+    help="What it counts, as often as needed: pulse:water:27:450 (450 pulses a unit), "
+    "button:people, adc:energy:34:2300 (units an hour at full scale).",
+)
 @click.option(
     "--out",
     default=".",
@@ -88,42 +326,33 @@ def ask_source(profile, channels):
     show_default=True,
 )
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-@click.option("--yes", is_flag=True, help="Ask nothing: take the options and no sources.")
-def command(name, mesh, channels, ssid, password, out, force, yes):
+@click.option("--yes", is_flag=True, help="Ask nothing: take the options.")
+def command(name, mesh, channels, ssid, password, hostname, sources, out, force, yes):
     """Write the configuration of a node, by asking a few questions.
 
-    Every key is explained in docs/boards/configuration.md; the file can be edited by hand.
+    A dialogue that is broken off goes on where it stopped. Every key is explained in
+    docs/boards/configuration.md; the file can be edited by hand.
     """
+    given = {"board": name, "mesh": mesh, "channels": channels, "ssid": ssid, "name": hostname}
+    given = {key: value and normal(value) for key, value in given.items()}
     try:
         for file in ("lvs.json", "secrets.json"):
             if (out / file).exists() and not force:
                 raise BoardError(f"{out / file} is there already; edit it, or give --force")
         if yes and not (name and mesh and channels and ssid is not None):
             raise BoardError("--yes needs --board, --mesh, --channels and --ssid")
-        name = name or ask_board()
-        profile = profiles.load(name)
-        mesh = mesh or click.prompt("Name of the mesh, the same on all of its nodes")
-        channels = channels or click.prompt("Channels, with commas between (water,people)")
-        listed = [c.strip() for c in channels.split(",") if c.strip()]
-        if ssid is None:
-            ssid = click.prompt("Name of your Wi-Fi (empty: none)", default="", show_default=False)
-        if ssid and password is None and not yes:
-            password = click.prompt(
-                "Its password", hide_input=True, default="", show_default=False
-            )
-        sources = [] if yes else list(iter(lambda: ask_source(profile, listed), None))
-        config = build(mesh, listed, profile, ssid, sources)
-        if ssid and password and len(password) < 8:
-            raise BoardError("a Wi-Fi password has at least 8 characters")
+        answers = Answers(out, not yes)
+        profile, config, password = dialogue(answers, given, password, sources, yes)
         out.mkdir(parents=True, exist_ok=True)
         write(out / "lvs.json", config)
-        if ssid:
+        if config["board"]["wifi"]:
             write(out / "secrets.json", {"wifi_password": password or ""}, private=True)
+        answers.done()
     except (BoardError, ConfigError, OSError) as error:
         click.echo(f"init: {error}", err=True)
         sys.exit(1)
     click.echo(
         f"{out / 'lvs.json'}"
-        + (f" and {out / 'secrets.json'}" if ssid else "")
-        + f" written; next: lvs deploy --board {name}"
+        + (f" and {out / 'secrets.json'}" if config["board"]["wifi"] else "")
+        + f" written; next: lvs deploy --board {profile['name']}"
     )

@@ -12,13 +12,20 @@ from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard, choose_port, open_port, plain_errors
 
 NOTHING = "the board has no crash log: nothing went wrong"
+QUIET_S = 70  # a running node says how it is every minute
+SILENT = (
+    "nothing for a minute: no node runs; it may be at its REPL (`lvs repl`, then `app.main()`), "
+    "or press the board's reset button"
+)
 CRASH_FILES = ("/crash.old", "/crash.log")
 
 
-def follow(port, seconds=None):
-    """Yield the lines that a board says, without interrupting it, for some time or for ever.
+def follow(port, seconds=None, ask=False):
+    """Yield the lines that a board says, without interrupting it, for some time or for ever; None
+    when it said nothing for a moment.
 
     A board that restarts may take its USB port away for a moment: that is waited for.
+    ask: for its present state, which a running node tells at once.
     """
     end = None if seconds is None else time.monotonic() + seconds
     line = b""
@@ -28,6 +35,8 @@ def follow(port, seconds=None):
             if connection is None:
                 try:
                     connection = serial.serial_for_url(port, 115200, timeout=0.1, exclusive=True)
+                    if ask:
+                        connection.write(b"?")
                 except (serial.SerialException, OSError):
                     time.sleep(0.2)
                     continue
@@ -38,6 +47,8 @@ def follow(port, seconds=None):
                     connection.close()
                 connection = None
                 continue
+            if not data:
+                yield None
             line += data
             while b"\n" in line:
                 text, _, line = line.partition(b"\n")
@@ -93,6 +104,8 @@ def over_the_air(board, crash, seconds, following):
 def command(port, crash, seconds, host, secrets, following):
     """Follow what a board says, until Ctrl-C; its node runs on.
 
+    It tells at once how it is, then at every change and every minute.
+
     Over the air (--host) these are the last lines that it said, and its crash log is read without
     stopping it.
     """
@@ -109,8 +122,14 @@ def command(port, crash, seconds, host, secrets, following):
             return
         open_port(port).close()  # says what is wrong with the port, if anything
         with plain_errors(port, "listening"):
-            for line in follow(port, seconds):
-                click.echo(line)
+            quiet = time.monotonic()
+            for line in follow(port, seconds, ask=True):
+                if line is not None:
+                    click.echo(line)
+                    quiet = time.monotonic()
+                elif time.monotonic() - quiet > QUIET_S:
+                    quiet = time.monotonic()
+                    click.echo(f"logs: {port}: {SILENT}", err=True)
     except BoardError as error:
         click.echo(f"logs: {error}", err=True)
         sys.exit(1)

@@ -15,7 +15,19 @@ from pathlib import Path
 
 from lvs_tools.places import BOARDS, FIRMWARE, LIB, PROTOCOL
 
-KEYS = ("title", "port", "mcu", "arch", "flash", "heap_kb", "budget_kb", "pins", "config", "board")
+KEYS = (
+    "title",
+    "port",
+    "mcu",
+    "arch",
+    "flash",
+    "heap_kb",
+    "budget_kb",
+    "pins",
+    "gpio",
+    "config",
+    "board",
+)
 # sys.implementation._mpy >> 10 of a board -> -march of mpy-cross
 ARCHITECTURES = (
     None,
@@ -60,6 +72,15 @@ def load(name):
     if wrong:
         raise BoardError(f"{path}: has too much or misses: {', '.join(sorted(wrong))}")
     return {"name": name, **profile}
+
+
+def gpio(profile, kind):
+    """Numbers of a board's pins that are "digital", "analog", or have no resistor ("no_pull")."""
+    found = []
+    for part in filter(None, profile["gpio"][kind].replace(" ", "").split(",")):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def by_mcu(mcu):

@@ -18,7 +18,9 @@ class Result:
     removed: list = field(default_factory=list)
     kept: list = field(default_factory=list)
     bytes: int = 0
-    started: bool = False
+    started: bool = False  # its node runs
+    joined: str = ""  # "mesh": with others, "alone": with nobody
+    failed: str = ""  # what failed if it is neither, in a few words
     says: str = ""
 
 

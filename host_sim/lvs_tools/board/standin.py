@@ -193,7 +193,9 @@ class Standin:
 
     def _type(self, data):
         """Bytes from the serial port."""
-        if self._booting:
+        if self._booting and data == b"?":
+            _write_all(self._inner, data)  # for the program
+        elif self._booting:
             if b"\x03" in data:
                 self._typed.clear()
                 self._interrupted = True

@@ -33,9 +33,10 @@ told = []  # what the board said to the bench ("reset hard", "wdt 8000", ...)
 machines = {}  # number -> rp2.StateMachine that was made
 claimed = (7,)  # state machines that the radio has
 counters = {}  # number -> machine.Counter that was made
-deaf = False  # True: interrupts are held back (the RP2 erases flash), and lost but for the last
+deaf = False  # True: no interrupt is served (the RP2 erases flash)
 espnow_air = []  # every ESP-NOW object that is active: a broadcast domain
 
+_WIRED = ("air", "levels", "analog", "pins", "machines", "counters")
 _now = 0  # CPython: ms since the board was switched on; may start near the wrap
 _out = None  # MicroPython: a pipe to the process that plays the board's hardware
 
@@ -47,7 +48,7 @@ class Reset(BaseException):
 def power_on(now=0, **wires):
     """A fresh board, at tick ``now`` (CPython). Keywords set the names above."""
     global _now
-    for name in ("air", "levels", "analog", "pins", "machines", "counters"):
+    for name in _WIRED:
         globals()[name].clear()
     for name in ("watchdogs", "scheduled", "timers", "told", "espnow_air"):
         del globals()[name][:]

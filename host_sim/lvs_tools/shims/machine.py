@@ -80,6 +80,14 @@ class RTC:
         bench.rtc_memory = bytes(data)
 
 
+def _listened(number):
+    """Somebody counts on a pin: what is wired to it begins."""
+    if number in bench.waves:
+        from micropython import schedule
+
+        bench.turn(number, schedule)
+
+
 class Pin:
     """A pin: its level comes from the bench when it is an input."""
 
@@ -124,10 +132,7 @@ class Pin:
             raise TypeError("extra keyword arguments given")
         self._handler, self._trigger = handler, trigger
         bench.pins[self.number] = self
-        if self.number in bench.waves:
-            from micropython import schedule
-
-            bench.turn(self.number, schedule)
+        _listened(self.number)
 
     def _edge(self, level):
         wanted = Pin.IRQ_RISING if level else Pin.IRQ_FALLING
@@ -150,6 +155,7 @@ class Counter:
         self._rising = edge == Counter.RISING
         self._value = 0
         bench.counters[number] = self
+        _listened(self._pin)
 
     def value(self):
         """How many there were."""

@@ -1,4 +1,6 @@
-"""MicroPython's ``rp2`` module for a simulated board, as far as the firmware uses it: see ``bench``.
+"""MicroPython's ``rp2`` module for a simulated board, as far as the firmware uses it.
+
+See ``bench``.
 
 A state machine of the PIO runs its program cycle by cycle, in steps that follow the bench's clock,
 whatever the processor does meanwhile. What it knows: jmp, wait for a pin, mov between registers,
