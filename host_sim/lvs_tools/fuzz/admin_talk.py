@@ -6,6 +6,7 @@ import hmac
 import io
 import json
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,10 +21,7 @@ def _firmware() -> Any:
     shims.install()
     sys.path.append(str(places.FIRMWARE))
     try:
-        import admin  # pyright: ignore[reportMissingImports]
-        import admin_work  # pyright: ignore[reportMissingImports]
-
-        return admin, admin_work
+        return import_module("admin"), import_module("admin_work")
     finally:
         sys.path.remove(str(places.FIRMWARE))
         for name in set(sys.modules) - before:
