@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability peace nights clean
+.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -42,7 +42,7 @@ flash: setup-board ## Put MicroPython on a board: BOARD=ESP32_GENERIC PORT=/dev/
 deploy: setup-board ## Put the node on a board, or bring it up to date: BOARD=... PORT=...
 	@$(BIN)/lvs deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
-fleet: setup-board ## Deploy to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
+fleet: setup-board ## Deploy at the cable to several boards side by side: PORTS=/dev/ttyACM0,/dev/ttyACM1
 	@$(BIN)/lvs fleet deploy $(if $(BOARD),--board "$(BOARD)") $(if $(PORTS),--ports "$(PORTS)") $(ARGS)
 
 repl: setup-board ## Talk to a board: PORT=...
@@ -77,6 +77,9 @@ flood: setup ## Run the tests under attack for minutes: 60 s of flood, 100,000 s
 
 powercut: setup ## Cut the power at every flash operation, and at pairs of them (some minutes)
 	@$(BIN)/python -m tests.durability.campaign $(ARGS)
+
+air: setup ## Update five boards over the air, with accidents (a minute or two, on stand-ins)
+	@LVS_LONG=1 $(BIN)/pytest tests/board/test_air.py $(ARGS)
 
 peace: setup ## Worlds without a liar in which nothing may be lost, at full size (hours; ARGS="--engine pypy")
 	@$(BIN)/python -m tests.world.peace $(ARGS)

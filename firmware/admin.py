@@ -25,7 +25,7 @@ _LINE = const(512)  # bytes of the longest line, and of the one buffer
 _FIRST_S = const(5)  # for the first request, all of it; later ones may take ...
 _NEXT_S = const(10)
 _TURN_MS = const(200)  # between two looks for a connection
-_RETRY_MS = const(5000)  # between attempts to listen
+_RETRY_MS = const(1000)  # between attempts to listen
 _KEPT = const(1500)  # characters of the last lines that this board said
 
 
@@ -188,59 +188,63 @@ class Admin:
 
     async def _restart(self):
         """Restart as soon as the others hold what was contributed here, at the latest in 10 s."""
+        import machine
+
+        print("LVS: admin: restarting")
+        await asyncio.sleep_ms(_TURN_MS)
         for _ in range(100):
             if not self.node.left():
                 break
             await asyncio.sleep_ms(100)
-        self.node.journal.flush()
-        print("LVS: admin: restarting")
-        await asyncio.sleep_ms(_TURN_MS)
-        import machine
-
+        self.node.journal.flush()  # nothing is contributed between this and ...
         machine.reset()
 
     def _listen(self):
-        """The listening socket; None if it cannot be had now."""
-        address = self.node.config.address, self.node.config.port
+        """A listening socket. Raises OSError."""
         listener = socket.socket()
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(socket.getaddrinfo(address[0], address[1])[0][-1])
+            config = self.node.config
+            listener.bind(socket.getaddrinfo(config.address, config.port)[0][-1])
             listener.listen(1)
             listener.setblocking(False)
             return listener
-        except OSError as e:
+        except OSError:
             listener.close()
-            print("LVS: admin: cannot listen on TCP %s:%d (%s)" % (address[0], address[1], e))
-            return None
+            raise
+
+    async def _while_up(self, poll, listener):
+        """Serve for as long as there is a network. Raises OSError."""
+        poll.register(listener, select.POLLIN)
+        self.listening = True
+        while not self.wifi or self.wifi.state == "up":
+            if poll.poll(0):
+                await self._accept(listener)
+            if self.restart:
+                await self._restart()
+            await asyncio.sleep_ms(_TURN_MS)
 
     async def run(self):
-        """Serve for ever."""
-        listener = None
-        poll = select.poll()
+        """Serve for ever, in one network after another."""
+        said = ""
         try:
             while True:
-                if self.wifi and self.wifi.state != "up" and listener:
-                    listener.close()  # the next network is another
+                if not self.wifi or self.wifi.state == "up":
                     listener = None
-                elif not listener and (not self.wifi or self.wifi.state == "up"):
-                    listener = self._listen()
-                    if listener:
-                        poll = select.poll()
-                        poll.register(listener, select.POLLIN)
-                self.listening = bool(listener)
-                if not listener:
-                    await asyncio.sleep_ms(_RETRY_MS if not self.wifi else _TURN_MS)
-                    continue
-                if poll.poll(0):
-                    await self._accept(listener)
-                if self.restart:
-                    await self._restart()
-                await asyncio.sleep_ms(_TURN_MS)
+                    try:
+                        listener = self._listen()
+                        await self._while_up(select.poll(), listener)
+                    except OSError as e:
+                        if str(e) != said:
+                            said = str(e)
+                            print("LVS: admin: cannot listen on TCP (%s); trying again" % said)
+                    finally:
+                        self.listening = False
+                        if listener:
+                            listener.close()
+                await asyncio.sleep_ms(_RETRY_MS)
         finally:
             builtins.print = self._print
-            if listener:
-                listener.close()
 
     async def _accept(self, listener):
         try:

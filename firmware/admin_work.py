@@ -36,14 +36,9 @@ async def answer(admin, request, link):
     """The answer to a request, a dict; {"error": one line} if it cannot be. Raises Refused."""
     if not isinstance(request, dict):
         raise Refused("malformed")
-    work = {
-        "status": status,
-        "peers": peers,
-        "read": read,
-        "logs": logs,
-        "reboot": reboot,
-    }.get(request.get("do"))
+    works = {"status": status, "peers": peers, "read": read, "logs": logs, "reboot": reboot}
     try:
+        work = works.get(request.get("do", ""))
         if request.get("do") == "update":
             return await Update(admin, request, link).run()
         if work is None:

@@ -33,7 +33,7 @@ def scenario():
     import admin
 
     service = admin.Admin(b"k" * 24, {"wifi": False}, None, None)
-    service._print = lambda *words: None
+    service._print = lambda *words: None  # pyright: ignore[reportAttributeAccessIssue]
     service.say("x" * 1499)
     link = admin.Link(None)
     yield

@@ -16,6 +16,7 @@ from lvs import Node
 from lvs_tools import places
 from lvs_tools.board import deploy, fleet, joining, logs, mip, profiles
 from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.result import LIST
 from lvs_tools.board.serial_board import SerialBoard
 from tests.board import board_standin
 from tests.support.interpreters import require
@@ -245,10 +246,10 @@ def versions(tmp_path_factory):
                 )
                 board.write(path, profiles.compile_file(source, "older.py"))
             board.write("/old.mpy", b"older")
-            listed = board.read(deploy.LIST)
+            listed = board.read(LIST)
             assert listed is not None
             listed = listed.decode() + "/old.mpy\n"
-            board.write(deploy.LIST, listed.replace("/power.mpy\n", "").encode())
+            board.write(LIST, listed.replace("/power.mpy\n", "").encode())
             board.run("os.remove('/power.mpy')", "test")
         standin.stop()
         return standin.image.read_bytes(), files_on(standin.image), new

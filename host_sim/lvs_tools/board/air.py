@@ -164,7 +164,7 @@ class AirBoard:
             if says and line != said:
                 says(f"{self.host}: {line}")
             said = line
-            time.sleep(1)
+            time.sleep(_RETRY_S)
         raise BoardError(f"{self.host}: does not answer since its update; it takes it back itself")
 
 

@@ -11,6 +11,7 @@ from lvs_tools import options
 from lvs_tools.board import air, deploy, fleet_air
 from lvs_tools.board.config_air import HOLD
 from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.result import Result
 from lvs_tools.board.serial_board import ports as found_ports
 
 
@@ -79,16 +80,16 @@ def at_the_cable(ports, name, config, secrets, wait, as_json):
     except KeyboardInterrupt:
         click.echo("fleet: interrupted; the boards run what they had, or run it again", err=True)
         sys.exit(130)
-    done = [r for r in results.values() if isinstance(r, deploy.Result)]
+    done = [r for r in results.values() if isinstance(r, Result)]
     if as_json:
         said = {
-            port: asdict(result) if isinstance(result, deploy.Result) else {"error": str(result)}
+            port: asdict(result) if isinstance(result, Result) else {"error": str(result)}
             for port, result in results.items()
         }
         click.echo(json.dumps(said))
     else:
         for result in results.values():
-            known = isinstance(result, deploy.Result)
+            known = isinstance(result, Result)
             click.echo(deploy.summary(result) if known else str(result))
     waiting = wait and not all(result.joined for result in done)
     sys.exit(1 if len(done) < len(results) else 3 if waiting else 0)

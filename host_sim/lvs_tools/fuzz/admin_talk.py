@@ -6,23 +6,22 @@ import hmac
 import io
 import json
 import sys
+from importlib import import_module
 from types import SimpleNamespace
+from typing import Any
 
 import lvs.machine  # bound to the real clock before the stand-ins come  # noqa: F401
 from lvs_tools import places, shims
 from lvs_tools.fuzz.victim import Broken
 
 
-def _firmware():
+def _firmware() -> Any:
     """The modules admin and admin_work, which leave nothing else behind in this process."""
     before = set(sys.modules)
     shims.install()
     sys.path.append(str(places.FIRMWARE))
     try:
-        import admin
-        import admin_work
-
-        return admin, admin_work
+        return import_module("admin"), import_module("admin_work")
     finally:
         sys.path.remove(str(places.FIRMWARE))
         for name in set(sys.modules) - before:
@@ -160,7 +159,7 @@ class Stream:
             return self._bytes(200), b""
         if kind < 3:
             values = (0, -1, 1 << 40, "x", None, [], "/lvs.json", "/secrets.json", 5, 1.5)
-            request = {"do": chance.choice(("status", "peers", "read", "logs", "update", "x"))}
+            request = {"do": chance.choice(("status", "peers", "read", "logs", "update", "x", []))}
             for name in ("path", "at", "since", "from", "manifest", "lines", "hold"):
                 if chance.randrange(3):
                     request[name] = chance.choice(values)
