@@ -36,7 +36,7 @@ _HOLDERS = 5
 now = 0
 
 
-class Link:
+class Transport:
     """Takes every frame and forgets it; what is received comes by leaf.handle."""
 
     error = ""
@@ -112,7 +112,7 @@ def scenario(settings):
     sleeper.once("settings").check_board(settings["board"])
     board = sleeper.Sleeper(settings)
     leaf = board.leaf
-    leaf.transport = Link()
+    leaf.transport = Transport()
     leaf.now = lambda: now
     yield
     result["heap_start"] = gc.mem_alloc() - base

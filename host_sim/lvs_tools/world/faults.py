@@ -68,7 +68,11 @@ class Faults:
             self._loss(event, machines)
         else:
             for machine in machines:
-                self._strike(machine, event)
+                if machine.sleeper:
+                    source = event.get("source")
+                    machine.sleeper.strike(action, source and world.machines[source].sleeper)
+                else:
+                    self._strike(machine, event)
 
     def _loss(self, event, machines):
         network = self._world.network
@@ -83,10 +87,7 @@ class Faults:
     def _strike(self, machine, event):
         world = self._world
         action, value = event["action"], event["value"]
-        if machine.sleeper:
-            source = event.get("source")
-            machine.sleeper.strike(action, source and world.machines[source].sleeper)
-        elif action == "join":
+        if action == "join":
             world.boot(machine)
         elif action == "crash":
             world.crash(machine)
