@@ -257,6 +257,7 @@ def test_the_doctor_names_the_way_that_broadcasts_take():
     several = list(doctor.roads([LAN, WIRE], WIRE.address, "", everybody))
     assert not wrong(several)
     assert "eth0 (10.1.0.7) alone, not by wlan0" in text(several)
+    assert not wrong(doctor.roads([], "127.0.0.1", "", "127.255.255.255"))
     assert wrong(doctor.roads([VPN], "", "Network is unreachable", everybody)) == {
         "interfaces",
         "broadcast",
@@ -277,6 +278,7 @@ def test_the_doctor_tells_silence_from_isolation(cell):
     tag = config.tag
     nothing = ask.Look(Ear(tag), tag, "")
     assert wrong(doctor.heard(nothing, config, 4785)) == {"broadcast", "members"}
+    assert wrong(doctor.heard(nothing, config, 4785, False)) == {"members"}  # said already
     nothing.echo = True
     found = list(doctor.heard(nothing, config, 4785))
     assert wrong(found) == {"members"}

@@ -145,7 +145,7 @@ def roads(found, leaves, why, broadcast):
         if names:
             yield Finding("interfaces", NOTE, f"{word}: {', '.join(names)}: no mesh is there")
     networks = [i for i in found if i.kind == "network"]
-    if not networks:
+    if not networks and not broadcast.startswith("127."):
         mend = "connect this machine to the boards' network"
         yield Finding("interfaces", WRONG, "no network but this machine's own", mend)
     if why:
@@ -171,13 +171,14 @@ def _example(networks):
     return f", such as {some[0]}" if some else ""
 
 
-def heard(seen, config, number):
-    """What a look found. seen: an ask.Look, or None; number: the port."""
+def heard(seen, config, number, leaves=True):
+    """What a look found. seen: an ask.Look, or None; number: the port; leaves: can broadcasts
+    leave this machine?"""
     who = f"mesh '{config.mesh}'" if config else "a mesh"
     if seen is not None:
         yield from _strangers(seen)
     if seen is None or not seen.nodes():
-        if seen is not None and not seen.echo and not seen.deaf:
+        if leaves and seen is not None and not seen.echo and not seen.deaf:
             mend = f"let UDP {number} through this machine's firewall"
             text = "not even my own broadcast comes back: something here blocks it"
             yield Finding("broadcast", WRONG, text, mend)
@@ -246,7 +247,8 @@ def examine(path, port_option, broadcast_option, seconds):
         mend = "name one: 'lvs doctor CONFIG'"
         yield Finding("configuration", NOTE, "none: for a minute any mesh is listened for", mend)
     yield from port(number, holder(number))
-    yield from roads(interfaces(), *source(broadcast), broadcast)
+    leaves, why = source(broadcast)
+    yield from roads(interfaces(), leaves, why, broadcast)
     tag = config.tag if config else None
     peers = looking.peers(config, number)
     try:
@@ -254,7 +256,7 @@ def examine(path, port_option, broadcast_option, seconds):
     except OSError as error:
         yield Finding("port", WRONG, f"UDP {number}: {error.strerror or error}", "see above")
         return
-    yield from heard(seen, config, number)
+    yield from heard(seen, config, number, bool(leaves))
 
 
 def _print(finding):
