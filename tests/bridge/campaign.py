@@ -271,11 +271,11 @@ async def _trouble(rng, bridge, broker, kind, within_s):
         await asyncio.sleep(rng.uniform(1.0, 4.0))
         bridge.process.send_signal(signal.SIGCONT)
     elif kind == "broker":
-        broker.stop()
+        broker.stop(rng.random() < 0.5)
         await asyncio.sleep(rng.uniform(0.2, 2.0))
         broker.start()
     else:
-        broker.stop()
+        broker.stop(rng.random() < 0.5)
         await bridge.end(signal.SIGKILL)
         broker.start()
         await bridge.start()

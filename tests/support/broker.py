@@ -54,9 +54,9 @@ class Broker:
             time.sleep(0.02)
         raise AssertionError("mosquitto does not listen")
 
-    def stop(self):
-        """End it: what it is to keep is kept."""
+    def stop(self, kill=False):
+        """End it: what it is to keep is kept. kill: without warning."""
         if self._process:
-            self._process.terminate()
+            (self._process.kill if kill else self._process.terminate)()
             self._process.wait(30)
             self._process = None
