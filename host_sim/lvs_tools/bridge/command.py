@@ -153,7 +153,13 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
     sys.exit(0)
 
 
+def _mishap(_, context):
+    """What goes wrong in a library's own callback is a line, and the connection is made anew."""
+    options.warn(str(context.get("exception") or context["message"]))
+
+
 async def _main(bridge, broker, where, prefix, take):
+    asyncio.get_running_loop().set_exception_handler(_mishap)
     teller = mqtt.Mqtt(broker, where, prefix, take, bridge) if broker else None
     if teller:
         bridge.tellers.append(teller)
