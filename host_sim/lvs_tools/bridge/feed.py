@@ -19,6 +19,7 @@ class Feeder:
         self._warn = warn
         self._fed = {}  # raw of the total, by channel
         self._refused = {}  # why the node takes no more, by channel
+        self._version = None  # of the store when nothing waited
         for c, name in enumerate(node.config.channels):
             self._fed[name] = self._resume(c, name)
             store.set_fed(name, self._fed[name], node.ledger.given(c))
@@ -62,10 +63,16 @@ class Feeder:
     def step(self):
         """Give the node what was accepted since; returns whether that was anything."""
         node = self._node
-        given = False
+        version = self._store.version
+        if version == self._version:
+            return False
+        given, left = False, False
         for c, name in enumerate(node.config.channels):
             raw = self.waiting(c)
-            if raw <= 0 or node.journal.error:
+            if raw <= 0:
+                continue
+            if node.journal.error:
+                left = True
                 continue
             try:
                 node.contribute(name, decimal.text(raw, node.config.steps[c]), durable=True)
@@ -75,8 +82,11 @@ class Feeder:
                 if self._refused.get(name) != str(error):
                     self._refused[name] = str(error)
                     self._warn(f"{name}: {error}; it waits")
+                left = True
                 continue
             self._fed[name] += raw
             self._store.set_fed(name, self._fed[name], node.ledger.given(c))
             given = True
+        if not left:
+            self._version = version
         return given

@@ -88,6 +88,7 @@ class Store:
             )
         self.id = self._about("id", secrets.token_hex(4))
         self._forgot = 0.0
+        self.version = 0  # rises whenever something was accepted
 
     def _about(self, name, value):
         """What is kept under a name; ``value`` from now on if nothing is."""
@@ -109,6 +110,7 @@ class Store:
             if now - self._forgot > _FORGET_EVERY_S:
                 self._forgot = now
                 self._db.execute("DELETE FROM accepted WHERE heard < ?", (now - KEPT_S,))
+        self.version += 1
         return said
 
     def _accept(self, c, now):
