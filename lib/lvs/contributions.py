@@ -2,7 +2,7 @@
 
 from .config import CLOSING, EPOCH_CYCLES
 from .fixed import LONG, const, serial_diff, unload
-from .ledger import SPOKEN, SURE
+from .ledger import BEYOND, LATE, SPOKEN, SURE
 from .state_shard import bucket
 from .wide import BRIM
 from .wire import SLOTS
@@ -81,6 +81,10 @@ class Contributions:
         closing = cfg.horizon(self._clock.epoch() + CLOSING)
         if serial_diff(ledger.session.start, closing) <= 0:
             self.rotate()
+        for s in ledger.sessions[:-1]:
+            mine = s.nonce & 0xFFFFF == ledger.mark(s.nonce >> 20)  # and no copy's
+            if mine and s.unsure and s.fate != LATE and serial_diff(s.start, closing) <= 0:
+                self._catch_up(s)
         alone = self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES
         for s in ledger.late(closing):
             for c in range(ledger.channels):
@@ -91,6 +95,17 @@ class Contributions:
             if ledger.silent:
                 ledger.take_back(s)  # else somebody may show until the fold that he knows it
         ledger.fold(cfg.horizon(self._clock.epoch()))
+
+    def _catch_up(self, s):
+        """What the mesh has of a session of another life beyond its total was told in its last
+        seconds: it is accounted for."""
+        most = BEYOND * self._config.max_allowed_shift
+        for c in range(self._ledger.channels):
+            r = self._placement.find(c // SLOTS)
+            p = r.shard.find(s.start, s.nonce, c % SLOTS) if r else -1
+            if p >= 0 and 0 < r.shard.credited[p] - s.total[c] <= most:
+                s.total[c] = s.known[c] = r.shard.credited[p]
+                self._ledger.changed()
 
     def overstated(self):
         """Somebody tells more of my session than I do: contribute under another from now on."""

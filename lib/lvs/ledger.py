@@ -18,6 +18,7 @@ SPOKEN = 0  # no: more of it may have been told than the journal knows
 SURE = 1  # yes: its total was seen to be the mesh's, and it was not spoken in since
 TAKEN = 2  # never: somebody else speaks in it, too
 LATE = 3  # nobody: in its last epochs nothing is told that nobody knew before
+BEYOND = 16  # steps that may have been told beyond the journal in a life's last seconds
 
 
 class Session:

@@ -7,11 +7,10 @@ section 3).
 
 from .config import CLOSING
 from .fixed import const, serial_diff
-from .ledger import SURE, TAKEN
+from .ledger import BEYOND, SURE, TAKEN
 from .wide import MOST
 
 _NEWEST = const(3)  # sessions that are kept without a total
-_BEYOND = const(16)  # steps that may have been told beyond the journal in the last life
 _FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
 _PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
 _POOL = const(3)
@@ -123,7 +122,7 @@ def copies(ledger, replicas, closing, shift, lineage):
             if more > 0 and s.fate == SURE:
                 s.fate = TAKEN
                 ledger.changed()
-            if more > _BEYOND * shift:
+            if more > BEYOND * shift:
                 s.fate = TAKEN
                 given += give_up(ledger, c, more)
     return given, seen

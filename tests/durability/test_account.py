@@ -3,6 +3,7 @@
 import pytest
 
 from lvs.journal import Journal
+from lvs.ledger import SURE
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.cell import Cell
 
@@ -131,3 +132,29 @@ def test_alone_for_longer_than_a_horizon(seed):
     cell.settle(300)
     cell.run(64 * 11)
     agree(cell)
+
+
+@pytest.mark.parametrize("more", [500, 70000])
+def test_what_a_life_told_last_and_others_learn_late_is_accounted_for(more):
+    """Its session was believed to be sure by then; a copy of the journal may tell that much, too,
+    but not more than sixteen steps."""
+    files = MemoryFiles()
+    cell = Cell(3, **FOLDING)
+    cell.add(journal=journal(files))
+    cell.active()
+    cell.contribute(4, 700)
+    cell.settle()
+    cell.run(30)
+    node = cell.add(4, journal(files))
+    cell.run(60)
+    session = node.ledger.sessions[0]
+    assert session.total[0] == 700 and session.fate == SURE
+    for other in cell.nodes.values():
+        shard = other.replicas[0].shard
+        shard.merge(session.start, session.nonce, 0, 700 + more, 0)
+        shard.credit(shard.find(session.start, session.nonce, 0), more)
+    cell.contributed["water"] += more
+    cell.run(64 * 14)
+    cell.settle()
+    assert not node.ledger.find(session.start, session.nonce)  # it is folded
+    assert accounts(cell)[0] == 700 + more * (more < 65536)
