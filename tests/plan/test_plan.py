@@ -66,6 +66,14 @@ def test_the_file_of_a_node_is_read_and_its_errors_are_one_line(tmp_path):
     assert call("--amount", "-1").exit_code == call("--board", "PICO").exit_code == 2
 
 
+def test_the_file_of_a_leaf_says_what_it_asks_of_the_nodes(tmp_path):
+    path = tmp_path / "leaf.json"
+    path.write_text('{"mesh": "m", "channels": ["a", "b"], "held": 0, "nodes": 40}')
+    of_leaf = figures(path)
+    path.write_text('{"mesh": "m", "channels": ["a", "b"], "nodes": 40}')
+    assert of_leaf == figures(path)
+
+
 def test_it_is_shown_in_80_columns():
     done = call("--nodes", 10000, "--channels", 480, "--per-minute", 100, "--amount", "4000")
     assert done.exit_code == 1 and done.output.splitlines()[-1] == "does not fit"

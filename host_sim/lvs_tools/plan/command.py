@@ -28,6 +28,8 @@ def _settings(path, nodes, channels):
             except ValueError as error:
                 raise ConfigError(f"{path}: is not JSON ({error})") from None
         Config(data)  # what is wrong in the file is said as a node says it
+        if data.get("held") == 0:
+            del data["held"]  # a leaf's: what it asks of the nodes
     if channels:
         data["channels"] = [f"channel {i}" for i in range(channels)]
     data["nodes"] = nodes or data.get("nodes") or Config(data).nodes
