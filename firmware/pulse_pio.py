@@ -7,7 +7,7 @@ Erasing flash holds both of them up for up to 400 ms, in which no interrupt is s
 # ruff: noqa: F821
 # pyright: reportUndefinedVariable=false
 
-import rp2
+import rp2  # pyright: ignore[reportMissingImports] no other port has it
 from machine import Pin
 from micropython import const
 

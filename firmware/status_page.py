@@ -86,14 +86,15 @@ class _App(Microdot):
 
     async def handle_request(self, reader, writer):
         """One connection."""
+        close = getattr(writer, "aclose")  # noqa: B009 - MicroPython's, and microdot's
         if self.open >= _MOST:
-            await writer.aclose()
+            await close()
             return
         self.open += 1
         try:
             await asyncio.wait_for(super().handle_request(reader, writer), self.patience_s)
         except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no other
-            await writer.aclose()
+            await close()
         finally:
             self.open -= 1
 

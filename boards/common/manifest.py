@@ -26,6 +26,7 @@ for name in (
     "restarts",
     "safe",
     "settings",
+    "sleeper",
     "source_kinds",
     "sources",
     "status_page",

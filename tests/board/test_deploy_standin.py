@@ -462,6 +462,14 @@ def test_logs_tell_at_once_how_the_board_is(deployed, monkeypatch):
         assert "no node runs" in result.output
 
 
+def test_a_board_in_safe_mode_gets_a_try_after_a_deployment(deployed, tmp_path):
+    data = some_config(channels=["water"])
+    with deployed(data, [("/restarts", b"9c")], pace=4) as standin:
+        standin.wait_for("LVS: safe mode: another try in an hour")
+        result = deploy.deploy_port(standin.port, PROFILE, {})
+        assert result.joined == "alone" and not result.copied, result
+
+
 def test_a_hung_task_is_bitten_and_recorded(deployed):
     data = some_config(
         board={

@@ -277,3 +277,15 @@ def test_a_task_for_the_safe_mode_sees_a_node_that_is_silent(app, bench, monkeyp
     monkeypatch.setattr(app.once("parts"), "start_extras", extras)
     start(app, bench)
     assert seen == [("m", "INIT", 0)]
+
+
+def test_the_administration_service_answers_in_safe_mode(bench):
+    """It asks the node of the safe mode as it asks any."""
+    import admin
+    import admin_work
+    import safe
+
+    config = {"mesh": "m", "channels": ["water"], "rows": 512, "board": {"wifi": False}}
+    service = admin.Admin(b"k" * 24, config["board"], safe.node_of(config), None)
+    told = admin_work.status(service, {})
+    assert (told["mesh"], told["state"], told["peers"]) == ("m", "INIT", 0)

@@ -20,9 +20,10 @@ def test_a_laptop_that_was_suspended():
     laptop as soon as it wakes, before it knows what time it is."""
     cell = Cell(4, session_epochs=4050, horizon_epochs=4050)
     slept = [0]
+    link = Transport(lambda frame, addr: cell.carry(5, frame, addr))
     laptop = cell.nodes[5] = Node(
         cell.config,
-        Transport(lambda frame, addr: cell.carry(5, frame, addr)),
+        link,
         lambda: (cell.now - slept[0]) & 0x3FFFFFFF,
         Prng(7).bits,
     )
@@ -40,7 +41,7 @@ def test_a_laptop_that_was_suspended():
                 cell.contribute(address, 100)
     slept[0] = 3600_000
     cell.nodes[5] = laptop
-    laptop.transport.inbox.clear()
+    link.inbox.clear()
     assert cell.nodes[1].clock.cycle - laptop.clock.cycle > 3000
     all_count(cell, 120)
     cell.settle(300)
@@ -79,5 +80,5 @@ def test_a_supply_that_flickers():
             cell.run(1)
     cell.settle(300)
     assert {n.status()["refused"] for n in cell.nodes.values()} == {0}
-    sessions = {session for session, _, _, _ in node.rows()}
+    sessions = {session for session, _, _, _ in cell.nodes[5].rows()}
     assert len(sessions) <= 2 * 5 + 2

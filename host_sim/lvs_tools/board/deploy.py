@@ -99,16 +99,17 @@ def commit(board, copy, remove):
 
 
 def clean(board):
-    """Remove the stage."""
+    """Remove the stage, and the count of restarts: what is new gets a try."""
     board.run(
         "def rm(d):\n"
         " for e in os.ilistdir(d):\n"
         "  p=d+'/'+e[0]\n"
         "  rm(p) if e[1]&0x4000 else os.remove(p)\n"
         " os.rmdir(d)\n"
-        f"try: rm({STAGE!r})\n"
-        "except OSError as e:\n"
-        " if e.errno!=2: raise",
+        f"for f in (rm,{STAGE!r}),(os.remove,'/restarts'):\n"
+        " try: f[0](f[1])\n"
+        " except OSError as e:\n"
+        "  if e.errno!=2: raise",
         "cleaning up",
     )
 

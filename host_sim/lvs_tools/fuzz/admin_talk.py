@@ -182,7 +182,7 @@ class Stream:
 
 def board(files):
     """An admin.Admin of a board with these files."""
-    routes = SimpleNamespace(n=1, showing=lambda *_: 0, key=[0], heard=[0], addr=[None])
+    routes = SimpleNamespace(n=1, key=[0], heard=[0], addr=[None])
     node = SimpleNamespace(
         state="ACTIVE",
         routes=routes,

@@ -147,7 +147,7 @@ class Counter:
     FALLING = 2
 
     def __init__(self, number, source, edge=RISING, filter_ns=0):
-        if not 0 <= number < 4:  # an ESP32-C3, say
+        if not 0 <= number < 4:  # an ESP32-S3
             raise ValueError("id")
         if filter_ns > 12800:
             raise ValueError("filter_ns")

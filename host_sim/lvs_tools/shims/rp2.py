@@ -29,8 +29,7 @@ class _Program:
         self.steps = []
         self.labels = {}
         self.first = 0
-        names = dict.fromkeys(("x", "y", "osr", "isr", "pin", "x_dec", "y_dec"))
-        names = {name: name for name in names}
+        names: dict = {name: name for name in ("x", "y", "osr", "isr", "pin", "x_dec", "y_dec")}
         for name in ("jmp", "wait", "mov", "push", "pull"):
             names[name] = self._adds(name)
         names["label"] = lambda name: self.labels.update({name: len(self.steps)})
