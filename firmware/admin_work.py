@@ -82,6 +82,7 @@ def status(admin, _request):
         "micropython": list(sys.implementation.version[:3]),
         "mpy": getattr(sys.implementation, "_mpy", 0),
         "lvs": __version__,
+        "frozen": not str(getattr(wire, "__file__", "/")).startswith("/"),
         "protocol": wire.VERSION,
         "mesh": node.config.mesh,
         "tag": "%08x" % node.config.tag,

@@ -110,6 +110,11 @@ except KeyboardInterrupt:
     stay = True
 except Exception as e:
     print("LVS: boot:", e)
+    if isinstance(e, OSError) and e.args[0] in (5, 84):
+        # The flash failed in the middle: littlefs must be mounted anew before it is used again.
+        import machine
+
+        machine.reset()
 
 for _name in ("finish_update", "_switch", "_move", "woken"):
     del globals()[_name]  # their memory is the node's

@@ -6,11 +6,12 @@ from tests.durability import campaign
 def test_a_cut_at_every_operation_leaves_one_whole_set(micropython):
     """Taking it in, switching, the trial and its end, on MicroPython's own littlefs: some seconds
     for every operation, and for recoveries that are cut as well (all of those: make powercut)."""
-    result = campaign.update(stride=50)
+    result = campaign.update(stride=25)
     print(result)
     assert result["wrong"] == []
     points, again, outcomes = result["kept"]
     assert points > 300 and again > 30 and set(outcomes) == {"old", "new"}
+    assert result["failures"] > 15
     points, again, outcomes = result["back"]
     assert points > 300 and again > 30 and set(outcomes) == {"old"}
 

@@ -3,7 +3,7 @@
     update_cuts.py BOOT.PY STRIDE [FIRST]
 
 The update is taken in by the firmware's own code, its trial ends well, or not. The power is cut at
-every operation of all that; at every STRIDE-th of the images left so, the recovery is cut
+every operation of all that; at every STRIDE-th of the images that need a recovery, that is cut
 everywhere, too. FIRST: end at the first finding. Prints one line of JSON.
 """
 
@@ -48,7 +48,20 @@ ON_TRIAL = dict(NEW)
 ON_TRIAL["/boot.py"] = OLD["/boot.py"]  # it changes last
 SETS = {"old": OLD, "new": NEW, "on trial": ON_TRIAL}
 
-chip = Chip(96)
+
+class Failing(Chip):
+    """Raises EIO at one operation: the one with ``left`` before it."""
+
+    left = -1  # below: never
+
+    def note(self, start, data):
+        self.left -= self.left >= -1
+        if self.left == -1:
+            raise OSError(5)
+        super().note(start, data)
+
+
+chip = Failing(96)
 boot_names: dict = {"os": os}
 exec(BOOT.partition("stay = False")[2], boot_names)
 boot = boot_names["finish_update"]  # a start: whether a trial begins
@@ -213,7 +226,7 @@ def cut(good, wrong):
     """Cut everywhere; (cut points, cuts of recoveries, outcomes)."""
     start, trace, decided = story(good)
     outcomes = {}
-    points = again = 0
+    points = again = works = 0
     for k, image in images(start, trace):
         kept = good and k >= decided
         here = bytes(image)
@@ -224,13 +237,14 @@ def cut(good, wrong):
         points += 1
         if wrong and FIRST:
             break
-        if points % STRIDE == 0 and chip.trace:
-            inner = chip.trace
+        inner = chip.trace
+        works += bool(inner)
+        if inner and works % STRIDE == 0:
             for j, second in images(here, inner):
                 mount(bytes(second))
                 recover(kept, "%s, then %d of %d" % (where, j, len(inner)), wrong)
                 again += 1
-        if points % (STRIDE * 2) == 0 and outcome == "old":
+        if points % (STRIDE * 10) == 0 and outcome == "old":
             mount(here)
             boot()
             boot()
@@ -239,11 +253,36 @@ def cut(good, wrong):
     return points, again, outcomes
 
 
+def fail(wrong):
+    """Every operation of the switch fails once, for good: the old set, or the new one on trial."""
+    mount(fresh())
+    take_in()
+    ordered = bytes(chip.data)
+    chip.trace = []
+    boot()
+    failures = len(chip.trace)
+    for k in range(failures):
+        mount(ordered)
+        chip.left = k
+        try:
+            begins = boot()
+            found = state()
+        except OSError:
+            begins, found = None, ""  # boot.py restarts then
+        chip.left = -1
+        if begins is not None and found != ("on trial" if begins else "old"):
+            wrong.append("failure %d of %d: %s" % (k, failures, found))
+        mount(bytes(chip.data))
+        recover(False, "failure %d of %d, then a start" % (k, failures), wrong)
+    return failures
+
+
 def main():
     wrong = []
     back = cut(False, wrong)
     kept = cut(True, wrong)
-    print(json.dumps({"kept": kept, "back": back, "wrong": wrong[:10]}))
+    failures = 0 if wrong and FIRST else fail(wrong)
+    print(json.dumps({"kept": kept, "back": back, "failures": failures, "wrong": wrong[:10]}))
 
 
 main()

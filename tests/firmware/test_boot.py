@@ -97,6 +97,24 @@ def test_an_update_cut_twice_is_finished_all_the_same(bench, tmp_path, cut, agai
     assert not (tmp_path / "update" / "commit").exists() and changes == 6
 
 
+def test_a_flash_that_fails_in_the_middle_is_mounted_anew(bench, tmp_path):
+    staged(tmp_path)
+    disk = Disk(tmp_path)
+    rename, left = disk.rename, [1]
+
+    def failing(old, new):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(5)
+        rename(old, new)
+
+    disk.rename = failing
+    with pytest.raises(bench.Reset):
+        boot(bench, disk)
+    boot(bench, Disk(tmp_path))
+    assert state(tmp_path) == NEW
+
+
 def test_without_the_order_nothing_is_touched(bench, tmp_path):
     staged(tmp_path)
     (tmp_path / "update" / "commit").unlink()

@@ -42,6 +42,11 @@ def deploy_air(
     BoardError if the board refuses them, or takes them back.
     """
     status = board.status()
+    if status["frozen"]:
+        raise BoardError(
+            f"{board.host}: its library is frozen into its MicroPython, before any on its flash: "
+            "flash a new build at the cable"
+        )
     profile = profiles.load(name or status["board"])
     if status["board"] and profile["name"] != status["board"]:
         raise BoardError(f"{board.host}: this board is a {status['board']}, not {profile['name']}")
