@@ -93,8 +93,8 @@ def counter():
         years.append(fit.mesh(config, 30000 / 1440, 1, (1, 0))["years_to_end"])
     right = texts == {"4254.303"} and min(years) > 100
     return (
-        "4,194,303 steps and twice 30,000 are %s; the end, 211,106,232,532,992 Wh, comes after %s years,"
-        " with 300 houses after %s" % (", ".join(texts), *[f"{y:,.0f}" for y in years])
+        "4,194,303 steps and twice 30,000 are %s; the end, 211,106,232,532,992 Wh, comes after"
+        " %s years, with 300 houses after %s" % (", ".join(texts), *[f"{y:,.0f}" for y in years])
     ), right
 
 
@@ -130,8 +130,8 @@ def channel():
     result = _simulated("growing")
     text, right = _said(result)
     return (
-        "the same mesh: four channels were added and one retired, board by board, while all counted"
-        " on: " + text
+        "the same mesh: four channels were added and one retired, board by board, while all"
+        " counted on: " + text
     ), right
 
 
