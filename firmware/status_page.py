@@ -67,9 +67,9 @@ def page(data):
         yield "<p class=w>%s</p>" % escape(warning)
     for text in status["lost"]:
         yield "<p class=w>lost, or may be: %s</p>" % escape(text)
-    for d in status["differ"]:
-        if d["text"] not in status["warnings"]:
-            yield "<p>%s</p>" % escape(d["text"])
+    for text in [d["text"] for d in status["differ"]] + status["waits"]:
+        if text not in status["warnings"]:
+            yield "<p>%s</p>" % escape(text)
     yield "<table>%s</table>" % _rows([_value(v) for v in status["values"]])
     yield "<h2>Node</h2><table>"
     shown = ("state", "peers", "trusted", "trust_mean", "confidence", "pending_raw", "session")

@@ -4,7 +4,7 @@ from . import decimal
 from .capacity import warnings
 from .config import CYCLE_MS, EPOCH_CYCLES
 from .votes import EPOCHS
-from .wide import FAR
+from .wide import END, FAR
 from .wire import VERSION
 
 
@@ -144,6 +144,28 @@ def _lost(node):
     return out
 
 
+def _waits(node):
+    """What takes longer than a minute to be told, as texts, and how long."""
+    config = node.config
+    waiting = node.ledger.waiting
+    epochs = sum(waiting) // config.route_budget
+    out = []
+    for c, name in enumerate(config.channels):
+        cycles = max(waiting[c] // (config.max_allowed_shift - 1), epochs * EPOCH_CYCLES)
+        if waiting[c] and cycles * CYCLE_MS > 60000:
+            out.append(
+                "%s of %s wait to be told: that takes %s"
+                % (
+                    (
+                        decimal.text(waiting[c], config.steps[c]) + " " + config.about(c, "unit")
+                    ).strip(),
+                    name,
+                    span(cycles * CYCLE_MS // 1000),
+                )
+            )
+    return out
+
+
 def status(node):
     """What there is to know about this node, as a dict for people and programs."""
     reps = node.placement.replicas
@@ -167,6 +189,7 @@ def status(node):
         "values": values(node, False),
         "differ": [d for d in [differ(node, r) for r in reps] if d],
         "lost": _lost(node),
+        "waits": _waits(node),
         "unlisted": _unlisted(node),
         "pending_raw": node.ledger.outstanding(),
         "given": _given(node),
@@ -231,6 +254,12 @@ def _warnings(node):
             "mesh: somebody speaks another version of the protocol than %d; bring all nodes to one"
             % VERSION
         )
+    for c, name in enumerate(node.config.channels):
+        if node.raw(c, False) > END - END // 8:
+            out.append(
+                "counter: %s is at %s, and ends at %s; append a channel with a coarser step"
+                % (name, node.config.text(c, node.raw(c, False)), node.config.text(c, END))
+            )
     if node.eps.names:
         out.extend(node.eps.names.warnings(node.clock.epoch()))
     for r in node.placement.replicas:

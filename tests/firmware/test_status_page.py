@@ -28,6 +28,7 @@ class FakeNode:
             "session": "0001-00000001",
             "warnings": [NASTY],
             "lost": ["water " + NASTY],
+            "waits": ["7 l of water wait"],
             "differ": [{"text": "3 of 8 nodes: water +1.5 l"}, {"text": NASTY}],
         }
 
@@ -94,6 +95,7 @@ def test_page_and_json(bench, free_port):
         "<td>3.500 ",
         "ACTIVE",
         "+1.5 l",
+        "7 l of water wait",
         "lost, or may be: water",
     ):
         assert cell in page

@@ -120,6 +120,25 @@ def test_a_large_contribution_is_spread_not_lost(cell, node):
     assert node.status()["pending_raw"] == 0
 
 
+def test_what_takes_long_to_be_told_is_said_with_how_long(cell, node):
+    assert node.status()["waits"] == []
+    node.contribute("water", 6004.095)
+    (said,) = node.status()["waits"]
+    assert said == "6000.000 of water wait to be told: that takes 24 min"
+    cell.run(62)
+    (said,) = node.status()["waits"]
+    assert said.endswith("that takes 23 min")
+
+
+def test_a_counter_that_nears_its_end_is_said():
+    cell = Cell(1)
+    cell.prime(2**47 + 2**45)
+    assert not cell.nodes[1].status()["warnings"]
+    cell.prime(2**47 + 2**45 + 2**44)
+    (said,) = cell.nodes[1].status()["warnings"]
+    assert said.startswith("counter: water is at 193514046488.576, and ends at 211106232532.992")
+
+
 def test_what_exceeds_the_route_budget_of_an_epoch_waits(cell):
     node = cell.add(route_budget=8000)
     cell.run(20)

@@ -48,7 +48,7 @@ _REPORTED = (
     "received_bytes",
     "dropped",
 )
-_IN_WORDS = ("values", "differ", "lost")
+_IN_WORDS = ("values", "differ", "lost", "waits")
 HELP = {
     "contribute CHANNEL AMOUNT": "add an amount (units) to a channel",
     "value CHANNEL": "what the whole mesh contributed to a channel, as far as this node knows",
@@ -293,6 +293,7 @@ def as_text(reply):
         known = sorted(reply["status"].items())
         lines = [f"{k:16} {v}" for k, v in known if k not in _IN_WORDS]
         lines += [d["text"] for d in reply["status"].get("differ", ())]
+        lines += reply["status"].get("waits", ())
         lines += ["lost, or may be: " + text for text in reply["status"].get("lost", ())]
         return "\n".join(lines + [_shown(v) for v in reply["status"].get("values", ())])
     if kind == "rows":
