@@ -89,7 +89,9 @@ def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tm
         0,
         1,
     ]
-    assert all(line.startswith("LVS: warning: journal: ") and "not a folder" in line for line in out)
+    assert all(
+        line.startswith("LVS: warning: journal: ") and "not a folder" in line for line in out
+    )
     assert app.node.status()["state"] == "ACTIVE"
 
 
@@ -245,10 +247,9 @@ def test_a_pin_that_the_board_has_not_is_one_line(app, bench, capsys, settings):
 def test_pulses_count_on_at_the_repl_and_to_the_last_moment(app, bench, live):
     """Ctrl-C, a while at the REPL, app.main(); and those that came after the last look."""
     app.test_config["board"]["sources"] = [{"kind": "pulse", "channel": "water", "pin": 4}]
+
     async def story(pulses):
-        task = asyncio.create_task(
-            app.run(json.loads(json.dumps(app.test_config)), app.Led(None))
-        )
+        task = asyncio.create_task(app.run(json.loads(json.dumps(app.test_config)), app.Led(None)))
         await sleep_ms(10_000)
         for _ in range(pulses):
             turn(bench)
