@@ -14,7 +14,7 @@ from lvs.wire import VERSION
 from lvs_tools import options
 from lvs_tools.mesh import ask, listen
 
-DEFAULT = "config.json"
+DEFAULTS = ("config.json", "lvs.json")  # of a node, of a board
 EXIT_APART = 1
 EXIT_UNABLE = 2
 CLOCKS = 2  # cycles of difference that are only phase
@@ -40,10 +40,10 @@ def arguments(function):
 
 
 def configuration(path):
-    """The Config of a file, of ./config.json where none is named, or None. Raises ConfigError."""
-    if path is None and not Path(DEFAULT).exists():
-        return None
-    return Config(path or DEFAULT)
+    """The Config of a file, of the first of DEFAULTS that is here where none is named, or None.
+    Raises ConfigError."""
+    found = [path] if path else [name for name in DEFAULTS if Path(name).exists()]
+    return Config(found[0]) if found else None
 
 
 def peers(config, port):
