@@ -113,7 +113,7 @@ def arguments(function):
 def command(config, port, broadcast, spread, json_path):
     """Ask all nodes what they contributed themselves, and set the sum beside the mesh's value.
 
-    CONFIG is the configuration of any of its nodes [./config.json or ./lvs.json]. A node's account reaches as
+    CONFIG: of any of its nodes [./config.json or ./lvs.json]. A node's account reaches as
     far back as its journal: `since`. What is not equal is explained as far as anybody can know it:
     nodes that are silent, accounts that began later, groups that are apart. Changes nothing.
 

@@ -40,7 +40,7 @@ def contents(config, said):
 def command(file, config, port, broadcast, spread):
     """Write the values of a running mesh, its parameters, channels and an audit to FILE (JSON).
 
-    CONFIG is the configuration of any of its nodes [./config.json or ./lvs.json]; what it says of the board
+    CONFIG: of any of its nodes [./config.json or ./lvs.json]; what it says of the board
     (passwords) is left out. `lvs restore` starts a mesh anew from it. While nodes contribute, a
     backup is what the mesh held at a moment.
 

@@ -49,7 +49,7 @@ def lines(said):
 def command(config, port, broadcast, seconds, json_path):
     """List who is in a running mesh: state, agreement, clock, load.
 
-    CONFIG is the configuration of any of its nodes [./config.json or ./lvs.json]. `values`: "same" if the node
+    CONFIG: of any of its nodes [./config.json or ./lvs.json]. `values`: "same" if the node
     shows all that anybody showed when the look began; `clock`: cycles ahead of the others; `load`:
     the larger of the board's own and the share of its traffic budget; `shards`: how many of
     sixteen channels it holds; `channels`: how many it lists. A READER holds nothing: a leaf, or

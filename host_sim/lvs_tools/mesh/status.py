@@ -35,7 +35,7 @@ def command(config, port, broadcast, seconds, json_path):
     """Look at a running mesh once: its values, and whether it is one mesh.
 
     From any machine of its network: nothing is installed there, and no node is started. CONFIG is
-    the configuration of any of its nodes [./config.json or ./lvs.json]; without one, the mesh that is heard
+    that of any of its nodes [./config.json or ./lvs.json]; without one, the mesh that is heard
     first is shown, its channels by number.
 
     \b
