@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
 
 from lvs import Config, Node
 from tests.support.firmware_bench import sleep_ms
+
+OWN = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"  # others run beside this one
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def app(bench, monkeypatch, tmp_path):
     tested["test_config"] = {
         "mesh": "m",
         "channels": ["water"],
-        "address": "127.0.0.77",
+        "address": OWN,
         "port": 4999,
         "broadcast": "127.255.255.255",
         "board": {"wifi": False},
@@ -109,7 +112,7 @@ def test_a_port_in_use_is_one_line(app, bench, live, capsys):
     import socket
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.77", 4999))
+        other.bind((OWN, 4999))
         live(app.run(app.test_config, app.Led(None)), 3000)
     out = capsys.readouterr().out
     assert out.count("4999 is in use") == 1
@@ -163,7 +166,7 @@ def test_a_zero_length_datagram_and_noise_do_no_harm(app, bench, live):
         await sleep_ms(2000)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for data in (b"", b"x", b"", bytes(250), bytes(1472)):
-                s.sendto(data, ("127.0.0.77", 4999))
+                s.sendto(data, (OWN, 4999))
                 await sleep_ms(6000)
         status = app.node.status()
         assert not task.done()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -184,7 +185,12 @@ def app(bench, restarts, monkeypatch, tmp_path):
 
     from lvs import Node
 
-    config = {"mesh": "m", "channels": ["water"], "address": "127.0.0.78", "port": 4998}
+    config = {
+        "mesh": "m",
+        "channels": ["water"],
+        "address": f"127.78.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}",
+        "port": 4998,
+    }
     config.update(broadcast="127.255.255.255", board={"wifi": False, "sources": []})
     monkeypatch.setattr(app, "load_settings", lambda: json.loads(json.dumps(config)))
     log = str(tmp_path / "log")
