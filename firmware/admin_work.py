@@ -44,10 +44,16 @@ async def answer(admin, request, link):
         if work is None:
             return {"error": "this board does not know how to '%s'" % request.get("do")}
         return work(admin, request)
-    except (ConfigError, ValueError, KeyError, TypeError, OSError) as e:
-        return {
-            "error": "%s" % e if isinstance(e, ConfigError) else "%s: %s" % (type(e).__name__, e)
-        }
+    except ConfigError as e:
+        return {"error": str(e)}
+    except (ValueError, KeyError, TypeError, OSError) as e:
+        return {"error": "%s: %s" % (type(e).__name__, e)}
+    except Refused:
+        raise
+    except Exception as e:  # who has the key is told
+        admin.count("failed")
+        print("LVS: admin: %s: %s" % (type(e).__name__, e))
+        return {"error": "%s: %s" % (type(e).__name__, e)}
 
 
 def exists(path):
@@ -68,12 +74,17 @@ def load(path, default):
         return default
 
 
+def heard(node):
+    """Numbers of the routes that are heard."""
+    routes, since = node.routes, node.clock.cycle - 256
+    return [i for i in range(1, routes.n) if routes.heard[i] >= since]
+
+
 def status(admin, _request):
     """Who this board is and how it is."""
     node, wifi, board = admin.node, admin.wifi, admin.board
     gc.collect()
     replicas = node.replicas
-    heard = node.routes.heard
     wlan = board["wifi"] or {}
     told = {
         "name": board.get("name") or wlan.get("hostname", "lvs"),
@@ -90,7 +101,7 @@ def status(admin, _request):
         "rssi": wifi.rssi() if wifi else None,
         "heap_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
         "state": node.state,
-        "peers": sum([heard[i] >= node.clock.cycle - 256 for i in range(1, node.routes.n)]),
+        "peers": len(heard(node)),
         "established": all([r.established for r in replicas]),
         "diverged": any([r.votes.diverged for r in replicas]),
         "raw": [
@@ -113,14 +124,11 @@ def status(admin, _request):
 
 
 def peers(admin, request):
-    """Addresses that are heard, as text: some from the route number "from" on, and the "next"."""
-    node = admin.node
-    routes, first = node.routes, max(1, request["from"])
-    found = []
-    for i in range(first, min(routes.n, first + _NAMES)):
-        if node.clock.cycle - routes.heard[i] <= 256:
-            found.append(node.transport.name(routes.addr[i]))
-    return {"peers": found, "next": first + _NAMES if first + _NAMES < routes.n else None}
+    """Addresses that are heard, as text: some, "from" a place in the list on, and the "next"."""
+    node, first = admin.node, request["from"]
+    here = heard(node)
+    names = [node.transport.name(node.routes.addr[i]) for i in here[first : first + _NAMES]]
+    return {"peers": names, "next": first + _NAMES if first + _NAMES < len(here) else None}
 
 
 def read(_admin, request):
@@ -297,8 +305,8 @@ class Update:
 
     def _begin(self):
         """Order the trial: the list comes last, and whole."""
-        routes, cycle = self.admin.node.routes, self.admin.node.clock.cycle
-        peers = [routes.key[i] for i in range(1, routes.n) if cycle - routes.heard[i] <= 256]
+        node = self.admin.node
+        peers = [node.routes.key[i] for i in heard(node)]
         with open(STAGE + "/about", "w") as f:
             json.dump({"id": self.id, "hold": self.hold, "peers": peers[:16]}, f)
         with open(STAGE + "/list", "w") as f:

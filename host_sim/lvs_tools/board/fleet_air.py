@@ -75,7 +75,7 @@ def listen_for(config, seconds, enough=bool):
 
 def neighbours(board):
     """The addresses that a board hears: UDP's alone, without the port."""
-    found, start = [], 1
+    found, start = [], 0
     with board.connected() as talk:
         while start is not None:
             answer = talk.ask("peers", **{"from": start})
