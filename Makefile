@@ -25,7 +25,8 @@ $(STEPS): setup-%:
 run: setup-run ## Run a real mesh of twelve nodes on this machine (ARGS="--nodes 30": lvs mesh --help)
 	@$(BIN)/lvs mesh $(ARGS)
 
-test: lint ## Run all checks and tests, four at a time: many of them wait (ARGS="-k wire": any arguments of pytest)
+# Four at a time: many of them wait.
+test: lint ## Run all checks and tests (ARGS="-k wire": any arguments of pytest)
 	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 lint: setup ## Check style, types for both board families, and that MicroPython compiles it all

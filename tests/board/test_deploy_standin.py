@@ -429,7 +429,7 @@ def test_a_deployment_says_what_failed_of_wifi_and_mesh(
     deployed, monkeypatch, tmp_path, change, secret, failed, says
 ):
     """With one node of mesh 'test' around, of which the board's configuration may know nothing."""
-    monkeypatch.setattr(joining, "ALONE_S", 4)
+    monkeypatch.setattr(joining, "ALONE_S", 12)  # time enough to be heard on a busy machine
     monkeypatch.setattr(joining, "FAILED_S", 1)
     data = some_config()
     other = Node({**data, "board": {}, "address": board_standin.address()})

@@ -123,9 +123,13 @@ class SerialBoard:
         self._patience = patience
         self.transport = open_port(port)
         try:
-            self._enter()
-            with plain_errors(port, "asking what it is"):
+            try:
+                self._enter()
                 self._identify()
+            except TransportError:  # interrupted where it did not expect it: once more
+                self._enter()
+                with plain_errors(port, "asking what it is"):
+                    self._identify()
         except BaseException:
             self.close()
             raise
