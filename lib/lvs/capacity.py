@@ -100,13 +100,13 @@ def outlook(shard, config):
     expected = present = 0
     for k in range(shard.count):
         p = shard.position(k)
-        age = serial_diff(now, shard.start[p])
+        age = max(0, serial_diff(now, shard.start[p]))  # clocks differ
         expected += (age + day <= config.lifetime) + (length - day <= age < length)
         if age < length:
             present += 1
             # At its pace so far it is full, and followed by others, so often until then.
             left = min(day, length - age)
-            expected += (shard.credited[p] >> 10) * left // (age + 1) >> LONG - 10
+            expected += (shard.credited[p] >> 12) * left // (age + 1) >> LONG - 12
     return expected, present
 
 

@@ -300,7 +300,8 @@ class Gossip:
 
     def fill_answer(self, writer):
         """Add rows of the lacking buckets, from where the last answer stopped, once round all of
-        them; an answer takes as many frames only for who has nothing yet."""
+        them; an answer takes as many frames only for who has nothing yet, and while he pays for
+        them: others ask, too."""
         shard = self.shard
         while self._left > 0:
             self._cursor = (self._cursor + 1) % shard.count
@@ -310,7 +311,7 @@ class Gossip:
                 break
             self._left -= 1
         writer.answers(self.buckets)
-        if not (self._left and self.whole):
+        if not (self._left and self.whole) or writer.empty():
             self._done()
 
     def _done(self):

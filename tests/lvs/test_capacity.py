@@ -125,6 +125,15 @@ def test_a_ring_that_fills_at_the_present_pace_is_said_a_day_ahead():
     assert any("within a day" in w for w in node.status()["warnings"])
 
 
+def test_a_session_that_begins_by_a_clock_ahead_is_new():
+    node = filled(112, [6] * 4)
+    shard = node.replicas[0].shard
+    shard.start[shard.position(0)] = node.clock.grain() + 1
+    expected, present = capacity.outlook(shard, node.config)
+    assert (expected, present) == (4, 4)
+    assert not node.status()["warnings"]
+
+
 def test_a_full_ring_is_said_and_nobody_makes_a_node_say_it_for_ever():
     cell = Cell(1, rows=32, **SHORT)
     cell.active()

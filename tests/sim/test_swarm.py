@@ -36,7 +36,7 @@ def test_worlds_have_all_kinds_of_faults_and_are_mended_in_the_end():
         if "rows" not in data["config"]:
             crowds.add((data["nodes"], data["workload"]["channels"]))
         liars |= {liar["class"] for liar in data.get("adversary", ())}
-    assert actions == set(scenario.ACTIONS) - {"corrupt", "clone", "list", "retire"}
+    assert actions == set(scenario.ACTIONS) - {"corrupt", "clone"}
     assert kinds == set(scenario.KINDS)
     assert crowds == {(12, 16), (60, 8)}
     assert links == set(scenario.FIELDS["link"])

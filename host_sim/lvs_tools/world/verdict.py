@@ -21,8 +21,9 @@ _TOLD = 3  # deviations that are named
 class Progress:
     """What is missing, again and again: whether it grows, shrinks or stands still."""
 
-    def __init__(self, start):
-        self._start = start["value"]
+    def __init__(self, plan):
+        self._start = plan["start"]["value"]
+        self._listed = plan["workload"]["listed"]
         self._last = None
         self._cycle = self._moved_at = 0  # now, and when anything changed last
         self.samples = []  # (cycle, raw missing, raw waiting) of the last STILL cycles
@@ -41,7 +42,8 @@ class Progress:
                 for slot in range(r.shard.slots):
                     value = r.shard.value(slot)
                     check = (check * 31 + value) & 0x3FFFFFFF
-                    missing += self._start + account.given[first + slot] - value
+                    start = self._start if first + slot < self._listed else 0
+                    missing += start + account.given[first + slot] - value
         seen = (missing, waiting, check)
         if seen != self._last:
             self._moved_at = cycle
@@ -170,7 +172,12 @@ def verdict(living, channels, account, plan, progress):
     for c in range(len(channels)):
         gone = account.lost(c)
         found = _holders(living, c)
-        off, texts = _judge(found, channels[c], account.given[c] - gone, plan["start"])
+        start = plan["start"]
+        if c >= plan["workload"]["listed"]:  # nobody had it then
+            start = {"value": 0, "spread": 0}
+            if not found and not account.given[c]:
+                continue
+        off, texts = _judge(found, channels[c], account.given[c] - gone, start)
         errors += texts
         worst = max(worst, off)
         lost += gone

@@ -67,7 +67,7 @@ class World:
         self.tally = Tally()
         self.reach = Reach()
         self.agreement = Agreement()
-        self.progress = Progress(plan["start"])
+        self.progress = Progress(plan)
         self.harm = Harm(len(self.channels))
         self.history = History(plan["cycles"], self.honest)
         self.totals = {"recoveries": 0, "refused": 0, "expired": 0}

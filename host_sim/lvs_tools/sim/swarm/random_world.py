@@ -361,6 +361,21 @@ def _clocks(draft):
         draft.event(end, "skew", frozen, 1)
 
 
+def _grow(draft, seed):
+    """Now and then boards get longer lists of channels one after the other, and retire one."""
+    chance = Prng(seed, _STREAM + 2)
+    work = draft.data["workload"]
+    if work["channels"] < 2 or work.get("steady") or chance.below(_ELSE):
+        return
+    work["listed"] = chance.randint(1, work["channels"] - 1)
+    retired = chance.below(work["listed"]) if chance.below(2) else None
+    for node in range(draft.nodes):
+        longer = chance.randint(work["listed"], work["channels"])
+        draft.event(chance.randint(20, draft.faulty - 10), "list", [node], longer)
+        if retired is not None:
+            draft.event(chance.randint(20, draft.faulty - 10), "retire", [node], channel=retired)
+
+
 def _leave_room(data):
     """Who was off or cut off catches up on what the others leave of their budgets: half of them,
     where that may last for as long as the horizon (docs/protocol.md, section 7)."""
@@ -382,6 +397,7 @@ def draw(seed, most_nodes=60):
         _cut_again(draft)
     _network(draft)
     _befall(draft)
+    _grow(draft, seed)
     data = draft.data
     if data["topology"] or draft.nodes < _BOTH_WAYS:
         data["link"].pop("one_way", None)  # links that carry nothing are for good
