@@ -120,6 +120,28 @@ def test_of_both_journals_the_new_one_counts():
     cell.settle()
 
 
+@pytest.mark.parametrize("seconds", [0, 5, 20])
+def test_the_first_to_move_loses_its_power_as_soon_as_something_is_durable(seconds):
+    """The first segment has the values, too: nobody else in the new mesh could give them back."""
+    files = MemoryFiles()
+    cell = Cell(1, **OLD)
+    cell.add(journal=journal(files))
+    cell.active()
+    for _ in range(50):
+        cell.contribute(1, 1000)
+        cell.run(64)
+    cell.run(1100)  # a checkpoint
+    assert cell.values(cell.nodes[2]) == [50000]
+    del cell.nodes[1]
+    new = {**OLD, **NEW["name"], "before": BEFORE}
+    node = cell.add(2, journal(files), **new)
+    cell.run(seconds)
+    node.contribute("water", 1, durable=True)
+    node = cell.add(2, journal(files), **new)
+    cell.active()
+    assert cell.values(node) == [51000]
+
+
 def test_rows_may_not_be_folded_sooner():
     assert Config({"channels": ["a"], **OLD, "before": BEFORE})
     for wrong in (
