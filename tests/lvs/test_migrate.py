@@ -7,6 +7,7 @@ from lvs.config import Config
 from lvs.journal import Journal
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.cell import Cell
+from tests.support.leaf_bench import LeafCell, Store
 
 WATER = {"name": "water", "step": "0.001"}
 
@@ -140,6 +141,38 @@ def test_the_first_to_move_loses_its_power_as_soon_as_something_is_durable(secon
     node = cell.add(2, journal(files), **new)
     cell.active()
     assert cell.values(node) == [51000]
+
+
+@pytest.mark.parametrize("change", NEW.values(), ids=NEW)
+def test_a_leaf_brings_what_waits_and_what_it_told(change):
+    """What holders heard of it since their checkpoints none of them brings."""
+    files, store = MemoryFiles(), Store()
+    cell = LeafCell(**OLD)
+    cell.add(journal=journal(files))
+    cell.active()
+    for k in range(60):
+        leaf = cell.leaf(50, store)
+        cell.give(leaf, 10)
+        cell.waking(leaf)
+        cell.run(64)
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 1)
+    cell.waking(leaf)
+    cell.settle()
+    leaf.contribute("water", "0.007", durable=True)
+    cell.contributed["water"] += 7
+    new = {**OLD, **change, "before": BEFORE}
+    cell.add(1, journal(files), **new)
+    cell.active()
+    assert not cell.settled()
+    for _ in range(30):
+        leaf = cell.leaf(50, store, **new)
+        cell.give(leaf, 1)
+        cell.waking(leaf)
+        cell.run(64)
+        assert leaf.met and leaf.left() == 0
+    assert not leaf.status()["warnings"]
+    cell.settle()
 
 
 def test_rows_may_not_be_folded_sooner():
