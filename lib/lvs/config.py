@@ -3,7 +3,7 @@
 from array import array
 
 from .decimal import number, text
-from .fixed import unload
+from .fixed import serial_diff, unload
 from .wire import SLOTS
 
 EPOCH_CYCLES = 64  # cycles (about a second each) in an epoch: the unit of budgets
@@ -104,3 +104,24 @@ class Config:
     def horizon(self, epoch):
         """Sessions that began up to this grain are folded in an epoch."""
         return epoch // self.grain - self.lifetime - 1
+
+    def span(self, epoch, phase):
+        """(epoch, grain) in which the span of sessions of an epoch began. phase: a node's own."""
+        begun = epoch - (epoch + phase) % self.session_epochs
+        return begun, begun // self.grain & 0xFFFF
+
+    # --- from the mesh before -------------------------------------------------------------------
+
+    def moved(self):
+        """Epochs in a grain of the mesh before, and those by which my clock is ahead of its."""
+        before = self.data["before"]
+        grain, lifetime = spans(before["session_epochs"], before["horizon_epochs"])
+        # Each mesh begins where no horizon is negative.
+        return grain, (self.lifetime + 2) * self.grain - (lifetime + 2) * grain
+
+    def started(self, start, cycle, grain):
+        """A grain (16 bits) there in which something began, in mine: it is folded when it was to
+        be, as the clock moves. cycle: there; grain: epochs in one."""
+        now = (cycle >> 6) // grain
+        start = now - serial_diff(now & 0xFFFF, start)
+        return (start - 1) * grain // self.grain + 1 & 0xFFFF

@@ -44,9 +44,7 @@ class Contributions:
         """(epoch, grain) in which the present span began. Sessions end with a span, at a node's
         own time, not all nodes' at once; one that is opened in between counts from its beginning,
         or a third would overlap the two."""
-        epoch = self._clock.epoch()
-        begun = epoch - (epoch + self._ledger.lineage) % self._config.session_epochs
-        return begun, begun // self._config.grain & 0xFFFF
+        return self._config.span(self._clock.epoch(), self._ledger.lineage)
 
     def rotate(self):
         """Begin a session; what follows is contributed in it."""

@@ -363,7 +363,8 @@ class Journal:
 
     def _renew(self, lead):
         """A new segment at once, since there is none that can be appended to."""
-        with_rows = self.log.segment.number > 0
+        # What was restored from the mesh before is in no segment of this one yet.
+        with_rows = self.log.segment.number > 0 or self._shape < 0
         self._begin()
         if not with_rows:
             self._shards = []

@@ -5,7 +5,7 @@ for certain to be untold counts as told (docs/durability.md). Boards unload it.
 """
 
 from . import restart
-from .config import EPOCH_CYCLES, spans
+from .config import EPOCH_CYCLES
 from .fixed import LvsError, serial_diff
 from .journal_reader import CHECK, FORMAT
 from .journal_replay import Found, read
@@ -29,8 +29,8 @@ class Restorer:
         self._replica = replica
         self.careful = False  # newer records were lost
         self.later = 0  # epochs by which my clock is ahead of the journal's
-        # epochs in one of another mesh's, whose journal it is, and in mine
-        self.grains: tuple = ()
+        self.grain = 0  # epochs in one of the mesh before, whose journal it is
+        self.config = None  # mine, then
         self.folded = {}  # horizon of each shard
         self._vectors = vectors
         self.usable = False
@@ -61,12 +61,8 @@ class Restorer:
             self._channels = max(self._channels, channels)
 
     def started(self, start):
-        """A grain (16 bits) in which something began, in mine: it is folded when it was to be, as
-        ``later`` moves the clock."""
-        grain, mine = self.grains
-        now = (self.cycle >> 6) // grain
-        start = now - serial_diff(now & 0xFFFF, start)
-        return (start - 1) * grain // mine + 1 & 0xFFFF
+        """A grain (16 bits) of the mesh before, in mine."""
+        return self.config.started(start, self.cycle, self.grain)
 
     def ledger(self, cycle, lineage):
         """What follows replaces what waits and, with a lineage, all sessions."""
@@ -116,14 +112,14 @@ class Restorer:
         r = self._replica(index)
         if self._vectors and r is not None:
             epoch = (cycle >> 6) + self.later
-            if self.grains:
-                horizon = horizon * self.grains[0] // self.grains[1]
+            if self.grain:
+                horizon = horizon * self.grain // self.config.grain
             r.restore(vector, horizon, epoch, confidence, established)
 
     def row(self, index, start, nonce, slot, claimed, credited):
         """A row of a shard."""
         r = self._replica(index)
-        if self.grains:
+        if self.grain:
             if serial_diff(start, self.folded.get(index, start - 1)) <= 0:
                 return  # in another grain it might not be seen that it is
             start = self.started(start)
@@ -149,16 +145,13 @@ def _older(files, found, config):
 
 def _moving(older, config, channels, replica):
     """A Restorer for what there is of the mesh before. Raises OSError."""
-    before = config.data["before"]
-    tag = int(before["tag"], 16)
+    tag = int(config.data["before"]["tag"], 16)
     first = Restorer(tag, channels, lambda index: None)
     older.replay(first.take)
     restorer = Restorer(tag, channels, replica)
     restorer.folded = first.folded
-    grain, lifetime = spans(before["session_epochs"], before["horizon_epochs"])
-    restorer.grains = grain, config.grain
-    # Each mesh begins where no horizon is negative.
-    restorer.later = (config.lifetime + 2) * config.grain - (lifetime + 2) * grain
+    restorer.config = config
+    restorer.grain, restorer.later = config.moved()
     return restorer
 
 
@@ -169,7 +162,7 @@ def _inherit(ledger, found, later):
     since = found.since and found.since + later
     told = found.sessions, found.waiting, found.lineage
     restart.restore(ledger, *told, found.carried, found.spent, since)
-    if found.grains:
+    if found.grain:
         if found.folded:
             ledger.fold(max(found.folded.values()))
         for s in found.sessions:

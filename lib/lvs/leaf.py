@@ -7,7 +7,7 @@ until ``awake`` is False. Its state is some dozen bytes, which the caller keeps 
 
 from . import decimal
 from .config import CLOSING, EPOCH_CYCLES, Config
-from .fixed import MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff
+from .fixed import LONG, MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff
 from .leaf_state import Kept
 from .ledger import TAKEN, Ledger
 from .wide import BRIM, END, Wide
@@ -34,7 +34,6 @@ _LATE = const(8)  # epochs before it is folded, at least, in which a session is 
 _ASKED = const(4)  # ... and of those, with somebody there, until what nobody has waits again
 _SESSIONS = const(6)  # at most: others may force new ones on it
 _SAVED = const(256)  # cycles asleep for which it may tell at once
-_LONG = const(29)  # bits of a total from which on the next session goes on
 _LAST_CYCLE = const(0x3FEFFFFF)
 _NONE = bytes(BUCKETS)
 _NO_VALUES = Wide(0)
@@ -64,8 +63,9 @@ class Leaf:
         self._entropy = entropy
         self.ledger = ledger = Ledger(len(cfg.channels))
         ledger.lineage = entropy()
-        self._kept = Kept(cfg.tag, board, ledger, store)
-        self.notice = ""  # what befell its contributions
+        self._kept = Kept(cfg, board, ledger, store)
+        self._store = store
+        self._notices = {}  # what befell its contributions: raw
         self.dropped = {}  # reason -> frames that were not believed
         self.answers = {}  # shard: {route: Wide of values}, of the last waking that had any
         self._frame = Frame()
@@ -90,7 +90,10 @@ class Leaf:
             ledger.waiting[c] = 0
         for s in ledger.sessions:
             s.fate = TAKEN
-        self.notice = "leaf: its state is another board's; %d raw that waited there are its" % left
+        self._notice("leaf: its state is another board's; %d raw that waited there are its", left)
+
+    def _notice(self, text, raw=0):
+        self._notices[text] = self._notices.get(text, 0) + raw
 
     # --- for applications -----------------------------------------------------------------------
 
@@ -109,6 +112,8 @@ class Leaf:
         if self.config.about(c, "retired", False):
             raise LvsError("channel '%s' is retired; contribute to another" % channel)
         raw, carry = decimal.steps(amount, self.config.steps[c], self.ledger.carried.get(c, 0))
+        if durable:
+            self._need()
         try:
             self.ledger.add(c, raw, min(self._raw(c), END), carry)
         except LvsError:
@@ -119,10 +124,19 @@ class Leaf:
         if durable:
             self.flush()
 
+    def _need(self):
+        if not self._store:
+            raise LvsError("durable: this leaf has no store; give it one")
+
     def flush(self):
-        """See that the store has what was contributed so far. Raises NotDurable."""
+        """See that the store has what was contributed so far. Raises NotDurable; LvsError when
+        there is none."""
+        self._need()
         if not self._kept.write():
-            raise NotDurable(self._kept.error)
+            raise NotDurable(
+                "accepted, but not safe from a power cut: %s; do not contribute it again"
+                % self._kept.error
+            )
 
     def _raw(self, c):
         given = self.answers.get(c // SLOTS, {})
@@ -146,7 +160,8 @@ class Leaf:
     def status(self):
         """What there is to know about this leaf, as a dict for people and programs."""
         s = self.ledger.session
-        warnings = [self.transport.error, self._kept.error, self._kept.notice, self.notice]
+        warnings = [self.transport.error, self._kept.error, self._kept.notice]
+        warnings += [text.replace("%d", str(raw)) for text, raw in self._notices.items()]
         return {
             "state": "AWAKE" if self.awake else "ASLEEP",
             "mesh": self.config.mesh,
@@ -172,7 +187,8 @@ class Leaf:
         self._most = most_ms
         self._due = (now + self._entropy() % 64) & 0x3FFFFFFF
         self.met = self._grown = self._echoed = False
-        self._mute = False  # nothing can be kept, so nothing is told
+        # Nothing can be kept, so nothing is told.
+        self._mute = self._kept.error != "" and not self._kept.write()
         self._voices = {}  # route: cycle at the beginning of this waking
         self._first = self._met_at = now
         self._unread = list(range(-(-len(self.config.channels) // SLOTS)))
@@ -268,8 +284,7 @@ class Leaf:
     def _span(self, epoch):
         """See that the present session is one of the present span."""
         ledger = self.ledger
-        begun = epoch - (epoch + ledger.lineage) % self.config.session_epochs
-        grain = begun // self.config.grain & 0xFFFF
+        grain = self.config.span(epoch, ledger.lineage)[1]
         if ledger.session.start != grain or ledger.session.fate == TAKEN:
             ledger.open(grain, self._entropy())
         while len(ledger.sessions) > _SESSIONS:
@@ -289,7 +304,7 @@ class Leaf:
     def _forget(self, session):
         doubt = sum(session.total) - sum(session.known)
         if doubt:
-            self.notice = "leaf: %d raw were told, and perhaps heard by nobody" % doubt
+            self._notice("leaf: %d raw were told, and perhaps heard by nobody", doubt)
         self.ledger.sessions.remove(session)
         self._kept.asked.pop(session.nonce, 0)
 
@@ -311,7 +326,7 @@ class Leaf:
             self._stored[c] = 0
             if not ledger.free[c] or self._raw(c) >= BRIM:
                 continue
-            if ledger.session.total[c] >> _LONG:
+            if ledger.session.total[c] >> LONG:
                 ledger.open(ledger.session.start, self._entropy())
             grown += ledger.issue(c, cycles * (cfg.max_allowed_shift - 1))
         if grown:
@@ -427,7 +442,7 @@ class Leaf:
         if key in self._voices or len(self._voices) < _MOST_VOICES:
             self._voices[key] = f.cycle - ticks_diff(now, self._began) // 1000
         if self.config.contradicts(f.shard, f.channels, f.prints):
-            self.notice = "channels: the list of a holder contradicts this one"
+            self._notice("channels: the list of a holder contradicts this one")
         if f.flags & VALUE:
             if f.shard in self._unread:
                 self._unread.remove(f.shard)
@@ -465,7 +480,7 @@ class Leaf:
             if told:
                 self._stored[c] -= told
                 ledger.waiting.grow(c, -told)
-                self.notice = "leaf: its state is an old copy; %d raw that waited are told" % told
+                self._notice("leaf: its state is an old copy; %d raw that waited are told", told)
         if len(ledger.sessions) < _SESSIONS - 2:
             ledger.session.fate = TAKEN
             ledger.open(ledger.session.start, self._entropy())

@@ -1,12 +1,13 @@
 """What a leaf keeps while it sleeps: some dozen bytes, in two copies that are written in turn.
 
 A store is any object with ``read(i)`` (the bytes of copy 0 or 1, b"" if there are none) and
-``write(i, data)`` (which may raise OSError). A cut while one is written leaves the other. Nothing
-is told before it is written, so that the older copy never holds less than was told.
+``write(i, data)`` (which may raise OSError). A cut, or an error, while one is written leaves the
+other. Nothing is told before it is written.
 """
 
+from .config import EPOCH_CYCLES
 from .fixed import const
-from .ledger import TAKEN, Session
+from .ledger import TAKEN, Ledger, Session
 from .wide import Wide
 from .wire import crc16, get16, get30, get_wide, put16, put30, put_wide
 
@@ -25,8 +26,9 @@ class Kept:
     """A leaf's state, as bytes. ``cycle``: the last one heard; ``far``: a single voice said that
     it is another by far; ``asked``: nonce -> epochs in which a session was only asked for."""
 
-    def __init__(self, tag, board, ledger, store):
-        self._tag = tag
+    def __init__(self, config, board, ledger, store):
+        self._config = config
+        self._tag = config.tag
         self._board = board
         self._ledger = ledger
         self._store = store
@@ -40,14 +42,14 @@ class Kept:
 
     # --- to bytes -------------------------------------------------------------------------------
 
-    def _encode(self):
+    def _encode(self, turn):
         ledger = self._ledger
         n = ledger.channels
         sessions = [s for s in ledger.sessions if max(s.total)]
         carried = [(c, x) for c, x in ledger.carried.items() if x]
         b = bytearray(_HEAD + len(sessions) * (7 + 10 * n) + 7 * n + 12 * len(carried) + 8)
         b[0] = _VERSION
-        b[1] = self._turn
+        b[1] = turn
         put30(b, 2, self._tag)
         put30(b, 6, self._board)
         put30(b, 10, ledger.lineage)
@@ -74,10 +76,11 @@ class Kept:
 
     def write(self):
         """Write all of it; False, and ``error`` says why, if that cannot be done."""
-        self._turn = (self._turn + 1) & 0xFF
+        turn = (self._turn + 1) & 0xFF
         try:
             if self._store:
-                self._store.write(self._turn & 1, self._encode())
+                self._store.write(turn & 1, self._encode(turn))
+            self._turn = turn  # else the next one goes to the same place: the other is sound
             self.error = ""
         except OSError as e:
             self.error = "leaf: its state cannot be written (%s)" % e
@@ -96,12 +99,26 @@ class Kept:
             elif not best or (b[1] - best[1]) & 0xFF < 128:
                 best = b
         if not best:
+            if self.notice:
+                self.notice = "leaf: its state was damaged, and begins anew; what waited is lost"
             return False
         self._turn = best[1]
-        if get30(best, 2) != self._tag:
+        tag = get30(best, 2)
+        moved = tag != self._tag
+        before = self._config.data.get("before")
+        if moved and not (before and int(before["tag"], 16) == tag):
+            other = Kept(self._config, self._board, Ledger(self._ledger.channels), None)
+            other._decode(best)
             self.notice = "leaf: its state is of another mesh, and begins anew"
+            if other._ledger.left():
+                self.notice += "; %d raw that nobody there has are lost" % other._ledger.left()
             return False
         self._decode(best)
+        if moved:
+            grain, later = self._config.moved()
+            for s in self._ledger.sessions:
+                s.start = self._config.started(s.start, self.cycle, grain)
+            self.cycle += later * EPOCH_CYCLES
         return True
 
     def _decode(self, b):

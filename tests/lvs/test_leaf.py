@@ -2,7 +2,7 @@
 
 import pytest
 
-from lvs import ConfigError, LvsError, Node, wire
+from lvs import ConfigError, LvsError, Node, NotDurable, wire
 from lvs.leaf import Leaf
 from lvs.routes import Routes
 from lvs.wire import JOINING, VALUE, WANT
@@ -214,6 +214,85 @@ def test_a_state_that_cannot_be_written_is_not_told():
     cell.waking(leaf)
     assert leaf.left() == 5 and "cannot be written" in leaf.status()["warnings"][0]
     assert {n.value("water") for n in cell.nodes.values()} == {0}
+
+
+def test_what_could_not_be_written_is_not_told_in_a_later_waking_either():
+    class Full(Store):
+        full = True
+
+        def write(self, i, data):
+            if self.full:
+                raise OSError(28)
+            super().write(i, data)
+
+    cell = mesh(2)
+    store = Full()
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 5)
+    for _ in range(3):
+        cell.waking(leaf)
+        cell.run(5)
+        assert leaf.met and {n.value("water") for n in cell.nodes.values()} == {0}
+    store.full = False
+    told(cell, leaf)
+    assert cell.settled() and leaf.left() == 0
+
+
+def test_an_error_and_then_a_cut_leave_a_copy():
+    class Torn(Store):
+        torn = False
+
+        def write(self, i, data):
+            if self.torn:
+                self.copies[i] = bytes(data)[:9]
+                raise OSError(5)
+            super().write(i, data)
+
+    cell = mesh(2)
+    for errors in range(3):
+        store = Torn()
+        leaf = cell.leaf(50, store)
+        for raw in (4, 3):
+            leaf.contribute("water", "0.00%d" % raw, durable=True)
+        store.torn = True
+        for _ in range(errors):
+            with pytest.raises(NotDurable, match="do not contribute it again"):
+                leaf.contribute("water", 1, durable=True)
+        store.torn, store.cut = False, 9
+        with pytest.raises(PowerCut):
+            leaf.flush()
+        assert cell.leaf(50, store).left() == 7
+
+
+def test_all_that_is_in_doubt_is_named():
+    """Of more than one session, too."""
+    cell = mesh(2, **BRIEF)
+    store = Store()
+    cell.waking(cell.leaf(50, store))
+    for raw in (5, 6):
+        leaf = cell.leaf(50, store)
+        cell.give(leaf, raw)
+        leaf._hear_sdm = lambda f, mine: None  # its echoes are lost
+        cell.waking(leaf)
+        cell.run(4 * 64)
+    cell.run(1200)
+    leaf = cell.leaf(50, store)
+    for _ in range(2):  # a clock that is far off has to be said in two
+        cell.waking(leaf)
+    assert "11 raw were told, and perhaps heard by nobody" in leaf.status()["warnings"][0]
+
+
+def test_what_is_lost_with_a_state_is_named():
+    cell = mesh(2)
+    store = Store()
+    leaf = cell.leaf(50, store)
+    for raw in (4, 3):
+        leaf.contribute("water", "0.00%d" % raw, durable=True)
+    other = cell.leaf(50, store, mesh="other")
+    assert other.left() == 0
+    assert "another mesh, and begins anew; 7 raw " in other.status()["warnings"][0]
+    store.copies = [copy[:-1] for copy in store.copies]
+    assert "what waited is lost" in cell.leaf(50, store).status()["warnings"][0]
 
 
 @pytest.mark.parametrize("damage", ["newest", "both", "another mesh"])
@@ -530,6 +609,9 @@ def test_errors_of_configuration_and_calls():
     leaf = Leaf(config, Transport(), lambda: 0, lambda: 5)
     with pytest.raises(LvsError, match="not in this mesh"):
         leaf.contribute("wine", 1)
+    for call in (leaf.flush, lambda: leaf.contribute("water", 1, durable=True)):
+        with pytest.raises(LvsError, match="no store"):
+            call()
     with pytest.raises(LvsError, match="negative"):
         leaf.contribute("water", "-1")
     with pytest.raises(LvsError, match="too large"):

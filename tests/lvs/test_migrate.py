@@ -7,6 +7,7 @@ from lvs.config import Config
 from lvs.journal import Journal
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.cell import Cell
+from tests.support.leaf_bench import LeafCell, Store
 
 WATER = {"name": "water", "step": "0.001"}
 
@@ -117,6 +118,60 @@ def test_of_both_journals_the_new_one_counts():
         cell.run(30)
         assert cell.nodes[3].ledger.given(0) == 30000
         assert cell.nodes[3].ledger.outstanding() == 0, lives
+    cell.settle()
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 20])
+def test_the_first_to_move_loses_its_power_as_soon_as_something_is_durable(seconds):
+    """The first segment has the values, too: nobody else in the new mesh could give them back."""
+    files = MemoryFiles()
+    cell = Cell(1, **OLD)
+    cell.add(journal=journal(files))
+    cell.active()
+    for _ in range(50):
+        cell.contribute(1, 1000)
+        cell.run(64)
+    cell.run(1100)  # a checkpoint
+    assert cell.values(cell.nodes[2]) == [50000]
+    del cell.nodes[1]
+    new = {**OLD, **NEW["name"], "before": BEFORE}
+    node = cell.add(2, journal(files), **new)
+    cell.run(seconds)
+    node.contribute("water", 1, durable=True)
+    node = cell.add(2, journal(files), **new)
+    cell.active()
+    assert cell.values(node) == [51000]
+
+
+@pytest.mark.parametrize("change", NEW.values(), ids=NEW)
+def test_a_leaf_brings_what_waits_and_what_it_told(change):
+    """What holders heard of it since their checkpoints none of them brings."""
+    files, store = MemoryFiles(), Store()
+    cell = LeafCell(**OLD)
+    cell.add(journal=journal(files))
+    cell.active()
+    for k in range(60):
+        leaf = cell.leaf(50, store)
+        cell.give(leaf, 10)
+        cell.waking(leaf)
+        cell.run(64)
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 1)
+    cell.waking(leaf)
+    cell.settle()
+    leaf.contribute("water", "0.007", durable=True)
+    cell.contributed["water"] += 7
+    new = {**OLD, **change, "before": BEFORE}
+    cell.add(1, journal(files), **new)
+    cell.active()
+    assert not cell.settled()
+    for _ in range(30):
+        leaf = cell.leaf(50, store, **new)
+        cell.give(leaf, 1)
+        cell.waking(leaf)
+        cell.run(64)
+        assert leaf.met and leaf.left() == 0
+    assert not leaf.status()["warnings"]
     cell.settle()
 
 
