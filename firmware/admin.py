@@ -199,6 +199,7 @@ class Admin:
             await asyncio.sleep_ms(100)
         sources.collect()
         self.node.journal.flush()  # nothing is contributed between this and ...
+        once("restarts").announce()
         machine.reset()
 
     def _listen(self):
@@ -263,11 +264,7 @@ class Admin:
 def run(board, node, wifi):
     """The service as a task, and the watch over new files if they are on trial."""
     admin = Admin(board["admin_key"].encode(), board, node, wifi)
-    try:
-        os.stat("/update/trial")
-    except OSError:
-        pass
-    else:
+    if once("restarts").on_trial():
         asyncio.create_task(once("trial").watch(admin))
     builtins.print = admin.say
     return admin.run()

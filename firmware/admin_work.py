@@ -22,7 +22,7 @@ READABLE = ("/lvs.json", "/deployed.txt", "/crash.log", "/crash.old")
 STAGE = "/update"
 # What no update may bring: the secrets, what the board keeps, what has a meaning in /update.
 KEPT = (
-    "secrets.json journal update crash.log crash.old restarts "
+    "secrets.json journal leaf.0 leaf.1 update crash.log crash.old restarts "
     "old list commit try trial failed about manifest"
 ).split()
 _PIECE = const(512)  # bytes of a file in one answer
@@ -87,7 +87,7 @@ def status(admin, _request):
     replicas = node.replicas
     wlan = board["wifi"] or {}
     told = {
-        "name": board.get("name") or wlan.get("hostname", "lvs"),
+        "name": wlan.get("hostname", "lvs"),
         "board": load("/profile.json", {}).get("name", ""),
         "machine": getattr(sys.implementation, "_machine", ""),
         "micropython": list(sys.implementation.version[:3]),
@@ -185,9 +185,10 @@ async def digest(path):
 
 def allowed(path):
     """Whether an update may put something there."""
-    if path[0] != "/" or len(path) > 100 or "//" in path or "/../" in path or path[-1] == "/":
+    names = path.split("/")
+    if names[0] or len(names) < 2 or len(path) > 100:
         return False
-    return path.split("/")[1] not in KEPT
+    return names[1] not in KEPT and not any([name in ("", ".", "..") for name in names[1:]])
 
 
 class Update:

@@ -117,14 +117,16 @@ def main():
     global started
     led = Led(None)
     try:
-        begin = once("begin")
-        if begin.too_old():
+        parts = once("parts")
+        old = parts.check_version()
+        if old:
+            print("LVS:", old)
             return
         config = load_settings()
-        led = begin.make_led(config["board"].get("led"))
-        safe = not started and begin.too_often()
+        led = parts.make_led(config["board"].get("led"))
+        del parts
+        safe = not started and once("restarts").too_often()
         started = True
-        del begin
         asyncio.run(once("safe").run(config, once, led) if safe else run(config, led))
     except (KeyboardInterrupt, Exception) as e:
         gc.collect()

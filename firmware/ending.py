@@ -20,7 +20,7 @@ def end(e, led, node):
     try:
         if isinstance(e, KeyboardInterrupt):
             stopped(node)
-        elif isinstance(e, ConfigError) and not once("begin").on_trial():
+        elif isinstance(e, ConfigError) and not once("restarts").on_trial():
             print("LVS: cannot start:", e)
             led.show("configuration", 20)
         else:
@@ -41,7 +41,7 @@ def crash(e, led):
     """Keep a record and restart the board."""
     import machine
 
-    once("restarts").crashed()
+    once("restarts").announce(1)
     crashlog.write("crashed; restarting in %d s" % _RESTART_S, e)
     watchdog.keep_fed_if_running()  # for the wait, and for whoever presses Ctrl-C in it
     led.show("crashed", 1)

@@ -9,6 +9,7 @@ import sys
 
 from micropython import const
 
+from led import Led
 from lvs import Config, ConfigError, Node
 
 OLDEST = (1, 26)  # MicroPython before it lets the RP2 receive one datagram at a time
@@ -27,6 +28,14 @@ def check_version(version=None):
         OLDEST[0],
         OLDEST[1],
     )
+
+
+def make_led(settings):
+    """The LED; raises ConfigError."""
+    try:
+        return Led(settings)
+    except (ValueError, TypeError) as e:
+        raise ConfigError("board.led.pin: %r: %s" % (settings["pin"], e)) from None
 
 
 async def connect(settings, led, dog, start):

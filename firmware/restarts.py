@@ -10,6 +10,7 @@ import crashlog
 import sources
 
 PATH = "/restarts"
+RESTARTS = 5  # without two minutes of life between, and then it is safe mode
 
 
 def _read():
@@ -31,9 +32,9 @@ def write(count, known=True):
         pass  # a full or broken filesystem must not make things worse
 
 
-def crashed():
-    """The program is about to restart the board."""
-    write(_read()[0] + 1)
+def announce(crashed=0):
+    """The program is about to restart the board; that counts if it crashed."""
+    write(_read()[0] + crashed)
 
 
 def begin(cause):
@@ -45,7 +46,23 @@ def begin(cause):
     bitten = cause == "wdt" and not known
     if bitten or known:
         write(count + bitten, False)
+    if bitten:
+        crashlog.write("restarted by the watchdog")
     return count + bitten
+
+
+def on_trial():
+    """Whether new files had this one start and nobody found them good yet: see boot."""
+    try:
+        os.stat("/update/trial")
+        return True
+    except OSError:
+        return False
+
+
+def too_often():
+    """Whether this start is one of too many. To be asked once a start."""
+    return begin(reset_cause()) >= RESTARTS and not on_trial()
 
 
 def lived():
@@ -63,18 +80,16 @@ def to_mend(what, minutes, journal):
     sources.collect()
     journal.flush()
     crashlog.write("no %s for %d minutes; restarting" % (what, minutes))
+    announce()
     machine.reset()
 
 
 def reset_cause():
-    """Why the board started, in one word; a watchdog's bite goes to the crash log."""
+    """Why the board started, in one word."""
     import machine
 
     cause = machine.reset_cause()
     for name in ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET"):
         if cause == getattr(machine, name, None):
-            word = name[:-6].lower()
-            if word == "wdt":
-                crashlog.write("restarted by the watchdog")
-            return word
+            return name[:-6].lower()
     return "unknown"

@@ -9,25 +9,19 @@ from micropython import const
 import crashlog
 import watchdog
 from lvs import Node
+from lvs.machine import clock
+from lvs.transport_layer import UdpTransport
 
 _HOUR_S = const(3600)
 
 
-class Silent:
-    """A transport (lvs.transport_layer) of which nothing comes."""
+class Silent(UdpTransport):
+    """A transport that never opens its sockets: nothing is sent, nothing is heard."""
 
-    error = "safe mode"
-
-    def send(self, _frame, _addr):
-        """Nothing is sent."""
+    def open(self):
+        """No."""
+        self.error = "safe mode"
         return False
-
-    def recv(self):
-        """Nothing is heard."""
-        return None
-
-    def close(self):
-        """Nothing is held."""
 
 
 def last_words(paths=(crashlog.OLD, crashlog.PATH)):
@@ -45,7 +39,7 @@ def last_words(paths=(crashlog.OLD, crashlog.PATH)):
 def node_of(config):
     """A node that takes part in nothing: the service asks it who it is. None if it cannot be."""
     try:
-        return Node(dict(config, rows=16, routes=8, held=1), Silent())
+        return Node(dict(config, rows=16, routes=8, held=1), Silent("", "", 0, clock))
     except Exception as e:
         crashlog.write("safe mode: no node", e)
         return None
@@ -77,7 +71,8 @@ async def run(config, once, led):
         await asyncio.sleep_ms(500)
         led.set(False)
         await asyncio.sleep_ms(500)
-    once("restarts").write(4)  # one more and it is safe mode again
+    restarts = once("restarts")
+    restarts.write(restarts.RESTARTS - 1)  # one more and it is safe mode again
     import machine
 
     machine.reset()

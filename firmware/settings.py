@@ -32,6 +32,7 @@ _OBJECTS = {
         ("ssid",),
     ),
     "status_page": ({"address": (str,), "port": (int,)}, ()),
+    "espnow": ({"channel": (int,)}, ()),
     "led": ({"pin": (int, str), "active_low": (bool,)}, ("pin",)),
     "leaf": ({"every_s": (int,), "awake_s": (int, float), "deep": (bool,)}, ()),
     "low_power": (
@@ -98,6 +99,10 @@ def check_board(board):
     seconds = board.get("watchdog_s", 8)
     if not 0 <= seconds <= 8 or seconds == 1:
         raise ConfigError("board.watchdog_s: %d; must be 0 (none) or 2 to 8" % seconds)
+    leaf = board.get("leaf", {})
+    for key, most in (("every_s", 86400), ("awake_s", 60)):
+        if not 1 <= leaf.get(key, 1) <= most:
+            raise ConfigError("board.leaf.%s: %s; must be 1 to %d" % (key, leaf[key], most))
     minutes = board.get("reboot_after_min", 60)
     if minutes and not 5 < minutes <= 10080:
         raise ConfigError(

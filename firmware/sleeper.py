@@ -10,10 +10,11 @@ import time
 import machine
 from micropython import const
 
+import watchdog
+
 FILES = "/leaf."
 _JOIN_MS = const(8000)  # that joining the Wi-Fi may take
 _TURN_MS = const(20)  # longest rest while awake: receive queues are short
-_DOG_MS = const(8000)
 
 leaf = None  # for the REPL
 
@@ -101,9 +102,8 @@ class Radio:
     """What carries frames while awake, a transport: Wi-Fi and UDP, or ESP-NOW, which needs no
     access point. feed: called while it joins."""
 
-    error = ""
-
     def __init__(self, config, feed):
+        self.error = ""  # of the last waking
         self._config = config
         self._feed = feed
         board = config.board
@@ -114,27 +114,37 @@ class Radio:
         if self._wifi or espnow:
             import network
 
-            network.hostname((self._wifi or {}).get("hostname", "lvs"))
+            wifi = self._wifi or {}
+            if wifi.get("country"):
+                network.country(wifi["country"])
+            network.hostname(wifi.get("hostname", "lvs"))
             self._wlan = network.WLAN(network.WLAN.IF_STA)
         self._link = None  # while it is on
 
     def _join(self):
-        """Whether the access point let it in."""
+        """Whether the access point let it in. Raises OSError."""
         assert self._wlan
         began = time.ticks_ms()
-        try:
-            self._wlan.connect(self._wifi["ssid"], self._wifi["password"] or None)
-        except OSError:
-            return False
+        self._wlan.connect(self._wifi["ssid"], self._wifi["password"] or None)
         while not self._wlan.isconnected():
             if time.ticks_diff(time.ticks_ms(), began) > _JOIN_MS:
+                state = once("wifi_help").state(self._wlan.status())
+                self.error = "wifi: '%s': %s" % (self._wifi["ssid"], state)
                 return False
             self._feed()
             time.sleep_ms(50)
         return True
 
     def on(self):
-        """Switch it on; False where there is no network."""
+        """Switch it on; False where there is no network, and ``error`` says why."""
+        self.error = ""
+        try:
+            return self._switch_on()
+        except OSError as e:
+            self.error = "the radio fails (%s); trying again" % e
+            return False
+
+    def _switch_on(self):
         cfg = self._config
         if self._wlan:
             self._wlan.active(True)
@@ -164,10 +174,14 @@ class Radio:
     def close(self):
         """Switch it off."""
         if self._link:
+            self.error = self._link.error
             self._link.close()
             self._link = None
         if self._wlan and self._wlan.active():
-            self._wlan.disconnect()
+            try:
+                self._wlan.disconnect()
+            except OSError:
+                pass  # it was not joined
             self._wlan.active(False)
 
 
@@ -188,19 +202,18 @@ class Sleeper:
         self._sources = once("source_kinds").make_all(entries, settings["channels"])
         self._pulses = [source for _, source in self._sources if hasattr(source, "pin")]
         self._check(entries)
-        self._dog = None
-        if self.deep and board.get("watchdog_s", 8):
-            self._dog = machine.WDT(timeout=_DOG_MS)
+        self._dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000 if self.deep else 0)
+        self._dog.start()
         self._config = Config(settings)
-        self.radio = Radio(self._config, self._feed)
+        self.radio = Radio(self._config, self._dog.feed)
         self.alarm = Alarm(self._every_s, machine.RTC() if self.deep else None)
         name = 0
         for byte in machine.unique_id():
             name = (name * 257 + byte + 1) & 0x3FFFFFFF
         leaf = self.leaf = Leaf(self._config, self.radio, store=Files(), board=name)
-        for text in leaf.status()["warnings"]:
-            print("LVS:", text)
-        if self.alarm.armed and _cause("wake_reason"):
+        self._told = []
+        self._tell()
+        if self._pulses and self.alarm.armed and _cause("wake_reason"):
             self._pulses[0].woke()  # its edge was before anybody looked
 
     def _check(self, entries):
@@ -218,13 +231,26 @@ class Sleeper:
                 "to false" % len(self._pulses)
             )
 
-    def _feed(self):
-        if self._dog:
-            self._dog.feed()
+    def _tell(self):
+        """Print the warnings that are news."""
+        warnings = self.leaf.status()["warnings"]
+        for text in warnings:
+            if text not in self._told:
+                print("LVS:", text)
+        self._told = warnings
+
+    def _keep(self):
+        """Write down what was counted; where that cannot be done, ``_tell`` says so."""
+        from lvs import NotDurable
+
+        try:
+            self.leaf.flush()
+        except NotDurable:
+            pass
 
     def take(self, waking=False):
         """Hand over what was counted: by pulses, written down at once, and in a waking by all,
-        written down as it is told."""
+        written down as it is told. Returns whether there was any."""
         from lvs import LvsError
 
         some = False
@@ -237,29 +263,33 @@ class Sleeper:
                 except LvsError as e:
                     print("LVS: %s: %s" % (channel, e))
         if some and not waking:
-            self.leaf.flush()
+            self._keep()
+        return some
 
     def waking(self):
         """One waking: hand over, speak, and be ready to sleep."""
         self.take(True)
         if not self.radio.on():
-            self.leaf.flush()  # it waits for the next waking
+            self._keep()  # it waits for the next waking
         else:
             self.leaf.wake(self._awake_ms)
             while self.leaf.awake:
-                self._feed()
+                self._dog.feed()
                 self.leaf.receive()
                 rest = self.leaf.tick()
                 time.sleep_ms(min(rest, _TURN_MS))
         self.radio.close()
-        self.take()
+        self._tell()
         self.alarm.next()
 
     def sleep(self):
         """Sleep until the next waking is due, or a pulse comes."""
         ms = max(1000, self.alarm.left() * 1000)
         if self.deep:
-            self.alarm.keep(self._arm())
+            armed = self._arm()
+            while self.take():  # a pulse from here on ends the sleep, or is taken
+                armed = self._arm()
+            self.alarm.keep(armed)
             machine.deepsleep(ms)
         while ms > 0:
             part = min(ms, 2000)
@@ -278,15 +308,21 @@ class Sleeper:
 
         source = self._pulses[0]
         idle = source.pin.value() != source.active
-        esp32.wake_on_ext0(source.pin, source.active if idle else 1 - source.active)
+        try:
+            esp32.wake_on_ext0(source.pin, source.active if idle else 1 - source.active)
+        except (AttributeError, ValueError) as e:  # the C3 has none, and others have it on some
+            from lvs import ConfigError
+
+            raise ConfigError(
+                "board.sources: the pin cannot end a deep sleep (%s); set board.leaf.deep to false"
+                % e
+            ) from None
         return idle
 
     def run(self):
         """For ever; on a board that sleeps deeply until it does."""
         while True:
-            if self.alarm.left():
-                self.take()  # a pulse woke it
-            else:
+            if not self.alarm.left():  # else a pulse woke it
                 self.waking()
             self.sleep()
 
@@ -306,7 +342,13 @@ def main():
         print("LVS:", e)
     except Exception as e:
         once("crashlog").write("crashed; starting again in %d s" % every_s, e)
+        try:
+            if leaf:
+                leaf.flush()
+        except Exception as e:
+            print("LVS: leaf:", e)
         if _remembers():
             machine.deepsleep(every_s * 1000)
         time.sleep_ms(every_s * 1000)
         machine.reset()
+    watchdog.keep_fed_if_running()  # at the REPL

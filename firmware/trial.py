@@ -60,6 +60,7 @@ async def watch(admin):
         print("LVS: update kept")
         for _ in clean("/update"):
             await asyncio.sleep_ms(20)
-        admin.tidying = False
     except Exception as e:
         print("LVS: trial: %s: %s" % (type(e).__name__, e))
+    finally:
+        admin.tidying = False

@@ -54,9 +54,11 @@ class Watchdog:
 
     def start(self):
         """Start the hardware; there is no way back."""
+        if not self.timeout_ms:
+            return  # one that runs all the same, as after a soft reset, is fed by the timer
         if "feeding" in sys.modules:
             sys.modules["feeding"].release()
-        if self.timeout_ms and not self._hardware:
+        if not self._hardware:
             global _running
             from machine import WDT
 

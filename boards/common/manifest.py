@@ -7,7 +7,6 @@ for name in (
     "admin_work",
     "amounts",
     "app",
-    "begin",
     "boot",
     "both_links",
     "callback",

@@ -428,7 +428,18 @@ def test_what_the_service_takes_of_the_heap(tmp_path):
 def test_what_may_not_go_over_the_air(pair):
     site, (board, _) = pair
     restarts = len(site.standin(board).restarts)
-    for path in ("/secrets.json", "/journal/x", "/update/commit", "/../x", "/a b"):
+    for path in (
+        "/secrets.json",
+        "/./secrets.json",
+        "/journal/x",
+        "/leaf.1",
+        "/restarts",
+        "/update/commit",
+        "/../x",
+        "/x/..",
+        "/a b",
+        "/",
+    ):
         with pytest.raises(BoardError):
             board.update({path: b"x"})
     with pytest.raises(BoardError, match="not to be read"):

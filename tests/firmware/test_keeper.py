@@ -144,8 +144,11 @@ def test_the_uptime_knows_nothing_of_the_time_of_day(bench, monkeypatch):
 
 @pytest.fixture
 def restarts(bench, monkeypatch, tmp_path):
+    import crashlog
     import restarts
 
+    log = str(tmp_path / "log")
+    monkeypatch.setattr(crashlog.write, "__defaults__", (None, log, log + ".old"))
     monkeypatch.setattr(restarts, "PATH", str(tmp_path / "restarts"))
     return restarts
 
@@ -154,12 +157,12 @@ def test_what_counts_as_a_restart(restarts):
     assert restarts.begin("pwron") == 0
     assert [restarts.begin("wdt") for _ in range(3)] == [1, 2, 3]
     assert restarts.begin("pwron") == 0  # a supply that flickers counts nothing
-    restarts.crashed()
+    restarts.announce(1)
     assert restarts.begin("wdt") == 4  # an RP2 calls every restart that: it is one
     assert restarts.begin("wdt") == 5
     restarts.lived()
     restarts.lived()
-    restarts.crashed()
+    restarts.announce(1)
     assert restarts.begin("soft") == 1  # the ESP32 calls it that
     assert restarts.begin("soft") == 1
 
@@ -169,8 +172,39 @@ def test_a_garbled_file_and_a_broken_filesystem(restarts, tmp_path, monkeypatch)
     assert restarts.begin("wdt") == 1
     monkeypatch.setattr(restarts, "PATH", str(tmp_path / "no" / "folder"))
     assert restarts.begin("wdt") == 1
-    restarts.crashed()
+    restarts.announce(1)
     restarts.lived()
+
+
+def test_a_restart_that_was_asked_for_is_none(restarts, tmp_path):
+    """By the administration service or the keeper; an RP2 calls it a watchdog's bite."""
+    for _ in range(9):
+        restarts.announce()
+        assert restarts.begin("wdt") == 0
+    assert not (tmp_path / "log").exists()
+    assert restarts.begin("wdt") == 1
+    assert "restarted by the watchdog" in (tmp_path / "log").read_text()
+
+
+# --- new files on trial --------------------------------------------------------------------------
+
+
+def test_flash_that_fails_after_a_trial_does_not_bar_the_next_update(bench, monkeypatch, tmp_path):
+    import trial
+
+    about = tmp_path / "about"
+    about.write_text(json.dumps({"id": "x", "hold": 1, "peers": []}))
+    monkeypatch.setattr(trial, "ABOUT", str(about))
+    monkeypatch.setattr(trial, "good", lambda admin, peers: True)
+    monkeypatch.setattr(trial.os, "rename", lambda old, new: None)
+
+    def remove(path):
+        raise OSError(5)
+
+    monkeypatch.setattr(trial.os, "remove", remove)
+    admin = SimpleNamespace(tidying=False)
+    asyncio.run(bench.run(trial.watch(admin), 60_000))
+    assert admin.tidying is False
 
 
 # --- safe mode -----------------------------------------------------------------------------------
@@ -259,10 +293,7 @@ def test_new_files_on_trial_are_tried(app, bench, capsys, monkeypatch):
     for _ in range(5):
         start(app, bench)
     capsys.readouterr()
-    begin = app.once("begin")
-    monkeypatch.setattr(begin, "on_trial", lambda: True)
-    once = app.once
-    monkeypatch.setattr(app, "once", lambda name: begin if name == "begin" else once(name))
+    monkeypatch.setattr(app.once("restarts"), "on_trial", lambda: True)
     start(app, bench)
     assert "safe mode" not in capsys.readouterr().out
 
@@ -292,6 +323,12 @@ def test_the_administration_service_answers_in_safe_mode(bench):
     import safe
 
     config = {"mesh": "m", "channels": ["water"], "rows": 512, "board": {"wifi": False}}
-    service = admin.Admin(b"k" * 24, config["board"], safe.node_of(config), None)
+    node = safe.node_of(config)
+    service = admin.Admin(b"k" * 24, config["board"], node, None)
     told = admin_work.status(service, {})
     assert (told["mesh"], told["state"], told["peers"]) == ("m", "INIT", 0)
+    assert admin_work.peers(service, {"from": 0}) == {"peers": [], "next": None}
+    assert node.transport.recv() is None and not node.transport.send(b"x", None)
+    assert "safe mode" in node.status()["warnings"]
+    with pytest.raises(bench.Reset):
+        asyncio.run(bench.run(service._restart(), 60_000))

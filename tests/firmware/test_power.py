@@ -63,6 +63,29 @@ class FakeNode:
         assert self.up()
 
 
+def test_new_files_on_trial_are_heard_before_power_is_saved(bench, live, monkeypatch):
+    import power
+    from watchdog import Watchdog
+
+    trial = [True]
+    asked = SimpleNamespace(on_trial=lambda: trial[0])
+    monkeypatch.setattr(power, "once", {"restarts": asked}.get)
+    node = FakeNode()
+    bench.analog[34] = 30000
+    saver = power.Power({"battery_pin": 34}, None, Watchdog(0), node, True)
+
+    async def story():
+        task = asyncio.create_task(saver.run())
+        await sleep_ms(300_000)
+        assert node.calls == []
+        trial[0] = False
+        await sleep_ms(60_000)
+        task.cancel()
+        return node.calls
+
+    assert live(story(), 400_000)[0] is True
+
+
 @pytest.mark.parametrize("deep", [True, False])
 def test_the_radio_sleeps_and_wakes(bench, live, deep):
     from power import Power

@@ -134,6 +134,129 @@ def test_without_sources_on_pins_the_processor_sleeps_lightly(world, monkeypatch
     assert world.bench.told.count("lightsleep 2000") == 30
 
 
+def pulse_source():
+    return {"kind": "pulse", "channel": "water", "pin": 4, "units": "0.01"}
+
+
+def test_pulses_while_it_writes_before_a_deep_sleep_count(world, monkeypatch):
+    """One while the last is written down, and one that goes on when it falls asleep."""
+    world.bench.levels[4] = 1
+    world.start(world.board(sources=[pulse_source()]))
+    world.asleep(10000, reason=2)
+    write, levels = world.sleeper.Files.write, [0, 1, 0]
+
+    def slowly(files, i, data):
+        write(files, i, data)
+        while levels:
+            world.bench.sleep_ms(100)
+            world.bench.drive(4, levels.pop(0))
+
+    monkeypatch.setattr(world.sleeper.Files, "write", slowly)
+    world.start(world.board(sources=[pulse_source()]))
+    assert [said for said in world.bench.told if said.startswith("wake")][-1] == "wake 4 1"
+    assert world.sleeper.leaf.left() == 30 and not world.sleeper.Sleeper(world.board()).alarm.armed
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ConfigError("channels: none")])
+def test_at_the_repl_the_watchdog_is_fed(world, monkeypatch, error):
+    import settings
+
+    once = world.sleeper.once
+    monkeypatch.setattr(
+        world.sleeper, "once", lambda name: settings if name == "settings" else once(name)
+    )
+    monkeypatch.setattr(settings, "load", world.board)
+
+    def interrupted(_self):
+        raise error
+
+    monkeypatch.setattr(world.sleeper.Sleeper, "waking", interrupted)
+    world.sleeper.main()
+    assert "wdt 8000" in world.bench.told
+    world.bench.sleep_ms(600_000)
+
+
+def test_a_store_that_cannot_be_written_is_said_and_ends_nothing(world, monkeypatch, capsys):
+    def write(_files, _i, _data):
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(world.sleeper.Files, "write", write)
+    world.bench.levels[4] = 1
+    world.start(world.board(sources=[pulse_source()]))
+    world.asleep(1000, reason=2)
+    world.start(world.board(sources=[pulse_source()]))
+    assert "LVS: leaf: its state cannot be written" in capsys.readouterr().out
+
+
+def test_a_radio_that_fails_is_said_and_what_was_counted_is_kept(world, monkeypatch, capsys):
+    import network
+
+    world.bench.levels[4] = 1
+    world.start(world.board(sources=[pulse_source()]))
+    world.asleep(60000, reason=2)
+
+    def active(_wlan, _on=None):
+        raise OSError("WiFi Internal State Error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(network.WLAN, "active", active)
+        patch.setattr(world.sleeper.Radio, "close", lambda radio: None)
+        world.start(world.board(sources=[pulse_source()]))
+    assert "LVS: the radio fails (WiFi Internal State Error)" in capsys.readouterr().out
+    world.asleep(1000)
+    assert world.start(world.board(sources=[pulse_source()])) and world.sleeper.leaf.left() == 10
+
+
+def test_a_wrong_password_and_the_country(world, monkeypatch, capsys):
+    import network
+
+    countries = []
+    monkeypatch.setattr(network, "country", countries.append)
+    world.bench.air["home"] = "another one"
+    wifi = {"ssid": "home", "password": "wrong one", "country": "DE"}
+    world.start(world.board(wifi=wifi, espnow=False))
+    assert "LVS: wifi: 'home': wrong password" in capsys.readouterr().out
+    assert countries == ["DE"]
+
+
+def test_what_may_be_lost_is_said_at_the_end_of_a_waking(world, monkeypatch, capsys):
+    tick = "leaf: 7 raw were told, and perhaps heard by nobody"
+    waking = world.sleeper.Radio.close
+
+    def close(radio):
+        waking(radio)
+        world.sleeper.leaf.notice = tick
+
+    monkeypatch.setattr(world.sleeper.Radio, "close", close)
+    world.start(world.board())
+    assert capsys.readouterr().out.count("LVS: " + tick) == 1
+
+
+def test_a_pin_that_ends_no_sleep_is_one_line(world, monkeypatch):
+    monkeypatch.delattr("esp32.wake_on_ext0")
+    sleeper = world.sleeper.Sleeper(world.board(sources=[pulse_source()]))
+    with pytest.raises(ConfigError, match="set board.leaf.deep to false"):
+        sleeper.run()
+
+
+def test_a_crash_keeps_what_was_counted(world, monkeypatch, tmp_path):
+    import crashlog
+    import settings
+
+    monkeypatch.setattr(crashlog.write, "__defaults__", (None, str(tmp_path / "l"), "o"))
+    once, kept = world.sleeper.once, {"settings": settings, "crashlog": crashlog}
+    monkeypatch.setattr(world.sleeper, "once", lambda name: kept.get(name) or once(name))
+    monkeypatch.setattr(settings, "load", lambda: world.board(sources=[pulse_source()]))
+    world.bench.levels[4] = 1
+    world.start(world.board(sources=[pulse_source()]))
+    world.asleep(60000, reason=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.sleeper.Radio, "on", lambda radio: 1 // 0)
+        with pytest.raises(world.bench.Reset):
+            world.sleeper.main()
+    assert world.sleeper.Sleeper(world.board()).leaf.left() == 10
+
+
 def test_no_access_point_what_was_counted_waits(world, tmp_path):
     pulse = {"kind": "pulse", "channel": "water", "pin": 4, "units": "0.01"}
     wifi = {"ssid": "gone", "password": ""}

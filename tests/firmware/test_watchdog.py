@@ -109,6 +109,14 @@ def test_none_is_started_if_switched_off(bench, live, make):
     assert bench.told == []
 
 
+def test_one_that_runs_all_the_same_is_fed_on(bench, live, make):
+    """boot.py started it after a soft reset, since it cannot know; the settings want none."""
+    import feeding
+
+    feeding.keep_fed()
+    live(make(0).run(), 60_000)
+
+
 def test_light_sleep_is_excused(bench, make):
     dog = make(8000)
     dog.expect("node", 3000)
