@@ -42,6 +42,38 @@ def test_every_listed_command_has_help():
         assert result.output.startswith(f"Usage: lvs {name}")
 
 
+def helps(name, command, above=None):
+    """The help of a command, and of those below it."""
+    context = click.Context(command, info_name=name, parent=above, terminal_width=80)
+    yield name, command.get_help(context)
+    for below in getattr(command, "commands", {}).values():
+        yield from helps(below.name, below, context)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_has_80_columns(name):
+    command = cli.main.get_command(click.Context(cli.main), name)
+    for whose, text in helps(name, command):
+        assert max(map(len, text.splitlines())) <= 80, whose
+
+
+def test_ctrl_c_is_exit_code_130_and_no_traceback(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lvs_tools.mesh.ask.look", interrupted)
+    monkeypatch.setattr("lvs_tools.board.deploy.choose_port", interrupted)
+    monkeypatch.setattr("lvs_tools.bridge.export.History", interrupted)
+    for words, said in (
+        (["status"], "warning: no configuration: "),
+        (["export", "x", "--csv", "-"], ""),
+        (["deploy"], "deploy: interrupted; the board runs what it had, or run it again\n"),
+    ):
+        result = call(*words)
+        assert result.exit_code == 130, words
+        assert result.output.startswith(said) and result.output.count("\n") <= 1, words
+
+
 def test_unknown_command_is_one_line():
     result = call("ghost")
     assert result.exit_code == 2

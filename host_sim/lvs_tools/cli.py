@@ -112,9 +112,11 @@ class LazyGroup(click.Group):
         return name, command, rest
 
     def invoke(self, ctx):
-        """Run a subcommand; a file that cannot be read or written is one line."""
+        """Run a subcommand; a file that cannot be read or written is one line, Ctrl-C none."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
                 raise

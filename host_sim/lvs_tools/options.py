@@ -1,5 +1,6 @@
 """What commands have in common: options, the file of --json, errors, progress."""
 
+import contextlib
 import json
 import os
 import sys
@@ -45,6 +46,7 @@ JSON = click.option(
     type=OutputFile(dash=True),
     help="Write the figures as JSON to this file (- for standard output).",
 )
+PRINT_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
     "--workers",
     type=click.IntRange(1),
@@ -78,6 +80,21 @@ def fail(error, code) -> NoReturn:
     ERRORS.print("[red]error:[/] ", end="")
     ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def ending(who, *errors, interrupted=""):
+    """End the program with one line that names ``who`` where one of these errors gets here (1), or
+    Ctrl-C does (130: with a line if there is something to be said of it)."""
+    try:
+        yield
+    except errors as error:
+        click.echo(f"{who}: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        if interrupted:
+            click.echo(f"{who}: interrupted; {interrupted}", err=True)
+        sys.exit(130)
 
 
 def progress(*columns, transient=True):

@@ -301,6 +301,8 @@ def test_config_over_the_air(site, tmp_path):
     assert config["board"]["watchdog_s"] == 6 and config["kb_per_min"] == 40
     again = lvs("config", "set", "kb_per_min=40", *given)
     assert again.exit_code == 0 and "nothing to change" in again.output
+    told = lvs("config", "set", "kb_per_min=40", *given, "--json").output
+    assert json.loads(told) == {"host": board.host, "changed": False}
     for wrong, says in (
         ("board.watchdog=6", "unknown key"),
         ("mesh=other", "of another mesh"),
@@ -326,6 +328,8 @@ def test_logs_reboot_and_list(pair, tmp_path):
     assert crash.output == "the board has no crash log: nothing went wrong\n"
     back = lvs("reboot", "--host", host, *given)
     assert back.exit_code == 0 and "back after" in back.output, back.output
+    back = json.loads(lvs("reboot", "--host", host, "--json", *given).output)
+    assert back["host"] == host and back["back_after_s"] > 0
     assert site.standin(boards[0]).restarts[-1] == "hard"
     wait_until(lambda: all(b.status()["state"] == "ACTIVE" for b in boards))
     hosts = ",".join(b.host for b in boards)

@@ -155,7 +155,8 @@ def test_a_journal_that_was_lost_doubles_nothing_and_says_what_may_be_missing(tm
     life = Life(tmp_path)
     assert not life.feeder.step()
     assert life.given() == [0, 0]
-    assert "2.000 accepted just before" in life.warnings[0]
+    assert "; 1.000 contributed before" in life.warnings[0]
+    assert "2.000 accepted just before" in life.warnings[1]
     life.store.accept([Contribution("c", "water", "4")])
     assert life.feeder.step()
     assert life.given() == [4000, 0]
@@ -177,6 +178,13 @@ def test_what_a_full_disk_did_not_keep_is_not_given_twice(tmp_path):
     life.store.close()
     life = Life(tmp_path)  # killed before the journal could be written
     assert not life.feeder.step()
+    life.store.close()
+    for path in (tmp_path / "journal").iterdir():
+        path.unlink()
+    life = Life(tmp_path)
+    assert "1.000 contributed before" in life.warnings[0]
+    life.store.close()
+    assert Life(tmp_path).warnings == []  # it is said once
 
 
 def test_what_the_node_takes_no_more_waits_and_is_said_once(tmp_path):

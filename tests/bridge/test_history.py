@@ -12,6 +12,7 @@ from lvs.config import Config
 from lvs_tools import cli
 from lvs_tools.bridge import export
 from lvs_tools.bridge.history import FILE, History, Recorder
+from lvs_tools.bridge.store import StoreError
 
 CONFIG = Config(
     {
@@ -46,6 +47,15 @@ def rows(folder, *given):
 
 
 ALL = DAY * 1000, DAY * 1000 + 7_200_000
+
+
+def test_rows_of_other_steps_are_not_taken_for_these(folder):
+    """As after a new start with finer steps: what is there already would be another amount."""
+    finer = dict(CONFIG.data, channels=["water", {"name": "energy", "step": "0.01"}])
+    with pytest.raises(StoreError, match="'energy' has steps of 0.1, now 0.01: give another"):
+        Recorder(folder, Config(finer), 10)
+    Recorder(folder, Config(dict(CONFIG.data, mesh="n")), 10).close()
+    assert rows(folder, *ALL)[-1] == (3600.0, [3, BIG])
 
 
 def test_changes_are_recorded_no_more_often_than_they_may(folder):

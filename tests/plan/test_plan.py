@@ -35,6 +35,15 @@ def test_what_does_not_fit_is_said_with_the_mend():
     assert "'kb_per_min'" in said["problems"][1] and "'route_budget'" in said["problems"][2]
 
 
+def test_that_no_board_carries_it_is_said_with_the_mends():
+    assert figures("--nodes", 10)[1]["carried_by"]
+    assert call("--nodes", 10).output.splitlines()[-1] == "fits"
+    assert figures("--nodes", 60, "--channels", 8)[1]["carried_by"] == []
+    shown = call("--nodes", 60, "--channels", 8).output
+    assert shown.splitlines()[-1].startswith("fits computers, and none of these boards")
+    assert all(f"\n{name}: " in shown for name in profiles.names())
+
+
 def test_a_board_that_must_carry_it_says_how_many_nodes_it_has_room_for():
     code, said = figures("--nodes", 100, "--board", "RPI_PICO_W")
     (problem,) = said["problems"]

@@ -22,6 +22,7 @@ PORT = 4785  # TCP; the mesh's port, over UDP
 KEY_MIN = 16  # as the firmware has it
 HOLD_S = 120  # that new files must do before they are kept
 TRIAL_S = 360  # after which a board takes them back by itself: firmware/boot.py
+BY_ITSELF = "the board keeps it, or goes back, by itself"  # what is on trial
 _GREETING = "LVS-ADMIN 1 "
 _TIMEOUT_S = 15
 _PIECE = 512

@@ -1,11 +1,11 @@
 """`lvs config`: look at a board's lvs.json over the air, and change it."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
+from lvs_tools import options
 from lvs_tools.board import air, deploy_air
 from lvs_tools.board.air import HOST, SECRETS, AirBoard
 from lvs_tools.board.profiles import BoardError
@@ -67,12 +67,9 @@ def command():
 @SECRETS
 def get(key, host, secrets):
     """Print the board's lvs.json, or one value of it: board.led."""
-    try:
+    with options.ending("config", BoardError):
         config = deploy_air.read_config(AirBoard(needed(host), air.admin_key(secrets)))
         value = find(config, key) if key else config
-    except BoardError as error:
-        click.echo(f"config: {error}", err=True)
-        sys.exit(1)
     click.echo(json.dumps(value, indent=4, ensure_ascii=False))
 
 
@@ -89,13 +86,14 @@ def needed(host):
 @HOST
 @SECRETS
 @HOLD
-def set_(assignments, path, host, secrets, hold):
+@options.PRINT_JSON
+def set_(assignments, path, host, secrets, hold, as_json):
     """Change values: board.led=false "board.wifi.ssid=my net"; KEY= removes a key.
 
     \b
-    Exit code 0: the board keeps it; 1: nothing was changed, or the board went back.
+    Exit code 0: the board keeps it; 1: nothing was changed, or it went back.
     """
-    try:
+    with options.ending("config", BoardError, interrupted=air.BY_ITSELF):
         board = AirBoard(needed(host), air.admin_key(secrets))
         if bool(path) == bool(assignments):
             raise BoardError("give KEY=VALUE, or --file FILE")
@@ -109,10 +107,5 @@ def set_(assignments, path, host, secrets, hold):
         changed = deploy_air.write_config(
             board, config, hold, lambda line: click.echo(line, err=True)
         )
-    except BoardError as error:
-        click.echo(f"config: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("config: interrupted; the board keeps it, or goes back, by itself", err=True)
-        sys.exit(130)
-    click.echo(f"{host}: {'kept' if changed else 'nothing to change'}")
+    said = f"{host}: {'kept' if changed else 'nothing to change'}"
+    click.echo(json.dumps({"host": host, "changed": changed}) if as_json else said)

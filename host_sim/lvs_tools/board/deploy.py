@@ -269,7 +269,7 @@ def _over_the_air(host, name, secrets, py, status_page, as_json):
     """The command with --host; ends the program if it cannot be done."""
     from lvs_tools.board import air, deploy_air
 
-    try:
+    with options.ending("deploy", BoardError, interrupted=air.BY_ITSELF):
         board = air.AirBoard(host, air.admin_key(secrets))
         result = deploy_air.deploy_air(
             board,
@@ -278,12 +278,6 @@ def _over_the_air(host, name, secrets, py, status_page, as_json):
             status_page=status_page,
             says=lambda line: click.echo(line, err=True),
         )
-    except BoardError as error:
-        click.echo(f"deploy: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("deploy: interrupted; the board keeps it, or goes back, by itself", err=True)
-        sys.exit(130)
     click.echo(json.dumps(asdict(result)) if as_json else summary(result))
 
 
@@ -310,7 +304,7 @@ def _over_the_air(host, name, secrets, py, status_page, as_json):
     metavar="SECONDS",
     help="How long it may take to join Wi-Fi and mesh; 0 leaves the board at its REPL.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@options.PRINT_JSON
 def command(name, port, host, config, secrets, py, status_page, wait, as_json):
     """Put the node on a board, or bring it up to date.
 
@@ -321,14 +315,16 @@ def command(name, port, host, config, secrets, py, status_page, wait, as_json):
     itself unless it joins its mesh and holds for two minutes.
 
     \b
-    Exit code 0: done, and the board is in its mesh, or alone in it; 1: it could not be done, or
-    the board went back; 3: done, but it is not in its mesh: no such network, wrong password,
-    another mesh, another channel list, or a mistake in its configuration.
+    Exit code 0: done, and the board is in its mesh, or alone in it; 1: it could
+    not be done, or the board went back; 3: done, but it is not in its mesh: no
+    such network, wrong password, another mesh, another channel list, or a
+    mistake in its configuration.
     """
     if host:
         _over_the_air(host, name, secrets, py, status_page, as_json)
         return
-    try:
+    interrupted = "the board runs what it had, or run it again"
+    with options.ending("deploy", BoardError, interrupted=interrupted):
         port = choose_port(port)
         own = own_files(config, secrets)
         with options.progress(DownloadColumn(), transient=False) as bar:
@@ -348,11 +344,5 @@ def command(name, port, host, config, secrets, py, status_page, wait, as_json):
                 wait=wait,
                 progress=progress,
             )
-    except BoardError as error:
-        click.echo(f"deploy: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("deploy: interrupted; the board runs what it had, or run it again", err=True)
-        sys.exit(130)
     click.echo(json.dumps(asdict(result)) if as_json else summary(result))
     sys.exit(0 if result.joined or not wait else 3)

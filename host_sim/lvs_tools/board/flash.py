@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from lvs_tools import options
 from lvs_tools.board import firmware_image, profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import choose_port
@@ -152,7 +153,7 @@ def download_and_flash(profile, port, version):
 )
 @click.option("--drive", metavar="FOLDER", help="Where an RP2's USB drive is mounted.")
 @click.option("--baud", default=460800, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@options.PRINT_JSON
 def command(name, port, image, version, erase, drive, baud, as_json):
     """Put MicroPython on a board. What is written is read back and compared."""
 
@@ -160,7 +161,8 @@ def command(name, port, image, version, erase, drive, baud, as_json):
         if line:
             click.echo(line, err=True)
 
-    try:
+    interrupted = "flash it again before using it"
+    with options.ending("flash", BoardError, interrupted=interrupted):
         profile = profiles.load(name)
         if image is None:
             download_and_flash(profile, port, version)
@@ -170,12 +172,6 @@ def command(name, port, image, version, erase, drive, baud, as_json):
             written = flash_esp(profile, port, image, erase=erase, baud=baud, show=show)
         else:
             written = flash_uf2(profile, image, drive, show=show)
-    except BoardError as error:
-        click.echo(f"flash: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("flash: interrupted; flash it again before using it", err=True)
-        sys.exit(130)
     if as_json:
         click.echo(json.dumps({"board": name, "port": port, "image": image, "bytes": written}))
     else:

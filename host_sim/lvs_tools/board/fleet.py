@@ -53,17 +53,17 @@ def command():
     metavar="SECONDS",
     help="How long each may take to join Wi-Fi and mesh; 0 leaves the boards at their REPL.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@options.PRINT_JSON
 def at_the_cable(ports, name, config, secrets, wait, as_json):
     """Deploy at the cable to several boards side by side; one that fails does not stop the others.
 
     Exit code 0: all run; 1: at least one could not be deployed; 3: one is not in its mesh.
     """
     chosen = list(dict.fromkeys(ports.replace(",", " ").split())) or [p for p, _ in found_ports()]
-    if not chosen:
-        click.echo("fleet: no board at any serial port; name them: --ports PORT,PORT", err=True)
-        sys.exit(1)
-    try:
+    interrupted = "the boards run what they had, or run it again"
+    with options.ending("fleet", BoardError, interrupted=interrupted):
+        if not chosen:
+            raise BoardError("no board at any serial port; name them: --ports PORT,PORT")
         own = deploy.own_files(config, secrets)
         with options.progress(transient=False) as bar:
             tasks = {port: bar.add_task(port, total=None) for port in chosen}
@@ -74,12 +74,6 @@ def at_the_cable(ports, name, config, secrets, wait, as_json):
                 bar.update(tasks[port], completed=sum(sizes[port].values()), total=total)
 
             results = deploy_all(chosen, name, own, wait, progress)
-    except BoardError as error:
-        click.echo(f"fleet: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("fleet: interrupted; the boards run what they had, or run it again", err=True)
-        sys.exit(130)
     done = [r for r in results.values() if isinstance(r, Result)]
     if as_json:
         said = {
@@ -126,21 +120,16 @@ def _found(hosts, config, seconds, key, strict=False):
 @MESH
 @LISTEN
 @air.SECRETS
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@options.PRINT_JSON
 def list_(hosts, config, seconds, secrets, as_json):
     """Who is there, how they are, and whether their values agree.
 
     \b
     Exit code 0: all agree; 1: nobody was found; 3: they do not agree.
     """
-    try:
+    with options.ending("fleet", BoardError):
         members = _found(hosts, config, seconds, air.admin_key(secrets))
         lagging = fleet_air.settle(members, 10)
-    except BoardError as error:
-        click.echo(f"fleet: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     rows = [fleet_air.row(member, lagging) for member in members]
     click.echo(json.dumps(rows) if as_json else fleet_air.table(rows))
     sys.exit(3 if lagging else 0)
@@ -153,7 +142,7 @@ def list_(hosts, config, seconds, secrets, as_json):
 @air.SECRETS
 @click.option("--py", is_flag=True, help="Sources instead of compiled modules.")
 @HOLD
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@options.PRINT_JSON
 def update(hosts, config, seconds, secrets, py, hold, as_json):
     """Update all boards of a mesh over the air, one after another.
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets as random
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import click
 
 from lvs import ConfigError
 from lvs.config import Config
+from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 
@@ -335,7 +335,7 @@ def command(name, mesh, channels, ssid, password, hostname, sources, out, force,
     """
     given = {"board": name, "mesh": mesh, "channels": channels, "ssid": ssid, "name": hostname}
     given = {key: value and normal(value) for key, value in given.items()}
-    try:
+    with options.ending("init", BoardError, ConfigError, OSError):
         for file in ("lvs.json", "secrets.json"):
             if (out / file).exists() and not force:
                 raise BoardError(f"{out / file} is there already; edit it, or give --force")
@@ -348,9 +348,6 @@ def command(name, mesh, channels, ssid, password, hostname, sources, out, force,
         if config["board"]["wifi"]:
             write(out / "secrets.json", {"wifi_password": password or ""}, private=True)
         answers.done()
-    except (BoardError, ConfigError, OSError) as error:
-        click.echo(f"init: {error}", err=True)
-        sys.exit(1)
     click.echo(
         f"{out / 'lvs.json'}"
         + (f" and {out / 'secrets.json'}" if config["board"]["wifi"] else "")

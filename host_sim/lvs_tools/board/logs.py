@@ -1,12 +1,12 @@
 """`lvs logs`: follow what a board says, or show the crash log that it kept."""
 
 import contextlib
-import sys
 import time
 
 import click
 import serial
 
+from lvs_tools import options
 from lvs_tools.board.air import HOST, SECRETS, AirBoard, Refused, admin_key
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import SerialBoard, choose_port, open_port, plain_errors
@@ -109,7 +109,7 @@ def command(port, crash, seconds, host, secrets, following):
     Over the air (--host) these are the last lines that it said, and its crash log is read without
     stopping it.
     """
-    try:
+    with options.ending("logs", BoardError):
         if host:
             over_the_air(AirBoard(host, admin_key(secrets)), crash, seconds, following)
             return
@@ -130,8 +130,3 @@ def command(port, crash, seconds, host, secrets, following):
                 elif time.monotonic() - quiet > QUIET_S:
                     quiet = time.monotonic()
                     click.echo(f"logs: {port}: {SILENT}", err=True)
-    except BoardError as error:
-        click.echo(f"logs: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)

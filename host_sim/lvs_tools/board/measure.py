@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lvs_tools import interpreters, shims
+from lvs_tools import interpreters, options, shims
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.places import ROOT, wasm_home
@@ -182,7 +182,8 @@ def command(accepting, name, cycles, path, leaf):
     Exit code 1 if the heap at full tables is above the profile's budget.
     """
     console = Console()
-    try:
+    errors = (BoardError, OSError, interpreters.InterpreterMissing, interpreters.ScriptFailed)
+    with options.ending("measure", *errors):
         if interpreters.wasm() is None:
             click.echo(f"measure: fetching MicroPython for WebAssembly to {wasm_home()}", err=True)
             interpreters.fetch_wasm()
@@ -199,16 +200,6 @@ def command(accepting, name, cycles, path, leaf):
             Path(path).touch()
         with Console(stderr=True).status(f"{name}: {cycles} cycles with 64 peers"):
             result = measure(profile, cycles)
-    except (
-        BoardError,
-        OSError,
-        interpreters.InterpreterMissing,
-        interpreters.ScriptFailed,
-    ) as error:
-        click.echo(f"measure: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     table = Table(title=f"{name}: {profile['title']}", show_header=False)
     for key, text in _MEANING.items():
         table.add_row(text, f"{result[key]:,}")

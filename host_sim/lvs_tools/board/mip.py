@@ -6,12 +6,12 @@ package.json lists and nothing else, so the lists are generated and a test compa
 """
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from lvs import __version__
+from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.places import LIB, ROOT
@@ -57,13 +57,10 @@ def build(out, arch=None):
 @click.option("--root", is_flag=True, help="Write the package.json in the project's root.")
 def command(out, arch, root):
     """Build the packages for `mpremote mip install` (the library only, without the firmware)."""
-    try:
+    with options.ending("mip", BoardError, OSError):
         if root:
             (ROOT / "package.json").write_text(root_manifest())
             click.echo(f"package.json: {len(profiles.protocol())} files")
             return
         for path in build(out, arch):
             click.echo(f"mpremote connect PORT resume mip install {path}")
-    except (BoardError, OSError) as error:
-        click.echo(f"mip: {error}", err=True)
-        sys.exit(1)

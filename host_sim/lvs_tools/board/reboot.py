@@ -1,10 +1,11 @@
 """`lvs reboot`: restart a board over the air."""
 
-import sys
+import json
 import time
 
 import click
 
+from lvs_tools import options
 from lvs_tools.board import air
 from lvs_tools.board.air import SECRETS, AirBoard
 from lvs_tools.board.profiles import BoardError
@@ -34,17 +35,15 @@ def reboot(board, seconds):
 @click.option(
     "--wait", default=60, show_default=True, metavar="SECONDS", help="For its return; 0: not."
 )
-def command(host, secrets, wait):
+@options.PRINT_JSON
+def command(host, secrets, wait, as_json):
     """Restart a board over the air, and wait until it is back.
 
     It waits, for at most ten seconds, until other nodes hold what it has contributed. Exit code
     1: it cannot be reached, or did not come back in time.
     """
-    try:
+    with options.ending("reboot", BoardError):
         took = reboot(AirBoard(host, air.admin_key(secrets)), wait)
-    except BoardError as error:
-        click.echo(f"reboot: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    click.echo(f"{host}: back after {took:.0f} s" if took else f"{host}: restarting")
+    said = f"{host}: back after {took:.0f} s" if took else f"{host}: restarting"
+    back = took and round(took, 1)
+    click.echo(json.dumps({"host": host, "back_after_s": back}) if as_json else said)

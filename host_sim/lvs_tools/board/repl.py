@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from lvs_tools import options
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.serial_board import choose_port, open_port
 
@@ -13,11 +14,8 @@ from lvs_tools.board.serial_board import choose_port, open_port
 @click.option("--port", metavar="PORT", help="Serial port; the only one if missing.")
 def command(port):
     """Talk to a board: Ctrl-C stops its node, `app.main()` starts it, Ctrl-] leaves."""
-    try:
+    with options.ending("repl", BoardError):
         port = choose_port(port)
         open_port(port).close()
-    except BoardError as error:
-        click.echo(f"repl: {error}", err=True)
-        sys.exit(1)
     # resume: without a soft reset, which would leave a running watchdog unfed.
     os.execv(sys.executable, [sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"])

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import click
 
-from lvs_tools import interpreters, shims
+from lvs_tools import interpreters, options, shims
 
 _INSIDE = Path(__file__).with_name("standin_boot.py")
 _PROMPT = b">>> "
@@ -311,7 +311,7 @@ def command(folder, address, wifi, flash_kb, rp2):
     lvs deploy --board ESP32_GENERIC --port /tmp/board/port
     """
     name, _, password = wifi.partition(":")
-    try:
+    with options.ending("standin", OSError, interpreters.InterpreterMissing):
         board = Standin(
             folder,
             address,
@@ -320,9 +320,6 @@ def command(folder, address, wifi, flash_kb, rp2):
             port="rp2" if rp2 else "esp32",
         )
         board.start()
-    except (OSError, interpreters.InterpreterMissing) as error:
-        click.echo(f"standin: {error}", err=True)
-        sys.exit(1)
     click.echo(f"serial port {board.port}; Ctrl-C switches it off")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     shown = 0

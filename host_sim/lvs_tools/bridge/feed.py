@@ -44,6 +44,12 @@ class Feeder:
             return 0
         fed, given = known
         since = self._node.ledger.given(c) - given
+        if since < 0:
+            text = decimal.text(-since, self._node.config.steps[c])
+            self._warn(
+                f"{name}: the journal lost something; {text} contributed before counts as far as"
+                " others hold it"
+            )
         if since < 0 or self._node.journal.notice:
             # Part of the journal is gone: nobody can say any more what of the rest was told.
             if total > fed:

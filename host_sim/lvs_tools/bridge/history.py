@@ -8,7 +8,8 @@ import sqlite3
 import time
 from pathlib import Path
 
-from lvs_tools.bridge.store import transaction
+from lvs import decimal
+from lvs_tools.bridge.store import StoreError, transaction
 
 FILE = "history.db"
 
@@ -22,7 +23,8 @@ CREATE TABLE IF NOT EXISTS value
 
 class Recorder:
     """Writes a history. folder: where it is, made if it is not there; every_s: least seconds
-    between two rows of a channel. Raises OSError, sqlite3.Error."""
+    between two rows of a channel. Raises StoreError where its rows count other steps, OSError,
+    sqlite3.Error."""
 
     def __init__(self, folder, config, every_s=60.0):
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -34,13 +36,21 @@ class Recorder:
         self._ids = {}
         self._last = {}  # (at, raw) by channel name
         for c, name in enumerate(config.channels):
-            m, e = config.steps[c]
-            shown = (config.about(c, "unit"), m, e, str(config.about(c, "offset", 0)))
-            db.execute("INSERT OR IGNORE INTO channel (name) VALUES (?)", (name,))
             db.execute(
-                "UPDATE channel SET unit=?, m=?, e=?, offset=? WHERE name=?", (*shown, name)
+                "INSERT OR IGNORE INTO channel (name, m, e) VALUES (?, ?, ?)",
+                (name, *config.steps[c]),
             )
-            row = db.execute("SELECT id FROM channel WHERE name = ?", (name,)).fetchone()
+            *row, m, e = db.execute(
+                "SELECT id, m, e FROM channel WHERE name = ?", (name,)
+            ).fetchone()
+            if (m, e) != config.steps[c]:
+                db.close()
+                raise StoreError(
+                    f"{folder}: its channel '{name}' has steps of {decimal.text(1, (m, e))}, now"
+                    f" {decimal.text(1, config.steps[c])}: give another --history"
+                )
+            shown = (config.about(c, "unit"), str(config.about(c, "offset", 0)))
+            db.execute("UPDATE channel SET unit=?, offset=? WHERE id=?", (*shown, *row))
             self._ids[name] = row[0]
             self._last[name] = db.execute(
                 "SELECT at, raw FROM value WHERE channel = ? ORDER BY at DESC LIMIT 1", row

@@ -53,6 +53,19 @@ def broker(text):
     return Broker(parts.hostname, parts.port or (8883 if tls else 1883), tls, user)
 
 
+class Client(aiomqtt.Client):
+    """A connection that acknowledges a message when told to: what is not durable here yet must
+    come again. aiomqtt has no way of its own to say so; its client of paho has, a public one."""
+
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        self._client.manual_ack_set(True)
+
+    def acknowledge(self, message):
+        """Let the broker forget a message."""
+        self._client.ack(message.mid, message.qos)
+
+
 class Mqtt:
     """One bridge at one broker. where: base of its topics; prefix: Home Assistant's, or ""; take:
     are contributions taken? bridge: has config, store, values, text(name), state(), warn(text)."""
@@ -88,7 +101,7 @@ class Mqtt:
         while not self._ending:
             began = time.monotonic()
             try:
-                async with self._client() as client:
+                async with self._connection() as client:
                     await self._serve(client)
             except (aiomqtt.MqttError, OSError, sqlite3.Error) as error:
                 # What is not durable was not acknowledged: it comes again.
@@ -107,10 +120,10 @@ class Mqtt:
             self._bridge.warn(f"{why}; values wait, and are said when it is back")
         self.error = why
 
-    def _client(self):
+    def _connection(self):
         b = self._broker
         will = aiomqtt.Will(self._topic("bridge"), self._state(False), qos=1, retain=True)
-        client = aiomqtt.Client(
+        return Client(
             b.host,
             b.port,
             username=b.user,
@@ -122,13 +135,6 @@ class Mqtt:
             keepalive=_KEEPALIVE_S,
             tls_context=ssl.create_default_context() if b.tls else None,
         )
-        # What is not durable here yet must come again; aiomqtt has no way of its own to say so.
-        self._paho(client).manual_ack_set(True)
-        return client
-
-    @staticmethod
-    def _paho(client):
-        return client._client  # noqa: SLF001
 
     def _topic(self, rest):
         return f"{self._where}/{rest}"
@@ -163,13 +169,10 @@ class Mqtt:
     async def _listen(self, client, inbox):
         async for message in client.messages:
             if message.topic.value == self._topic("bridge"):
-                self._ack(client, message)
+                client.acknowledge(message)
                 self._hear_bridge(message.payload)
             else:
                 inbox.put_nowait(message)
-
-    def _ack(self, client, message):
-        self._paho(client).ack(message.mid, message.qos)
 
     def _hear_bridge(self, payload):
         """Another bridge at these topics would count contributions twice: one of two gives way."""
@@ -238,7 +241,7 @@ class Mqtt:
                 messages.append(inbox.get_nowait())
             said = self._accept(messages)
             for message, reply in zip(messages, said, strict=True):
-                self._ack(client, message)
+                client.acknowledge(message)
                 await client.publish(self._topic("contributed"), json.dumps(reply), qos=1)
 
     def _accept(self, messages):

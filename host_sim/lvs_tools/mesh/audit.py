@@ -1,6 +1,5 @@
 """`lvs audit`: what each node contributed itself, beside what the mesh holds."""
 
-import asyncio
 import sys
 import textwrap
 
@@ -12,34 +11,29 @@ from lvs_tools import options
 from lvs_tools.mesh import accounts, looking
 
 EXIT_EXPLAINED = 1
-EXIT_UNABLE = 2
 EXIT_UNEXPLAINED = 3
+SPREAD = click.option(
+    "--spread",
+    type=click.IntRange(0, LATEST_S),
+    default=3,
+    show_default=True,
+    help="Seconds over which answers come: more for hundreds of nodes.",
+)
 
 
 def audit(path, port, broadcast, spread):
     """(Config, figures) of a running mesh: ends the program in one line where nobody answers."""
     try:
-        config = looking.configuration(path)
+        config, port, broadcast = looking.place(path, port, broadcast)
     except ConfigError as error:
-        options.fail(error, EXIT_UNABLE)
+        options.fail(error, looking.EXIT_UNABLE)
     if config is None:
         options.fail(
-            f"name a configuration; there is no ./{' or ./'.join(looking.DEFAULTS)}", EXIT_UNABLE
+            f"name a configuration; there is no ./{' or ./'.join(looking.DEFAULTS)}",
+            looking.EXIT_UNABLE,
         )
-    port = port or config.port
-    broadcast = broadcast or config.broadcast
-    try:
-        book = asyncio.run(accounts.gather(config, port, broadcast, spread))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except OSError as error:
-        options.fail(f"port {port}: {error.strerror or error}; 'lvs doctor' says why", EXIT_UNABLE)
-    if not book.accounts:
-        options.fail(
-            f"nobody of mesh '{config.mesh}' answers on port {port}; 'lvs doctor' looks for the"
-            " reason",
-            EXIT_UNABLE,
-        )
+    question = accounts.gather(config, port, broadcast, spread)
+    book = looking.asked(question, config, port, lambda book: book.accounts)
     return config, accounts.figures(config, port, book)
 
 
@@ -89,27 +83,8 @@ def _channel(nodes, channel):
         yield from textwrap.wrap(lead + reason, 80, subsequent_indent="  ")
 
 
-def arguments(function):
-    """The arguments of a command that audits a mesh."""
-    for add in (
-        click.option(
-            "--spread",
-            type=click.IntRange(0, LATEST_S),
-            default=3,
-            show_default=True,
-            help="Seconds over which answers come: more for hundreds of nodes.",
-        ),
-        click.option("--broadcast", metavar="ADDRESS", help="Where broadcasts go [the file's]."),
-        click.option("--port", type=click.IntRange(1, 65535), help="UDP port [the file's]."),
-        click.argument("config", required=False, type=click.Path(dir_okay=False)),
-    ):
-        function = add(function)
-    return function
-
-
 @click.command("audit")
-@options.JSON
-@arguments
+@looking.arguments(options.JSON, SPREAD)
 def command(config, port, broadcast, spread, json_path):
     """Ask all nodes what they contributed themselves, and set the sum beside the mesh's value.
 

@@ -36,7 +36,7 @@ def contents(config, said):
 
 @click.command("backup")
 @click.argument("file", type=options.OutputFile(dash=True))
-@audit.arguments
+@looking.arguments(audit.SPREAD)
 def command(file, config, port, broadcast, spread):
     """Write the values of a running mesh, its parameters, channels and an audit to FILE (JSON).
 

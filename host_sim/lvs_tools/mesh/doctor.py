@@ -233,12 +233,10 @@ def examine(path, port_option, broadcast_option, seconds):
     yield from programs()
     yield from clock(time.time())
     try:
-        config = looking.configuration(path)
+        config, number, broadcast = looking.place(path, port_option, broadcast_option)
     except ConfigError as error:
         yield Finding("configuration", WRONG, str(error), "mend the file; 'lvs init' writes one")
         return
-    number = port_option or (config.port if config else listen.PORT)
-    broadcast = broadcast_option or (config.broadcast if config else listen.EVERYBODY)
     if config:
         named = ", ".join(config.channels[:4]) + (", ..." if len(config.channels) > 4 else "")
         text = f"mesh '{config.mesh}', tag {config.tag:08x}, channels {named}"
@@ -280,7 +278,7 @@ def _wrapped(head, text):
 
 
 @click.command("doctor")
-@looking.arguments
+@looking.arguments(options.JSON, looking.SECONDS)
 def command(config, port, broadcast, seconds, json_path):
     """Say what keeps this machine from hearing a mesh, and what mends it.
 
@@ -296,13 +294,10 @@ def command(config, port, broadcast, seconds, json_path):
     Exit codes: 0 nothing is wrong; 1 something is; 2 a bad argument.
     """
     found = []
-    try:
-        for finding in examine(config, port, broadcast, seconds):
-            found.append(finding)
-            if json_path != "-":
-                _print(finding)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    for finding in examine(config, port, broadcast, seconds):
+        found.append(finding)
+        if json_path != "-":
+            _print(finding)
     wrong = sum(f.how == WRONG for f in found)
     figures = {
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),

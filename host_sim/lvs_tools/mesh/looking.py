@@ -2,9 +2,11 @@
 
 import asyncio
 import statistics
+import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -20,23 +22,31 @@ EXIT_UNABLE = 2
 CLOCKS = 2  # cycles of difference that are only phase
 
 
-def arguments(function):
-    """The arguments of a command that looks at a mesh."""
-    for add in (
-        options.JSON,
-        click.option(
-            "--seconds",
-            type=click.FloatRange(1, 60),
-            default=8.0,
-            show_default=True,
-            help="How long to ask on while nodes differ.",
-        ),
-        click.option("--broadcast", metavar="ADDRESS", help="Where broadcasts go [the file's]."),
-        click.option("--port", type=click.IntRange(1, 65535), help="UDP port [the file's]."),
-        click.argument("config", required=False, type=click.Path(dir_okay=False)),
-    ):
-        function = add(function)
-    return function
+SECONDS = click.option(
+    "--seconds",
+    type=click.FloatRange(1, 60),
+    default=8.0,
+    show_default=True,
+    help="How long to ask on while nodes differ.",
+)
+
+
+def arguments(*own):
+    """The arguments of a command that asks a mesh: which it is, after the command's own."""
+
+    def decorate(function):
+        for add in (
+            *own,
+            click.option(
+                "--broadcast", metavar="ADDRESS", help="Where broadcasts go [the file's]."
+            ),
+            click.option("--port", type=click.IntRange(1, 65535), help="UDP port [the file's]."),
+            click.argument("config", required=False, type=click.Path(dir_okay=False)),
+        ):
+            function = add(function)
+        return function
+
+    return decorate
 
 
 def configuration(path):
@@ -44,6 +54,14 @@ def configuration(path):
     Raises ConfigError."""
     found = [path] if path else [name for name in DEFAULTS if Path(name).exists()]
     return Config(found[0]) if found else None
+
+
+def place(path, port, broadcast):
+    """(Config or None, port, where broadcasts go): what is given, else the file's. Raises
+    ConfigError."""
+    config = configuration(path)
+    port = port or (config.port if config else listen.PORT)
+    return config, port, broadcast or (config.broadcast if config else listen.EVERYBODY)
 
 
 def peers(config, port):
@@ -56,30 +74,37 @@ def peers(config, port):
     return found
 
 
-def look(path, port, broadcast, seconds):
-    """(Config or None, port, Look): ends the program in one line where there is nothing to see."""
+def asked(question, config, port, answers):
+    """What a question to a mesh, a coroutine, returns; answers: (that) -> the answers in it. Ends
+    the program in one line where there are none."""
     try:
-        config = configuration(path)
-    except ConfigError as error:
-        options.fail(error, EXIT_UNABLE)
-    port = port or (config.port if config else listen.PORT)
-    broadcast = broadcast or (config.broadcast if config else listen.EVERYBODY)
-    tag = config.tag if config else None
-    if tag is None:
-        options.warn("no configuration: whichever mesh is heard first, its channels by number")
-    try:
-        seen = asyncio.run(ask.look(tag, port, broadcast, peers(config, port), seconds))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        found = asyncio.run(question)
     except OSError as error:
         options.fail(f"port {port}: {error.strerror or error}; 'lvs doctor' says why", EXIT_UNABLE)
-    if seen is None or not seen.answered():
+    if found is None or not answers(found):
         who = f"mesh '{config.mesh}'" if config else "any mesh"
         options.fail(
             f"nobody of {who} answers on port {port}; 'lvs doctor' looks for the reason",
             EXIT_UNABLE,
         )
-    return config, port, seen
+    return found
+
+
+def show(lines, path, port, broadcast, seconds, json_path) -> NoReturn:
+    """The whole of a command: look, and say it: lines: (figures) -> text for people."""
+    try:
+        config, port, broadcast = place(path, port, broadcast)
+    except ConfigError as error:
+        options.fail(error, EXIT_UNABLE)
+    if config is None:
+        options.warn("no configuration: whichever mesh is heard first, its channels by number")
+    tag = config.tag if config else None
+    question = ask.look(tag, port, broadcast, peers(config, port), seconds)
+    said = figures(config, port, asked(question, config, port, ask.Look.answered))
+    if options.write_json(json_path, said):
+        for line in lines(said):
+            click.echo(line)
+    sys.exit(0 if said["one_mesh"] else EXIT_APART)
 
 
 # --- figures ----------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """`lvs members`: who is in a running mesh, in which state, and who lacks something."""
 
-import sys
-
 import click
 
 from lvs_tools import options
@@ -45,7 +43,7 @@ def lines(said):
 
 
 @click.command("members")
-@looking.arguments
+@looking.arguments(options.JSON, looking.SECONDS)
 def command(config, port, broadcast, seconds, json_path):
     """List who is in a running mesh: state, agreement, clock, load.
 
@@ -62,9 +60,4 @@ def command(config, port, broadcast, seconds, json_path):
 
     Exit codes: 0 one mesh; 1 nodes lack what others show; 2 nobody answers, or it could not look.
     """
-    about, port, seen = looking.look(config, port, broadcast, seconds)
-    said = looking.figures(about, port, seen)
-    if options.write_json(json_path, said):
-        for line in lines(said):
-            click.echo(line)
-    sys.exit(0 if said["one_mesh"] else looking.EXIT_APART)
+    looking.show(lines, config, port, broadcast, seconds, json_path)

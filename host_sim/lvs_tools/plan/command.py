@@ -37,7 +37,8 @@ def _settings(path, nodes, channels):
 
 
 def reckon(path, nodes, channels, per_minute, amount, names):
-    """All figures, the ``boards``' and whether it ``fits``. Raises LvsError, BoardError."""
+    """All figures, the ``boards``', whether it ``fits`` and by which boards it is ``carried_by``.
+    Raises LvsError, BoardError."""
     data = _settings(path, nodes, channels)
     config = Config(data)
     figures = fit.mesh(config, per_minute, *fit.finest(config, amount))
@@ -50,6 +51,7 @@ def reckon(path, nodes, channels, per_minute, amount, names):
         for board in figures["boards"]:
             figures["problems"] += board["problems"]
     figures["fits"] = not figures["problems"]
+    figures["carried_by"] = [b["board"] for b in figures["boards"] if not b["problems"]]
     return figures
 
 
@@ -98,9 +100,14 @@ def _show(figures, console):
             "too small" if board["problems"] else "fits",
         )
     console.print(boards)
-    for problem in figures["problems"]:
+    verdict = "fits" if figures["fits"] else "does not fit"
+    problems = figures["problems"]
+    if figures["fits"] and not figures["carried_by"]:
+        verdict = "fits computers, and none of these boards until that is mended"
+        problems = [problem for board in figures["boards"] for problem in board["problems"]]
+    for problem in problems:
         console.print(problem, markup=False, highlight=False)
-    console.print("fits" if figures["fits"] else "does not fit")
+    console.print(verdict)
 
 
 @click.command("plan")
@@ -123,7 +130,10 @@ def command(config, nodes, channels, per_minute, amount, names, json_path):
     """Say whether a mesh fits: horizon, counters, rows, heap, traffic, pace, and the mend.
 
     CONFIG is a node's configuration (`lvs init` writes one). Every node is taken to contribute to
-    every channel. Exit code: 0 when it fits, 1 when not, 2 for what cannot be reckoned.
+    every channel. A board that is not asked for with --board need not carry it: where none does,
+    computers may, and that is said with the mends.
+
+    Exit code: 0 when it fits, 1 when not, 2 for what cannot be reckoned.
     """
     try:
         figures = reckon(config, nodes, channels, per_minute, amount, names)
