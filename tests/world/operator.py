@@ -136,7 +136,8 @@ def channel():
     text, right = _said(result)
     return (
         "the same mesh. Measured in 50 minutes, not in half a year: on eight nodes, board by"
-        " board, lists grew from two channels to six and one was retired, while all counted on: " + text
+        " board, lists grew from two channels to six and one was retired, while all counted on: "
+        + text
     ), right
 
 
