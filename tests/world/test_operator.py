@@ -13,6 +13,13 @@ def test_a_quick_row_is_right(row):
     assert right, text
 
 
+def test_the_page_is_of_these_rows():
+    said = operator.PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line.rpartition(" | ")[0] for line in operator.page({}).splitlines()]
+    assert [line.rpartition(" | ")[0] for line in said] == rows
+    assert said[:4] == operator.page({}).splitlines()[:4]
+
+
 def test_a_row_that_is_not_right_is_marked_on_the_page():
     found = {row.__name__: ("fine", True) for row in operator.ROWS}
     found["pulse"] = ("0.002 kWh", False)

@@ -12,49 +12,10 @@ import sys
 
 import micropython
 
-
-class _Absent:
-    """What the WebAssembly build lacks and a board has in its firmware, free of heap."""
-
-    POLLIN = 1
-
-
-def _pretend(modules, names):
-    for name in names:
-        modules[name] = _Absent
-
-
-_pretend(sys.modules, ("socket", "select"))
-
-# These are in a board's firmware; here they are Python, so they come before any measurement.
-import asyncio  # noqa: E402, F401
-
-import machine  # noqa: E402, F401
-import network  # noqa: E402, F401
+from inside import Transport
 
 _HOLDERS = 5
 now = 0
-
-
-class Transport:
-    """Takes every frame and forgets it; what is received comes by leaf.handle."""
-
-    error = ""
-
-    def send(self, frame, addr):
-        """Take a frame."""
-        return True
-
-    def recv(self):
-        """Nothing: see above."""
-        return None
-
-    def key(self, addr):
-        """The route of an address."""
-        return addr
-
-    def close(self):
-        """Nothing to close."""
 
 
 def answer(leaf, wire, wide, cycle):
