@@ -29,8 +29,9 @@ class Restorer:
         self._replica = replica
         self.careful = False  # newer records were lost
         self.later = 0  # epochs by which my clock is ahead of the journal's
-        self.grain = 0  # epochs in one of the mesh before, whose journal it is
-        self.config = None  # mine, then
+        # epochs in a grain of the mesh before, whose journal it is, and in one of mine
+        self.grain = self.mine = 0
+        self.started = lambda start: start  # a grain (16 bits) there, in mine
         self.folded = {}  # horizon of each shard
         self._vectors = vectors
         self.usable = False
@@ -59,10 +60,6 @@ class Restorer:
             self.usable = True
             self.cycle = cycle
             self._channels = max(self._channels, channels)
-
-    def started(self, start):
-        """A grain (16 bits) of the mesh before, in mine."""
-        return self.config.started(start, self.cycle, self.grain)
 
     def ledger(self, cycle, lineage):
         """What follows replaces what waits and, with a lineage, all sessions."""
@@ -113,7 +110,7 @@ class Restorer:
         if self._vectors and r is not None:
             epoch = (cycle >> 6) + self.later
             if self.grain:
-                horizon = horizon * self.grain // self.config.grain
+                horizon = horizon * self.grain // self.mine
             r.restore(vector, horizon, epoch, confidence, established)
 
     def row(self, index, start, nonce, slot, claimed, credited):
@@ -150,8 +147,9 @@ def _moving(older, config, channels, replica):
     older.replay(first.take)
     restorer = Restorer(tag, channels, replica)
     restorer.folded = first.folded
-    restorer.config = config
+    restorer.mine = config.grain
     restorer.grain, restorer.later = config.moved()
+    restorer.started = lambda start: config.started(start, restorer.cycle, restorer.grain)
     return restorer
 
 

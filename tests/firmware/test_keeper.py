@@ -324,6 +324,7 @@ def test_the_administration_service_answers_in_safe_mode(bench):
 
     config = {"mesh": "m", "channels": ["water"], "rows": 512, "board": {"wifi": False}}
     node = safe.node_of(config)
+    assert node
     service = admin.Admin(b"k" * 24, config["board"], node, None)
     told = admin_work.status(service, {})
     assert (told["mesh"], told["state"], told["peers"]) == ("m", "INIT", 0)

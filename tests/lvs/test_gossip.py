@@ -263,6 +263,23 @@ def test_two_loud_voices_do_not_silence_a_node(cell, node):
     assert all(answered)
 
 
+def test_who_pays_for_nothing_keeps_no_answer_from_others(cell, node):
+    """An answer to an address is as long as what came from there; who asks on and on, and pays
+    for no row, is not answered for ever."""
+    fill(cell, node, 150)
+    greedy = Speaker(node, 8, 80)
+    greedy.ep(flags=wire.WANT | wire.DIRECT, digests=[0] * 8)
+    node.routes.allowance[node.routes.known(8)] = 0
+    node.transport.sent.clear()
+    for _ in range(30):
+        node.replicas[0].gossip.lacking(0xFF, 8, True, cell.now)
+        cell.run(0.5)
+        Speaker(node, 9, 90).ep(flags=wire.DIRECT, digests=[1] * 8)
+        cell.run(1)
+    sent = decoded(node, [f for f, addr in node.transport.sent if addr == 9])
+    assert any(f["kind"] == wire.SDM for f in sent)
+
+
 def test_who_wants_all_gets_all_at_once(cell, node):
     everything = fill(cell, node, 150)
     Speaker(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)

@@ -93,7 +93,7 @@ def scenario(settings):
     result["heap_high_water"] = high
     result["heap_awake"] = gc.mem_alloc() - base
     result["left"] = leaf.left()
-    result["state_bytes"] = len(board.leaf._kept._encode())
+    result["state_bytes"] = len(board.leaf._kept._encode(0))
     print("RESULT", json.dumps(result))
     micropython.mem_info()
 
