@@ -81,7 +81,10 @@ def test_every_profile_is_accepted_by_node_and_firmware(load):
         (wifi(country="de"), "two letters like 'DE'"),
         ({**GOOD, "board": {"wifi": False, "reboot_after_min": 3}}, "board.reboot_after_min: 3;"),
         ({**GOOD, "board": {"wifi": False, "espnow": {"chanel": 6}}}, "did you mean 'channel'?"),
-        ({**GOOD, "board": {"wifi": False, "leaf": {"awake_s": 0}}}, "board.leaf.awake_s: 0; must"),
+        (
+            {**GOOD, "board": {"wifi": False, "leaf": {"awake_s": 0}}},
+            "board.leaf.awake_s: 0; must",
+        ),
         ({**GOOD, "board": {"wifi": False, "leaf": {"every_s": -5}}}, "1 to 86400"),
     ],
 )

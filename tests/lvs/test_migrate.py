@@ -150,7 +150,7 @@ def test_a_leaf_brings_what_waits_and_what_it_told(change):
     cell = LeafCell(**OLD)
     cell.add(journal=journal(files))
     cell.active()
-    for k in range(60):
+    for _ in range(60):
         leaf = cell.leaf(50, store)
         cell.give(leaf, 10)
         cell.waking(leaf)

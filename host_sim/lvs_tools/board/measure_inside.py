@@ -13,7 +13,6 @@ import os
 import sys
 
 import micropython
-
 from inside import Transport
 
 PEERS = 64

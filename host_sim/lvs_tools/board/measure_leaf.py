@@ -11,7 +11,6 @@ import json
 import sys
 
 import micropython
-
 from inside import Transport
 
 _HOLDERS = 5
