@@ -225,7 +225,7 @@ def test_what_may_be_lost_is_said_at_the_end_of_a_waking(world, monkeypatch, cap
 
     def close(radio):
         waking(radio)
-        world.sleeper.leaf.notice = tick
+        world.sleeper.leaf._notices[tick] = 7
 
     monkeypatch.setattr(world.sleeper.Radio, "close", close)
     world.start(world.board())
