@@ -23,7 +23,6 @@ GOOD, NOTE, WRONG = "ok", "note", "WRONG"
 _VPNS = ("tun", "tap", "wg", "utun", "tailscale", "zt", "ppp", "nordlynx", "ipsec")
 _CONTAINERS = ("docker", "br-", "veth", "podman", "cni", "virbr", "lxc", "lxd", "vmnet", "vboxnet")
 _BUILT = 1735689600  # 2025-01-01: a clock before that was never set
-_WIDTH = 80
 
 
 @dataclass
@@ -260,21 +259,9 @@ def examine(path, port_option, broadcast_option, seconds):
 def _print(finding):
     text = finding.text
     head = f"{finding.how:5}  {finding.about:13}  "
-    _wrapped(head, text)
+    options.wrapped(head, text)
     if finding.mend:
-        _wrapped(" " * 7 + "mend           ", finding.mend)
-
-
-def _wrapped(head, text):
-    width = _WIDTH - len(head)
-    line = ""
-    for word in text.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            click.echo(head + line)
-            head, line = " " * len(head), word
-        else:
-            line = f"{line} {word}" if line else word
-    click.echo((head + line).rstrip())
+        options.wrapped(" " * 7 + "mend           ", finding.mend)
 
 
 @click.command("doctor")
@@ -288,10 +275,8 @@ def command(config, port, broadcast, seconds, json_path):
 
     \b
     Examples:
-      lvs doctor                       for the mesh of ./config.json
-      lvs doctor house.json --json -   for programs
-
-    Exit codes: 0 nothing is wrong; 1 something is; 2 a bad argument.
+      lvs doctor                        # for the mesh of ./config.json
+      lvs doctor house.json --json -    # for programs
     """
     found = []
     for finding in examine(config, port, broadcast, seconds):
