@@ -44,7 +44,7 @@ def _live(console):
     live = Live(console=console, auto_refresh=False)
 
     def view(mesh):
-        live.update(mesh_view.table(mesh), refresh=True)
+        live.update(mesh_view.table(mesh, console.height), refresh=True)
 
     return live, view
 
