@@ -9,7 +9,6 @@ import errno
 import importlib
 import importlib.util
 import platform
-import subprocess
 
 import click
 from click.shell_completion import CompletionItem
@@ -158,16 +157,9 @@ class LazyGroup(click.Group):
 def versions():
     """The versions, such as "0.2.0 (CPython 3.11.7, MicroPython 1.28.0)"."""
     found = [f"{platform.python_implementation()} {platform.python_version()}"]
-    asked = "import sys; print('.'.join(map(str, sys.implementation.version[:3])))"
-    try:
-        micropython = interpreters.micropython()
-        if micropython:
-            said = subprocess.run(
-                [micropython, "-c", asked], capture_output=True, text=True, timeout=10, check=True
-            )
-            found.append(f"MicroPython {said.stdout.strip()}")
-    except (interpreters.InterpreterMissing, OSError, subprocess.SubprocessError):
-        pass  # the commands that need one say what is wrong with it
+    micropython = interpreters.micropython_release()
+    if micropython:  # else the commands that need one say what is wrong with it
+        found.append(f"MicroPython {micropython}")
     return f"{lvs.__version__} ({', '.join(found)})"
 
 
