@@ -4,16 +4,18 @@ A subcommand is a module of its own with a click command object named `command`.
 beyond the plain package is in the tables here, and is looked for before anything else is done.
 """
 
+import difflib
 import errno
 import importlib
 import importlib.util
 import platform
-import subprocess
 
 import click
+from click.shell_completion import CompletionItem
 
 import lvs
 from lvs_tools import interpreters, places
+from lvs_tools.shell import codes
 
 # name: (module, what `lvs --help` says of it, the extra that it needs or None)
 COMMANDS = {
@@ -46,6 +48,8 @@ COMMANDS = {
     "mip": ("lvs_tools.board.mip", "Build the packages that mpremote mip installs.", "board"),
     "standin": ("lvs_tools.board.standin", "Play a board on this machine.", None),
     "emulate": ("lvs_tools.board.emulate", "Boot real firmware in an emulator.", "board"),
+    "completion": ("lvs_tools.shell.completion", "Let a shell complete at the Tab key.", None),
+    "exit-codes": ("lvs_tools.shell.exit_codes", "Say what exit codes mean.", None),
 }
 # (command, option, the extra that only this option needs); "checkout": the project's own tree.
 OPTIONS = (
@@ -100,16 +104,33 @@ class LazyGroup(click.Group):
         module, _, extra = COMMANDS[cmd_name]
         if extra:
             require(extra, f"lvs {cmd_name}")
-        return importlib.import_module(module).command
+        return codes.told(importlib.import_module(module).command, cmd_name)
 
     def resolve_command(self, ctx, args):
         """Find the subcommand, and whether what its options need is here. Raises Missing."""
-        name, command, rest = super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(args[0], COMMANDS, 1)
+        if near and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(f"No such command '{args[0]}': did you mean '{near[0]}'?")
+        try:
+            name, command, rest = super().resolve_command(ctx, args)
+        except Missing:
+            if ctx.resilient_parsing:  # at the Tab key nothing is said
+                return args[0], None, []
+            raise
         given = {word.split("=")[0] for word in rest}
         for owner, option, extra in OPTIONS:
             if owner == name and option in given:
                 require(extra, f"lvs {name} {option}")
         return name, command, rest
+
+    def shell_complete(self, ctx, incomplete):
+        """The subcommands that begin so, from the table, without importing them."""
+        found = [
+            CompletionItem(name, help=text)
+            for name, (_, text, _) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx):
         """Run a subcommand; a file that cannot be read or written is one line, Ctrl-C none."""
@@ -120,7 +141,8 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
                 raise
-            raise click.ClickException(str(error)) from None
+            what = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{what}{error.strerror or error}") from None
 
     def format_commands(self, ctx, formatter):
         """List the subcommands from the table, without importing them."""
@@ -135,16 +157,9 @@ class LazyGroup(click.Group):
 def versions():
     """The versions, such as "0.2.0 (CPython 3.11.7, MicroPython 1.28.0)"."""
     found = [f"{platform.python_implementation()} {platform.python_version()}"]
-    asked = "import sys; print('.'.join(map(str, sys.implementation.version[:3])))"
-    try:
-        micropython = interpreters.micropython()
-        if micropython:
-            said = subprocess.run(
-                [micropython, "-c", asked], capture_output=True, text=True, timeout=10, check=True
-            )
-            found.append(f"MicroPython {said.stdout.strip()}")
-    except (interpreters.InterpreterMissing, OSError, subprocess.SubprocessError):
-        pass  # the commands that need one say what is wrong with it
+    micropython = interpreters.micropython_release()
+    if micropython:  # else the commands that need one say what is wrong with it
+        found.append(f"MicroPython {micropython}")
     return f"{lvs.__version__} ({', '.join(found)})"
 
 
@@ -157,7 +172,9 @@ def _show_version(context, _, wanted):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Commands marked [board] or [cluster] need that extra: pip install 'lvs[board]'.",
+    epilog="Commands marked [board] or [cluster] need that extra: pip install 'lvs[board]'.  "
+    "Exit codes: 0 well; 1 not well; 2 nothing was done; 3 something is left to look after;"
+    " 130 Ctrl-C; 'lvs exit-codes' says more.",
 )
 @click.option(
     "--version",
@@ -168,4 +185,12 @@ def _show_version(context, _, wanted):
     help="Show the versions of LVS, Python and MicroPython.",
 )
 def main():
-    """LVS: a mesh of small nodes that agree on shared values without a server."""
+    """LVS: a mesh of small nodes that agree on shared values without a server.
+
+    \b
+    Examples:
+      lvs mesh                         # try it: a mesh on this machine
+      lvs init                         # begin one of boards
+      lvs status                       # look at one that runs
+      lvs completion bash --install    # complete all this at the Tab key
+    """

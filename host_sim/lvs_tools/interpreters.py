@@ -137,6 +137,19 @@ def command(name, heap=None):
     raise ValueError(f"no interpreter {name!r}; there are {', '.join(NAMES)}, pypy")
 
 
+def micropython_release():
+    """Which MicroPython is here, such as "1.28.0"; "" if none is, or it does not run."""
+    asked = "import sys; print('.'.join(map(str, sys.implementation.version[:3])))"
+    try:
+        path = micropython()
+        if path is None:
+            return ""
+        said = subprocess.run([path, "-c", asked], capture_output=True, timeout=10, check=True)
+    except (InterpreterMissing, OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.decode(errors="replace").strip()
+
+
 def mend(name):
     """One line that says how to get a missing interpreter."""
     return _MEND[name]

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
+import textwrap
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 ERRORS = Console(stderr=True)
+_BLOCK = 4096  # bytes that have to fit onto a disk that is not full
+_WIDTH = 80
+
+
+def _writable(folder):
+    """Raise OSError unless something can be written to a folder now: permission, room."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_BLOCK))
 
 
 class OutputFile(click.Path):
@@ -33,18 +43,41 @@ class OutputFile(click.Path):
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             self.fail(f"'{path}': there is no folder {folder}", param, ctx)
-        if not os.path.exists(path) and not os.access(folder, os.W_OK):
-            self.fail(f"'{path}': nothing can be written to {folder}", param, ctx)
+        if not os.path.exists(path):  # one that is there was asked by click; it may be a pipe
+            try:
+                _writable(folder)
+            except OSError as error:
+                self.fail(f"'{path}': {folder}: {error.strerror or error}", param, ctx)
         if self._endings and os.path.splitext(path)[1].lower() not in self._endings:
             self.fail(f"'{path}': must end in {', '.join(self._endings)}", param, ctx)
+        return path
+
+
+class OutputFolder(click.Path):
+    """The type of a folder that results go to: refused at once if they could not. It need not be
+    there yet, and is not made."""
+
+    def __init__(self):
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value, param, ctx):
+        """The checked path."""
+        path = super().convert(value, param, ctx)
+        there = next(p for p in (path, *path.absolute().parents) if p.exists())
+        try:
+            _writable(there)
+        except OSError as error:
+            self.fail(f"'{path}': {there}: {error.strerror or error}", param, ctx)
         return path
 
 
 JSON = click.option(
     "--json",
     "json_path",
+    is_flag=False,
+    flag_value="-",
     type=OutputFile(dash=True),
-    help="Write the figures as JSON to this file (- for standard output).",
+    help="Write the figures as JSON to this file; as the last word, or with -, print them.",
 )
 PRINT_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 WORKERS = click.option(
@@ -67,6 +100,18 @@ def write_json(path, figures):
     elif path:
         Path(path).write_text(text + "\n", encoding="utf-8")
     return path != "-"
+
+
+def wrapped(head, text):
+    """Print a text behind a head, in 80 columns, the following lines beneath its beginning."""
+    for line in textwrap.wrap(
+        text,
+        _WIDTH - len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]:
+        click.echo((head + line).rstrip())
+        head = " " * len(head)
 
 
 def warn(text):

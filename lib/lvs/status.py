@@ -73,13 +73,11 @@ def amount(config, c, raw):
     larger than what differences can be."""
     listed = c < len(config.channels)
     size = abs(raw)
-    text = decimal.text(size, config.steps[c] if listed else (1, 0))
-    return "%s %s%s%s %s" % (
+    return "%s %s%s%s" % (
         config.channels[c] if listed else "#%d" % c,
         "over " * (size >= FAR),
         "-" if raw < 0 else "+",
-        text,
-        config.about(c, "unit") if listed else "steps",
+        _amount(config, c, size) if listed else "%d steps" % size,
     )
 
 
@@ -99,7 +97,7 @@ def differ(node, r):
     for s in range(w.slots if off else 0):
         middle = sorted([w.above[i * w.slots + s] for i in off])[len(off) // 2]
         if middle:
-            by.append(amount(node.config, r.first_channel() + s, middle).strip())
+            by.append(amount(node.config, r.first_channel() + s, middle))
     seconds = votes.apart * EPOCH_CYCLES * CYCLE_MS // 1000
     return {
         "shard": r.index,
@@ -129,7 +127,7 @@ def _lost(node):
                 out.append(
                     "%s: so far this node went to what most hold; what its side counted while "
                     "they were apart may be lost, 'lvs audit' says how much"
-                    % amount(node.config, r.first_channel() + s, went).strip()
+                    % amount(node.config, r.first_channel() + s, went)
                 )
         if r.expired:
             out.append(
@@ -155,13 +153,7 @@ def _waits(node):
         if waiting[c] and cycles * CYCLE_MS > 60000:
             out.append(
                 "%s of %s wait to be told: that takes %s"
-                % (
-                    (
-                        decimal.text(waiting[c], config.steps[c]) + " " + config.about(c, "unit")
-                    ).strip(),
-                    name,
-                    span(cycles * CYCLE_MS // 1000),
-                )
+                % (_amount(config, c, waiting[c]), name, span(cycles * CYCLE_MS // 1000))
             )
     return out
 

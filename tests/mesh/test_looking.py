@@ -300,4 +300,22 @@ def test_the_doctor_fits_80_columns(capsys):
 
 def test_a_clock_that_was_never_set_is_named():
     assert wrong(doctor.clock(1000)) == {"clock"}
-    assert not list(doctor.clock(time.time()))
+    assert not wrong(doctor.clock(time.time()))
+
+
+def test_the_doctor_names_a_network_inside_a_machine(tmp_path):
+    eth = doctor.Interface("eth0", "172.17.0.2", "172.17.255.255")
+    assert not list(doctor.inside("6.1.0-amd64", [eth], tmp_path))
+    assert "mirrored" in text(doctor.inside("5.15.90.1-microsoft-standard-WSL2", [], tmp_path))
+    (tmp_path / ".dockerenv").touch()
+    assert "--network host" in text(doctor.inside("6.1.0-amd64", [eth], tmp_path))
+    assert not list(doctor.inside("6.1.0-amd64", [eth, BRIDGE], tmp_path))
+
+
+def test_the_doctor_names_interpreters(monkeypatch):
+    monkeypatch.setenv("MICROPYTHON", "/nowhere")
+    assert "MICROPYTHON=/nowhere is no program" in text(doctor.programs())
+    monkeypatch.setenv("MICROPYTHON", "false")
+    assert "is no MicroPython" in text(doctor.programs())
+    monkeypatch.setenv("PYPY", "/nowhere")
+    assert "long simulations" in text(doctor.programs())

@@ -242,7 +242,7 @@ class TestOneNode:
             ["tap water", 1000, 1000],
             ["water", 2500, 2500],
         ]
-        assert self.ask(process, "quit") == {"answer": "quit"}
+        assert self.ask(process, "quit")["answer"] == "quit"
         assert process.wait(5) == 0
 
     def test_watch_tells_every_change(self, start):
@@ -266,9 +266,22 @@ class TestOneNode:
 
     def test_it_ends_on_an_interrupt(self, start):
         process = start(self.config())
-        self.ask(process, "help")
+        assert abs(self.ask(process, "help")["time"] - time.time()) < 60
         process.send_signal(signal.SIGINT)
         assert process.wait(5) == 130
+        assert process.stderr.read() == ""
+
+    def test_an_interrupt_says_what_nobody_was_told(self, start, kind):
+        process = start(self.config())
+        self.ask(process, "contribute water 2.5")
+        process.send_signal(signal.SIGINT)
+        said = json.loads(process.stdout.readline())
+        if kind == "cpython":  # it goes on telling until the next one
+            assert said["stopping"] == 2500
+            process.send_signal(signal.SIGINT)
+            said = json.loads(process.stdout.readline())
+        assert (said["left"], said["text"]) == (2500, "2.500 of water")
+        assert process.wait(20) == 130
         assert process.stderr.read() == ""
 
     def test_a_signal_lets_it_tell_first_and_a_second_one_does_not(self, start, kind):

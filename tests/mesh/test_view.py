@@ -86,6 +86,22 @@ def test_the_table_is_whole_at_80_columns():
         assert word in text
 
 
+def test_a_large_mesh_fits_a_small_terminal_and_who_needs_a_look_is_in_it():
+    mesh = toy_mesh(*(ToyInstance(2500) for _ in range(30)))
+    mesh.plan = make_plan(30, channels=("water", "work", "people", "power"), port=5000)
+    for instance in mesh.instances:
+        instance.report["values"] = dict.fromkeys(mesh.plan.channels, 2500)
+    mesh.instances[28] = ToyInstance(2500, killed=True)
+    mesh.instances[27].report["values"]["power"] = 9
+    text = text_of(view.table(mesh, 24), 80)
+    lines = text.rstrip().splitlines()
+    assert len(lines) <= 23 and max(map(len, lines)) <= 80
+    assert "127.0.0.29" in text and "127.0.0.30" in text and "127.0.0.31" not in text
+    assert "and 13 more, all ACTIVE and equal" in text
+    assert "power 2.5 (spread 2.491)" in text
+    assert "\u2026" not in text
+
+
 def test_a_mesh_that_still_starts_can_be_shown():
     mesh = toy_mesh(None, None, None, elapsed=0)
     mesh.ready = 1

@@ -227,7 +227,7 @@ def _document(summary, rows, cases, seeds, sources):
 @click.option("--stale", is_flag=True, help="Take results of changed sources, too; say so.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.OutputFolder(),
     default=Path("build/attack"),
     show_default=True,
     help="Folder for results.",
@@ -253,8 +253,12 @@ def command(
     """Let every kind of liar attack a mesh, at every share, and measure the harm.
 
     Results that are in the folder already, of the same sources, are not computed again: a run that
-    was stopped goes on where it was. Exit code: 0 no guarantee was broken, 1 a budget was exceeded
-    or a value was negative, 2 bad input, 130 stopped.
+    was stopped goes on where it was.
+
+    \b
+    Examples:
+      lvs attack --quick    # a small look
+      lvs attack --strategies drain,splitter --shares 0.2,0.45 --nodes 20
     """
     if quick:
         chosen, shares = chosen or _QUICK, [0.2, 0.45]

@@ -58,6 +58,11 @@ def command():
 
     What is changed is checked here and again on the board. The board then starts with it on trial:
     unless it joins its mesh and hears a peer that it had heard before, the old file comes back.
+
+    \b
+    Examples:
+      lvs config get --host 192.168.1.40
+      lvs config set --host 192.168.1.40 board.led=false
     """
 
 
@@ -66,7 +71,13 @@ def command():
 @HOST
 @SECRETS
 def get(key, host, secrets):
-    """Print the board's lvs.json, or one value of it: board.led."""
+    """Print the board's lvs.json, or one value of it: board.led.
+
+    \b
+    Examples:
+      lvs config get --host 192.168.1.40
+      lvs config get --host 192.168.1.40 board.led
+    """
     with options.ending("config", BoardError):
         config = deploy_air.read_config(AirBoard(needed(host), air.admin_key(secrets)))
         value = find(config, key) if key else config
@@ -91,7 +102,10 @@ def set_(assignments, path, host, secrets, hold, as_json):
     """Change values: board.led=false "board.wifi.ssid=my net"; KEY= removes a key.
 
     \b
-    Exit code 0: the board keeps it; 1: nothing was changed, or it went back.
+    Examples:
+      lvs config set --host 192.168.1.40 board.led=false
+      lvs config set --host 192.168.1.40 "board.wifi.ssid=my net"
+      lvs config set --host 192.168.1.40 --file lvs.json
     """
     with options.ending("config", BoardError, interrupted=air.BY_ITSELF):
         board = AirBoard(needed(host), air.admin_key(secrets))

@@ -314,11 +314,14 @@ def command(name, port, host, config, secrets, py, status_page, wait, as_json):
     Over the air (--host) the new files are on trial: the board goes back to the old ones by
     itself unless it joins its mesh and holds for two minutes.
 
+    Where it ends with 3, the board runs and is not in its mesh: no such network, wrong password,
+    another mesh, another channel list, or a mistake in its configuration.
+
     \b
-    Exit code 0: done, and the board is in its mesh, or alone in it; 1: it could
-    not be done, or the board went back; 3: done, but it is not in its mesh: no
-    such network, wrong password, another mesh, another channel list, or a
-    mistake in its configuration.
+    Examples:
+      lvs deploy                        # the only board that is connected
+      lvs deploy --board RPI_PICO_W --port /dev/ttyACM0
+      lvs deploy --host 192.168.1.40    # over the air
     """
     if host:
         _over_the_air(host, name, secrets, py, status_page, as_json)

@@ -4,11 +4,13 @@ The emulator is rp2040py (optional; slow: about 40 s for a second of the board's
 firmware a UF2 file of the user's own. Without either there is one line and nothing else.
 """
 
+import json
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -100,23 +102,27 @@ def emulate(path, board, seconds, show):
     "--board", type=click.Choice(["pico", "pico_w"]), default="pico_w", show_default=True
 )
 @click.option("--seconds", default=600, show_default=True, help="Patience for each step.")
-def command(uf2, board, seconds):
+@options.PRINT_JSON
+def command(uf2, board, seconds, as_json):
     """Deploy to real firmware in an RP2040 emulator.
 
-    Exit code 0 also if there is nothing to do it with: it says so in one line.
+    Where there is nothing to do it with it says so in one line, and that is no failure.
+
+    \b
+    Examples:
+      lvs emulate --uf2 RPI_PICO_W.uf2
+      lvs emulate --uf2 RPI_PICO.uf2 --board pico
     """
+    why = ""
     if uf2 is None:
-        click.echo(
-            "emulate: skipped: no firmware file; get one from micropython.org and give "
-            "it: lvs emulate --uf2 FILE"
-        )
-        return
-    if program() is None:
-        click.echo(
-            "emulate: skipped: rp2040py is not installed: "
-            f"{sys.executable} -m pip install rp2040py"
-        )
+        why = "no firmware file; get one from micropython.org and give it: lvs emulate --uf2 FILE"
+    elif program() is None:
+        why = f"rp2040py is not installed: {sys.executable} -m pip install rp2040py"
+    if why:
+        click.echo(json.dumps({"skipped": why}) if as_json else f"emulate: skipped: {why}")
         return
     with options.ending("emulate", BoardError):
-        result = emulate(uf2, board, seconds, lambda text: click.echo(f"emulate: {text}"))
-    click.echo(deploy.summary(result))
+        result = emulate(
+            uf2, board, seconds, lambda text: click.echo(f"emulate: {text}", err=as_json)
+        )
+    click.echo(json.dumps(asdict(result)) if as_json else deploy.summary(result))

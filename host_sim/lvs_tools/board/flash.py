@@ -155,7 +155,13 @@ def download_and_flash(profile, port, version):
 @click.option("--baud", default=460800, show_default=True)
 @options.PRINT_JSON
 def command(name, port, image, version, erase, drive, baud, as_json):
-    """Put MicroPython on a board. What is written is read back and compared."""
+    """Put MicroPython on a board. What is written is read back and compared.
+
+    \b
+    Examples:
+      lvs flash --board RPI_PICO_W    # the only board that is connected
+      lvs flash --board ESP32_GENERIC --port /dev/ttyUSB0 --image esp32.bin
+    """
 
     def show(line):
         if line:

@@ -34,7 +34,13 @@ def deploy_all(ports, name, own, wait, progress=None):
 
 @click.group()
 def command():
-    """Look after several boards: at the cable, or over the air."""
+    """Look after several boards: at the cable, or over the air.
+
+    \b
+    Examples:
+      lvs fleet list
+      lvs fleet deploy --help
+    """
 
 
 @command.command(name="deploy")
@@ -57,7 +63,10 @@ def command():
 def at_the_cable(ports, name, config, secrets, wait, as_json):
     """Deploy at the cable to several boards side by side; one that fails does not stop the others.
 
-    Exit code 0: all run; 1: at least one could not be deployed; 3: one is not in its mesh.
+    \b
+    Examples:
+      lvs fleet deploy    # all ports with a board
+      lvs fleet deploy --ports /dev/ttyACM0,/dev/ttyACM1 --board RPI_PICO_W
     """
     chosen = list(dict.fromkeys(ports.replace(",", " ").split())) or [p for p, _ in found_ports()]
     interrupted = "the boards run what they had, or run it again"
@@ -125,7 +134,9 @@ def list_(hosts, config, seconds, secrets, as_json):
     """Who is there, how they are, and whether their values agree.
 
     \b
-    Exit code 0: all agree; 1: nobody was found; 3: they do not agree.
+    Examples:
+      lvs fleet list    # the mesh of ./lvs.json
+      lvs fleet list --hosts 192.168.1.40,192.168.1.41 --json
     """
     with options.ending("fleet", BoardError):
         members = _found(hosts, config, seconds, air.admin_key(secrets))
@@ -150,7 +161,9 @@ def update(hosts, config, seconds, secrets, py, hold, as_json):
     the values again. Where that fails, it stops: the others run what they had.
 
     \b
-    Exit code 0: all are up to date; 1: it stopped, and says where.
+    Examples:
+      lvs fleet update    # the mesh of ./lvs.json
+      lvs fleet update --hosts 192.168.1.40,192.168.1.41
     """
     results = {}
     said = None

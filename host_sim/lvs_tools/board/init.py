@@ -5,7 +5,6 @@ import os
 import re
 import secrets as random
 import unicodedata
-from pathlib import Path
 
 import click
 
@@ -321,17 +320,24 @@ def dialogue(answers, given, password, sources, yes):
 @click.option(
     "--out",
     default=".",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.OutputFolder(),
     help="Folder for lvs.json and secrets.json.",
     show_default=True,
 )
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the options.")
-def command(name, mesh, channels, ssid, password, hostname, sources, out, force, yes):
+@options.PRINT_JSON
+def command(name, mesh, channels, ssid, password, hostname, sources, out, force, yes, as_json):
     """Write the configuration of a node, by asking a few questions.
 
     A dialogue that is broken off goes on where it stopped. Every key is explained in
     docs/boards/configuration.md; the file can be edited by hand.
+
+    \b
+    Examples:
+      lvs init
+      lvs init --board ESP32_GENERIC --source pulse:water:27:450
+      lvs init --yes --board RPI_PICO_W --mesh garden --channels water --ssid ""
     """
     given = {"board": name, "mesh": mesh, "channels": channels, "ssid": ssid, "name": hostname}
     given = {key: value and normal(value) for key, value in given.items()}
@@ -348,8 +354,10 @@ def command(name, mesh, channels, ssid, password, hostname, sources, out, force,
         if config["board"]["wifi"]:
             write(out / "secrets.json", {"wifi_password": password or ""}, private=True)
         answers.done()
-    click.echo(
-        f"{out / 'lvs.json'}"
-        + (f" and {out / 'secrets.json'}" if config["board"]["wifi"] else "")
-        + f" written; next: lvs deploy --board {profile['name']}"
-    )
+    written = [str(out / "lvs.json")]
+    if config["board"]["wifi"]:
+        written.append(str(out / "secrets.json"))
+    if as_json:
+        click.echo(json.dumps({"board": profile["name"], "written": written}))
+        return
+    click.echo(" and ".join(written) + f" written; next: lvs deploy --board {profile['name']}")

@@ -108,6 +108,12 @@ def command(port, crash, seconds, host, secrets, following):
 
     Over the air (--host) these are the last lines that it said, and its crash log is read without
     stopping it.
+
+    \b
+    Examples:
+      lvs logs                                 # the only board that is connected
+      lvs logs --port /dev/ttyACM0 --crash
+      lvs logs --host 192.168.1.40 --follow    # over the air
     """
     with options.ending("logs", BoardError):
         if host:

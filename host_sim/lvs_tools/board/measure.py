@@ -150,9 +150,9 @@ def _show_leaf(profile, console, path):
     table = Table(title=f"{profile['name']}: a leaf of four channels", show_header=False)
     for key, text in LEAF_KEYS.items():
         table.add_row(text, f"{result[key]:,}")
-    console.print(table)
-    if path:
-        Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    if path != "-":
+        console.print(table)
+    options.write_json(path, result)
     if result["heap_high_water"] > LEAF_BUDGET:
         click.echo(f"measure: above the budget of {LEAF_BUDGET}", err=True)
         sys.exit(1)
@@ -174,12 +174,17 @@ def _show_leaf(profile, console, path):
     help="The board's profile.",
 )
 @click.option("--cycles", default=1000, show_default=True, help="Cycles of the busy phase.")
-@click.option("--json", "path", metavar="FILE", help="Write the figures as JSON, too.")
+@options.JSON
 @click.option("--leaf", is_flag=True, help="Measure a leaf of four channels instead.")
-def command(accepting, name, cycles, path, leaf):
+def command(accepting, name, cycles, json_path, leaf):
     """Measure what a node with a board's profile costs in memory, in bytes.
 
-    Exit code 1 if the heap at full tables is above the profile's budget.
+    The heap at full tables is to be below the profile's budget.
+
+    \b
+    Examples:
+      lvs measure --board RPI_PICO_W
+      lvs measure --board RPI_PICO_W --leaf    # a leaf of four channels
     """
     console = Console()
     errors = (BoardError, OSError, interpreters.InterpreterMissing, interpreters.ScriptFailed)
@@ -193,23 +198,20 @@ def command(accepting, name, cycles, path, leaf):
             return
         profile = profiles.load(name)
         if leaf:
-            _show_leaf(profile, console, path)
+            _show_leaf(profile, console, json_path)
             return
-        if path:  # before the minutes of work
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).touch()
         with Console(stderr=True).status(f"{name}: {cycles} cycles with 64 peers"):
             result = measure(profile, cycles)
     table = Table(title=f"{name}: {profile['title']}", show_header=False)
     for key, text in _MEANING.items():
         table.add_row(text, f"{result[key]:,}")
     table.add_row("compiled modules in flash", f"{sum(result['mpy_bytes'].values()):,}")
-    console.print(table)
+    if json_path != "-":
+        console.print(table)
     if not result["tables_full"]:
         click.echo(f"measure: the tables were not full: {result['rows']} rows", err=True)
         sys.exit(1)
-    if path:
-        Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    options.write_json(json_path, result)
     over = result["heap_full_tables"] - result["budget"]
     if over > 0:
         click.echo(f"measure: {over} bytes above the budget of {result['budget']}", err=True)

@@ -52,15 +52,34 @@ def build(out, arch=None):
 
 
 @click.command()
-@click.option("--out", default="build/mip", show_default=True, metavar="FOLDER")
+@click.option(
+    "--out",
+    type=options.OutputFolder(),
+    default="build/mip",
+    show_default=True,
+    help="Where they go.",
+)
 @click.option("--arch", metavar="NAME", help="Of the board, if a module has native code.")
 @click.option("--root", is_flag=True, help="Write the package.json in the project's root.")
-def command(out, arch, root):
-    """Build the packages for `mpremote mip install` (the library only, without the firmware)."""
+@options.PRINT_JSON
+def command(out, arch, root, as_json):
+    """Build the packages for `mpremote mip install` (the library only, without the firmware).
+
+    \b
+    Examples:
+      lvs mip
+      lvs mip --out packages
+    """
     with options.ending("mip", BoardError, OSError):
         if root:
             (ROOT / "package.json").write_text(root_manifest())
-            click.echo(f"package.json: {len(profiles.protocol())} files")
-            return
-        for path in build(out, arch):
+            paths = [ROOT / "package.json"]
+        else:
+            paths = build(out, arch)
+    if as_json:
+        click.echo(json.dumps({"packages": [str(path) for path in paths]}))
+    elif root:
+        click.echo(f"package.json: {len(profiles.protocol())} files")
+    else:
+        for path in paths:
             click.echo(f"mpremote connect PORT resume mip install {path}")

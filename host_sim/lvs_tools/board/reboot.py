@@ -39,8 +39,12 @@ def reboot(board, seconds):
 def command(host, secrets, wait, as_json):
     """Restart a board over the air, and wait until it is back.
 
-    It waits, for at most ten seconds, until other nodes hold what it has contributed. Exit code
-    1: it cannot be reached, or did not come back in time.
+    It waits, for at most ten seconds, until other nodes hold what it has contributed.
+
+    \b
+    Examples:
+      lvs reboot --host 192.168.1.40
+      lvs reboot --host 192.168.1.40 --wait 0
     """
     with options.ending("reboot", BoardError):
         took = reboot(AirBoard(host, air.admin_key(secrets)), wait)

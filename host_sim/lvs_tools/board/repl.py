@@ -13,7 +13,13 @@ from lvs_tools.board.serial_board import choose_port, open_port
 @click.command()
 @click.option("--port", metavar="PORT", help="Serial port; the only one if missing.")
 def command(port):
-    """Talk to a board: Ctrl-C stops its node, `app.main()` starts it, Ctrl-] leaves."""
+    """Talk to a board: Ctrl-C stops its node, `app.main()` starts it, Ctrl-] leaves.
+
+    \b
+    Examples:
+      lvs repl
+      lvs repl --port /dev/ttyACM0
+    """
     with options.ending("repl", BoardError):
         port = choose_port(port)
         open_port(port).close()

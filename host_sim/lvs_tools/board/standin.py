@@ -307,8 +307,9 @@ def command(folder, address, wifi, flash_kb, rp2):
     """Play a board on this machine; FOLDER keeps its flash and the link `port` to its serial port.
 
     \b
-    lvs standin /tmp/board --wifi home:secret123 &
-    lvs deploy --board ESP32_GENERIC --port /tmp/board/port
+    Examples:
+      lvs standin /tmp/board --wifi home:secret123 &
+      lvs deploy --board ESP32_GENERIC --port /tmp/board/port
     """
     name, _, password = wifi.partition(":")
     with options.ending("standin", OSError, interpreters.InterpreterMissing):

@@ -131,7 +131,7 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
       lvs bridge config.json --mqtt mqtts://meter@broker.example
 
     It runs until Ctrl-C or SIGTERM: then it ends once others hold what was contributed through it;
-    the second time at once. Exit codes: 0 it was told to end; 2 it could not start.
+    the second time at once.
     """
     if not (broker or listener or history):
         raise click.UsageError("give --mqtt, --prometheus or --history: to whom to tell it")

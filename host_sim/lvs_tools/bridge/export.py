@@ -1,6 +1,7 @@
 """`lvs export`: a history as CSV or Parquet, exact, a column a channel."""
 
 import csv
+import json
 import re
 import sqlite3
 import sys
@@ -137,7 +138,8 @@ def write_parquet(history, rows, path):
 @click.option("--from", "start", type=MOMENT, help="2026-01-31, ...T12:00, or -7d [the first].")
 @click.option("--to", "end", type=MOMENT, help="The same [the last].")
 @click.option("--every", type=SPAN, help="A row every 15m, 1h, 1d, ... [at each change].")
-def command(folder, csv_path, parquet_path, start, end, every):
+@options.PRINT_JSON
+def command(folder, csv_path, parquet_path, start, end, every, as_json):
     """Write the history in FOLDER as a table: a column a channel, exact, times in UTC.
 
     The bridge may run on meanwhile. With --every each row has what was the newest then.
@@ -147,8 +149,6 @@ def command(folder, csv_path, parquet_path, start, end, every):
       lvs export history --csv all.csv
       lvs export history --csv - --from -7d --every 1h
       lvs export history --parquet may.parquet --from 2026-05-01 --to 2026-06-01
-
-    Exit codes: 0 written; 2 there is no history, or a bad argument.
     """
     if not csv_path and not parquet_path:
         raise click.UsageError("give --csv FILE or --parquet FILE")
@@ -171,5 +171,8 @@ def command(folder, csv_path, parquet_path, start, end, every):
     if parquet_path:
         rows = history.rows(start, end, step)
         written[parquet_path] = write_parquet(history, rows, parquet_path)
+    if as_json:
+        click.echo(json.dumps({"rows": written}), err=csv_path == "-")
+        return
     for path, n in written.items():
         click.echo(f"{path}: {n} rows", err=csv_path == "-")

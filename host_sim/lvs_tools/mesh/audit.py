@@ -94,11 +94,8 @@ def command(config, port, broadcast, spread, json_path):
 
     \b
     Examples:
-      lvs audit                        the mesh of ./config.json
-      lvs audit house.json --json -    for programs
-
-    Exit codes: 0 it adds up; 1 it does not, for reasons that are named; 2 nobody answers, or it
-    could not ask; 3 it does not, and nobody knows why.
+      lvs audit                        # the mesh of ./config.json
+      lvs audit house.json --json -    # for programs
     """
     _, said = audit(config, port, broadcast, spread)
     if options.write_json(json_path, said):

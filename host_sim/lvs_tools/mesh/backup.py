@@ -44,8 +44,11 @@ def command(file, config, port, broadcast, spread):
     (passwords) is left out. `lvs restore` starts a mesh anew from it. While nodes contribute, a
     backup is what the mesh held at a moment.
 
-    Exit codes: 0 written; 1 written, but nodes differ or a channel's value is not known; 2 nobody
-    answers, or it could not be written.
+    \b
+    Examples:
+      lvs backup monday.json               # the mesh of ./config.json
+      lvs backup monday.json house.json    # another one
+      lvs backup -                         # printed
     """
     about, said = audit.audit(config, port, broadcast, spread)
     written = contents(about, said)

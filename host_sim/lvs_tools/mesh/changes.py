@@ -49,3 +49,8 @@ def write(path, data):
     text = json.dumps(data, indent=4, ensure_ascii=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
     return config
+
+
+def told(path, config, before):
+    """What --json says of a configuration that was written. before: the tag of the mesh before."""
+    return {"file": path, "mesh": config.mesh, "tag": f"{config.tag:08x}", "before": before}

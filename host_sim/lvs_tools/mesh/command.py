@@ -44,7 +44,7 @@ def _live(console):
     live = Live(console=console, auto_refresh=False)
 
     def view(mesh):
-        live.update(mesh_view.table(mesh), refresh=True)
+        live.update(mesh_view.table(mesh, console.height), refresh=True)
 
     return live, view
 
@@ -105,7 +105,11 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
     equal to what was contributed. With --no-journal the killed start empty, and what they had told
     nobody is lost.
 
-    Exit codes: 0 exact; 1 not exact; 2 it could not run; 130 interrupted.
+    \b
+    Examples:
+      lvs mesh                                    # twelve nodes for a minute
+      lvs mesh --loss 0.3 --kill 5                # a third of all packets lost
+      lvs mesh --nodes 3 --seconds 20 --json -    # for programs
     """
     console = Console(stderr=json_path == "-")
     try:

@@ -22,8 +22,14 @@ GOOD, NOTE, WRONG = "ok", "note", "WRONG"
 # How interfaces are called that lead to no mesh: beginnings of names.
 _VPNS = ("tun", "tap", "wg", "utun", "tailscale", "zt", "ppp", "nordlynx", "ipsec")
 _CONTAINERS = ("docker", "br-", "veth", "podman", "cni", "virbr", "lxc", "lxd", "vmnet", "vboxnet")
+_IN_A_CONTAINER = (".dockerenv", "run/.containerenv")  # files of Docker, of Podman
+# What is called how, and who needs it.
+_INTERPRETERS = {
+    "micropython": ("MicroPython", "'lvs mesh' and 'lvs node --micropython' need it"),
+    "wasm": ("MicroPython for WebAssembly", "'lvs measure' needs it"),
+    "pypy": ("PyPy", "long simulations take several times as long"),
+}
 _BUILT = 1735689600  # 2025-01-01: a clock before that was never set
-_WIDTH = 80
 
 
 @dataclass
@@ -106,23 +112,48 @@ def programs():
     """The versions of what runs here."""
     said = f"lvs {lvs.__version__}, protocol {VERSION}, {platform.python_implementation()}"
     yield Finding("versions", GOOD, f"{said} {platform.python_version()}")
-    try:
-        path = interpreters.micropython()
-        why = "" if path else interpreters.mend("micropython")
-    except interpreters.InterpreterMissing as error:
-        path, why = None, str(error)
-    if path:
-        yield Finding("MicroPython", GOOD, str(path))
-    else:
-        text = "not here: 'lvs mesh' and 'lvs node --micropython' need it"
-        yield Finding("MicroPython", NOTE, text, why)
+    here = []
+    for name, (title, use) in _INTERPRETERS.items():
+        try:
+            command = interpreters.command(name)
+            why = "" if command else interpreters.mend(name)
+        except interpreters.InterpreterMissing as error:
+            why = str(error)
+        if why:
+            yield Finding("interpreters", NOTE, f"no {title}: {use}", why)
+        elif name != "micropython":
+            here.append(title)
+        elif release := interpreters.micropython_release():
+            here.append(f"{title} {release}")
+        else:
+            mend = "correct MICROPYTHON, or unset it"
+            yield Finding("interpreters", NOTE, f"{command[0]} is no MicroPython: {use}", mend)
+    if here:
+        yield Finding("interpreters", GOOD, ", ".join(here))
 
 
 def clock(now):
     """Is this machine's clock set? now: seconds since 1970."""
+    when = datetime.fromtimestamp(now, timezone.utc)
     if now < _BUILT:
-        when = datetime.fromtimestamp(now, timezone.utc).date()
-        yield Finding("clock", WRONG, f"it is {when} here", "set the time, or let NTP do it")
+        text = f"it is {when.date()} here"
+        yield Finding("clock", WRONG, text, "set the time, or let NTP do it")
+    else:
+        yield Finding("clock", GOOD, f"{when:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def inside(release, found, root="/"):
+    """Is this a container, or a machine inside a machine, with a network of its own? release: the
+    kernel's; found: of ``interfaces``; root: of the file system."""
+    boxed = any(os.path.exists(os.path.join(root, name)) for name in _IN_A_CONTAINER)
+    own = [i for i in found if i.kind != "loopback"]
+    if boxed and len(own) < 2:  # with the host's network its bridges are seen, too
+        text = "this is a container; broadcasts do not reach the network of its own"
+        yield Finding("container", NOTE, text, "start it with the host's: --network host")
+    if "microsoft" in release.lower():
+        text = "this is Windows' Linux (WSL); broadcasts do not reach its network"
+        mend = 'networkingMode=mirrored in .wslconfig, or name "peers" in the configuration'
+        yield Finding("WSL", NOTE, text, mend)
 
 
 def port(number, who):
@@ -246,7 +277,9 @@ def examine(path, port_option, broadcast_option, seconds):
         yield Finding("configuration", NOTE, "none: for a minute any mesh is listened for", mend)
     yield from port(number, holder(number))
     leaves, why = source(broadcast)
-    yield from roads(interfaces(), leaves, why, broadcast)
+    found = interfaces()
+    yield from inside(platform.release(), found)
+    yield from roads(found, leaves, why, broadcast)
     tag = config.tag if config else None
     peers = looking.peers(config, number)
     try:
@@ -260,21 +293,9 @@ def examine(path, port_option, broadcast_option, seconds):
 def _print(finding):
     text = finding.text
     head = f"{finding.how:5}  {finding.about:13}  "
-    _wrapped(head, text)
+    options.wrapped(head, text)
     if finding.mend:
-        _wrapped(" " * 7 + "mend           ", finding.mend)
-
-
-def _wrapped(head, text):
-    width = _WIDTH - len(head)
-    line = ""
-    for word in text.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            click.echo(head + line)
-            head, line = " " * len(head), word
-        else:
-            line = f"{line} {word}" if line else word
-    click.echo((head + line).rstrip())
+        options.wrapped(" " * 7 + "mend           ", finding.mend)
 
 
 @click.command("doctor")
@@ -288,10 +309,8 @@ def command(config, port, broadcast, seconds, json_path):
 
     \b
     Examples:
-      lvs doctor                       for the mesh of ./config.json
-      lvs doctor house.json --json -   for programs
-
-    Exit codes: 0 nothing is wrong; 1 something is; 2 a bad argument.
+      lvs doctor                        # for the mesh of ./config.json
+      lvs doctor house.json --json -    # for programs
     """
     found = []
     for finding in examine(config, port, broadcast, seconds):

@@ -375,7 +375,10 @@ def command(path, tag, as_json):
     in the order of the configuration. What a power cut leaves is no damage: an unfinished
     checkpoint, a torn last record.
 
-    Exit codes: 0 sound; 1 damaged or of no use; 2 there is no journal.
+    \b
+    Examples:
+      lvs journal journal           # that of lvs node --journal journal
+      lvs journal journal --json    # for programs
     """
     try:
         result = account(path, tag)

@@ -55,9 +55,7 @@ def command(config, port, broadcast, seconds, json_path):
 
     \b
     Examples:
-      lvs members                      the mesh of ./config.json
-      lvs members house.json --json -  for programs
-
-    Exit codes: 0 one mesh; 1 nodes lack what others show; 2 nobody answers, or it could not look.
+      lvs members                        # the mesh of ./config.json
+      lvs members house.json --json -    # for programs
     """
     looking.show(lines, config, port, broadcast, seconds, json_path)

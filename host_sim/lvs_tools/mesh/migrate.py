@@ -46,7 +46,8 @@ def migrated(data, settings):
     required=True,
     help="The configuration that is written.",
 )
-def command(config, settings, output):
+@options.PRINT_JSON
+def command(config, settings, output, as_json):
     """Change the name, budgets, or longer spans of a mesh while it runs, node by node.
 
     Writes the configuration CONFIG of a node with the new parameters and the tag of the mesh
@@ -56,10 +57,9 @@ def command(config, settings, output):
     takes less than half of the old horizon. A node without a journal brings what others know.
 
     \b
-    Example:
+    Examples:
       lvs migrate node3.json --set horizon_h=168 -o node3-new.json
-
-    Exit codes: 0 written; 2 it cannot be done like this, the text says how else.
+      lvs migrate node3.json --set mesh=cellar -o node3-new.json
     """
     try:
         data, old = migrated(changes.load(config), settings)
@@ -67,5 +67,9 @@ def command(config, settings, output):
     except (ConfigError, OSError) as error:
         options.fail(f"{config}: {error}", changes.EXIT_UNABLE)
     hours = old.horizon_epochs / _EPOCHS_H / 2
+    if as_json:
+        said = changes.told(output, new, f"{old.tag:08x}") | {"within_hours": round(hours, 1)}
+        options.write_json("-", said)
+        return
     click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, after {old.tag:08x}")
     click.echo(f"bring all nodes to it within {hours:.1f} hours, one after another")

@@ -34,11 +34,8 @@ def command(config, micropython, loss, seed, journal, report_ms, as_json, no_inp
 
     \b
     Examples:
-      lvs node config.json --journal journal              talk to it: help
-      lvs node config.json --no-input --report-ms 1000    leave it running
-
-    Exit codes: 0 it was told to end; 130 by Ctrl-C; 2 it could not start; 3 something is lost that
-    nobody was told within a minute.
+      lvs node config.json --journal journal    # talk to it: help
+      lvs node config.json --no-input --report-ms 1000    # leave it running
     """
     interpreter = sys.executable
     if micropython:

@@ -16,7 +16,7 @@ hold what was contributed, within a minute (``stopping``: raw to tell); ``--no-i
 reads none and runs until it is stopped by a signal.
 
 SIGINT and SIGTERM end it in the same way, said twice at once (on MicroPython at once the first
-time).
+time: it says what is left).
 
 Exit codes: 0 the input ended, ``quit`` or SIGTERM; 3 and contributions are lost that somebody
 could have been told (``left``: raw); 2 a bad argument, configuration or address, said in
@@ -48,6 +48,7 @@ _REPORTED = (
     "received_bytes",
     "dropped",
 )
+_COLUMNS = ("session", "channel", "claimed_raw", "credited_raw")  # of rows
 _IN_WORDS = ("values", "differ", "lost", "waits")
 HELP = {
     "contribute CHANNEL AMOUNT": "add an amount (units) to a channel",
@@ -162,21 +163,21 @@ def answer(node, channels, line):
             # The channel is what stands between the command and the amount.
             channel = " ".join(words[1:-1])
             warning = _contribute(node, channel, words[-1])
-            reply = {"answer": name, "channel": channel, "amount": words[-1]}
+            unit = _of(node, channel)["unit"]
+            reply = {"answer": name, "channel": channel, "amount": words[-1], "unit": unit}
             return dict(reply, warning=warning) if warning else reply
         if name == "value" and len(words) >= 2:
             channel = " ".join(words[1:])
             value = node.value(channel)
-            shown = dict(_of(node, channel), answer=name, channel=channel, value=value)
-            return dict(shown, time=int(time.time()))
+            return dict(_of(node, channel), answer=name, channel=channel, value=value)
         if len(words) == 1:
             if name == "values":
-                shown = {"values": node.values(), "raw": values(node, channels)}
-                return dict(shown, answer=name, time=int(time.time()))
+                return {"answer": name, "values": node.values(), "raw": values(node, channels)}
             if name == "status":
                 return {"answer": name, "status": dict(node.status(), time=int(time.time()))}
             if name == "rows":
-                return {"answer": name, "rows": [list(row) for row in node.rows()]}
+                rows = [list(row) for row in node.rows()]
+                return {"answer": name, "columns": _COLUMNS, "rows": rows}
             if name == "help":
                 return {"answer": name, "help": HELP}
             if name in ("watch", "quit"):
@@ -283,7 +284,8 @@ def as_text(reply):
         return reply["error"]
     kind = reply.get("answer")
     if kind == "contribute":
-        text = f"{reply['amount']} to {reply['channel']}"
+        unit = f" {reply['unit']}" if reply["unit"] else ""
+        text = f"{reply['amount']}{unit} to {reply['channel']}"
         return f"{text}; {reply['warning']}" if "warning" in reply else text
     if kind == "value":
         return f"{reply['text']} {reply['unit']} (raw {reply['raw']})"
@@ -369,7 +371,7 @@ class Session:
                 sys.stdout.write("\r")  # in place of the prompt, which follows again
             shown = _of(self.node, channel)
             change = {"change": [channel, value], "text": shown["text"] + " " + shown["unit"]}
-            self.say(dict(change, unit=shown["unit"], time=int(time.time())))
+            self.say(dict(change, unit=shown["unit"]))
             self.prompt()
 
     def _obey(self, line):
@@ -425,6 +427,10 @@ class Session:
             await running
         except asyncio.CancelledError:
             pass  # what is left is said all the same
+        return self.farewell()
+
+    def farewell(self):
+        """Say what nobody was told; True when it is lost, though there was somebody to tell."""
         left = self.node.left()
         kept = self.node.journal.durable
         if left:
@@ -472,7 +478,9 @@ def _main(argv):
 
     def say(reply):
         # One write of one whole line, so that a reader never sees half an acknowledgement.
-        text = as_text(reply) if options["human"] else json.dumps(reply)
+        text = (
+            as_text(reply) if options["human"] else json.dumps(dict(reply, time=int(time.time())))
+        )
         if text:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
@@ -493,10 +501,12 @@ def _main(argv):
         print(f"node of mesh {status['mesh']}, channels {names}; help lists the commands")
         for warning in status["warnings"]:
             print(warning)
+    session = Session(node, channels, options, say)
     try:
-        session = Session(node, channels, options, say)
         lost = asyncio.run(session.run())
         return 3 if lost else 130 if session.interrupted else 0
+    except KeyboardInterrupt:  # MicroPython: its node can do nothing more
+        return 3 if session.farewell() else 130
     except OSError as error:
         print(f"{options['config']}: {error}", file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ import click
 from lvs import ConfigError, decimal
 from lvs.config_check import step
 from lvs_tools import options
-from lvs_tools.mesh import backup, changes
+from lvs_tools.mesh import backup, changes, looking
 
 
 def started(data, saved):
@@ -56,7 +56,8 @@ def _steps(entry, value):
     required=True,
     help="The configuration that is written.",
 )
-def command(file, config, settings, output):
+@options.PRINT_JSON
+def command(file, config, settings, output, as_json):
     """Make of FILE, which `lvs backup` wrote, a configuration of a mesh that starts anew.
 
     All nodes get it; in which order they start does not matter. Each begins with the values of the
@@ -68,10 +69,9 @@ def command(file, config, settings, output):
     contributed after the backup is not in it: let all nodes stop first (docs/operations.md).
 
     \b
-    Example:
+    Examples:
+      lvs restore monday.json -o new.json
       lvs restore monday.json node3.json --set horizon_h=24 -o node3-new.json
-
-    Exit codes: 0 written; 2 it could not be.
     """
     try:
         saved = changes.load(file)
@@ -80,9 +80,13 @@ def command(file, config, settings, output):
         new = changes.write(output, data)
     except (ConfigError, KeyError, TypeError, OSError) as error:
         options.fail(f"{file}: {error}", changes.EXIT_UNABLE)
-    for c, name in enumerate(new.channels):
-        click.echo(f"{name} starts with {new.text(c, new.starts.get(c, 0))}")
-    click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, was {saved['tag']}")
+    starts = [looking.channel(new, c, new.starts.get(c, 0)) for c in range(len(new.channels))]
+    if as_json:
+        options.write_json("-", changes.told(output, new, saved["tag"]) | {"starts": starts})
+    else:
+        for start in starts:
+            click.echo(f"{start['name']} starts with {start['text']} {start['unit']}".rstrip())
+        click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, was {saved['tag']}")
     if f"{new.tag:08x}" == saved["tag"]:
         options.warn(
             "the tag is the same as before: nodes would find their old journals; change the name"

@@ -38,10 +38,8 @@ def command(config, port, broadcast, seconds, json_path):
 
     \b
     Examples:
-      lvs status                       the mesh of ./config.json
-      lvs status house.json --json -   for programs
-      lvs status --port 5000           whoever is heard there
-
-    Exit codes: 0 one mesh; 1 nodes lack what others show; 2 nobody answers, or it could not look.
+      lvs status                        # the mesh of ./config.json
+      lvs status house.json --json -    # for programs
+      lvs status --port 5000            # whoever is heard there
     """
     looking.show(lines, config, port, broadcast, seconds, json_path)

@@ -10,6 +10,7 @@ from lvs import decimal
 from lvs_tools.mesh.plan import CALM_FROM
 from lvs_tools.mesh.process import interpreter_name
 
+_AROUND = 4  # lines of the live table that are no rows: title, headings, rule, the cursor's
 _STATE_STYLES = {"ACTIVE": "green", "killed": "bold red", "gone": "bold red"}
 
 
@@ -82,10 +83,44 @@ def _differ(said):
     return found and f"{found['others']} of {found['with_me'] + found['others']}"
 
 
-def table(mesh):
-    """The live table: one row a node."""
+def _cells(mesh, node, middle):
+    """(is all well with a node?, its row of the live table). middle: of the values, by channel."""
+    instance = mesh.instances[node]
+    word = state(instance)
+    cells = [
+        mesh.plan.address(node),
+        interpreter_name(instance) if instance else "",
+        Text(word, style=_STATE_STYLES.get(word, "yellow")),
+    ]
+    if not (instance and instance.alive and instance.report):
+        return False, cells
+    said = instance.report
+    own = max(abs(said["values"][name] - middle[name]) for name in middle)
+    rate = _bytes_per_minute(instance)
+    cells += [
+        vu(said["values"][mesh.plan.channels[0]]),
+        Text(vu(own), style="yellow" if own else "green"),
+        f"{said['peers']}",
+        _differ(said),
+        f"{said['trust_mean']:.0f}",
+        "-" if rate is None else f"{rate / 1000:.1f}",
+    ]
+    return word == "ACTIVE" and not own, cells
+
+
+def _summary(mesh, middle):
+    """Each channel's value and spread, as lines of two."""
+    words = [
+        f"{name} {vu(middle[name])} (spread {vu(difference)})"
+        for name, difference in spreads(mesh).items()
+    ]
+    return ["   ".join(words[i : i + 2]) for i in range(0, len(words), 2)]
+
+
+def table(mesh, height=None):
+    """The live table: one row a node; where the terminal's height leaves no room for all, those
+    with whom something is the matter come first."""
     plan = mesh.plan
-    shown = plan.channels[0]
     values = _values(mesh)
     middle = {
         name: statistics.median_low([v[name] for v in values]) if values else 0
@@ -95,14 +130,20 @@ def table(mesh):
         f"{mesh.elapsed():.0f} s of {plan.seconds:g}   {phase(mesh)}   loss {plan.loss:.0%}"
         f"   restarted {mesh.restarted} of {plan.kill}"
     )
-    caption = "   ".join(
-        f"{name} {vu(middle[name])} (spread {vu(difference)})"
-        for name, difference in spreads(mesh).items()
-    )
+    caption = _summary(mesh, middle)
+    rows = [_cells(mesh, node, middle) for node in range(plan.nodes)]
+    room = plan.nodes if height is None else max(3, height - _AROUND - len(caption))
+    shown = range(plan.nodes)
+    if plan.nodes > room:
+        room -= 1  # the line that says how many are left out
+        shown = sorted(sorted(shown, key=lambda node: rows[node][0])[:room])
+        left = [rows[node][0] for node in range(plan.nodes) if node not in shown]
+        well = "all ACTIVE and equal" if all(left) else f"{left.count(True)} ACTIVE and equal"
+        caption.insert(0, f"and {len(left)} more, {well}")
     # Without a frame it fits 80 columns.
     view = Table(
         title=title,
-        caption=caption,
+        caption="\n".join(caption),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -112,26 +153,10 @@ def table(mesh):
     )
     for heading in ("node", "runs on", "state"):
         view.add_column(heading, no_wrap=True)
-    for heading in (f"{shown} VU", "off by", "peers", "differ", "trust", "KB/min"):
+    for heading in (f"{plan.channels[0]} VU", "off by", "peers", "differ", "trust", "KB/min"):
         view.add_column(heading, justify="right", no_wrap=True)
-    for node, instance in enumerate(mesh.instances):
-        word = state(instance)
-        cells = [plan.address(node), "", Text(word, style=_STATE_STYLES.get(word, "yellow"))]
-        if instance:
-            cells[1] = interpreter_name(instance)
-        if instance and instance.alive and instance.report:
-            said = instance.report
-            own = max(abs(said["values"][name] - middle[name]) for name in plan.channels)
-            rate = _bytes_per_minute(instance)
-            cells += [
-                vu(said["values"][shown]),
-                Text(vu(own), style="yellow" if own else "green"),
-                f"{said['peers']}",
-                _differ(said),
-                f"{said['trust_mean']:.0f}",
-                "-" if rate is None else f"{rate / 1000:.1f}",
-            ]
-        view.add_row(*cells)
+    for node in shown:
+        view.add_row(*rows[node][1])
     return view
 
 

@@ -133,7 +133,11 @@ def command(config, nodes, channels, per_minute, amount, names, json_path):
     every channel. A board that is not asked for with --board need not carry it: where none does,
     computers may, and that is said with the mends.
 
-    Exit code: 0 when it fits, 1 when not, 2 for what cannot be reckoned.
+    \b
+    Examples:
+      lvs plan --nodes 60 --channels 8           # one of this size, on any board
+      lvs plan config.json --board RPI_PICO_W    # that one must carry it
+      lvs plan --per-minute 4 --amount 0.5 --json -
     """
     try:
         figures = reckon(config, nodes, channels, per_minute, amount, names)

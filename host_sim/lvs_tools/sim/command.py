@@ -116,8 +116,15 @@ def verdict_code(result, same):
 def command(path, seed, settings, adversaries, engine_name, twice, json_path, plot_path):
     """Run SCENARIO, a TOML file or the name of one that comes along, from one seed.
 
-    Exit code: 0 when all honest nodes end with exactly what was contributed (or liars were
-    among them), 1 when not, 2 for a scenario that cannot be run.
+    It ends with a verdict: whether all honest nodes have exactly what was contributed.
+
+    \b
+    Examples:
+      lvs sim house                                 # one that comes along
+      lvs sim house --seed 7 --set link.loss=0.3
+      lvs sim g4_liars --adversary Drain=0.2        # a fifth of the nodes lie
+      lvs sim my.toml --twice --plot my.png         # one of your own
+      lvs sim --keys                                # what a file may have
     """
     try:
         overrides = list(settings)
@@ -139,8 +146,9 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
         options.ERRORS.print("stopped")
         sys.exit(130)
     history = result.pop("history")
-    if options.write_json(json_path, result):
+    if json_path != "-":  # before a disk that is full by now
         report.summary(result, checked, Console(), same if twice else None)
+    options.write_json(json_path, result)
     if plot_path:
         report.picture(result, history, checked, plot_path)
     sys.stdout.flush()

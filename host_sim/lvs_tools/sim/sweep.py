@@ -237,14 +237,20 @@ def _summary(frame, keys):
 @options.WORKERS
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.OutputFolder(),
     help="Folder for results.parquet and sweep.png [default: build/sweep/SCENARIO]",
 )
-def command(path, variations, seeds, settings, adversaries, scheduler, workers, out):
+@options.JSON
+def command(path, variations, seeds, settings, adversaries, scheduler, workers, out, json_path):
     """Run SCENARIO over a grid of settings, several seeds each.
 
     Results that are in the folder already, of the same code, are not computed again: a sweep that
-    was stopped goes on where it was.  Exit code: 0 done, 1 a run failed, 2 bad input, 130 stopped.
+    was stopped goes on where it was.
+
+    \b
+    Examples:
+      lvs sweep house --vary link.loss=0,0.1,0.3 --seeds 3
+      lvs sweep house --vary nodes=10,20 --vary link.loss=0,0.3 --out grid
     """
     varied = _variations(variations)
     try:
@@ -277,9 +283,11 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
     frame = results.frame()
     frame = frame[frame["run"].isin([task[0] for task in tasks])]
     keys = [key for key, _ in varied]
-    _summary(frame, keys)
+    if json_path != "-":
+        _summary(frame, keys)
     picture(frame, keys, folder / "sweep.png")
-    _OUT.print("%s and sweep.png" % results.path, highlight=False)
+    if options.write_json(json_path, json.loads(frame.to_json(orient="records"))):
+        _OUT.print("%s and sweep.png" % results.path, highlight=False)
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ def _few_at_a_time(pool, tasks, workers):
 @engine.OPTION
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.OutputFolder(),
     default=Path("build/swarm"),
     show_default=True,
     help="Where shrunk worlds go.",
@@ -236,7 +236,13 @@ def command(
     """Run random worlds, each with faults of its own, and check what the protocol promises.
 
     Each ends with a calm phase in which the mesh must become exact; budgets, bounds and signs
-    are checked all the time.  Exit code: 0 when all seeds hold, 1 when one fails.
+    are checked all the time.
+
+    \b
+    Examples:
+      lvs swarm --seeds 1..20                     # a minute or two
+      lvs swarm --seeds 1..100000 --minutes 30
+      lvs swarm --seeds 4711 --no-shrink          # one of them again
     """
     chosen = _seeds(seeds)
     total = _Sum()

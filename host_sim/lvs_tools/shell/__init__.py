@@ -1,0 +1,1 @@
+"""What a shell wants to know of the command line: exit codes, completion."""
