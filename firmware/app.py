@@ -102,7 +102,7 @@ async def run(config, led):
         start("sources", sources.run(entries, found, node, dog.check_in), 10000)
         start("led", led.run(lambda: led_code(wifi, node), dog.check_in), 15000)
         parts.start_keeper(config, wifi, node, once, start, dog.check_in)
-        parts.start_extras(config, wifi, dog, node, start)
+        parts.start_extras(config, wifi, dog, node, start, once)
         console = parts.console()
         del parts
         print("LVS: mesh '%s', session %s" % (config["mesh"], node.status()["session"]))
@@ -124,6 +124,7 @@ def main():
             return
         config = load_settings()
         led = parts.make_led(config["board"].get("led"))
+        parts.hold_sinks(config["board"], once)
         del parts
         safe = not started and once("restarts").too_often()
         started = True

@@ -3,6 +3,7 @@
 Loaded then.
 """
 
+import sys
 import time
 
 from micropython import const
@@ -18,6 +19,8 @@ _RESTART_S = const(10)  # after a crash; long enough for Ctrl-C
 def end(e, led, node):
     """e: what ended it; node: the one that ran, or None."""
     try:
+        if "sinks" in sys.modules:
+            sys.modules["sinks"].safe()
         if isinstance(e, KeyboardInterrupt):
             stopped(node)
         elif isinstance(e, ConfigError) and not once("restarts").on_trial():

@@ -38,6 +38,12 @@ def make_led(settings):
         raise ConfigError("board.led.pin: %r: %s" % (settings["pin"], e)) from None
 
 
+def hold_sinks(board, once):
+    """See that what the board switches is safe until the node is sure of its values."""
+    if board.get("sinks"):
+        once("sink_kinds").hold(board["sinks"])
+
+
 async def connect(settings, led, dog, start):
     """Bring up the Wi-Fi and keep it up; returns it, up or after 15 s; None for no settings."""
     if not settings:
@@ -114,9 +120,14 @@ def start_keeper(config, wifi, node, once, start, check_in):
         wifi.moved = node.transport.moved
 
 
-def start_extras(config, wifi, dog, node, start):
-    """Start what only some boards have: low power, administration, the status page."""
+def start_extras(config, wifi, dog, node, start, once):
+    """Start what only some boards have: sinks, low power, administration, the status page."""
     board = config["board"]
+    if board.get("sinks"):
+        import sinks
+
+        made = once("sink_kinds").make_all(board["sinks"], node.config)
+        start("sinks", sinks.run(made, node, dog.check_in), 10000)
     saving = board.get("low_power", False)
     if saving is not False:  # true and {}: as it comes
         from power import Power

@@ -1,6 +1,6 @@
 """Safe mode: after five restarts in a row without two minutes of life nothing runs that could have
-been the reason: no journal, no sources, no gossip. The Wi-Fi, the administration service and the
-REPL do, and the crash log is told. After an hour the whole program gets another try."""
+been the reason: no journal, no sources, no sinks, no gossip. The Wi-Fi, the administration service
+and the REPL do, and the crash log is told. After an hour the whole program gets another try."""
 
 import asyncio
 
@@ -49,7 +49,7 @@ async def run(config, once, led):
     """Until the hour is over; then restarts the board."""
     print("LVS: safe mode, after restart upon restart; the crash log ends in:")
     print(last_words())
-    board = dict(config["board"], status_page=False, low_power=False)
+    board = dict(config["board"], status_page=False, low_power=False, sinks=[])
     config = dict(config, board=board)
     dog = watchdog.Watchdog(board.get("watchdog_s", 8) * 1000, crashlog.write)
     tasks = {}
@@ -63,7 +63,7 @@ async def run(config, once, led):
     wifi = await parts.connect(board["wifi"], led, dog, start)
     node = node_of(config)
     if node:
-        parts.start_extras(config, wifi, dog, node, start)
+        parts.start_extras(config, wifi, dog, node, start, once)
     start("watchdog", dog.run())
     print("LVS: safe mode: another try in an hour, or when it is switched on again")
     for _ in range(_HOUR_S):

@@ -5,6 +5,8 @@
 docs/boards/configuration.md explains every key of "board".
 """
 
+import sys
+
 from lvs import ConfigError
 from lvs.config_check import nearest, parse
 
@@ -16,6 +18,7 @@ PROFILE = "profile.json"
 _BOARD = {
     "wifi": (dict, bool),  # false: the network is there without Wi-Fi
     "sources": (list,),
+    "sinks": (list,),
     "status_page": (dict, bool),
     "led": (dict, bool),
     "watchdog_s": (int,),
@@ -110,6 +113,16 @@ def check_board(board):
         )
 
 
+def check_sinks(data):
+    """Raise ConfigError unless all of board.sinks can be used."""
+    if data.get("held") == 0:
+        raise ConfigError("board.sinks: a leaf sleeps, and watches no values; give them to a node")
+    import sink_kinds
+
+    del sys.modules["sink_kinds"]  # needed once
+    sink_kinds.check(data["board"], data["channels"])
+
+
 def check_wifi(wifi):
     """Raise ConfigError unless the radio can take these."""
     if not 0 < len(wifi["ssid"].encode()) <= 32:
@@ -165,6 +178,8 @@ def load(folder="/", staged=()):
     data = merge(profile.get("config", {}), user)
     data["board"] = board = merge(profile.get("board", {}), user.get("board", {}))
     check_board(board)
+    if board.get("sinks"):
+        check_sinks(data)
     key = secrets.get("admin_key")
     if key is not None:
         if not isinstance(key, str) or len(key) < 16:

@@ -1,6 +1,11 @@
 """Makes the sources that board.sources lists, and names the mistakes in it. Needed once."""
 
+import sys
+
+import entries
 from lvs import ConfigError
+
+del sys.modules["entries"]  # its memory goes with this module's
 
 # kind: (module, class, keys that must be there, keys that may); modules load when they are used
 _PULSE = ("units", "pulses", "debounce_ms", "pull", "active")
@@ -29,41 +34,11 @@ _TYPES = {
 _VALUES = {"pull": ("up", "down", "none"), "active": (0, 1), "debounce_ms": range(1001)}
 
 
-def _check(where, settings, known):
-    """Raise ConfigError unless every key is known and has a value that it may have."""
-    for key, value in settings.items():
-        if key not in known:
-            from lvs.config_check import nearest
-
-            raise ConfigError(
-                "%s.%s: unknown key; did you mean '%s'? known are %s"
-                % (where, key, nearest(key, known), ", ".join(known))
-            )
-        if key == "kind":
-            continue
-        types = _TYPES[key]
-        if not isinstance(value, types) or isinstance(value, bool):
-            names = " or ".join([t.__name__ for t in types])
-            raise ConfigError("%s.%s: %r; must be of type %s" % (where, key, value, names))
-        allowed = _VALUES.get(key, (value,))
-        if value not in allowed:
-            text = " or ".join([repr(v) for v in allowed[:3]])
-            if key == "debounce_ms":
-                text = "0 to 1000"
-            raise ConfigError("%s.%s: %r; must be %s" % (where, key, value, text))
-
-
 def make(index, settings, channels):
     """(channel, source) from one entry of board.sources; raises ConfigError naming the entry.
     channels: name -> is it retired?"""
     where = "board.sources[%d]" % index
-    if not isinstance(settings, dict) or settings.get("kind") not in _KINDS:
-        raise ConfigError("%s.kind must be one of %s" % (where, ", ".join(sorted(_KINDS))))
-    module, name, needed, allowed = _KINDS[settings["kind"]]
-    for key in ("channel",) + needed:
-        if key not in settings:
-            raise ConfigError("%s.%s is missing" % (where, key))
-    _check(where, settings, ("kind", "channel") + needed + allowed)
+    module, name = entries.check(where, settings, _KINDS, _TYPES, _VALUES)
     retired = channels.get(settings["channel"])
     if retired is not False:
         raise ConfigError(
@@ -78,12 +53,7 @@ def make(index, settings, channels):
     return settings["channel"], source
 
 
-def make_all(entries, channels):
+def make_all(listed, channels):
     """All sources of board.sources as a list of (channel, source). channels: as configured."""
-    known = {}
-    for c in channels:
-        if isinstance(c, dict):
-            known[c.get("name")] = c.get("retired", False)
-        else:
-            known[c] = False
-    return [make(i, entry, known) for i, entry in enumerate(entries)]
+    known = entries.names(channels)
+    return [make(i, entry, known) for i, entry in enumerate(listed)]

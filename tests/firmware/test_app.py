@@ -213,7 +213,7 @@ def test_low_power_is_on_with_the_values_of_the_documentation(app, value, starte
 
     board = {"wifi": False} if value is None else {"wifi": False, "low_power": value}
     node = SimpleNamespace(governor=SimpleNamespace(load=0))
-    app.parts.start_extras({"board": board}, None, None, node, start)
+    app.parts.start_extras({"board": board}, None, None, node, start, app.once)
     assert begun == started
 
 

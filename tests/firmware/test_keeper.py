@@ -302,7 +302,7 @@ def test_a_task_for_the_safe_mode_sees_a_node_that_is_silent(app, bench, monkeyp
     """What parts.start_extras starts, the administration service, is handed one."""
     seen = []
 
-    def extras(config, wifi, dog, node, begin):
+    def extras(config, wifi, dog, node, begin, _once):
         seen.append((config["mesh"], node.status()["state"], node.left()))
 
         async def service():

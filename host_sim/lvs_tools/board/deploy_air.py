@@ -1,6 +1,7 @@
 """Deployments over the air: the files of a board's firmware, or its lvs.json."""
 
 import json
+import sys
 import tempfile
 from importlib import util
 from pathlib import Path
@@ -78,13 +79,18 @@ def deploy_air(
     return result
 
 
-def firmware_settings():
-    """The firmware's own module that reads a board's settings."""
+def firmware_load(folder):
+    """A board's settings in a folder, as the firmware's own module reads them. Raises
+    ConfigError."""
     spec = util.spec_from_file_location("lvs_tools_board_settings", FIRMWARE / "settings.py")
     assert spec and spec.loader
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    sys.path.append(str(FIRMWARE))  # where it finds what only some settings need
+    try:
+        return module.load(folder)
+    finally:
+        sys.path.remove(str(FIRMWARE))
 
 
 def check_config(board, text, status):
@@ -98,7 +104,7 @@ def check_config(board, text, status):
         for name, content in files.items():
             (Path(folder) / name).write_text(content, encoding="utf-8")
         try:
-            checked = Config(firmware_settings().load(folder + "/"))
+            checked = Config(firmware_load(folder + "/"))
         except ConfigError as error:
             said = str(error).replace(folder + "/", "")
             raise BoardError(f"{board.host}: {said}; nothing was changed") from None

@@ -33,10 +33,11 @@ told = []  # what the board said to the bench ("reset hard", "wdt 8000", ...)
 machines = {}  # number -> rp2.StateMachine that was made
 claimed = (7,)  # state machines that the radio has
 counters = {}  # number -> machine.Counter that was made
+i2c = {}  # address on the bus -> what was sent to it
 deaf = False  # True: no interrupt is served (the RP2 erases flash)
 espnow_air = []  # every ESP-NOW object that is active: a broadcast domain
 
-_WIRED = ("air", "levels", "analog", "pins", "machines", "counters")
+_WIRED = ("air", "levels", "analog", "pins", "machines", "counters", "i2c")
 _now = 0  # CPython: ms since the board was switched on; may start near the wrap
 _out = None  # MicroPython: a pipe to the process that plays the board's hardware
 

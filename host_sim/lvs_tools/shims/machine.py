@@ -185,6 +185,24 @@ class ADC:
         return bench.analog.get(self._pin, 0) * 3_300_000 // 65535
 
 
+class I2C:
+    """A bus; what is sent to an address that bench.i2c lists is told to it."""
+
+    def __init__(self, id, sda, scl, freq=400000):
+        if bench.port == "rp2" and id != sda.number >> 1 & 1:
+            raise ValueError("bad SDA pin")
+
+    def writeto(self, address, data):
+        """Send bytes. Raises OSError where nobody answers."""
+        if address not in bench.i2c:
+            raise OSError(19, "ENODEV")
+        bench.i2c[address].append(bytes(data))
+
+    def writevto(self, address, parts):
+        """Send several as one."""
+        self.writeto(address, b"".join(parts))
+
+
 class WDT:
     """A watchdog: once started it cannot be stopped, only fed."""
 
