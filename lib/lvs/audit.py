@@ -1,6 +1,7 @@
 """Audit: what this node contributed itself, told to whoever asks (docs/protocol.md, section 4).
 
-Needed while somebody asks: lvs.ep_sender loads it then. Encoder and decoder serve both sides.
+Needed while somebody asks: lvs.ep_sender, or a leaf, loads it then. Encoder and decoder serve both
+sides.
 """
 
 from .fixed import MAX_RAW, const, mix, ticks_diff
@@ -51,6 +52,33 @@ def account(lineage):
     return mix(mix(mix(lineage, 0x1B873593), 0x2545F49), 0x0CC9E2D5)
 
 
+def asked(body):
+    """What a question's body asks for: (shard's first slot, seconds for answers, bytes that were
+    asked); None: malformed, or none."""
+    if len(body) < 10 or body[0] != QUESTION or body[1] >= SLOTS:  # no room for any answer
+        return None
+    return body[1], min(get30(body, 2), LATEST_S), len(body) + 19
+
+
+def answer(buf, tag, cycle, ledger, index, first, what, value):
+    """Write into buf, as far as it has room, what a ledger has of a shard's slots from the
+    ``first`` on; returns the length. what: ANSWER or HOLDER; value: (channel) -> raw."""
+    s = ledger.session
+    n = put_head(buf, AUDIT, tag, s.start, s.nonce, cycle, index)
+    buf[n] = what
+    buf[n + 1] = first
+    put30(buf, n + 2, ledger.since)
+    put30(buf, n + 6, account(ledger.lineage))
+    n = _RECORDS
+    for slot in range(first, SLOTS):
+        c = index * SLOTS + slot
+        if c >= ledger.channels or n + _SLOT > len(buf) - 2:
+            break
+        for raw in (max(0, min(ledger.given(c), MOST)), ledger.waiting[c], value(c)):
+            n = put_wide(buf, n, raw & MAX_RAW, raw >> 30)
+    return seal(buf, n)
+
+
 class Audit:
     """Answers. config, outbox, noise, governor, clock, ledger, placement, elsewhere: the node's;
     now: ticks."""
@@ -69,13 +97,11 @@ class Audit:
 
     def hear(self, f, addr, now):
         """Somebody's question, of how many bytes; or an answer, which is not for me."""
-        body = f.body
-        if len(body) < 6 or body[0] != QUESTION or body[1] >= SLOTS:
-            return
-        spread = 1000 * min(get30(body, 2), LATEST_S)
-        if addr in self._asked or len(self._asked) < _ASKERS:
-            due = (now + self._noise.below(spread + 1)) & MAX_RAW
-            self._asked[addr] = [due, f.shard, body[1], len(body) + 19]
+        what = asked(f.body)
+        if what and (addr in self._asked or len(self._asked) < _ASKERS):
+            first, spread, size = what
+            due = (now + self._noise.below(1000 * spread + 1)) & MAX_RAW
+            self._asked[addr] = [due, f.shard, first, size]
 
     def poll(self, now):
         """Give one answer that is due; True once there is nobody to answer."""
@@ -95,20 +121,14 @@ class Audit:
 
     def answer(self, buf, index, first):
         """Write into buf, as far as it has room, what a shard's slots have; returns the length."""
-        ledger = self._ledger
-        s = ledger.session
         r = self._placement.find(index)
-        n = put_head(buf, AUDIT, self._config.tag, s.start, s.nonce, self._clock.cycle, index)
-        buf[n] = HOLDER if r and r.live else ANSWER
-        buf[n + 1] = first
-        put30(buf, n + 2, ledger.since)
-        put30(buf, n + 6, account(ledger.lineage))
-        n = _RECORDS
-        for slot in range(first, SLOTS):
-            c = index * SLOTS + slot
-            if c >= ledger.channels or n + _SLOT > len(buf) - 2:
-                break
-            value = r.shard.value(slot) if r else self._elsewhere.read(c, None)
-            for raw in (min(ledger.given(c), MOST), ledger.waiting[c], value or 0):
-                n = put_wide(buf, n, raw & MAX_RAW, raw >> 30)
-        return seal(buf, n)
+        return answer(
+            buf,
+            self._config.tag,
+            self._clock.cycle,
+            self._ledger,
+            index,
+            first,
+            HOLDER if r and r.live else ANSWER,
+            lambda c: r.shard.value(c % SLOTS) if r else self._elsewhere.read(c, None) or 0,
+        )

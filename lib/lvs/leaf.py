@@ -7,11 +7,12 @@ until ``awake`` is False. Its state is some dozen bytes, which the caller keeps 
 
 from . import decimal
 from .config import CLOSING, EPOCH_CYCLES, Config
-from .fixed import LONG, MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff
+from .fixed import LONG, MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff, unload
 from .leaf_state import Kept
 from .ledger import TAKEN, Ledger
 from .wide import BRIM, END, Wide
 from .wire import (
+    AUDIT,
     BUCKETS,
     EP,
     JOINING,
@@ -33,6 +34,7 @@ _OWN_MS = const(600)  # then it tells more, though nobody said what is known of 
 _LATE = const(8)  # epochs before it is folded, at least, in which a session is only asked for ...
 _ASKED = const(4)  # ... and of those, with somebody there, until what nobody has waits again
 _SESSIONS = const(6)  # at most: others may force new ones on it
+_ANSWERS = const(4)  # audits that are answered in a waking
 _SAVED = const(256)  # cycles asleep for which it may tell at once
 _LAST_CYCLE = const(0x3FEFFFFF)
 _NONE = bytes(BUCKETS)
@@ -88,6 +90,8 @@ class Leaf:
         for c in range(ledger.channels):
             left += ledger.waiting[c]
             ledger.waiting[c] = 0
+            ledger.spent[c] = ledger.spent.get(c, 0) - ledger.given(c)  # its account has it
+        ledger.since = 0
         for s in ledger.sessions:
             s.fate = TAKEN
         self._notice("leaf: its state is another board's; %d raw that waited there are its", left)
@@ -191,6 +195,8 @@ class Leaf:
         self._mute = self._kept.error != "" and not self._kept.write()
         self._voices = {}  # route: cycle at the beginning of this waking
         self._first = self._met_at = now
+        self._asked = []  # (address, shard, first slot, bytes) of audits to answer
+        self._answered = 0
         self._unread = list(range(-(-len(self.config.channels) // SLOTS)))
         self._told = False  # all of it, in this waking
         self._alone = False
@@ -216,6 +222,8 @@ class Leaf:
             own = self._echoed or not max(self.ledger.session.total)
             if own or ticks_diff(now, self._met_at) >= _OWN_MS:
                 self._grow(now)
+        if self.met and self._asked:
+            self._answer(now)
         if self._done() or ticks_diff(now, self._began) >= self._most:
             self._sleep()
             return 1000
@@ -248,6 +256,7 @@ class Leaf:
             kept.far = True
         kept.write()
         self.awake = False
+        unload("audit")
 
     def _cycle(self, now):
         return self._base + ticks_diff(now, self._began) // 1000
@@ -280,6 +289,7 @@ class Leaf:
         self._closing = cfg.horizon(epoch + CLOSING)
         self._span(epoch)
         self._fold(cfg.horizon(epoch))
+        self.ledger.begin(cycle)
 
     def _span(self, epoch):
         """See that the present session is one of the present span."""
@@ -305,8 +315,15 @@ class Leaf:
         doubt = sum(session.total) - sum(session.known)
         if doubt:
             self._notice("leaf: %d raw were told, and perhaps heard by nobody", doubt)
+        for c in range(self.ledger.channels):
+            self._spend(c, session.total[c])
         self.ledger.sessions.remove(session)
         self._kept.asked.pop(session.nonce, 0)
+
+    def _spend(self, c, amount):
+        """The account keeps what is in no session any more."""
+        if amount:
+            self.ledger.spent[c] = self.ledger.spent.get(c, 0) + amount
 
     # --- what it tells --------------------------------------------------------------------------
 
@@ -423,7 +440,9 @@ class Leaf:
             reason = "malformed"
         if not reason:
             mine = self.ledger.find(f.start, f.nonce)
-            if f.kind == SDM:
+            if f.kind == AUDIT:
+                self._audited(f.body, f.shard, addr)
+            elif f.kind == SDM:
                 self._hear_sdm(f, mine)
             elif f.kind == EP and not mine:
                 reason = self._hear_ep(f, self.transport.key(addr))
@@ -453,6 +472,26 @@ class Leaf:
                 given[key].copy(f.vector)
         return ""
 
+    def _audited(self, body, shard, addr):
+        """Somebody asks what was contributed here, of how many bytes."""
+        from .audit import asked
+
+        what = asked(body)
+        if what and self._answered < _ANSWERS:
+            self._answered += 1
+            self._asked.append((addr, shard, what[0], what[2]))
+
+    def _answer(self, now):
+        """Tell who asked, alone, in no more bytes: an address may be a victim's."""
+        from .audit import ANSWER, answer
+
+        cycle = self._cycle(now)
+        for addr, shard, first, size in self._asked:
+            buf = bytearray(size)
+            n = answer(buf, self.config.tag, cycle, self.ledger, shard, first, ANSWER, self._raw)
+            self.transport.send(memoryview(buf)[:n], addr)
+        self._asked = []
+
     def _hear_sdm(self, f, mine):
         """Rows: mine are echoes, of which one voice is enough, as they are told again."""
         first = f.shard * SLOTS
@@ -480,6 +519,7 @@ class Leaf:
             if told:
                 self._stored[c] -= told
                 ledger.waiting.grow(c, -told)
+                self._spend(c, told)
                 self._notice("leaf: its state is an old copy; %d raw that waited are told", told)
         if len(ledger.sessions) < _SESSIONS - 2:
             ledger.session.fate = TAKEN

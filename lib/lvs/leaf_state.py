@@ -6,7 +6,7 @@ other. Nothing is told before it is written.
 """
 
 from .config import EPOCH_CYCLES
-from .fixed import const
+from .fixed import MAX_RAW, const
 from .ledger import TAKEN, Ledger, Session
 from .wide import Wide
 from .wire import crc16, get16, get30, get_wide, put16, put30, put_wide
@@ -47,7 +47,8 @@ class Kept:
         n = ledger.channels
         sessions = [s for s in ledger.sessions if max(s.total)]
         carried = [(c, x) for c, x in ledger.carried.items() if x]
-        b = bytearray(_HEAD + len(sessions) * (7 + 10 * n) + 7 * n + 12 * len(carried) + 8)
+        size = len(sessions) * (7 + 10 * n) + 7 * n + 12 * len(carried) + 9 * len(ledger.spent)
+        b = bytearray(_HEAD + size + 14)
         b[0] = _VERSION
         b[1] = turn
         put30(b, 2, self._tag)
@@ -71,8 +72,19 @@ class Kept:
             i = put_wide(b, i, c)
             b[i : i + _CARRY] = amount.to_bytes(_CARRY, "little")
             i += _CARRY
+        i = self._account(b, i)
         put16(b, i, crc16(b, i))
         return memoryview(b)[: i + 2]
+
+    def _account(self, b, i):
+        """Since when there is an account, and what it has in sessions that are gone."""
+        put30(b, i, self._ledger.since)
+        i = put_wide(b, i + 4, len(self._ledger.spent))
+        for c, amount in self._ledger.spent.items():
+            i = put_wide(b, i, c << 1 | (amount < 0))
+            amount = abs(amount)
+            i = put_wide(b, i, amount & MAX_RAW, amount >> 30)
+        return i
 
     def write(self):
         """Write all of it; False, and ``error`` says why, if that cannot be done."""
@@ -119,6 +131,8 @@ class Kept:
             for s in self._ledger.sessions:
                 s.start = self._config.started(s.start, self.cycle, grain)
             self.cycle += later * EPOCH_CYCLES
+            if self._ledger.since:
+                self._ledger.since += later * EPOCH_CYCLES
         return True
 
     def _decode(self, b):
@@ -153,6 +167,14 @@ class Kept:
         ledger.lineage = get30(b, 10)
         ledger.carried = dict(carried)
         ledger.waiting.copy(waiting)
+        if i < len(b) - 2:  # else it is older than accounts are
+            ledger.since = get30(b, i)
+            i = get_wide(b, i + 4, len(b), number, 0)
+            for _ in range(number[0]):
+                i = get_wide(b, i, len(b), number, 0)
+                c = number[0]
+                i = get_wide(b, i, len(b), number, 0)
+                ledger.spent[c >> 1] = -number[0] if c & 1 else number[0]
         self.cycle = get30(b, 14)
         self.far = bool(b[17] >> 6)
         self.foreign = self._board != get30(b, 6)

@@ -18,11 +18,12 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lvs.config import Config
 from lvs_tools import interpreters, shims
 from lvs_tools.places import FIRMWARE
 from tests.durability import flash, mutants, plain
 from tests.support.interpreters import PATH
-from tests.support.node_bench import Bench, Books, judge, judge_late
+from tests.support.node_bench import CONFIG, OTHERS, Bench, Books, judge, judge_late
 
 BLOCKS = 24
 AWAY = 77_000_000  # ms between the two lives
@@ -180,6 +181,93 @@ def single(medium, work, stride=1, first_only=False, **kind):
     return n, found
 
 
+# --- a node that moves to another mesh (`lvs migrate`) ---
+
+OLD = {"session_epochs": 48, "horizon_epochs": 32}
+CHANGES = {
+    "name": {**OLD, "mesh": "other"},
+    "spans": {"session_epochs": 400, "horizon_epochs": 400},  # grains of six epochs
+}
+
+
+def moving(bench):
+    """The first life in the new mesh: it tells at once, waits, and goes on past a checkpoint."""
+    bench.run(3)
+    bench.contribute(0, True)
+    bench.contribute(1, False)
+    bench.run(9)
+    bench.hear_row(700, 0, 90)
+    bench.run(12)
+    bench.contribute(1, True)
+    bench.run(30)
+
+
+def _before(medium):
+    """(image, books, what others contributed) of a node of the old mesh that loses its power."""
+    image = medium.blank()
+    files, recorder = medium.open(image)
+    recorder.trace = []
+    bench = Bench(files, Books(), 1000, 1, **OLD)
+    large(bench)
+    for n in range(3):
+        bench.hear_row(500 + n, n % 2, 4000 + n, True)
+        bench.run(40)
+    bench.node.replicas[0].shard.shift(0, 123456)  # as if folded long ago
+    bench.run(30)
+    for _ in range(3):
+        bench.contribute(0, False)
+    bench.contribute(1, True)
+    for _, after in medium.cuts(image, recorder.trace):
+        image = after
+    return copied(image), bench.books, _theirs(bench.node)
+
+
+def copied(image):
+    """An image that outlives the next cut."""
+    return bytes(image) if isinstance(image, bytearray) else dict(image)
+
+
+def _theirs(node):
+    """What a node holds of others, raw by channel: settled, and in rows."""
+    shard = node.replicas[0].shard
+    found = list(shard.settled)[: len(node.config.channels)]
+    for p in map(shard.position, range(shard.count)):
+        if shard.nonce[p] < OTHERS:
+            found[shard.slot[p]] += shard.credited[p]
+    return found
+
+
+def migration(medium, change, stride=1, again=0):
+    """Cut at every operation of a node's first life in the mesh that it moves to, and once in
+    ``again`` once more while it recovers from that. (cut points, wrong)."""
+    image, books, theirs = _before(medium)
+    old = Config(dict(CONFIG, **OLD))
+    kind = {**CHANGES[change], "before": {"tag": "%08x" % old.tag, **OLD}}
+    new = Config(dict(CONFIG, **kind))
+    books.told = {
+        (new.started(start, 0, old.grain), nonce, c): total
+        for (start, nonce, c), total in books.told.items()
+    }
+    trace, history = live(medium, image, books, moving, AWAY, 3, **kind)
+    n = 0
+    found = []
+    for i, (k, after) in enumerate(medium.cuts(image, trace)):
+        if i % stride:
+            continue
+        n += 1
+        wrong = check(medium, after, history[k], **kind)
+        files, _ = medium.open(after)
+        held = _theirs(Bench(files, history[k].copy(), AWAY, 7, **kind).node)
+        if any(a < b for a, b in zip(held, theirs, strict=True)):
+            wrong.append("others had %s, it has %s" % (theirs, held))
+        if again and not i % again:
+            made, more = pair(medium, copied(after), history[k], **kind)
+            n += made
+            wrong += more
+        found += [(k, why) for why in wrong]
+    return n, found
+
+
 def pair(medium, image, books, **kind):
     """Cut at every operation of the recovery from an image; returns (pairs, what is wrong)."""
     books = books.copy()
@@ -204,8 +292,7 @@ def _part(job):
     found = []
     for k, image in medium.cuts(start, trace):
         if cut % stride == first:
-            copy = bytes(image) if isinstance(image, bytearray) else dict(image)
-            made, wrong = pair(medium, copy, history[k])
+            made, wrong = pair(medium, copied(image), history[k])
             n += made
             found += [(k, why) for why in wrong]
         cut += 1
@@ -281,7 +368,12 @@ def plan(stride):
         name = medium.name
         if isinstance(medium, Lfs):
             name += ", programs of %d bytes" % medium.how["prog_size"]
+        few = (7, 700) if isinstance(medium, Plain) else (1, 40)
         parts += [("%s: %s" % (name, work.__name__), single, (medium, work)) for work in WORKLOADS]
+        parts += [
+            ("%s: migrate, %s" % (name, change), migration, (medium, change, *few))
+            for change in CHANGES
+        ]
         parts += [
             (name + ": pairs", _part, ((medium, stride * k, stride * _PARTS),))
             for k in range(_PARTS)

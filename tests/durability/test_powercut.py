@@ -2,7 +2,8 @@
 
 import pytest
 
-from lvs import NotDurable
+from lvs import NotDurable, journal, journal_restore
+from lvs.journal_replay import Found
 from tests.durability import campaign, flash, mutants
 from tests.durability.campaign import Lfs, Plain
 from tests.support.node_bench import Bench, Books, judge
@@ -29,6 +30,38 @@ def test_pairs_of_cuts(medium, stride):
     n, wrong = campaign.pairs(medium, stride)
     print(f"{medium.name}: {n} pairs")
     assert n > 1000 and not wrong, wrong[:3]
+
+
+@pytest.mark.parametrize(("medium", "stride"), [(ESP32, 3), (PLAIN, 31)], ids=["esp32", "plain"])
+@pytest.mark.parametrize("change", campaign.CHANGES)
+def test_a_node_that_moves_to_another_mesh(medium, stride, change):
+    """Whatever is left of the old and the new journal: its own once, others' still there."""
+    n, wrong = campaign.migration(medium, change, stride)
+    print(f"{medium.name}, {change}: {n} cut points")
+    assert n > 100 and not wrong, wrong[:3]
+
+
+def old_first(patch):
+    """The old journal is taken although there is a new one."""
+
+    def older(files, found, config):
+        if "before" not in config.data:
+            return None
+        older = Found(files, int(config.data["before"]["tag"], 16))
+        return older if older.find() else None
+
+    patch.setattr(journal_restore, "_older", older)
+
+
+def without_values(patch):
+    """The first segment in the new mesh has no values."""
+    patch.setattr(journal.Journal, "_known", lambda self: [])
+
+
+@pytest.mark.parametrize("mutate", [old_first, without_values], ids=lambda mutate: mutate.__name__)
+def test_a_broken_move_is_caught(mutate, monkeypatch):
+    mutate(monkeypatch)
+    assert campaign.migration(ESP32, "name", 25)[1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lvs import audit, wire
 from tests.support.cell import Cell
+from tests.support.leaf_bench import LeafCell, Store
 
 ASKER = 99
 
@@ -37,6 +38,18 @@ class Asker:
         frame = buf if size == len(buf) else buf[: wire.seal(buf, size - 2)]
         for node in self.cell.nodes.values():
             node.handle(bytes(frame), self.address)
+
+    def ask_leaf(self, leaf, size=wire.MAX_FRAME, **about):
+        """The slots that a leaf answers in a waking that begins now, or None; ``last``: all."""
+        heard = len(self.answers)
+        buf = bytearray(wire.MAX_FRAME)
+        about = {"shard": 0, "first": 0, "spread_s": 60, **about}
+        audit.question(buf, self.cell.nodes[1].config.tag, 4711, **about)
+        leaf.wake()
+        leaf.handle(bytes(buf[: wire.seal(buf, size - 2)]), self.address)
+        self.cell.run(4, lambda: not leaf.awake)
+        self.last = self.answers[heard:]
+        return self.last[0][1][4] if self.last else None
 
 
 def test_everybody_answers_with_what_it_contributed():
@@ -127,6 +140,19 @@ def test_no_answer_is_longer_than_the_question(size):
     assert len(asker.answers) == 2 and asker.bytes <= size
 
 
+def test_a_question_without_room_for_an_answer_gets_none():
+    cell = LeafCell(2)
+    cell.active()
+    asker = Asker(cell)
+    for size in range(19, 29):
+        asker.ask(0, size=size)
+        cell.run(5)
+        assert asker.ask_leaf(cell.leaf(50), size) is None
+    asker.ask(0, size=29)
+    cell.run(5)
+    assert [slots for _, (_, _, _, _, slots) in asker.answers] == [[], []]
+
+
 def test_who_asks_is_nobody():
     """No neighbour, no vote, no end of being alone; and an answer is not for nodes."""
     cell = Cell(1)
@@ -167,3 +193,96 @@ def test_no_bytes_are_too_much(body):
     if said:
         assert all(0 <= raw < 1 << 48 for slot in said[4] for raw in slot)
         assert len(said[4]) + said[3] <= 16
+
+
+# --- leaves ---
+
+
+@pytest.fixture
+def leaves():
+    cell = LeafCell(3, channels=["water", "heat"], session_epochs=4, horizon_epochs=4)
+    cell.active()
+    return cell
+
+
+def test_a_leaf_answers_in_its_waking_with_all_that_it_ever_gave(leaves):
+    """Also of sessions that are folded, and over new starts of the leaf."""
+    cell = leaves
+    asker = Asker(cell)
+    store = Store()
+    for n in range(1, 4):
+        leaf = cell.leaf(50, store)
+        cell.give(leaf, 7, "heat")
+        assert asker.ask_leaf(leaf) == [(0, 0, 0), (7 * n, 0, 7 * (n - 1))]
+        source, (what, since, number, first, _) = asker.last[0]
+        assert (source, what, first) == (50, audit.ANSWER, 0)
+        assert since == leaf.ledger.since > 0 and number == audit.account(leaf.ledger.lineage)
+        cell.run(60 * 16)
+    assert max(map(len, store.copies)) < 64 and sum(leaf.ledger.spent.values()) >= 7
+    assert cell.settled()
+
+
+def test_a_leaf_that_hears_no_holder_answers_nothing(leaves):
+    cell = leaves
+    asker = Asker(cell)
+    leaf = cell.leaf(50, Store())
+    cell.give(leaf, 7)
+    cell.links = lambda source, target: False
+    assert asker.ask_leaf(leaf) is None
+
+
+def test_what_a_leaf_never_says(leaves):
+    """More bytes than were asked, more answers than four in a waking, or to anybody else."""
+    cell = leaves
+    asker = Asker(cell)
+    leaf = cell.leaf(50, Store())
+    cell.give(leaf, 7)
+    for size in (29, 60, wire.MAX_FRAME):
+        asker.bytes = 0
+        asker.ask_leaf(leaf, size)
+        assert asker.bytes <= size
+    leaf.wake()
+    buf = bytearray(wire.MAX_FRAME)
+    audit.question(buf, leaf.config.tag, 4711, 0, 0, 0)
+    heard = len(asker.answers)
+    for _ in range(40):
+        leaf.handle(bytes(buf), asker.address)
+    cell.run(4, lambda: not leaf.awake)
+    assert len(asker.answers) == heard + 4
+
+
+def test_a_cloned_leaf_has_an_account_of_its_own(leaves):
+    """What its original gave is in its original's alone."""
+    cell = leaves
+    asker = Asker(cell)
+    leaf = cell.leaf(50, Store(), board=1)
+    cell.give(leaf, 7)
+    cell.waking(leaf)
+    clone = cell.leaf(51, Store(leaf._store), board=2)
+    cell.give(clone, 2)
+    assert asker.ask_leaf(clone)[0][:2] == (2, 0)
+    number = asker.last[0][1][2]
+    assert asker.ask_leaf(leaf)[0][:2] == (7, 0) and asker.last[0][1][2] != number
+    again = cell.leaf(51, Store(clone._store), board=2)
+    assert asker.ask_leaf(again)[0][:2] == (2, 0)
+
+
+def test_an_older_state_has_no_account_yet(leaves):
+    """A state as it was before there were accounts, which ends behind what is carried."""
+    cell = leaves
+    asker = Asker(cell)
+    store = Store()
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 7)
+    leaf.contribute("heat", "0.0001")
+    cell.waking(leaf)
+    cell.give(leaf, 4)
+    leaf.flush()
+    for i, copy in enumerate(store.copies):
+        b = bytearray(copy[:-7])  # since, how many, and the checksum
+        store.copies[i] = bytes(b) + wire.crc16(b, len(b)).to_bytes(2, "little")
+    leaf = cell.leaf(50, store)
+    assert leaf.left() == 4 and leaf.ledger.carried
+    assert asker.ask_leaf(leaf)[0] == (11, 0, 7)
+    cell.run(20, cell.settled)
+    assert cell.settled()

@@ -81,7 +81,7 @@ class Bench:
     def _told(self, frame, addr):
         """Note the rows that a frame tells, to whomever."""
         f = Frame()
-        assert f.decode(frame, self.node.config.tag) == ""
+        assert f.decode(frame, self.node.config.tag, self.node.config.grain) == ""
         told = self.books.told
         if f.kind == SDM:
             for i in range(f.owns):
@@ -105,11 +105,12 @@ class Bench:
         this one."""
         self._writer.begin(
             self.node.config.tag,
-            self.node.clock.epoch() & 0xFFFF,
+            self.node.clock.grain() & 0xFFFF,
             nonce,
             self.node.clock.cycle,
             0,
             0,
+            self.node.config.grain,
         )
         self._writer.own(c, total)
         for s in self.node.ledger.sessions[-2:]:  # and what he heard of this one
