@@ -89,21 +89,33 @@ def find(hosts, path, seconds, key):
     them. Returns (Members, addresses where no administration answers). Raises BoardError."""
     config = None if hosts else settings(path)
     port = config.port if config else PORT
-    waiting = list(hosts) or [f"{a}:{port}" for a in listen_for(config, seconds)]
     members, silent, seen = [], [], set()
-    while waiting:
-        host = waiting.pop(0)
-        if host in seen:
-            continue
-        seen.add(host)
-        board = AirBoard(host, key, patience=3)
-        try:
-            members.append(Member(board, board.status()))
-            if not hosts:
-                waiting += [f"{a}:{port}" for a in neighbours(board)]
-        except BoardError:
-            silent.append(host)
-        board.patience = 10
+
+    def ask(waiting):
+        while waiting:
+            host = waiting.pop(0)
+            if host in seen:
+                continue
+            seen.add(host)
+            board = AirBoard(host, key, patience=3)
+            try:
+                members.append(Member(board, board.status()))
+                if not hosts:
+                    waiting += [f"{a}:{port}" for a in neighbours(board)]
+            except BoardError:
+                silent.append(host)
+            board.patience = 10
+
+    ask(list(hosts))
+    end = time.monotonic() + seconds
+    # Whoever is heard first may be a computer or a leaf: listen on, for somebody else.
+    while not hosts and not members and time.monotonic() < end:
+        heard = listen_for(
+            config,
+            end - time.monotonic(),
+            lambda found: any(f"{a}:{port}" not in seen for a in found),
+        )
+        ask([f"{a}:{port}" for a in heard])
     return sorted(members, key=lambda member: member.board.host), silent
 
 

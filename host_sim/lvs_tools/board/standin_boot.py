@@ -99,8 +99,27 @@ def _hurry(pace):
         machine._ticks_ms = lambda: ticks() * pace & 0x3FFFFFFF
 
 
+def _apart():
+    """Whoever binds every interface binds its own address: stand-ins share this machine's."""
+    try:
+        from lvs import config
+    except Exception:  # half a copy: main.py will say so
+        return
+    checked = config.Config.__init__
+
+    def made(self, source):
+        checked(self, source)
+        if self.address == "0.0.0.0":
+            self.address = bench.address
+        if self.broadcast == "255.255.255.255":
+            self.broadcast = "127.255.255.255"
+
+    config.Config.__init__ = made
+
+
 bench.tell("alive")
 if _run("boot.py") and _mode == "main":
+    _apart()
     if _pace:
         _hurry(int(_pace))
     _run("main.py")
