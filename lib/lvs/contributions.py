@@ -51,7 +51,7 @@ class Contributions:
         ledger = self._ledger
         if ledger.sessions:
             for r in self._placement.replicas:
-                r.gossip.retire(ledger.session, self._now())
+                r.gossip.retire(ledger.session)
         begun, grain = self._span()
         ledger.open(grain, self._noise.nonce())
         self._end = begun + self._config.session_epochs

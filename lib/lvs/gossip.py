@@ -8,6 +8,7 @@ are ticks. docs/protocol.md, sections 8 and 11.
 
 from .fixed import MAX_RAW, const, ticks_diff, zeros
 from .routes import OTHERS
+from .state_shard import bucket
 from .wire import MAX_RELAYS
 
 RUMOURS = 64  # rows that wait to be passed on; older ones are left to anti-entropy
@@ -36,7 +37,7 @@ class Gossip:
         self._trickle = trickle
         self._routes = routes
         self.news = 0  # bit map of slots with own news
-        self.late = []  # (start, nonce, slot) of own news that belong to earlier sessions
+        self.late = []  # earlier sessions that ended with news
         self.rumours = zeros("H", RUMOURS)
         self.n = 0
         self.buckets = 0  # digest buckets of which somebody lacks rows
@@ -50,6 +51,7 @@ class Gossip:
         self._first = OTHERS  # who gave the first
         self._certain = False  # given whatever others say
         self._cursor = noise.below(0x7FFF)  # where answers go on
+        self._turn = 0  # of my sessions, which speaks
         self._left = 0  # rows that this one has not looked at
 
     # --- what is to be said ---------------------------------------------------------------------
@@ -60,27 +62,15 @@ class Gossip:
         self._tell(now)
         self.news |= 1 << slot
 
-    def own_late(self, session, slot, now):
-        """My total in an earlier session grew, or was not said before its end: nobody else can
-        say it."""
-        key = (session.start, session.nonce, slot)
-        self._tell(now)
-        if key not in self.late:
-            self.late.append(key)
-        p = self.shard.find(*key)
-        if p >= 0:
-            self._rumour(p, now)
-
     def _tell(self, now):
         if not self.news and not self.late:
             self._since = now
         self._schedule(now, self._jitter(_NEWS_MS))
 
-    def retire(self, session, now):
+    def retire(self, session):
         """My session ends: its news that is not said yet stays news."""
-        for slot in range(self.shard.slots):
-            if self.news >> slot & 1:
-                self.own_late(session, slot, now)
+        if self.news:
+            self.late.append(session)
         self.news = 0
 
     def learned(self, p, now):
@@ -252,23 +242,33 @@ class Gossip:
             return True
         return writer.relay(s.nonce[p], s.start[p], s.slot[p], s.credited[p])
 
-    def fill(self, writer, session, first, k, answer):
-        """Fill a frame for everybody: totals of my session (first: the channel of slot 0), then
-        those of earlier ones; rumours said fewer than k times; an answer, if there is to be."""
+    def _own(self, writer, session, first, slots, buckets):
+        """Totals of the session that speaks (first: the channel of slot 0), in some slots and all
+        in some buckets: a crowded ring has places for what a session says itself alone."""
         shard = self.shard
         for slot in range(shard.slots):
-            if self.news >> slot & 1:
-                writer.own(slot, session.total[first + slot])
+            if slots >> slot & 1 or buckets >> bucket(session.nonce, slot) & 1:
                 p = shard.find(session.start, session.nonce, slot)
                 if p >= 0:
+                    writer.own(slot, session.held(first + slot))
                     shard.repeat(p)
-        self.news = 0
-        while self.late:
-            p = shard.find(*self.late[0])
-            if p >= 0 and not self._relay(writer, p):
-                return
-            self.late.pop(0)
+
+    def speaker(self, ledger):
+        """The session of mine under which the next frame is said, and the slots of its news: one
+        with news, else each in its turn."""
+        if self.news:
+            return ledger.session, self.news
+        if self.late:
+            return self.late.pop(0), 0xFFFF
+        self._turn += 1
+        return ledger.sessions[self._turn % len(ledger.sessions)], 0
+
+    def fill(self, writer, session, first, news, k, answer):
+        """Fill a frame for everybody: totals of the session that speaks; rumours said fewer than k
+        times; an answer, if there is to be."""
         answer = answer and self.to is None
+        self._own(writer, session, first, news, self.buckets if answer else 0)
+        self.news = 0
         self._fill_rumours(writer, k, MAX_RELAYS // 2 if answer else MAX_RELAYS)
         if answer:
             self.fill_answer(writer)
@@ -297,6 +297,11 @@ class Gossip:
                         return said
                     said.append(p)
         return said
+
+    def fill_reply(self, writer, session, first):
+        """An answer in a frame of its own."""
+        self._own(writer, session, first, 0, self.buckets)
+        self.fill_answer(writer)
 
     def fill_answer(self, writer):
         """Add rows of the lacking buckets, from where the last answer stopped, once round all of

@@ -28,6 +28,7 @@ class Reception:
         self._frame = frame
         self._eps = eps
         self._config = config
+        self._me = None  # the address at which I hear myself
         self.dropped = {}
         self.received = self.received_bytes = 0
 
@@ -36,7 +37,7 @@ class Reception:
         routes = self._routes
         key = self._transport.key(addr)
         known = routes.known(key)
-        reason = self._decode(data, known)
+        reason = self._decode(data, known, key)
         if reason:
             self.dropped[reason] = self.dropped.get(reason, 0) + 1
             return
@@ -70,7 +71,7 @@ class Reception:
         if reason:
             self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
-    def _decode(self, data, route):
+    def _decode(self, data, route, key):
         """Decode a frame; returns why it is not heard, or ""."""
         if not self._routes.receive(route, len(data)):
             return "quota"
@@ -78,7 +79,11 @@ class Reception:
         reason = f.decode(data, self._config.tag, self._config.grain)
         if reason:
             return reason
+        # A broadcast comes back to its sender, whose EPs tell him where from.
         if f.nonce == self._ledger.session.nonce:
+            self._me = key
+            return "own"
+        if key == self._me and self._ledger.find(f.start, f.nonce):
             return "own"
         return "malformed" if f.cycle >= _LAST_CYCLE else ""  # a clock that nobody reaches
 

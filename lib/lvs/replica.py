@@ -263,7 +263,7 @@ class Replica:
 
     def _last(self, route, own):
         """May a new row have one of the last places of a crowded ring?"""
-        return own and not self.shard.closed() and self._routes.place(route, 3 * self._channels)
+        return own and not self.shard.closed() and self._routes.place(route, 4 * self._channels)
 
     def own_row(self, session, channel):
         """My own total grew: it counts at once. Returns its ring position, -1 when it is full."""

@@ -34,8 +34,7 @@ class SdmSender:
             wait = min(wait, g.wait(now))
         return wait
 
-    def _begin(self, index, weight=0):
-        s = self._ledger.session
+    def _begin(self, index, s, weight=0):
         self._writer.begin(
             self._tag, s.start, s.nonce, self._clock.cycle, index, weight, self._grain
         )
@@ -60,18 +59,20 @@ class SdmSender:
             return
         weight = 0 if self._life.seeking() else min(255, r.dc)
         to = g.to
-        w = self._begin(r.index, weight)
+        session, news = g.speaker(self._ledger)
+        first = r.first_channel()
+        w = self._begin(r.index, session, weight)
         if answer and to is not None:
             w.limit(self._outbox.allowance(to))
-            g.fill_answer(w)
+            g.fill_reply(w, session, first)
             if not w.empty():
                 self._outbox.reply(w.buf, w.end(), to)
-            w = self._begin(r.index, weight)
+            w = self._begin(r.index, session, weight)
         # Where traffic is dense, fewer repeats do; where there is some to spare, a row rides on
         # until it was heard twice as often: in a frame that is said anyway it costs little.
         k = g.k if governor.ready(0, half) else max(1, g.k - 1)
         k = 2 * k if governor.ready(MAX_FRAME, half + half // 2) else k
-        g.fill(w, self._ledger.session, r.first_channel(), k, answer)
+        g.fill(w, session, first, news, k, answer)
         self._spread(w)
         g.rest(now)
 
@@ -82,19 +83,10 @@ class SdmSender:
         if not self._elsewhere.due() or not self._governor.ready(MAX_FRAME):
             return
         index, slots = self._elsewhere.take()
-        w = self._begin(index)
-        for session in reversed(self._ledger.sessions):  # in a frame own rows come first
+        for session in self._ledger.sessions:
+            w = self._begin(index, session)
             for slot in range(SLOTS):
-                if not slots >> slot & 1:
-                    continue
-                total = session.total[index * SLOTS + slot]
-                if total and not self._say_own(w, session, slot, total):
-                    self._spread(w)
-                    w = self._begin(index)
-                    self._say_own(w, session, slot, total)
-        self._spread(w)
-
-    def _say_own(self, w, session, slot, total):
-        if session is self._ledger.session:
-            return w.own(slot, total)
-        return w.relay(session.nonce, session.start, slot, total)
+                total = session.held(index * SLOTS + slot)
+                if total and slots >> slot & 1:
+                    w.own(slot, total)
+            self._spread(w)
