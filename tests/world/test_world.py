@@ -3,9 +3,10 @@
 import pytest
 
 from lvs.ram_journal import RamJournal
+from lvs_tools import interpreters
 from lvs_tools.sim import engine, scenario
 from lvs_tools.world.world import World
-from tests.support.worlds import advance, plan_of, run, world_of
+from tests.support.worlds import ENGINE, advance, measured, plan_of, run, world_of
 
 EVERYTHING = {
     "nodes": 9,
@@ -38,6 +39,15 @@ def test_micropython_ends_in_the_same_bits(micropython):
     checked = scenario.check(dict(EVERYTHING, engine="micropython"))
     there = engine.run(checked)
     here = engine.run(scenario.check(dict(EVERYTHING, engine="cpython")))
+    for key in here:
+        if key not in ("wall_s", "memory_mb"):
+            assert there[key] == here[key], key
+
+
+@pytest.mark.skipif(ENGINE == "cpython", reason="needs PyPy: " + interpreters.mend("pypy"))
+def test_pypy_ends_in_the_same_bits():
+    checked = scenario.check(EVERYTHING)
+    there, here = measured(checked), engine.run(checked)
     for key in here:
         if key not in ("wall_s", "memory_mb"):
             assert there[key] == here[key], key
