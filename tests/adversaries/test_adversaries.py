@@ -7,7 +7,7 @@ from lvs.wire import EP, SDM, Frame
 from lvs_tools.sim import engine, scenario
 from lvs_tools.world.liars import MeshView, load_class
 from lvs_tools.world.prng import Prng
-from tests.support.worlds import run
+from tests.support.worlds import measured
 
 LIARS = (
     "Drain",
@@ -25,6 +25,10 @@ LIARS = (
 )
 VALUE = 100000
 ADDRESS = 9
+
+
+def run(**keys):
+    return measured(scenario.check(keys))
 
 
 class Listener:

@@ -7,16 +7,14 @@ import pytest
 
 from lvs_tools.attack import cases
 from lvs_tools.attack.stages import STAGES
-from lvs_tools.sim import engine
+from tests.support.worlds import measured
 
 BUDGET = 1 << 20  # raw that one address may invent in an epoch
 
 
 def attacked(stage, strategy, liars, nodes=12, cycles=260, seed=1):
     """The figures of one run, so many liars among the nodes."""
-    return engine.run(
-        cases.scenario_of(strategy, liars / nodes, "lan", seed, nodes, cycles, stage)
-    )
+    return measured(cases.scenario_of(strategy, liars / nodes, "lan", seed, nodes, cycles, stage))
 
 
 def exact(result):

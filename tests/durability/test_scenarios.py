@@ -3,11 +3,11 @@
 import pytest
 
 from lvs_tools.sim import scenario
-from lvs_tools.world import runner
+from tests.support.worlds import measured
 
 
 def run(name, seed, *overrides):
-    return runner.run(scenario.plan(scenario.load(name, [f"seed={seed}", *overrides])))
+    return measured(scenario.load(name, [f"seed={seed}", *overrides]))
 
 
 @pytest.mark.parametrize("seed", range(2))

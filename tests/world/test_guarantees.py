@@ -3,10 +3,11 @@
 import pytest
 
 from lvs_tools.sim import engine, scenario
+from tests.support.worlds import measured
 
 
 def measure(name, *settings):
-    return engine.run(scenario.load(name, settings))
+    return measured(scenario.load(name, settings))
 
 
 def test_g1_exact_through_loss_restarts_and_a_partition():
@@ -33,7 +34,7 @@ def test_g4_a_third_of_liars_moves_nothing(liar):
     checked = scenario.load(
         "g4_liars", ["nodes=30", "cycles=384", "adversary=[]"], [liar + "=0.33"]
     )
-    result = engine.run(checked)
+    result = measured(checked)
     assert result["budget_violations"] == 0
     assert abs(result["settled_shift_mean"]) < 100000 * 0.0002
 
@@ -74,8 +75,9 @@ def test_g9_one_survivor_passes_everything_on():
 
 
 def test_g10_the_same_bits_on_both_engines(micropython):
-    here = measure("g10_same_bits", "nodes=12", "cycles=190")
-    there = measure("g10_same_bits", "nodes=12", "cycles=190", "engine=micropython")
+    settings = ["nodes=12", "cycles=190"]
+    here = engine.run(scenario.load("g10_same_bits", settings))
+    there = engine.run(scenario.load("g10_same_bits", [*settings, "engine=micropython"]))
     assert here["faults"]["restart"] and here["faults"]["skew"]
     assert here["trace_hash"] == there["trace_hash"]
 
@@ -98,7 +100,7 @@ def test_a_mesh_switched_off_for_a_day_goes_on_exactly():
 
 
 def test_a_node_alone_for_three_horizons_comes_back_and_counts():
-    result = engine.run(
+    result = measured(
         scenario.check(
             {
                 "nodes": 6,
@@ -117,7 +119,7 @@ def test_a_node_alone_for_three_horizons_comes_back_and_counts():
 
 
 def test_groups_apart_for_longer_than_the_horizon_end_bounded_and_reported():
-    result = engine.run(
+    result = measured(
         scenario.check(
             {
                 "nodes": 10,
@@ -138,7 +140,7 @@ def test_groups_apart_for_longer_than_the_horizon_end_bounded_and_reported():
 
 
 def test_more_nodes_than_the_tables_hold_are_refused_and_counted():
-    result = engine.run(
+    result = measured(
         scenario.check(
             {
                 "nodes": 40,

@@ -1,10 +1,11 @@
 """Leaves in a simulated mesh (G15): deep sleep after each waking, loss, power cuts, liars."""
 
-from lvs_tools.sim import engine, scenario
+from lvs_tools.sim import scenario
+from tests.support.worlds import measured
 
 
 def measure(*settings, adversaries=()):
-    return engine.run(scenario.load("leaves", settings, adversaries))
+    return measured(scenario.load("leaves", settings, adversaries))
 
 
 def test_g15_twenty_leaves_beside_five_nodes():

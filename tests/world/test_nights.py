@@ -2,10 +2,8 @@
 
 import pytest
 
-from lvs_tools import interpreters
+from tests.support.worlds import ENGINE
 from tests.world.nights import NAMES, once
-
-ENGINE = "pypy" if interpreters.command("pypy") else "cpython"
 
 _HOUR = ("config.session_epochs=48", "config.horizon_epochs=48")  # 51 minutes stand for three days
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-from lvs_tools import interpreters
+from tests.support.worlds import ENGINE
 from tests.world.peace import NAMES, once
-
-ENGINE = "pypy" if interpreters.command("pypy") else "cpython"
 
 _SHORT = ("config.session_epochs=8", "config.horizon_epochs=6")
 _SHORTEST = ("config.session_epochs=4", "config.horizon_epochs=4")

@@ -3,11 +3,21 @@
 import json
 from pathlib import Path
 
+import click
+
 from lvs import ConfigError
 from lvs.config import Config
 from lvs.config_check import parse
+from lvs_tools import options
 
 EXIT_UNABLE = 2
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=options.OutputFile(),
+    required=True,
+    help="The configuration that is written.",
+)
 
 
 def load(path):

@@ -39,13 +39,7 @@ def migrated(data, settings):
 @click.option(
     "--set", "settings", multiple=True, required=True, metavar="KEY=VALUE", help="What changes."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=options.OutputFile(),
-    required=True,
-    help="The configuration that is written.",
-)
+@changes.OUTPUT
 @options.PRINT_JSON
 def command(config, settings, output, as_json):
     """Change the name, budgets, or longer spans of a mesh while it runs, node by node.

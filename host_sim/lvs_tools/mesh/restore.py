@@ -49,13 +49,7 @@ def _steps(entry, value):
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.argument("config", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a parameter.")
-@click.option(
-    "-o",
-    "--output",
-    type=options.OutputFile(),
-    required=True,
-    help="The configuration that is written.",
-)
+@changes.OUTPUT
 @options.PRINT_JSON
 def command(file, config, settings, output, as_json):
     """Make of FILE, which `lvs backup` wrote, a configuration of a mesh that starts anew.
