@@ -23,7 +23,7 @@ FILES = {path.name for path in SOURCES}
 PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(FOLDERS)}|\.github)/[\w./*-]*[\w*/]")
 BARE = re.compile(r"(?<![\w./*-])\w+\.py\b")
 # What readers call their own in examples.
-YOURS = {"mine", "my_source", "run_time", "drown", "allotments", "ESP32_GENERIC_C6"}
+YOURS = {"mine", "my_sink", "my_source", "run_time", "drown", "allotments", "ESP32_GENERIC_C6"}
 
 
 def name(path):

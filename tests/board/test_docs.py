@@ -7,6 +7,7 @@ import shlex
 import click
 import pytest
 
+from lvs import Config
 from lvs_tools import cli, places
 from lvs_tools.board import profiles
 
@@ -15,18 +16,19 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKEFILE = (places.ROOT / "Makefile").read_text()
 
 
-def blocks(language):
+def blocks(language, paged=False):
     return [
-        pytest.param(text, id=f"{page.stem}-{i}")
+        pytest.param(*((text, page.stem) if paged else (text,)), id=f"{page.stem}-{i}")
         for page in PAGES
         for i, (kind, text) in enumerate(BLOCK.findall(page.read_text()))
         if kind == language
     ]
 
 
-@pytest.mark.parametrize("text", blocks("json"))
-def test_every_example_is_accepted_by_the_firmware(bench, tmp_path, text):
+@pytest.mark.parametrize(("text", "page"), blocks("json", True))
+def test_every_example_is_accepted_by_the_firmware(bench, tmp_path, text, page):
     import settings
+    import sink_kinds
     import source_kinds
 
     example = json.loads(text)
@@ -35,13 +37,15 @@ def test_every_example_is_accepted_by_the_firmware(bench, tmp_path, text):
             "secrets", example, {"wifi_password": (str,), "admin_key": (str,)}
         )
     if "kind" in example:
-        example = {"board": {"sources": [example]}}
+        example = {"board": {"sinks" if page == "sinks" else "sources": [example]}}
     config = {"mesh": "m", "channels": ["water", "people", "energy"], **example}
     config["board"] = {"wifi": {"ssid": "home"}, **config["board"]}
     (tmp_path / "lvs.json").write_text(json.dumps(config))
     data = settings.load(f"{tmp_path}/")
     given = [s for s in data["board"].get("sources", []) if s["kind"] != "callback"]
     assert len(source_kinds.make_all(given, data["channels"])) == len(given)
+    wired = [s for s in data["board"].get("sinks", []) if s["kind"] in ("pin", "led_bar")]
+    assert len(sink_kinds.make_all(wired, Config(data))) == len(wired)
 
 
 @pytest.mark.parametrize("text", blocks("sh"))

@@ -36,6 +36,7 @@ def test_the_dialogue(tmp_path):
                 "people",
                 "20",
                 "none",
+                "none",
             ]
         )
         + "\n"
@@ -73,7 +74,10 @@ def test_what_it_writes_is_accepted(bench, tmp_path, name):
     import settings
     import source_kinds
 
-    answers = "\npulse\n\n450\n\nadc\n\n\nbutton\n\nnone\n"
+    profile = profiles.load(name)
+    lack = {*profiles.gpio(profile, "no_pull"), *profile["pins"].values()}
+    free = [pin for pin in profiles.gpio(profile, "digital") if pin not in lack][-1]
+    answers = f"\npulse\n\n450\n\nadc\n\n\nbutton\n\nnone\npin\n{free}\n\n500\nnone\n"
     result = run(
         tmp_path,
         "--board",
@@ -170,6 +174,8 @@ def test_a_bad_answer_is_refused_where_it_is_given(tmp_path):
         ),
         *("pulse", "heat", "99", "6", "27", "-1", "0.5", "", "button", "", "27", "0"),
         *("adc", "", "27", "34", "", "none"),
+        *("pin", "heat", "27", "16,17", "16", "under", "above", "x", "0.5"),
+        *("led_bar", "water", "16,17", "17,18", "5", "display", "", "21", "21,22", "none"),
     ]
     result = run(tmp_path, answers="\n".join(answers) + "\n")
     assert result.exit_code == 0, result.output
@@ -180,10 +186,12 @@ def test_a_bad_answer_is_refused_where_it_is_given(tmp_path):
         "99: this board has 0, 2, 4, 5, 12-19",
         "6: this board has",
         "'-1' is not a number above 0",
-        "27 has a source already",
         "27: this board has 32-39 for it",
     ):
         assert result.output.count(text) == 1, text
+    for text in ("27 is in use", "16,17: must be 1 pin", "'under': must be above", "'x' is not"):
+        assert text in result.output
+    assert "16 is in use" in result.output and "21: must be 2 pins" in result.output
     board = json.loads((tmp_path / "lvs.json").read_text())["board"]
     assert [(s["channel"], s["pin"]) for s in board["sources"]] == [
         ("heat", 27),
@@ -191,10 +199,15 @@ def test_a_bad_answer_is_refused_where_it_is_given(tmp_path):
         ("water", 34),
     ]
     assert board["sources"][0]["pulses"] == "0.5"
+    assert board["sinks"] == [
+        {"kind": "pin", "channel": "heat", "pin": 16, "above": "0.5"},
+        {"kind": "led_bar", "channel": "water", "pins": [17, 18], "full": 5},
+        {"kind": "display", "channel": "water", "sda": 21, "scl": 22},
+    ]
 
 
 def test_a_pin_without_a_resistor_is_said(tmp_path):
-    answers = "\n".join(["pulse", "36", "1", "", "none"]) + "\n"
+    answers = "\n".join(["pulse", "36", "1", "", "none", "none"]) + "\n"
     options = ["--board", "ESP32_GENERIC", "--mesh", "m", "--channels", "a", "--ssid", ""]
     result = run(tmp_path, *options, answers=answers)
     assert "needs 10 kOhm" in result.output
@@ -207,7 +220,7 @@ def test_a_dialogue_that_was_broken_off_goes_on(tmp_path):
     result = run(tmp_path, answers="\n".join(first) + "\n")  # and then the terminal is closed
     assert result.exit_code != 0 and not (tmp_path / "lvs.json").exists()
     assert "secret123" not in (tmp_path / "lvs.json.part").read_text()
-    result = run(tmp_path, answers="secret123\nbutton\n21\nnone\n")
+    result = run(tmp_path, answers="secret123\nbutton\n21\nnone\nnone\n")
     assert result.exit_code == 0 and "going on where it was broken off" in result.output
     data = json.loads((tmp_path / "lvs.json").read_text())
     assert data["mesh"] == "garden" and data["board"]["wifi"]["hostname"] == "attic"
@@ -248,6 +261,41 @@ def test_sources_without_questions_and_a_name_for_the_board(tmp_path):
 )
 def test_a_bad_source_is_one_line(tmp_path, source, text):
     result = without_questions(tmp_path, "--source", source)
+    assert result.exit_code == 1 and text in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_sinks_without_questions(bench, tmp_path):
+    import settings
+
+    sinks = ["pin:b:16:below:500", "display:a:21:22", "led_bar:a:17,18:7"]
+    result = without_questions(tmp_path, *(w for sink in sinks for w in ("--sink", sink)))
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "lvs.json").read_text(encoding="utf-8"))["board"]["sinks"]
+    assert found[0] == {"kind": "pin", "channel": "b", "pin": 16, "below": 500}
+    assert [sorted(set(s) - {"kind", "channel"}) for s in found[1:]] == [
+        ["scl", "sda"],
+        ["full", "pins"],
+    ]
+    assert settings.load(f"{tmp_path}/")["board"]["sinks"] == found
+
+
+@pytest.mark.parametrize(
+    ("sink", "text"),
+    [
+        ("pins:a:16", "the kind must be one of pin, display, led_bar"),
+        ("pin:c:16:below:5", "'c' is not in --channels"),
+        ("pin:a:16", "must be pin:CHANNEL:PIN:above|below:LEVEL"),
+        ("pin:a:16:under:5", "'under': must be above or below"),
+        ("pin:a:16,17:below:5", "16,17: must be one pin"),
+        ("pin:a:34:below:5", "34: this board has 0, 2, 4"),  # an input only
+        ("pin:a:2:below:5", "2 is in use already"),  # the LED's
+        ("display:a:21:21", "21 is in use already"),
+        ("led_bar:a:16,:5", ": this board has"),
+    ],
+)
+def test_a_bad_sink_is_one_line(tmp_path, sink, text):
+    result = without_questions(tmp_path, "--sink", sink)
     assert result.exit_code == 1 and text in result.output
     assert result.output.count("\n") == 1
 

@@ -15,6 +15,11 @@ from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
 
 KINDS = ("pulse", "button", "adc")
+SINKS = {  # kind: what follows the channel in --sink
+    "pin": "PIN:above|below:LEVEL",
+    "display": "SDA:SCL",
+    "led_bar": "PIN,PIN,...:FULL",
+}
 PART = "lvs.json.part"  # the answers so far, until all are given
 _HOST = re.compile(r"[A-Za-z0-9-]{1,32}")
 
@@ -68,11 +73,15 @@ def good_number(text):
 def good_pin(text, profile, kind, taken):
     """A pin that the board has, that suits, and that is free."""
     usable = profiles.gpio(profile, "analog" if kind == "adc" else "digital")
+    shown = profile["gpio"]["analog" if kind == "adc" else "digital"]
+    lack = profile["gpio"]["no_pull"]
+    if kind == "sink" and lack:  # an ESP32's without a resistor are inputs only
+        usable = [pin for pin in usable if pin not in profiles.gpio(profile, "no_pull")]
+        shown += f" without {lack}"
     if not text.isdigit() or int(text) not in usable:
-        shown = profile["gpio"]["analog" if kind == "adc" else "digital"]
         raise click.BadParameter(f"{text}: this board has {shown} for it")
     if int(text) in taken:
-        raise click.BadParameter(f"{text} has a source already")
+        raise click.BadParameter(f"{text} is in use already")
     return int(text)
 
 
@@ -160,16 +169,124 @@ def ask_source(profile, channels, taken):
     return source_settings(kind, channel, pin, per, bounces, pull)
 
 
+# --- sinks ---------------------------------------------------------------------------------------
+
+
+def sink_settings(kind, channel, pins, *rest):
+    """One entry of board.sinks. rest: of a pin the side and the level, of LEDs what is full."""
+    entry = {"kind": kind, "channel": channel}
+    if kind == "pin":
+        side, level = rest
+        return {**entry, "pin": pins[0], side: level}
+    if kind == "display":
+        return {**entry, "sda": pins[0], "scl": pins[1]}
+    return {**entry, "pins": pins, "full": rest[0]}
+
+
+def good_pins(text, profile, taken):
+    """Pins with commas between that the board has and that are free."""
+    found = []
+    for part in text.replace(" ", "").split(","):
+        found.append(good_pin(part, profile, "sink", [*taken, *found]))
+    return found
+
+
+def good_side(text):
+    """Which side of its level a pin is on."""
+    if text not in ("above", "below"):
+        raise click.BadParameter(f"{text!r}: must be above or below")
+    return text
+
+
+def parse_sink(text, profile, channels, taken):
+    """An entry from what --sink has. Raises BoardError."""
+    kind, _, rest = text.partition(":")
+    if kind not in SINKS:
+        raise BoardError(f"--sink {text}: the kind must be one of {', '.join(SINKS)}")
+    channel, *parts = rest.split(":")
+    if channel not in channels:
+        raise BoardError(f"--sink {text}: '{channel}' is not in --channels")
+    if len(parts) != SINKS[kind].count(":") + 1:
+        raise BoardError(f"--sink {text}: must be {kind}:CHANNEL:{SINKS[kind]}")
+    try:
+        if kind == "display":
+            return sink_settings(kind, channel, good_pins(",".join(parts), profile, taken))
+        pins = good_pins(parts[0], profile, taken)
+        if kind == "led_bar":
+            return sink_settings(kind, channel, pins, good_number(parts[1]))
+        if len(pins) > 1:
+            raise click.BadParameter(f"{parts[0]}: must be one pin")
+        return sink_settings(kind, channel, pins, good_side(parts[1]), good_number(parts[2]))
+    except click.BadParameter as error:
+        raise BoardError(f"--sink {text}: {error.message}") from None
+
+
+def ask_sink(profile, channels, taken):
+    """Ask for one sink; None when there are no more."""
+    kind = click.prompt(
+        "  What does it switch or show? (pin, display, led_bar; nothing more: none)",
+        default="none",
+        type=click.Choice([*SINKS, "none"]),
+        show_choices=False,
+    )
+    if kind == "none":
+        return None
+    channel = channels[0]
+    if len(channels) > 1:
+        channel = click.prompt("  by channel", type=click.Choice(channels), default=channel)
+
+    def some(count):
+        def check(text):
+            pins = good_pins(text, profile, taken)
+            if count and len(pins) != count:
+                raise click.BadParameter(f"{text}: must be {count} pin{'s' * (count > 1)}")
+            return pins
+
+        return check
+
+    if kind == "display":
+        pins = click.prompt("  on pins SDA,SCL", value_proc=some(2))
+        return sink_settings(kind, channel, pins)
+    if kind == "led_bar":
+        pins = click.prompt("  on pins, with commas between", value_proc=some(0))
+        full = click.prompt(f"  all are lit at so many units of {channel}", value_proc=good_number)
+        return sink_settings(kind, channel, pins, full)
+    pins = click.prompt("  on pin", value_proc=some(1))
+    side = click.prompt("  on above or below a value", default="below", value_proc=good_side)
+    level = click.prompt(f"  of so many units of {channel}", value_proc=good_number)
+    return sink_settings(kind, channel, pins, side, level)
+
+
+def used_pins(entries):
+    """Numbers of the pins of entries of sources and sinks."""
+    found = []
+    for entry in entries:
+        found += [entry[key] for key in ("pin", "sda", "scl") if key in entry]
+        found += entry.get("pins", [])
+    return found
+
+
+def ask_sinks(answers, profile, channels, sources):
+    """All sinks: those that were answered, and more."""
+    found = answers.given.get("sinks", [])
+    while True:
+        entry = ask_sink(profile, channels, used_pins([*sources, *found]))
+        if entry is None:
+            return found
+        found.append(entry)
+        answers.keep("sinks", found)
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
-def build(mesh, channels, profile, ssid, sources, name=None):
+def build(mesh, channels, profile, ssid, sources, name=None, sinks=()):
     """The configuration as a dict, in the order in which a person reads it. Raises ConfigError."""
     wifi = {"ssid": ssid, **({"hostname": name} if name else {})} if ssid else False
     config = {
         "mesh": mesh,
         "channels": channels,
-        "board": {"wifi": wifi, "sources": sources},
+        "board": {"wifi": wifi, "sources": sources, **({"sinks": sinks} if sinks else {})},
     }
     Config({**profile["config"], **config})
     return config
@@ -258,7 +375,7 @@ def ask_sources(answers, profile, channels):
         answers.keep("sources", found)
 
 
-def dialogue(answers, given, password, sources, yes):
+def dialogue(answers, given, password, sources, sinks, yes):
     """(profile, configuration, password) from options and answers. given: options by name."""
     name = answers.get("board", given["board"], lambda n: profiles.load(n)["name"], ask_board)
     profile = profiles.load(name)
@@ -299,7 +416,13 @@ def dialogue(answers, given, password, sources, yes):
         entries.append(parse_source(text, profile, channels, [e["pin"] for e in entries]))
     if not sources and not yes:
         entries = ask_sources(answers, profile, channels)
-    return profile, build(mesh, channels, profile, ssid, entries, hostname), password
+    led = profile["board"].get("led") or {}
+    wired = []
+    for text in sinks:
+        wired.append(parse_sink(text, profile, channels, used_pins([led, *entries, *wired])))
+    if not sinks and not yes:
+        wired = ask_sinks(answers, profile, channels, [led, *entries])
+    return profile, build(mesh, channels, profile, ssid, entries, hostname, wired), password
 
 
 @click.command()
@@ -318,6 +441,14 @@ def dialogue(answers, given, password, sources, yes):
     "button:people, adc:energy:34:2300 (units an hour at full scale).",
 )
 @click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="KIND:CHANNEL:...",
+    help="What it switches or shows, as often as needed: pin:water:16:below:500, "
+    "display:water:4:5 (SDA, SCL), led_bar:water:10,11,12:500 (all lit at 500).",
+)
+@click.option(
     "--out",
     default=".",
     type=options.OutputFolder(),
@@ -327,7 +458,9 @@ def dialogue(answers, given, password, sources, yes):
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the options.")
 @options.PRINT_JSON
-def command(name, mesh, channels, ssid, password, hostname, sources, out, force, yes, as_json):
+def command(
+    name, mesh, channels, ssid, password, hostname, sources, sinks, out, force, yes, as_json
+):
     """Write the configuration of a node, by asking a few questions.
 
     A dialogue that is broken off goes on where it stopped. Every key is explained in
@@ -348,7 +481,7 @@ def command(name, mesh, channels, ssid, password, hostname, sources, out, force,
         if yes and not (name and mesh and channels and ssid is not None):
             raise BoardError("--yes needs --board, --mesh, --channels and --ssid")
         answers = Answers(out, not yes)
-        profile, config, password = dialogue(answers, given, password, sources, yes)
+        profile, config, password = dialogue(answers, given, password, sources, sinks, yes)
         out.mkdir(parents=True, exist_ok=True)
         write(out / "lvs.json", config)
         if config["board"]["wifi"]:
