@@ -13,7 +13,6 @@ from .lifecycle import Lifecycle
 from .mesh_clock import MeshClock
 from .outbox import Outbox
 from .placement import Placement
-from .ram_journal import RamJournal
 from .reception import Reception
 from .replica import maker
 from .routes import Routes
@@ -61,7 +60,10 @@ def _start(cfg, transport, now, journal, noise, clock, routes, ledger, placement
 def assemble(config, transport, now, entropy, journal, frame):
     """The parts of a Node, in its order; None stands for the machine's own, as Node says."""
     cfg, transport, now, entropy = _machine(config, transport, now, entropy)
-    journal = journal or RamJournal()
+    if not journal:
+        from .ram_journal import RamJournal
+
+        journal = RamJournal()
     began = now()
     noise = Noise(entropy)
     governor = Governor(cfg.kb_per_min, began)

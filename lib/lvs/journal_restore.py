@@ -183,6 +183,7 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
     found = used = Found(log.files, config.tag)
     restorer = Restorer(config.tag, ledger.channels, replica)
     try:
+        beside = _version_1(log.files, config)
         found.find()
         used = _older(log.files, found, config) or found
         if used is not found:
@@ -197,11 +198,8 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
     found = used
     if not restorer.usable:
         why = restorer.refused
-        others = set([name[-8:] for name in log.files.names() if name[-9:-8] == "."])
-        if not why and not found.highest and others:
-            why = "it has journals of other meshes only, tag %s" % ", ".join(sorted(others))
-            if [name for name in others if name[1:] == ("%08x" % config.tag)[1:]]:
-                why = "it has this mesh's of another format only, which is kept"
+        if not why and not found.highest:
+            why = beside or _others(log.files, config.tag)
         return False, False, _describe(path, found, why, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:
@@ -213,7 +211,7 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
     _inherit(ledger, restorer, later)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
-    notice = _describe(path, found, "", lost)
+    notice = _describe(path, found, "", lost) or _describe(path, found, beside, 0)
     return True, not found.damaged, notice, _resolved(restorer.texts, resolve)
 
 
@@ -240,6 +238,27 @@ def _resolved(texts, resolve):
         except (LvsError, OSError):
             pass  # no network yet, or a name that is gone: there are others
     return addresses
+
+
+def _version_1(files, config):
+    """Says what to do with a journal of version 1; "" if there is none, or its values are where
+    this mesh started. Of others they are made on a computer, from all journals of a mesh at once:
+    docs/operations.md."""
+    if not config.starts:
+        for name in files.names():
+            if name[:4] == "seg-" and len(name) == 10 and name[4:].isdigit():
+                return "it has one of version 1: 'lvs backup --journal' carries its values over"
+    return ""
+
+
+def _others(files, tag):
+    """Says which journals there are that are not this mesh's."""
+    others = set([name[-8:] for name in files.names() if name[-9:-8] == "."])
+    if [name for name in others if name[1:] == ("%08x" % tag)[1:]]:
+        return "it has this mesh's of another format only, which is kept"
+    if others:
+        return "it has journals of other meshes only, tag %s" % ", ".join(sorted(others))
+    return ""
 
 
 def _describe(path, found, refused, lost):

@@ -162,6 +162,27 @@ def test_another_mesh():
     assert [s.total for s in Bench(files).node.ledger.sessions] == held  # back again
 
 
+def test_a_journal_of_version_1_is_named_and_kept():
+    """At each start, until its values are where the mesh started."""
+    files = MemoryFiles()
+    files.files["seg-000003"] = bytearray(b"\xc1\x0f\x00")
+    files.files["tail-0"] = bytearray(b"\xc3")
+    before = {name: bytes(data) for name, data in files.files.items()}
+    line = (
+        "journal: bench: it has one of version 1: 'lvs backup --journal' carries its values over;"
+        " nothing of that is used"
+    )
+    bench = Bench(files)
+    assert bench.journal.notice == line
+    bench.contribute(0, True)
+    bench.run(80)
+    again = Bench(files, bench.books, AWAY, 5)
+    assert again.journal.notice == line and again.node.ledger.given(0) == 1
+    channels = [{"name": "a", "start": "12.345"}, "b"]
+    assert "version 1" not in Bench(files, None, AWAY, 5, channels=channels).journal.notice
+    assert {name: bytes(files.files[name]) for name in before} == before
+
+
 def test_the_newest_segment_is_damaged():
     """The one before takes its place; what it holds counts as told, and what is lost is named."""
     files, books = kept()
