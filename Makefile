@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator clean
+.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator street clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -90,6 +90,9 @@ nights: setup ## Absences of days, a day of restarts, a list that grows: full si
 
 operator: setup ## An operator's days, measured: writes docs/operator.md (an hour with PyPy)
 	@$(BIN)/python -m tests.world.operator $(ARGS)
+
+street: setup ## Play examples/street, boards and broker and all: a quarter of an hour (ARGS=--stay: it goes on)
+	@$(BIN)/python -m examples.street $(ARGS)
 
 durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 seeds each (half an hour with PyPy)
 	@$(BIN)/python -m tests.durability.seeds $(ARGS)

@@ -10,8 +10,9 @@ import pytest
 from lvs_tools import cli
 from lvs_tools.places import ROOT
 
-FOLDERS = ("docs", "lib", "firmware", "boards", "host_sim", "tests", "tools")
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md"), *ROOT.glob("docs/**/*.md")])
+FOLDERS = ("docs", "lib", "firmware", "boards", "host_sim", "tests", "tools", "examples")
+WHERE = ("*.md", ".github/**/*.md", "docs/**/*.md", "examples/**/*.md")
+PAGES = sorted([page for where in WHERE for page in ROOT.glob(where)])
 TRUE_NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells what was
 SOURCES = sorted(
     path
@@ -88,5 +89,5 @@ def test_every_command_that_a_page_shows_is_there(page):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
     for command in re.findall(start + r"(?:\.venv/bin/)?lvs ([a-z][a-z-]*)\b", text, re.MULTILINE):
         assert command in cli.COMMANDS, f"lvs {command}"
-    for module in re.findall(r"python -m ((?:lvs_tools|tests|tools)[\w.]*)", text):
+    for module in re.findall(r"python -m ((?:lvs_tools|tests|tools|examples)[\w.]*)", text):
         assert importlib.util.find_spec(module), module
