@@ -261,7 +261,8 @@ class Gossip:
         if self.late:
             return self.late.pop(0), 0xFFFF
         self._turn += 1
-        return ledger.sessions[self._turn % len(ledger.sessions)], 0
+        some = [s for s in ledger.sessions if max(s.total)] or ledger.sessions
+        return some[self._turn % len(some)], 0
 
     def fill(self, writer, session, first, news, k, answer):
         """Fill a frame for everybody: totals of the session that speaks; rumours said fewer than k
