@@ -254,8 +254,12 @@ class Update:
         size = int(size)
         if not allowed(path):
             return "%s does not go over the air" % path
+        if any([known.lstrip("+-") == path for known in self.order]):
+            return "%s is named twice" % path
         there = exists(path)
         if wanted == "-":
+            if path == "/boot.py":
+                return "without boot.py no update can be taken back"
             if there:
                 self.order.append("-" + path)
             await self.link.send(b"=")
