@@ -36,6 +36,7 @@ COMMANDS = {
     "attack": ("lvs_tools.attack.command", "Let liars attack a simulated mesh.", None),
     "measure": ("lvs_tools.board.measure", "Measure a node's cost in a board's memory.", "board"),
     "journal": ("lvs_tools.mesh.journal", "Show and check what a node keeps on flash.", None),
+    "firmware": ("lvs_tools.board.frozen_build", "Build MicroPython with the node in.", "board"),
     "flash": ("lvs_tools.board.flash", "Put MicroPython on a board.", "board"),
     "deploy": ("lvs_tools.board.deploy", "Put the node on a board.", "board"),
     "fleet": ("lvs_tools.board.fleet", "Look after several boards, over the air too.", "board"),
