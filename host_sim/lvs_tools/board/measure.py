@@ -77,7 +77,7 @@ def _said(pattern, output):
 
 
 _DRIVE = """
-import sys, os, vfs
+import sys, vfs, asyncio  # inside.py hides what asyncio needs
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
 sys.path[:] = ["/shims", ".frozen"]
