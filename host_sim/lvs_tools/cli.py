@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import platform
 import subprocess
+import sys
 
 import click
 
@@ -67,6 +68,10 @@ EXTRAS = {
 }
 
 
+# What needs terminals, locks or signals that Windows has not.
+NOT_ON_WINDOWS = ("mesh", "node", "bridge", "standin", "swarm")
+
+
 class Missing(click.ClickException):
     """What a command needs is not here."""
 
@@ -99,6 +104,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, extra = COMMANDS[cmd_name]
+        if cmd_name in NOT_ON_WINDOWS and sys.platform == "win32":
+            raise Missing(f"lvs {cmd_name} needs Linux or macOS; on Windows use it in WSL")
         if extra:
             require(extra, f"lvs {cmd_name}")
         return importlib.import_module(module).command
