@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator street clean
+.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator street clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,9 @@ lock: setup-run ## Renew requirements.lock from pyproject.toml (ARGS=--upgrade: 
 	@build/lock/bin/uv --quiet pip compile --universal --python-version 3.10 --all-extras \
 	  --no-annotate --custom-compile-command "make lock" --output-file requirements.lock $(ARGS) pyproject.toml
 
+firmware: setup-board ## Build MicroPython with the node frozen into it: BOARD=... MICROPYTHON_DIR=folder
+	@$(BIN)/lvs firmware --board "$(BOARD)" $(if $(MICROPYTHON_DIR),--micropython "$(MICROPYTHON_DIR)") $(ARGS)
+
 flash: setup-board ## Put MicroPython on a board: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 [IMAGE=file]
 	@$(BIN)/lvs flash --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
 
@@ -58,8 +61,9 @@ mip: setup-board ## Build the packages for mpremote mip install, in build/
 emulate: setup-board ## Boot real firmware in an RP2040 emulator: UF2=file
 	@$(BIN)/lvs emulate $(if $(UF2),--uf2 "$(UF2)") $(ARGS)
 
-measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file]
-	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") $(ARGS)
+measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file] [FROZEN=1 MICROPYTHON_DIR=folder]
+	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") \
+	  $(if $(FROZEN),--frozen) $(if $(MICROPYTHON_DIR),--micropython "$(MICROPYTHON_DIR)") $(ARGS)
 
 attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
 	@$(BIN)/lvs attack $(ARGS)

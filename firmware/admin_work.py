@@ -25,6 +25,7 @@ KEPT = (
     "secrets.json journal leaf.0 leaf.1 update crash.log crash.old restarts "
     "old list commit try trial failed about manifest"
 ).split()
+PLAIN = ("/boot.py", "/main.py")  # frozen ones run before those in files
 _PIECE = const(512)  # bytes of a file in one answer
 _NAMES = const(16)  # of routes in one answer
 _LINES = const(300)  # of a manifest
@@ -74,6 +75,14 @@ def load(path, default):
         return default
 
 
+def frozen(what):
+    """A text of a frozen build's module of that name, "" if this is none."""
+    try:
+        return getattr(__import__("frozen"), what)
+    except ImportError:
+        return ""
+
+
 def heard(node):
     """Numbers of the routes that are heard."""
     routes, since = node.routes, node.clock.cycle - 256
@@ -88,12 +97,12 @@ def status(admin, _request):
     wlan = board["wifi"] or {}
     told = {
         "name": wlan.get("hostname", "lvs"),
-        "board": load("/profile.json", {}).get("name", ""),
+        "board": board.get("profile", ""),
         "machine": getattr(sys.implementation, "_machine", ""),
         "micropython": list(sys.implementation.version[:3]),
         "mpy": getattr(sys.implementation, "_mpy", 0),
         "lvs": __version__,
-        "frozen": not str(getattr(wire, "__file__", "/")).startswith("/"),
+        "frozen": frozen("ID") or not str(getattr(wire, "__file__", "/")).startswith("/"),
         "protocol": wire.VERSION,
         "mesh": node.config.mesh,
         "tag": "%08x" % node.config.tag,
@@ -206,6 +215,7 @@ class Update:
         self.lines = request["lines"]
         self.hold = request.get("hold", _HOLD_S)
         self.order = []
+        self.frozen = frozen("FILES")
 
     async def run(self):
         """All of it; the answer."""
@@ -254,7 +264,13 @@ class Update:
         size = int(size)
         if not allowed(path):
             return "%s does not go over the air" % path
+        if any([known.lstrip("+-") == path for known in self.order]):
+            return "%s is named twice" % path
         there = exists(path)
+        if path + " " + wanted in self.frozen:
+            wanted = "-"  # a file would hide it
+        elif path in PLAIN and (self.frozen or wanted == "-"):
+            return "%s stays as it is: flash a new build" % path
         if wanted == "-":
             if there:
                 self.order.append("-" + path)

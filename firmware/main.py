@@ -15,6 +15,14 @@ def program():
         return "app"  # which says what is wrong
 
 
+try:
+    import frozen
+except ImportError:
+    pass  # all of the program is in files
+else:
+    import overlay
+
+    overlay.start(frozen)
 if globals().get("stay"):
     print("LVS: not started; app.main() starts it after 'import app'")
 else:

@@ -54,6 +54,15 @@ _OBJECTS = {
 }
 
 
+def built_in():
+    """The profile of a frozen build, {} if it is none."""
+    try:
+        from frozen import PROFILE
+    except ImportError:
+        return {}
+    return parse(PROFILE)
+
+
 def read(path, needed=True):
     """A JSON object from a file; {} if it is not needed and not there. Raises ConfigError."""
     try:
@@ -169,7 +178,7 @@ def load(folder="/", staged=()):
     def path(name):
         return folder + "update/" + name if name in staged else folder + name
 
-    profile = read(path(PROFILE), needed=False)
+    profile = read(path(PROFILE), needed=False) or built_in()
     user = read(path(CONFIG))
     secrets = read(folder + SECRETS, needed=False)
     for key in ("mesh", "channels"):
@@ -180,6 +189,7 @@ def load(folder="/", staged=()):
     check_board(board)
     if board.get("sinks"):
         check_sinks(data)
+    board["profile"] = profile.get("name", "")
     key = secrets.get("admin_key")
     if key is not None:
         if not isinstance(key, str) or len(key) < 16:

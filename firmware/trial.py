@@ -51,10 +51,10 @@ async def watch(admin):
             await asyncio.sleep_ms(1000)
             held = held + 1 if good(admin, about["peers"]) else 0
         os.rename("/update/trial", "/update/commit")  # from here on they are the valid ones
-        try:
+        with open("/update/commit") as f:
+            named = "/boot.py" in [line.rstrip("\n").lstrip("+") for line in f]
+        if named:  # else what is staged is left from a transfer that broke off
             os.rename("/update/boot.py", "/boot.py")
-        except OSError:
-            pass  # it was not among them
         admin.tidying = True
         os.remove("/update/commit")
         print("LVS: update kept")

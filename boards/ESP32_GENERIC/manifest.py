@@ -1,3 +1,3 @@
-# In MicroPython's port folder: make BOARD=ESP32_GENERIC FROZEN_MANIFEST=/path/to/this/file
+# For `lvs firmware --board ESP32_GENERIC`.
 include("$(PORT_DIR)/boards/manifest.py")
 include("../common/manifest.py")

@@ -1,3 +1,3 @@
-# In MicroPython's port folder: make BOARD=RPI_PICO2_W FROZEN_MANIFEST=/path/to/this/file
+# For `lvs firmware --board RPI_PICO2_W`.
 include("$(BOARD_DIR)/manifest.py")
 include("../common/manifest.py")

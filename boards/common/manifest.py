@@ -1,6 +1,6 @@
 # What every board's frozen build contains besides MicroPython's own modules.
-# lvs.json, secrets.json and profile.json stay on the filesystem.
-package("lvs", base_path="../../lib")
+# lvs.json and secrets.json stay on the filesystem. `lvs firmware` builds with it.
+package("lvs", base_path="../../lib", opt=3)
 for name in (
     "adc_integral",
     "admin",
@@ -18,6 +18,7 @@ for name in (
     "keeper",
     "led",
     "main",
+    "overlay",
     "parts",
     "power",
     "pulse",
@@ -42,4 +43,4 @@ for name in (
     "wifi",
     "wifi_help",
 ):
-    module(name + ".py", base_path="../../firmware")
+    module(name + ".py", base_path="../../firmware", opt=3)

@@ -9,6 +9,7 @@ import errno
 import importlib
 import importlib.util
 import platform
+import sys
 
 import click
 from click.shell_completion import CompletionItem
@@ -38,6 +39,7 @@ COMMANDS = {
     "attack": ("lvs_tools.attack.command", "Let liars attack a simulated mesh.", None),
     "measure": ("lvs_tools.board.measure", "Measure a node's cost in a board's memory.", "board"),
     "journal": ("lvs_tools.mesh.journal", "Show and check what a node keeps on flash.", None),
+    "firmware": ("lvs_tools.board.frozen_build", "Build MicroPython with the node in.", "board"),
     "flash": ("lvs_tools.board.flash", "Put MicroPython on a board.", "board"),
     "deploy": ("lvs_tools.board.deploy", "Put the node on a board.", "board"),
     "fleet": ("lvs_tools.board.fleet", "Look after several boards, over the air too.", "board"),
@@ -68,6 +70,10 @@ EXTRAS = {
     "sim": ("matplotlib",),
     "cluster": ("dask", "distributed", "pandas", "pyarrow", "matplotlib"),
 }
+
+
+# What needs terminals, locks or signals that Windows has not.
+NOT_ON_WINDOWS = ("mesh", "node", "bridge", "standin", "swarm")
 
 
 class Missing(click.ClickException):
@@ -102,6 +108,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, extra = COMMANDS[cmd_name]
+        if cmd_name in NOT_ON_WINDOWS and sys.platform == "win32":
+            raise Missing(f"lvs {cmd_name} needs Linux or macOS; on Windows use it in WSL")
         if extra:
             require(extra, f"lvs {cmd_name}")
         return codes.told(importlib.import_module(module).command, cmd_name)

@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import socket
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 ERRORS = Console(stderr=True)
 _BLOCK = 4096  # bytes that have to fit onto a disk that is not full
 _WIDTH = 80
+EVERYBODY = "255.255.255.255"
 
 
 def _writable(folder):
@@ -155,3 +158,36 @@ def progress(*columns, transient=True):
 def counting():
     """A progress bar that counts runs and stays when all are done."""
     return progress(MofNCompleteColumn(), TimeRemainingColumn(), transient=False)
+
+
+class Networks:
+    """The broadcast addresses of this machine's networks, when called: 255.255.255.255 leaves by
+    one interface alone, by that of a VPN if there is one. Looked for anew every ten seconds."""
+
+    def __init__(self):
+        self._found = []
+        self._until = 0.0
+
+    def __call__(self):
+        """A list, never empty."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + 10
+            import psutil
+
+            up = psutil.net_if_stats()
+            found = {
+                a.broadcast
+                for name, addresses in psutil.net_if_addrs().items()
+                for a in addresses
+                if a.family == socket.AF_INET and a.broadcast and name in up and up[name].isup
+            }
+            self._found = sorted(a for a in found if not a.startswith("127."))
+        return self._found or [EVERYBODY]
+
+
+def reach_all(transport, config):
+    """Let a UdpTransport send to each network of this machine, unless its configuration says
+    where broadcasts go."""
+    if config.broadcast == EVERYBODY and config.address == "0.0.0.0":  # noqa: S104
+        transport.networks = Networks()

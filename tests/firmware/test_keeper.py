@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lvs_tools.fuzz.admin_talk import Files
 from tests.support.firmware_bench import sleep_ms
 
 
@@ -189,22 +190,45 @@ def test_a_restart_that_was_asked_for_is_none(restarts, tmp_path):
 # --- new files on trial --------------------------------------------------------------------------
 
 
-def test_flash_that_fails_after_a_trial_does_not_bar_the_next_update(bench, monkeypatch, tmp_path):
+@pytest.fixture
+def good_trial(bench, monkeypatch):
+    """Runs a trial that ends well, of what a list names; returns the board's files and admin."""
     import trial
 
-    about = tmp_path / "about"
-    about.write_text(json.dumps({"id": "x", "hold": 1, "peers": []}))
-    monkeypatch.setattr(trial, "ABOUT", str(about))
-    monkeypatch.setattr(trial, "good", lambda admin, peers: True)
-    monkeypatch.setattr(trial.os, "rename", lambda old, new: None)
+    def run(names, staged, **patched):
+        files = Files()
+        files.files["/update/about"] = b'{"id": "x", "hold": 1, "peers": []}'
+        files.files["/update/trial"] = ("\n".join(names) + "\n").encode()
+        files.files.update(staged)
+        for name, value in patched.items():
+            setattr(files, name, value)
+        monkeypatch.setattr(trial, "os", files)
+        monkeypatch.setattr(trial, "open", files.open, raising=False)
+        monkeypatch.setattr(trial, "good", lambda admin, peers: True)
+        monkeypatch.setattr(trial, "clean", lambda path: ())
+        admin = SimpleNamespace(tidying=False)
+        asyncio.run(bench.run(trial.watch(admin), 60_000))
+        return files.files, admin
 
+    return run
+
+
+def test_flash_that_fails_after_a_trial_does_not_bar_the_next_update(good_trial):
     def remove(path):
         raise OSError(5)
 
-    monkeypatch.setattr(trial.os, "remove", remove)
-    admin = SimpleNamespace(tidying=False)
-    asyncio.run(bench.run(trial.watch(admin), 60_000))
+    files, admin = good_trial(["/app.mpy"], {}, remove=remove)
+    assert "/update/commit" in files
     assert admin.tidying is False
+
+
+def test_only_a_boot_py_that_the_update_names_is_taken(good_trial):
+    """A transfer that broke off leaves half of one behind, and the next update has none."""
+    half = {"/update/boot.py": b"half of"}
+    for names, kept in ((["/lvs.json"], b"#"), (["/boot.py", "/lvs.json"], b"half of")):
+        files, _ = good_trial(names, half)
+        assert files["/boot.py"] == kept
+        assert "/update/commit" not in files and "/update/trial" not in files
 
 
 # --- safe mode -----------------------------------------------------------------------------------

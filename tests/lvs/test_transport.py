@@ -14,6 +14,7 @@ import pytest
 from lvs import LvsError, lookup
 from lvs.machine import clock, entropy
 from lvs.transport_layer import UdpTransport
+from lvs_tools import options
 from lvs_tools.fuzz import victim
 from lvs_tools.mesh.lossy import Lossy
 from lvs_tools.mesh.node_main import Announcing
@@ -66,6 +67,64 @@ def test_broadcast_and_answer(transports):
     assert (b"to one", ("127.0.0.3", b._port)) in received(a, 2)
     assert received(c, seconds=0.1) == []
     assert a.error == b.error == c.error == ""
+
+
+def test_what_is_for_all_goes_to_each_network(transports):
+    """With a VPN up, or without a default route, 255.255.255.255 does not get there."""
+    a, b = transports("127.0.0.2"), transports("127.0.0.3")
+    a._target = ("192.0.2.255", b._port)
+    a.networks = lambda: ["203.0.113.255", BROADCAST]
+    assert a.send(b"to all", None) and a.error == ""
+    assert received(b) == [(b"to all", ("127.0.0.2", b._port))]
+    assert a.send(b"to one", b.resolve("127.0.0.3"))
+    assert received(b, 2, 0.3) == [(b"to one", ("127.0.0.2", b._port))]
+    a._sockets[0].close()
+    a._sockets[0] = Broken(errno.ENETUNREACH)
+    assert not a.send(b"to all", None) and "unreachable" in a.error
+
+
+def test_the_networks_of_this_machine(monkeypatch):
+    import psutil
+
+    def address(broadcast, family=socket.AF_INET):
+        return SimpleNamespace(family=family, address="", broadcast=broadcast)
+
+    found = {
+        "lo": [address("127.255.255.255")],
+        "eth0": [address("ff:ff:ff:ff:ff:ff", -1), address("192.168.1.255")],
+        "wlan0": [address("192.168.1.255"), address("10.0.0.255")],
+        "tun0": [address(None)],
+        "old": [address("172.16.0.255")],
+    }
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)
+    monkeypatch.setattr(
+        psutil, "net_if_stats", lambda: {n: SimpleNamespace(isup=n != "old") for n in found}
+    )
+    networks = options.Networks()
+    assert networks() == ["10.0.0.255", "192.168.1.255"]
+    found.clear()
+    assert networks() == ["10.0.0.255", "192.168.1.255"]  # for ten seconds
+    networks._until = 0.0
+    assert networks() == ["255.255.255.255"]
+    for broadcast, reached in (("255.255.255.255", True), ("192.168.7.255", False)):
+        link = SimpleNamespace(networks=None)
+        options.reach_all(link, SimpleNamespace(address="0.0.0.0", broadcast=broadcast))
+        assert (link.networks is not None) == reached
+
+
+def test_without_poll(transports, monkeypatch):
+    """Windows has none."""
+    from lvs import transport_layer
+
+    without = SimpleNamespace(POLLIN=1)
+    monkeypatch.setattr(transport_layer, "select", without)
+    a, b = transports("127.0.0.2"), transports("127.0.0.3")
+    assert a.error == "" and b.recv() is None
+    assert a.send(b"to all", None) and a.send(b"to one", b.resolve("127.0.0.3"))
+    assert [frame for frame, _ in received(b, 2)] in (
+        [b"to all", b"to one"],
+        [b"to one", b"to all"],
+    )
 
 
 def test_a_port_in_use_is_named_and_tried_again(transports, free_port):

@@ -6,7 +6,6 @@ boot.py after a pulled cable. So a board runs either all of the old version or a
 """
 
 import ast
-import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -20,8 +19,8 @@ from lvs.config_check import parse
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.joining import Joining
-from lvs_tools.board.profiles import BoardError
-from lvs_tools.board.result import LIST, Result, twin
+from lvs_tools.board.profiles import PLAIN, BoardError
+from lvs_tools.board.result import LIST, Result, sha256, twin
 from lvs_tools.board.serial_board import SerialBoard, choose_port
 from lvs_tools.places import FIRMWARE
 
@@ -41,24 +40,21 @@ def finish_update_source():
     return "\n".join([*parts, "finish_update()\n"])
 
 
-def sha256(data):
-    """SHA-256 in hex."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def commit_order(paths):
     """boot.py first, since it can finish the rest; main.py last, since it needs the rest."""
     return sorted(paths, key=lambda p: (p != "/boot.py", p == "/main.py", p))
 
 
-def plan(wanted, there, before):
+def plan(wanted, there, before, frozen=()):
     """What to copy and what to remove.
 
     wanted: {path: bytes}; there: {path: hash or None} of the board; before: paths of the last
-    deployment. Returns (paths to copy, paths to remove).
+    deployment; frozen: {path: hash} of what is in its MicroPython, which a file would hide.
+    Returns (paths to copy, paths to remove).
     """
-    copy = [p for p, data in wanted.items() if there.get(p) != sha256(data)]
-    stale = {p for p in before if p not in wanted}
+    built_in = {p for p in wanted if p in frozen and frozen[p] == sha256(wanted[p])}
+    copy = [p for p, data in wanted.items() if p not in built_in and there.get(p) != sha256(data)]
+    stale = {p for p in before if p not in wanted} | built_in
     stale |= {t for t in map(twin, wanted) if t and t not in wanted}
     return copy, sorted(p for p in stale if there.get(p) is not None)
 
@@ -155,6 +151,16 @@ def wants_page(board, own, profile):
         return bool(profile["board"]["status_page"])
 
 
+def check_frozen(where, frozen, wanted):
+    """Raise BoardError if an update needs another file than one that MicroPython starts frozen."""
+    for path in PLAIN:
+        if frozen.get("/" + path, sha256(wanted["/" + path])) != sha256(wanted["/" + path]):
+            raise BoardError(
+                f"{where}: {path} is frozen into its MicroPython, and this version has another: "
+                "build an image (lvs firmware) and flash it"
+            )
+
+
 def identify(board, name):
     """The profile to use; raises BoardError if the board is another one, or too old."""
     board.require_supported()
@@ -184,7 +190,9 @@ def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progr
     wanted = profiles.files(profile, board.arch, compiled, status_page)
     listed = (board.read(LIST) or b"").decode().split()
     looked = {*wanted, *listed, *(t for t in map(twin, wanted) if t)}
-    copy, remove = plan(wanted, board.hashes(sorted(looked)), listed)
+    frozen = board.frozen()
+    check_frozen(board.port, frozen, wanted)
+    copy, remove = plan(wanted, board.hashes(sorted(looked)), listed, frozen)
     result.unchanged = len(wanted) - len(copy)
     if copy or remove:
         # The list is part of the update, so that it is true whenever the update is whole.

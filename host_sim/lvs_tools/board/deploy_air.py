@@ -43,10 +43,10 @@ def deploy_air(
     BoardError if the board refuses them, or takes them back.
     """
     status = board.status()
-    if status["frozen"]:
+    if status["frozen"] is True:  # else it is the name of what `lvs firmware` froze
         raise BoardError(
             f"{board.host}: its library is frozen into its MicroPython, before any on its flash: "
-            "flash a new build at the cable"
+            "flash a build of `lvs firmware` at the cable"
         )
     profile = profiles.load(name or status["board"])
     if status["board"] and profile["name"] != status["board"]:

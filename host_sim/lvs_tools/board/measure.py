@@ -6,6 +6,8 @@ what its own network stack takes, which is outside the heap.
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -74,6 +76,37 @@ def _said(pattern, output):
     return found.group(1)
 
 
+_DRIVE = """
+import sys, vfs, asyncio  # inside.py hides what asyncio needs
+vfs.umount("/")
+vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
+sys.path[:] = ["/shims", ".frozen"]
+sys.argv[:] = ["/inside.py", "/settings.json"] + sys.argv[2:]
+exec(open("/inside.py").read(), globals())
+while step():
+    pass
+"""
+
+
+def _run_frozen(program, profile, inside, given, arguments, timeout):
+    """What a script prints in an interpreter that has the node frozen in, on the board's heap."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        shutil.copytree(shims.PATH, root / "shims")
+        shutil.copy(inside, root / "inside.py")
+        (root / "drive.py").write_text(_DRIVE)
+        (root / "settings.json").write_text(json.dumps(given))
+        heap = f"heapsize={profile['heap_kb']}k"
+        done = subprocess.run(
+            [str(program), "-X", heap, str(root / "drive.py"), folder, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    return done.stdout + done.stderr
+
+
 def _run(profile, inside, given, arguments, timeout):
     """What a script prints beside a board's files, on the board's heap; and the files' sizes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -111,12 +144,17 @@ def measure_leaf(profile, channels=4, timeout=600):
     return json.loads(_said(r"^RESULT (.*)$", output))
 
 
-def measure(profile, cycles=1000, timeout=600):
+def measure(profile, cycles=1000, timeout=600, program=None):
     """Measure a profile; returns a dict with KEYS and what the run looked like.
 
+    program: an interpreter that has the node frozen in (``frozen_build.interpreter``).
     Raises BoardError, InterpreterMissing or ScriptFailed.
     """
-    output, sizes = _run(profile, _INSIDE, settings(profile), [str(cycles)], timeout)
+    given, arguments, sizes = settings(profile), [str(cycles)], {}
+    if program:
+        output = _run_frozen(program, profile, _INSIDE, given, arguments, timeout)
+    else:
+        output, sizes = _run(profile, _INSIDE, given, arguments, timeout)
     result = json.loads(_said(r"^RESULT (.*)$", output))
     # MicroPython counts blocks of four words.
     result["largest_free"] = int(_said(r"max free sz: (\d+)", output)) * 16
@@ -158,6 +196,16 @@ def _show_leaf(profile, console, path):
         sys.exit(1)
 
 
+def _built(profile, micropython):
+    """An interpreter of 32 bits for this machine with the node frozen in. Raises BoardError."""
+    from lvs_tools.board import frozen_build
+
+    if not micropython:
+        raise BoardError(frozen_build.SOURCES)
+    with Console(stderr=True).status("building MicroPython for this machine"):
+        return frozen_build.interpreter(profile, micropython, "build/firmware")
+
+
 @click.command()
 @click.option(
     "--accept",
@@ -176,7 +224,16 @@ def _show_leaf(profile, console, path):
 @click.option("--cycles", default=1000, show_default=True, help="Cycles of the busy phase.")
 @options.JSON
 @click.option("--leaf", is_flag=True, help="Measure a leaf of four channels instead.")
-def command(accepting, name, cycles, json_path, leaf):
+@click.option(
+    "--frozen", is_flag=True, help="With the node frozen in, in an interpreter built for it."
+)
+@click.option(
+    "--micropython",
+    envvar="MICROPYTHON_DIR",
+    metavar="FOLDER",
+    help="MicroPython's sources, for --frozen. [$MICROPYTHON_DIR]",
+)
+def command(accepting, name, cycles, json_path, leaf, frozen, micropython):
     """Measure what a node with a board's profile costs in memory, in bytes.
 
     The heap at full tables is to be below the profile's budget.
@@ -189,7 +246,7 @@ def command(accepting, name, cycles, json_path, leaf):
     console = Console()
     errors = (BoardError, OSError, interpreters.InterpreterMissing, interpreters.ScriptFailed)
     with options.ending("measure", *errors):
-        if interpreters.wasm() is None:
+        if not frozen and interpreters.wasm() is None:
             click.echo(f"measure: fetching MicroPython for WebAssembly to {wasm_home()}", err=True)
             interpreters.fetch_wasm()
         if accepting:
@@ -200,12 +257,14 @@ def command(accepting, name, cycles, json_path, leaf):
         if leaf:
             _show_leaf(profile, console, json_path)
             return
+        program = _built(profile, micropython) if frozen else None
         with Console(stderr=True).status(f"{name}: {cycles} cycles with 64 peers"):
-            result = measure(profile, cycles)
+            result = measure(profile, cycles, program=program)
     table = Table(title=f"{name}: {profile['title']}", show_header=False)
     for key, text in _MEANING.items():
         table.add_row(text, f"{result[key]:,}")
-    table.add_row("compiled modules in flash", f"{sum(result['mpy_bytes'].values()):,}")
+    if not frozen:
+        table.add_row("compiled modules in flash", f"{sum(result['mpy_bytes'].values()):,}")
     if json_path != "-":
         console.print(table)
     if not result["tables_full"]:

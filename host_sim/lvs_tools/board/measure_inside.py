@@ -134,6 +134,8 @@ def fill(node, peers, settings):
                 node.handle(peers.sdm(i, k, slots, 0), 1000 + i)
             if i & 7 == 7:
                 pass_time(node, 2000)
+        for i in range(PEERS, settings["routes"]):  # more who are heard, and contribute nothing
+            node.handle(peers.ep(i, 0), 1000 + i)
         for i in range(1, node.routes.n):  # the trust that they would earn within hours
             node.routes.agreed[i] = 255
         yield

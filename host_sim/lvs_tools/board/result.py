@@ -1,5 +1,6 @@
 """What deployments at the cable and over the air have in common."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 LIST = "/deployed.txt"  # what the last deployment put there, so that the next can clean up
@@ -22,6 +23,11 @@ class Result:
     joined: str = ""  # "mesh": with others, "alone": with nobody
     failed: str = ""  # what failed if it is neither, in a few words
     says: str = ""
+
+
+def sha256(data):
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def twin(path):

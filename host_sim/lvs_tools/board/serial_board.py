@@ -207,6 +207,13 @@ class SerialBoard:
                 found[path] = None if digest == "-" else digest
         return found
 
+    def frozen(self):
+        """{path: SHA-256 in hex} of what is frozen into its MicroPython of this project."""
+        text = self.run(
+            "try:\n import frozen\n print(frozen.FILES)\nexcept ImportError: pass", "asking it"
+        )
+        return dict(line.split() for line in text.splitlines())
+
     def free_bytes(self):
         """(free bytes, block size) of the filesystem."""
         stat = json.loads(self.run("print(list(os.statvfs('/')))", "asking for free space"))

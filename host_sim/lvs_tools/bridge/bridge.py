@@ -11,6 +11,7 @@ from lvs.journal import Journal
 from lvs.machine import clock
 from lvs.transport_layer import UdpTransport
 from lvs.wide import END
+from lvs_tools import options
 from lvs_tools.bridge.feed import Feeder
 from lvs_tools.bridge.history import Recorder
 from lvs_tools.bridge.prometheus import Metrics
@@ -46,6 +47,7 @@ class Bridge:
         transport = UdpTransport(config.address, config.broadcast, config.port, clock)
         if transport.error:
             raise OSError(transport.error)
+        options.reach_all(transport, config)
         before = config.data.get("before", {}).get("tag")
         before = None if before is None else int(before, 16)
         self.store = Store(folder / "bridge.db", config.tag, before)

@@ -1,5 +1,7 @@
-"""A conversation with firmware/admin.py, of whoever has the key and of whoever has not."""
+"""Conversations with firmware/admin.py, of whoever has the key and of whoever has not, and the
+restarts that they lead to."""
 
+import ast
 import asyncio
 import hashlib
 import hmac
@@ -50,7 +52,12 @@ class Files:
     def __init__(self):
         self.files = dict(OLD)
         self.folders = {""}
-        self.urandom = lambda n: bytes(n)
+        self._nonces = 0
+
+    def urandom(self, n):
+        """Bytes that were never given before."""
+        self._nonces += 1
+        return self._nonces.to_bytes(n, "big")
 
     def stat(self, path):
         """Raises OSError unless there is something."""
@@ -111,11 +118,15 @@ class _Writing:
 
 
 class Stream:
-    """The host's side: what it says was decided before, but for what it must prove."""
+    """The host's side: what it says was decided before, but for what it must prove.
 
-    def __init__(self, chance, knows):
+    heard: what those who knew the key said on this air, for who does not to say again.
+    """
+
+    def __init__(self, chance, knows, heard):
         self.chance = chance
         self.knows = knows
+        self.heard = heard
         self.waiting = b""
         self.told = b""
         self.turns = 0
@@ -143,6 +154,8 @@ class Stream:
         if self.chance.over() or self.turns > 40:
             return b""
         self.turns += 1
+        if not self.knows and self.heard and self.chance.randrange(2):
+            return self.chance.choice(self.heard)
         if not self.knows or self.chance.randrange(4) == 0:
             return self._bytes(700) + b"\n" * self.chance.randrange(2)
         nonce = self.told.split(b"\n")[0].split()[-1]
@@ -150,7 +163,9 @@ class Stream:
         text, rest = self._request()
         proof = hmac.new(KEY, b"ask %s %d " % (nonce, served), hashlib.sha256)
         proof.update(text)
-        return proof.hexdigest().encode() + b" " + text + b"\n" + rest
+        said = proof.hexdigest().encode() + b" " + text + b"\n" + rest
+        self.heard.append(said)
+        return said
 
     def _request(self):
         chance = self.chance
@@ -180,7 +195,7 @@ class Stream:
         return json.dumps(request).encode(), b"".join(lines) + sent
 
 
-def board(files):
+def board(files, chance):
     """An admin.Admin of a board with these files."""
     routes = SimpleNamespace(n=1, key=[0], heard=[0], addr=[None])
     node = SimpleNamespace(
@@ -194,49 +209,105 @@ def board(files):
     )
     admin.os = admin_work.os = files
     admin_work.open = files.open
-    admin.once = lambda name: {"admin_work": admin_work}.get(name) or _Settings
+    settings = SimpleNamespace(load=lambda *_: _settings(chance))
+    admin.once = admin_work.once = lambda name: admin_work if name == "admin_work" else settings
     service = admin.Admin(KEY, {"wifi": False}, node, None)
     service._print = lambda *words, **how: None
     admin.print = service.say
     return service
 
 
-class _Settings:
-    @staticmethod
-    def load(*_):
-        """Every configuration is wrong."""
+def _settings(chance):
+    """A configuration that this board can use, or not."""
+    if chance.randrange(3) == 0:
         raise ValueError("no")
+    return {"mesh": "m", "channels": ["a"] * chance.randrange(3)}
+
+
+def _boot(files):
+    """What boot.py does before the program starts; whether a trial begins."""
+    space = {"os": files, "open": files.open, "print": lambda *_: None}
+    exec(_BOOT, space)  # noqa: S102 - the firmware's own functions
+    return space["finish_update"]()
+
+
+def _functions():
+    """The functions of boot.py, without the rest of it, compiled."""
+    tree = ast.parse((places.FIRMWARE / "boot.py").read_text())
+    tree.body = [part for part in tree.body if isinstance(part, ast.FunctionDef)]
+    return compile(tree, "boot.py", "exec")
+
+
+_BOOT = _functions()
 
 
 def talk(chance):
-    """One connection. Raises Broken."""
+    """Connections to one board, one after another, and its restarts. Raises Broken."""
     files = Files()
-    service = board(files)
-    admin_work.once = admin.once
+    heard = []
+    for _ in range(1 + chance.randrange(4)):
+        _connection(chance, files, heard)
+
+
+def _own(files):
+    """What is on the board besides its stage."""
+    return {path: data for path, data in files.files.items() if not path.startswith("/update")}
+
+
+def _connection(chance, files, heard):
+    """One connection, and a restart if it leads to one. Raises Broken."""
+    before, all_before = _own(files), dict(files.files)
+    service = board(files, chance)
     knows = chance.randrange(3) > 0
-    stream = Stream(chance, knows)
+    stream = Stream(chance, knows, heard)
     asyncio.run(service.serve(stream))
     answers = stream.told.split(b"\n", 1)[1]
-    kept = {path: data for path, data in files.files.items() if not path.startswith("/update")}
     if "failed" in service.counts:
         raise Broken("something was raised: " + service.said)
-    if kept != OLD:
-        raise Broken("files changed before any restart: %s" % sorted(kept))
-    if not knows and (answers or files.files != OLD or service.counts["served"]):
+    if _own(files) != before:
+        raise Broken("files changed before any restart: %s" % sorted(files.files))
+    if not knows and (answers or files.files != all_before or service.counts["served"]):
         raise Broken("a stranger was answered: %r" % answers)
     if service.restart != ("/update/try" in files.files):
         raise Broken("a restart without an update, or an update without one")
     if service.restart:
-        _whole(files.files)
+        _restart(files, before, chance.randrange(2))
 
 
-def _whole(files):
-    """Every line of an order has its file, and none may not be there. Raises Broken."""
+def _restart(files, before, good):
+    """The trial of what was ordered, to its end. Raises Broken."""
+    new = _whole(files.files, before)
+    boot = "/boot.py" in files.files["/update/try"].decode().split()
+    if not _boot(files):
+        raise Broken("no trial begins")
+    held = {path: new[path] for path in new if path != "/boot.py"}
+    if {path: data for path, data in _own(files).items() if path != "/boot.py"} != held:
+        raise Broken("on trial is not what was ordered")
+    if good:  # as trial.py does
+        files.rename("/update/trial", "/update/commit")
+        if boot:
+            files.rename("/update/boot.py", "/boot.py")
+        files.remove("/update/commit")
+    elif _boot(files):
+        raise Broken("a second trial")
+    if _own(files) != (new if good else before):
+        raise Broken("neither the old set nor the new one")
+    for path in [path for path in files.files if good and path.startswith("/update/")]:
+        files.remove(path)  # tidied up
+
+
+def _whole(files, before):
+    """The files that an order leads to: every line has its file, and none may not be there.
+    Raises Broken."""
+    new = dict(before)
     for line in files["/update/try"].decode().split():
         path = line.lstrip("+-")
         if path in ("/secrets.json", "/old/app.mpy"):
             raise Broken("%s is to be changed" % path)
         if line[0] == "-":
+            del new[path]
             continue
-        if "/update" + path not in files or (line[0] == "+") == (path in OLD):
+        if "/update" + path not in files or (line[0] == "+") == (path in before):
             raise Broken("%s is not as the order says" % line)
+        new[path] = files["/update" + path]
+    return new

@@ -454,6 +454,10 @@ def build(options, say):
     if transport.error:
         # A board would try again until the network is there; here somebody is looking.
         raise OSError(transport.error)
+    if sys.implementation.name == "cpython" and config.broadcast == "255.255.255.255":
+        from lvs_tools.options import reach_all
+
+        reach_all(transport, config)
     if options["loss"]:
         from lvs_tools.mesh.lossy import Lossy
 
