@@ -85,8 +85,10 @@ def _contents():
 
 def _toctree(title, listed):
     caption = f":caption: {title}\n" if title else ""
-    names = "\n".join(name.removesuffix(".md") for name in listed)
-    return f"\n\n```{{toctree}}\n:hidden:\n{caption}\n{names}\n```\n"
+    called = pages.titles()
+    names = [name.removesuffix(".md") for name in listed]
+    lines = [f"{called[p]} <{n}>" if p in called else n for p, n in zip(listed, names, strict=True)]
+    return f"\n\n```{{toctree}}\n:hidden:\n{caption}\n{chr(10).join(lines)}\n```\n"
 
 
 def fetch():
@@ -139,7 +141,8 @@ def build(out=SITE):
     pictures.draw(LAID / "_static")
     shutil.rmtree(out, ignore_errors=True)
     arguments = ["-q", "-W", "--keep-going", "-n", "-d", str(LAID.parent / "doctrees")]
-    code = main([*arguments, "-c", str(pages.HOME), str(LAID), str(out)])
+    arguments += ["-c", str(pages.HOME), "-D", f"html_static_path={LAID / '_static'}"]
+    code = main([*arguments, str(LAID), str(out)])
     if code == 0:
         shutil.copy(out / "README.html", out / "index.html")
     return code

@@ -17,7 +17,6 @@ myst_fence_as_directive = ["mermaid"]
 
 html_theme = "furo"
 html_title = f"LVS {release}"
-html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False

@@ -22,9 +22,18 @@ def written(root=ROOT):
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
+def _read(home):
+    return tomllib.loads((home / "navigation.toml").read_text(encoding="utf-8"))
+
+
+def titles(home=HOME):
+    """{page: what it is called in the contents} of those that are not called by their title."""
+    return _read(home)["titles"]
+
+
 def sections(root=ROOT, home=HOME):
     """[(title, [paths of pages])], each "*" replaced by the others of its folder."""
-    listed = tomllib.loads((home / "navigation.toml").read_text(encoding="utf-8"))["section"]
+    listed = _read(home)["section"]
     named = {page for section in listed for page in section["pages"]}
     found = []
     for section in listed:
