@@ -16,6 +16,7 @@ SOURCES = {
     "lib/lvs": "lib",
     "host_sim/lvs_tools": "host_sim",
     "tools": ".",
+    "website": ".",
     "firmware": "firmware",
     "tests": ".",
 }

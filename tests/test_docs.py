@@ -10,7 +10,7 @@ import pytest
 from lvs_tools import cli
 from lvs_tools.places import ROOT
 
-FOLDERS = ("docs", "lib", "firmware", "boards", "host_sim", "tests", "tools")
+FOLDERS = ("docs", "lib", "firmware", "boards", "host_sim", "tests", "tools", "website")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md"), *ROOT.glob("docs/**/*.md")])
 TRUE_NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells what was
 SOURCES = sorted(

@@ -1,7 +1,7 @@
 """Builds the site: python -m website.build [--serve [PORT]] [--out FOLDER]
 
 The pages of the project are laid out as they are in it, with what is generated beside them, and
-Sphinx makes HTML of it: every warning, such as a link or an anchor that leads nowhere, is an error.
+Sphinx makes HTML of it: a warning, such as a link or an anchor that leads nowhere, is an error.
 """
 
 import contextlib
@@ -87,7 +87,9 @@ def _toctree(title, listed):
     caption = f":caption: {title}\n" if title else ""
     called = pages.titles()
     names = [name.removesuffix(".md") for name in listed]
-    lines = [f"{called[p]} <{n}>" if p in called else n for p, n in zip(listed, names, strict=True)]
+    lines = [
+        f"{called[p]} <{n}>" if p in called else n for p, n in zip(listed, names, strict=True)
+    ]
     return f"\n\n```{{toctree}}\n:hidden:\n{caption}\n{chr(10).join(lines)}\n```\n"
 
 

@@ -26,7 +26,9 @@ def _load(app, pagename, templatename, context, doctree):
     """Load the script in pages that have a diagram."""
     if doctree and any('class="mermaid"' in raw.astext() for raw in doctree.findall(nodes.raw)):
         app.add_js_file(SCRIPT)
-        app.add_js_file(None, body=f"document.addEventListener('DOMContentLoaded',()=>{{{_START}}})")
+        app.add_js_file(
+            None, body=f"document.addEventListener('DOMContentLoaded',()=>{{{_START}}})"
+        )
 
 
 def setup(app):

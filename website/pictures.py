@@ -32,7 +32,9 @@ def _svg(title, parts, style=""):
         f'fill="{_INK}"><title>{title}</title><style>{style}\n'
         "@media (prefers-reduced-motion: reduce) { * { animation: none !important } }</style>"
         f'<rect width="{_WIDE}" height="{_HIGH}" rx="8" fill="#fff"/>'
-        f'<text x="16" y="24" font-weight="bold">{title}</text>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<text x="16" y="24" font-weight="bold">{title}</text>\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
     )
 
 

@@ -47,7 +47,7 @@ def told(path):
     for line in _page(path).splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
         keys = re.findall(r"`(\w+)`", cells[0]) if line.startswith("| `") else []
-        found.update({key: cells[1:] for key in keys})
+        found.update(dict.fromkeys(keys, cells[1:]))
     return found
 
 
@@ -76,7 +76,9 @@ def of_channels():
     """Rows (key, type, default, allowed) of a channel that is an object."""
     kinds = {"name": ("text", _NEEDED), "step": ("decimal", '"0.001"'), "retired": ("", "false")}
     for key in config_check._CHANNEL:
-        kind, default = kinds.get(key, ("decimal", "0") if key in ("offset", "start") else ("", ""))
+        kind, default = kinds.get(
+            key, ("decimal", "0") if key in ("offset", "start") else ("", "")
+        )
         yield key, kind or ("true, false" if key == "retired" else "text"), default, ""
 
 
@@ -144,22 +146,24 @@ def configuration():
         (f"`{kind}`", f"`{key}`", of_type, must, allowed)
         for kind, key, of_type, must, allowed in of_sources()
     )
-    return "\n".join((
-        "# Every key of lvs.json",
-        "",
-        "Made from the code when this site was built: `lib/lvs/config_check.py`, "
-        "`firmware/settings.py` and `firmware/source_kinds.py`. How the keys work together is in "
-        "[Configuration](configuration.md) and [on boards](boards/configuration.md).",
-        "\n## A node\n",
-        _table(head, _rows(of_nodes(), CONFIGURATION)),
-        "## A channel\n",
-        _table(head, _rows(of_channels(), CONFIGURATION)),
-        "## `board`\n",
-        _table(head, _rows(of_boards(), BOARD)),
-        "## An entry of `board.sources`\n",
-        "What each does: [Sources](boards/sources.md).\n",
-        _table(("kind", "key", "type", "", "allowed"), sources),
-    ))
+    return "\n".join(
+        (
+            "# Every key of lvs.json",
+            "",
+            "Made from the code when this site was built: `lib/lvs/config_check.py`, "
+            "`firmware/settings.py` and `firmware/source_kinds.py`. How the keys work together: "
+            "[Configuration](configuration.md) and [on boards](boards/configuration.md).",
+            "\n## A node\n",
+            _table(head, _rows(of_nodes(), CONFIGURATION)),
+            "## A channel\n",
+            _table(head, _rows(of_channels(), CONFIGURATION)),
+            "## `board`\n",
+            _table(head, _rows(of_boards(), BOARD)),
+            "## An entry of `board.sources`\n",
+            "What each does: [Sources](boards/sources.md).\n",
+            _table(("kind", "key", "type", "", "allowed"), sources),
+        )
+    )
 
 
 def scenarios():

@@ -1,7 +1,13 @@
 """The mesh in the browser: its engine, in Node.js, has the bits of `lvs sim`."""
 
+import functools
+import http.server
 import json
+import re
+import shutil
 import subprocess
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +15,7 @@ from lvs_tools import interpreters
 from lvs_tools.sim import scenario
 from lvs_tools.world import runner
 from tests.support.interpreters import require
-from website import bundle
+from website import build, bundle
 
 # Seven nodes, of them two liars, on a mesh with most of what a click can do.
 SMALL = ["nodes=7", "adversary.0.count=2", "workload.contributions_per_minute=20", "seed=77"]
@@ -34,7 +40,7 @@ def played(tmp_path_factory):
     (folder / "input.json").write_text(json.dumps({**given, "acts": ACTS, "cycles": 24}))
     node, _, modules = interpreters.wasm()
     program = f"{modules}/@micropython/micropython-webassembly-pyscript/micropython.mjs"
-    play = bundle.HOME.parent.parent / "tests" / "website" / "play.mjs"
+    play = Path(__file__).with_name("play.mjs")
     done = subprocess.run(
         [node, play, bundle.HOME / "engine.mjs", program, folder / "input.json"],
         capture_output=True,
@@ -69,3 +75,62 @@ def test_every_liar_of_the_page_comes_along():
     for kind, offered in bundle.plans().items():
         (liar,) = offered["plan"]["adversaries"]
         assert liar["class"] == kind and liar["path"].removeprefix("/lvs-page/") in bundle.files()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The address of the page, without the site around it."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here: install it (Debian: apt install chromium)")
+    require("wasm")
+    build.mesh(tmp_path / "_static" / "mesh")
+    page = (bundle.HOME / "page.md").read_text()
+    (body,) = re.findall(r"```\{raw\} html\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.html").write_text(
+        f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>{body}'
+    )
+    handler = functools.partial(_Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield program, f"http://127.0.0.1:{server.server_address[1]}/docs/page.html"
+        server.shutdown()
+
+
+def test_in_a_real_browser_it_is_clicked_and_ends_with_the_same_bits(served, tmp_path):
+    program, url = served
+    cycle = "Number(document.getElementById('mesh').dataset.cycle) >= %d"
+    keys = "for (const key of [%s]) document.getElementById('mesh-map').dispatchEvent("
+    keys += "new KeyboardEvent('keydown', {key}))"
+    steps = [
+        {"until": cycle % 1, "seconds": 300},
+        {"run": keys % "'ArrowRight', 'Enter', 'ArrowLeft', 'Enter'"},  # node 0, a stranger
+        {"run": "document.querySelector('input[value=partition]').click()"},
+        {"run": keys % "'ArrowRight', 'ArrowRight', 'Enter'"},  # node 1
+        {"until": "/Node 1: .*cut off/.test(document.getElementById('mesh-node').textContent)"},
+        {"until": "" + cycle % 4},
+        {"run": "document.getElementById('mesh-end').click()"},
+        {"until": "!document.getElementById('mesh-result').hidden"},
+        {"run": "document.getElementById('mesh-scenario').textContent"},
+        {"run": "document.getElementById('mesh-hash').textContent"},
+    ]
+    given = {"url": url, "steps": [{"seconds": 300, **step} for step in steps]}
+    (tmp_path / "steps.json").write_text(json.dumps(given))
+    play = Path(__file__).with_name("browse.mjs")
+    command = [interpreters.node(), play, program, tmp_path / "profile", tmp_path / "steps.json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["wrong"] == []
+    (tmp_path / "clicked.toml").write_text(said["told"][-2])
+    checked = scenario.load(tmp_path / "clicked.toml")
+    assert [event["action"] for event in checked["event"]] == ["contribute", "heal", "partition"]
+    assert checked["event"][0]["nodes"] == [0] and checked["event"][2]["nodes"] == [1]
+    assert [liar["from_cycle"] < 1000 for liar in checked["adversary"]] == [False] * 9 + [True]
+    assert runner.run(scenario.plan(checked))["trace_hash"] == said["told"][-1]

@@ -1,6 +1,6 @@
 """The simulator in a browser: one world, run a cycle at a time. Runs in MicroPython.
 
-`begin` makes the world, `step` runs a cycle and tells what is to be seen, `act` takes what somebody
+`begin` makes the world, `step` runs a cycle and tells what is to be seen, `act` takes what was
 clicked, `finish` ends it: with a scenario file that brings `lvs sim` to the very same bits.
 """
 
@@ -76,8 +76,8 @@ def _happen():
 
 
 def step():
-    """Run a cycle. Tells (JSON) the cycle, what was contributed, each honest node as [state, value,
-    text, group, settled value], the frames as [ms, from, to or -1]."""
+    """Run a cycle. Tells (JSON) the cycle, what was contributed, each honest node as [state,
+    value, text, group, settled value], the frames as [ms, from, to or -1]."""
     _happen()
     _frames.clear()
     world.run_cycle()
@@ -107,7 +107,7 @@ def step():
 
 
 def finish():
-    """End the world. Tells (JSON) its trace hash, its verdict and the scenario that is the same."""
+    """End the world. Tells (JSON) its trace hash, its verdict, and the same as a scenario."""
     result = world.result()
     kept = ("trace_hash", "verdict", "cycles", "settled_shift_max", "budget_violations")
     told = {key: result[key] for key in kept}

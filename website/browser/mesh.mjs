@@ -9,7 +9,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let plans, worker, honest = 0, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
 let chosen = -1, frames = [];
 
-// --- places: a village; a group that is cut off moves to the right ---------------------------
+// --- places: a village -----------------------------------------------------------------------
 
 function chance(seed) {
   let x = seed | 0;
@@ -26,14 +26,18 @@ function settle(count, total, seed) {
       x = 46 + (k * (WIDE - 92)) / Math.max(1, total - count - 1);
       y = HIGH - 34;
     } else {
-      x = 70 + (k % 5) * 95 + draw() * 44;
-      y = 70 + Math.floor(k / 5) * 118 + draw() * 44;
+      x = (0.08 + (k % 5) * 0.2 + draw() * 0.07) * WIDE;
+      y = 78 + Math.floor(k / 5) * 118 + draw() * 40;
     }
     nodes.push({ i, liar, home: [x, y], x, y, pulse: 0, lying: false, asked: false, group: 0, cut: false, off: false });
   }
 }
 
-const where = (n) => (n.liar ? n.home : [n.home[0] + (n.cut ? 410 : 0), n.home[1]]);
+// Who are apart are in two halves of the map, each in the order of the village.
+function where(n, apart) {
+  if (n.liar || !apart) return n.home;
+  return [n.home[0] * 0.46 + (n.cut ? WIDE * 0.54 : 0), n.home[1]];
+}
 
 // --- drawing ---------------------------------------------------------------------------------
 
@@ -50,10 +54,10 @@ function draw(now) {
   count(now);
   pen.clearRect(0, 0, WIDE, HIGH);
   if (!nodes.length) return;
-  const some = nodes.some((n) => n.cut && !n.liar);
-  if (some) line(WIDE / 2 + 42, 40, WIDE / 2 + 42, HIGH - 80, ink.grey, [4, 6]);
+  const apart = nodes.some((n) => n.cut && !n.liar);
+  if (apart) line(WIDE / 2, 48, WIDE / 2, HIGH - 66, ink.grey, [4, 6]);
   for (const n of nodes) {
-    const [x, y] = where(n);
+    const [x, y] = where(n, apart);
     n.x += (x - n.x) * (still ? 1 : 0.12);
     n.y += (y - n.y) * (still ? 1 : 0.12);
   }
