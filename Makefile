@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator street clean
+.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator street docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ help: ## List the targets
 
 setup: setup-all ## Make or update .venv with everything that is needed (PYTHON=python3.12 to choose)
 
-STEPS := setup-run setup-board setup-sim setup-all
+STEPS := setup-run setup-board setup-sim setup-docs setup-all
 .PHONY: $(STEPS)
 $(STEPS): setup-%:
 	@python=$$(command -v $(PYTHON) $(if $(CHOSEN),,|| command -v $(BIN)/python)) || { \
@@ -100,6 +100,9 @@ street: setup ## Play examples/street, boards and broker and all: a quarter of a
 
 durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 seeds each (half an hour with PyPy)
 	@$(BIN)/python -m tests.durability.seeds $(ARGS)
+
+docs: setup-docs ## Build the site in build/site, links checked (ARGS=--serve: show it)
+	@$(BIN)/python -m website.build $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf .venv .setup.lock typings host_sim/lvs_tools/wasm/node_modules .pytest_cache .hypothesis build dist out

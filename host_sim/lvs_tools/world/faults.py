@@ -21,6 +21,10 @@ class Faults:
                     world.machines[index].late = True
             world.timeline.at(event["at_ms"], self._happen, event)
 
+    def add(self, event):
+        """Have an event of a plan happen that was not in it; of several the last one first."""
+        self._world.timeline.first(event["at_ms"], self._happen, event)
+
     def _targets(self, event, candidates):
         """Indices of the machines that an event means, drawn among `candidates` if need be."""
         if event["nodes"] is not None:

@@ -72,7 +72,13 @@ class Liar:
         self._timeline = timeline
         self._network = network
         self._trace = trace
-        timeline.at(begin_ms + machine.prng.below(STEP_MS), self.step, None)
+        self._phase = machine.prng.below(STEP_MS)
+        timeline.at(begin_ms + self._phase, self.step, None)
+
+    def begin(self, ms):
+        """Let it begin at `ms`, earlier than planned; of several the last one first."""
+        self._begin = ms
+        self._timeline.first(ms + self._phase, self.step, None)
 
     def hear(self, datagrams):
         """Take what reached the machine, a list of (frame, source)."""

@@ -1,0 +1,293 @@
+// The page: draws what the worker tells, and tells it what was clicked.
+const $ = (name) => document.getElementById("mesh-" + name);
+const root = document.getElementById("mesh");
+const at = new URL(root.dataset.at, location.href);
+const canvas = $("map"), pen = canvas.getContext("2d");
+const WIDE = 960, HIGH = 600, R = 17;
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+let plans, worker, honest = 0, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
+let chosen = -1, frames = [];
+
+// --- places: a village -----------------------------------------------------------------------
+
+function chance(seed) {
+  let x = seed | 0;
+  return () => ((x = (Math.imul(x, 1664525) + 1013904223) | 0) >>> 8) / (1 << 24);
+}
+
+function settle(count, total, seed) {
+  const draw = chance(seed * 7919 + 1);
+  nodes = [];
+  for (let i = 0; i < total; i++) {
+    const liar = i >= count, k = liar ? i - count : i;
+    let x, y;
+    if (liar) {
+      x = 46 + (k * (WIDE - 92)) / Math.max(1, total - count - 1);
+      y = HIGH - 34;
+    } else {
+      x = (0.08 + (k % 5) * 0.2 + draw() * 0.07) * WIDE;
+      y = 78 + Math.floor(k / 5) * 118 + draw() * 40;
+    }
+    nodes.push({ i, liar, home: [x, y], x, y, pulse: 0, lying: false, asked: false, group: 0, cut: false, off: false });
+  }
+}
+
+// Who are apart are in two halves of the map, each in the order of the village.
+function where(n, apart) {
+  if (n.liar || !apart) return n.home;
+  return [n.home[0] * 0.46 + (n.cut ? WIDE * 0.54 : 0), n.home[1]];
+}
+
+// --- drawing ---------------------------------------------------------------------------------
+
+function colours() {
+  const dark = getComputedStyle(document.body).getPropertyValue("--color-background-primary").trim();
+  const style = getComputedStyle(root);
+  return { ink: style.color, blue: style.getPropertyValue("--mesh-blue"), red: style.getPropertyValue("--mesh-red"),
+    grey: style.getPropertyValue("--mesh-grey"), paper: dark || "#fff" };
+}
+let ink = colours();
+
+function draw(now) {
+  requestAnimationFrame(draw);
+  count(now);
+  pen.clearRect(0, 0, WIDE, HIGH);
+  if (!nodes.length) return;
+  const apart = nodes.some((n) => n.cut && !n.liar);
+  if (apart) line(WIDE / 2, 48, WIDE / 2, HIGH - 66, ink.grey, [4, 6]);
+  for (const n of nodes) {
+    const [x, y] = where(n, apart);
+    n.x += (x - n.x) * (still ? 1 : 0.12);
+    n.y += (y - n.y) * (still ? 1 : 0.12);
+  }
+  if (!still) waves(now);
+  for (const n of nodes) node(n);
+  text(WIDE / 2, 30, seen ? `counted in all: ${seen.text}     second ${seen.cycle}` : "", ink.ink, 20, "center");
+}
+
+function waves(now) {
+  const share = Math.min(1.6, (now - came) / span);
+  for (const [ms, from] of frames) {
+    const age = share - ms / 1000;
+    const n = nodes[from];
+    if (age < 0 || age > 0.45 || !n) continue;
+    pen.globalAlpha = (1 - age / 0.45) * 0.35;
+    ring(n.x, n.y, R + age * 170, n.liar ? ink.red : ink.blue, 1.5);
+  }
+  pen.globalAlpha = 1;
+}
+
+function node(n) {
+  const told = seen && !n.liar ? seen.nodes[n.i] : null;
+  if (n.i === chosen) ring(n.x, n.y, R + 6, ink.ink, 2);
+  pen.fillStyle = ink.paper;
+  pen.beginPath();
+  if (n.liar) pen.rect(n.x - 12, n.y - 12, 24, 24);
+  else pen.arc(n.x, n.y, R, 0, 7);
+  pen.fill();
+  const off = told && told[0] === "OFF";
+  const exact = told && told[1] === seen.total;
+  const colour = n.liar ? ink.red : off ? ink.grey : ink.blue;
+  pen.strokeStyle = pen.fillStyle = colour;
+  pen.lineWidth = 2.5;
+  pen.setLineDash(off ? [3, 4] : []);
+  if (exact || n.lying) pen.fill();
+  pen.stroke();
+  pen.setLineDash([]);
+  if (told) text(n.x, n.y + R + 16, off ? "off" : told[2], ink.ink, 14, "center");
+}
+
+function ring(x, y, r, colour, width) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = width;
+  pen.beginPath();
+  pen.arc(x, y, r, 0, 7);
+  pen.stroke();
+}
+
+function line(x, y, to, down, colour, dash) {
+  pen.strokeStyle = colour;
+  pen.setLineDash(dash);
+  pen.beginPath();
+  pen.moveTo(x, y);
+  pen.lineTo(to, down);
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+function text(x, y, words, colour, size, align) {
+  pen.font = `${size}px sans-serif`;
+  pen.textAlign = align;
+  pen.fillStyle = colour;
+  pen.fillText(words, x, y);
+}
+
+// Frames a second, as they come: a test asks for it.
+let drawn = 0, since = 0;
+function count(now) {
+  drawn++;
+  if (now - since >= 1000) {
+    root.dataset.fps = Math.round((drawn * 1000) / (now - since));
+    [drawn, since] = [0, now];
+  }
+}
+
+// --- what is clicked -------------------------------------------------------------------------
+
+const tell = (name, value) => worker.postMessage([name, value]);
+
+function act(n) {
+  if (over || !seen) return;
+  if (n.liar) {
+    if (!n.asked) tell("act", { action: "lie", nodes: [n.i] });
+    n.asked = true;
+    return say(n);
+  }
+  const tool = document.querySelector("input[name=mesh-tool]:checked").value;
+  if (tool === "contribute") tell("act", { action: "contribute", nodes: [n.i], value: 1 });
+  else if (tool === "crash") {
+    n.off = !n.off;
+    tell("act", { action: n.off ? "crash" : "restart", nodes: [n.i] });
+  } else {
+    n.cut = !n.cut;
+    regroup();
+  }
+  say(n);
+}
+
+// All who are cut off are one group: an event that names them all.
+function regroup() {
+  const apart = nodes.filter((n) => n.cut && !n.liar).map((n) => n.i);
+  tell("act", { action: "heal" });
+  if (apart.length) tell("act", { action: "partition", nodes: apart });
+}
+
+function say(n) {
+  const told = seen && !n.liar ? seen.nodes[n.i] : null;
+  $("node").textContent = n.liar
+    ? `Stranger ${n.i}: ${n.asked ? "lies" : "silent"}`
+    : told ? `Node ${n.i}: ${told[0].toLowerCase()}, ${told[2] || "no value"}${n.cut ? ", cut off" : ""}` : "";
+}
+
+function nearest(event) {
+  const box = canvas.getBoundingClientRect();
+  const x = ((event.clientX - box.left) * WIDE) / box.width, y = ((event.clientY - box.top) * HIGH) / box.height;
+  let best = null, least = 44 * 44;
+  for (const n of nodes) {
+    const far = (n.x - x) ** 2 + (n.y - y) ** 2;
+    if (far < least) [best, least] = [n, far];
+  }
+  return best;
+}
+
+canvas.addEventListener("click", (event) => {
+  const n = nearest(event);
+  if (n) { chosen = n.i; act(n); }
+});
+canvas.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (step && nodes.length) {
+    chosen = (Math.max(chosen, step < 0 ? 0 : -1) + step + nodes.length) % nodes.length;
+    say(nodes[chosen]);
+  } else if ((event.key === "Enter" || event.key === " ") && nodes[chosen]) act(nodes[chosen]);
+  else return;
+  event.preventDefault();
+});
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").textContent = paused ? "Go on" : "Pause";
+  tell("pause", paused);
+});
+$("speed").addEventListener("change", () => tell("pace", Number($("speed").value)));
+$("loss").addEventListener("change", () => tell("act", { action: "loss", value: Number($("loss").value) }));
+$("loss").addEventListener("input", () => {
+  $("loss-is").textContent = Math.round($("loss").value * 100) + " %";
+});
+$("liars").addEventListener("click", () => nodes.filter((n) => n.liar).forEach(act));
+$("join").addEventListener("click", () => {
+  nodes.forEach((n) => { n.cut = false; });
+  regroup();
+});
+$("end").addEventListener("click", () => { over = true; buttons(false); tell("finish"); });
+$("new").addEventListener("submit", (event) => { event.preventDefault(); begin(); });
+
+// --- the run ---------------------------------------------------------------------------------
+
+function buttons(on) {
+  for (const name of ["pause", "liars", "join", "end"]) $(name).disabled = !on;
+}
+
+function begin() {
+  const plan = structuredClone(plans[$("kind").value].plan);
+  plan.seed = Number($("seed").value);
+  plan.link.loss = Math.floor(Number($("loss").value) * 2 ** 30 + 0.5);
+  if (!$("old").checked) plan.start = { spread: 0, value: 100000, established: false };
+  seen = null;
+  over = paused = false;
+  $("pause").textContent = "Pause";
+  $("result").hidden = true;
+  $("say").textContent = "Starting the nodes ...";
+  tell("pace", Number($("speed").value));
+  tell("begin", plan);
+}
+
+function hear({ data }) {
+  if (data.error) return fail(data.error);
+  if (data.begun) {
+    honest = data.begun.honest;
+    settle(honest, data.begun.nodes, Number($("seed").value));
+    buttons(true);
+  } else if (data.seen && !over) {
+    seen = data.seen;
+    [came, span, frames] = [performance.now(), data.span, seen.frames];
+    for (const i of seen.lying) nodes[i].lying = nodes[i].asked = true;
+    root.dataset.cycle = seen.cycle;
+    if (nodes[chosen]) say(nodes[chosen]);
+    verdict();
+  } else if (data.end) end(data.end);
+}
+
+function verdict() {
+  const on = seen.nodes.filter((told) => told[1] !== null);
+  const exact = on.filter((told) => told[1] === seen.total).length;
+  const drawnOff = Math.max(0, ...on.map((told) => Math.abs(told[1] - seen.total)));
+  $("say").textContent = exact === on.length
+    ? `All ${on.length} nodes hold exactly what was counted: ${seen.text}.`
+    : `${exact} of ${on.length} nodes hold all that was counted; the others are off by up to ${(drawnOff / 1000).toFixed(3)}.`;
+}
+
+function end(told) {
+  $("verdict").textContent = `After ${told.cycles} seconds the verdict is: ${told.verdict}. Steps beyond the speed limit: ${told.budget_violations}.`;
+  $("hash").textContent = told.trace_hash;
+  $("scenario").textContent = told.scenario;
+  $("result").hidden = false;
+  $("say").textContent = "Ended.";
+}
+
+function fail(why) {
+  buttons(false);
+  const folder = location.protocol === "file:";
+  $("say").textContent = folder
+    ? "A browser starts no worker for a page in a folder. Serve the site: make docs ARGS=--serve"
+    : `It could not be started: ${why}`;
+  root.dataset.error = why;
+}
+
+async function start() {
+  requestAnimationFrame(draw);
+  const theme = () => { ink = colours(); };
+  new MutationObserver(theme).observe(document.body, { attributes: true });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
+  try {
+    plans = await (await fetch(new URL("plans.json", at))).json();
+    worker = new Worker(new URL("worker.mjs", at), { type: "module" });
+  } catch (error) {
+    return fail(error.message);
+  }
+  worker.onmessage = hear;
+  worker.onerror = (event) => fail(event.message ?? "the worker did not load");
+  for (const [kind, { says }] of Object.entries(plans)) $("kind").add(new Option(says, kind));
+  begin();
+}
+start();
