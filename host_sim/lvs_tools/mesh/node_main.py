@@ -33,7 +33,7 @@ _POLL_S = 0.04  # how often standard input is looked at
 _LINE_MAX = 512  # a longer command line is an error, so that no input grows the heap
 _USAGE = (
     "usage: node_main.py CONFIG.json [--journal FOLDER] [--loss P] [--seed N] [--report-ms MS]"
-    " [--human] [--no-input]"
+    " [--human] [--no-input] [--faults]"
 )
 _REPORTED = (
     "state",
@@ -80,6 +80,7 @@ def parse_arguments(argv):
         "report_ms": 0,
         "human": False,
         "input": True,
+        "faults": False,
     }
     numbers = {"--loss": float, "--seed": int, "--report-ms": int, "--journal": str}
     i = 0
@@ -98,6 +99,8 @@ def parse_arguments(argv):
             options["human"] = True
         elif word == "--no-input":
             options["input"] = False
+        elif word == "--faults":
+            options["faults"] = True
         elif word.startswith("-"):
             raise UsageError(f"unknown option {word}; {_USAGE}")
         elif options["config"] is None:
@@ -164,6 +167,9 @@ def answer(node, channels, line):
             warning = _contribute(node, channel, words[-1])
             reply = {"answer": name, "channel": channel, "amount": words[-1]}
             return dict(reply, warning=warning) if warning else reply
+        if name == "faults" and len(words) == 3 and hasattr(node.transport, "faults"):
+            node.transport.faults(float(words[1]), int(words[2], 16))
+            return {"answer": name}
         if name == "value" and len(words) >= 2:
             channel = " ".join(words[1:])
             value = node.value(channel)
@@ -448,7 +454,7 @@ def build(options, say):
     if transport.error:
         # A board would try again until the network is there; here somebody is looking.
         raise OSError(transport.error)
-    if options["loss"]:
+    if options["loss"] or options["faults"]:
         from lvs_tools.mesh.lossy import Lossy
 
         transport = Lossy(transport, options["loss"], options["seed"])

@@ -11,7 +11,8 @@ from lvs import ConfigError
 from lvs_tools import options
 from lvs_tools.mesh import looking
 from lvs_tools.mesh.observer import Observer
-from lvs_tools.watch import face, server
+from lvs_tools.watch import face
+from lvs_tools.watch.page import Page
 
 
 def _lines(view):
@@ -59,7 +60,7 @@ def command(config, port, broadcast, serve, browser, history, as_json):
         observer = Observer(config, port, broadcast, looking.peers(config, port))
         if as_json:
             asyncio.run(observer.run(_lines))
-        page = server.Page()
+        page = Page()
         if history:
             page.series.load(history, time.time())
         asyncio.run(_serve(observer, page, serve, browser))

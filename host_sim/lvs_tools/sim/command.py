@@ -1,6 +1,8 @@
 """`lvs sim`: run a scenario in the simulated world and say what came of it."""
 
+import asyncio
 import contextlib
+import signal
 import sys
 import time
 
@@ -12,6 +14,9 @@ from rich.table import Table
 from lvs.config_check import NUMBERS
 from lvs_tools import options
 from lvs_tools.sim import engine, report, scenario
+from lvs_tools.sim.watched import Watched
+from lvs_tools.watch import face
+from lvs_tools.watch.page import Page
 from lvs_tools.world.liars import LiarError
 
 
@@ -74,6 +79,23 @@ def verdict_code(result, same):
     return int(not result["exact"] and not result["liars"])
 
 
+async def _watch(checked, serve, browser, finish):
+    """Run a scenario beside the dashboard, which stays until a signal; returns the exit code."""
+    task = asyncio.current_task()
+    assert task
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    watched = Watched(checked)
+    page = Page(watched.do)
+    async with face.shown(page, serve, browser):
+        with progress_bar(checked["name"], checked["cycles"]) as advance:
+            result = await watched.run(page.show, advance)
+        code = finish(checked, result)
+        page.show(watched.view(f"The run has ended: {result['verdict']}"))
+        await face.stay()
+    return code
+
+
 @click.command("sim")
 @click.argument("path", metavar="SCENARIO")
 @click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Instead of the scenario's.")
@@ -97,6 +119,7 @@ def verdict_code(result, same):
     type=click.Choice(scenario.ENGINES),
     help="Interpreter of world and nodes; instead of the scenario's.",
 )
+@face.watched
 @click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
 @options.JSON
 @click.option(
@@ -113,12 +136,39 @@ def verdict_code(result, same):
     type=options.OutputFile((".png", ".svg", ".pdf")),
     help="Write a picture (PNG, SVG or PDF by its ending).",
 )
-def command(path, seed, settings, adversaries, engine_name, twice, json_path, plot_path):
+def command(
+    path,
+    seed,
+    settings,
+    adversaries,
+    engine_name,
+    watch,
+    serve,
+    browser,
+    twice,
+    json_path,
+    plot_path,
+):
     """Run SCENARIO, a TOML file or the name of one that comes along, from one seed.
+
+    With --watch it runs at the pace that you choose on a page in the browser, where you also lose
+    packets, cut the mesh in two, kill, restart and add liars; the page stays after the run.
 
     Exit code: 0 when all honest nodes end with exactly what was contributed (or liars were
     among them), 1 when not, 2 for a scenario that cannot be run.
     """
+
+    def finish(checked, result, same=True):
+        history = result.pop("history")
+        if options.write_json(json_path, result):
+            report.summary(result, checked, Console(), same if twice else None)
+        if plot_path:
+            report.picture(result, history, checked, plot_path)
+        sys.stdout.flush()
+        return verdict_code(result, same)
+
+    if watch and twice:
+        raise click.UsageError("--watch and --twice: what is played with runs once")
     try:
         overrides = list(settings)
         if seed is not None:
@@ -128,6 +178,8 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
         checked = scenario.load(path, overrides, adversaries)
         for problem in scenario.problems(checked):
             options.warn(problem)
+        if watch:
+            sys.exit(asyncio.run(_watch(checked, serve, browser, finish)))
         with progress_bar(checked["name"], checked["cycles"] * (2 if twice else 1)) as advance:
             if twice:
                 result, same = engine.twice(checked, advance)
@@ -135,16 +187,10 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
                 result, same = engine.run(checked, advance), True
     except (scenario.ScenarioError, engine.EngineError, LiarError, ImportError) as error:
         options.fail(error, 2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         options.ERRORS.print("stopped")
         sys.exit(130)
-    history = result.pop("history")
-    if options.write_json(json_path, result):
-        report.summary(result, checked, Console(), same if twice else None)
-    if plot_path:
-        report.picture(result, history, checked, plot_path)
-    sys.stdout.flush()
-    sys.exit(verdict_code(result, same))
+    sys.exit(finish(checked, result, same))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import functools
 import click
 
 from lvs_tools import options
-from lvs_tools.watch import server
 
 PORT = 8785
 
@@ -34,13 +33,17 @@ class Unable(click.ClickException):
 
 def watched(function):
     """The options of a command that can be watched: --watch, --serve, --open."""
-    watch = click.option("--watch", is_flag=True, help="Show it in the browser, with buttons.")
+    watch = click.option(
+        "--watch", is_flag=True, help="Show it on a page in the browser, with buttons."
+    )
     return functools.reduce(lambda f, add: add(f), (OPEN, SERVE, watch), function)
 
 
 @contextlib.asynccontextmanager
 async def shown(page, serve, browser):
     """Serve a Page while this is open, and say where. serve: (host, port). Raises Unable."""
+    from lvs_tools.watch import server  # of the extra
+
     async with contextlib.AsyncExitStack() as stack:
         try:
             url = await stack.enter_async_context(server.serving(page, *serve))
@@ -53,3 +56,10 @@ async def shown(page, serve, browser):
         if browser:
             asyncio.get_running_loop().run_in_executor(None, server.browse, url)
         yield url
+
+
+async def stay():
+    """Let the page stay after a run, until somebody ends this."""
+    click.echo("the dashboard stays until Ctrl-C", err=True)
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()

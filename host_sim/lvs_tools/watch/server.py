@@ -4,7 +4,6 @@ The buttons change things, so whoever asks is looked at: the name under which th
 (Host: another site's name may lead here) and the page that asks (Origin).
 """
 
-import asyncio
 import contextlib
 import importlib.util
 import ipaddress
@@ -16,12 +15,12 @@ from pathlib import Path
 
 from microdot import Microdot, Request, Response
 
-from lvs_tools.watch.series import SPANS, Series
+from lvs_tools.watch.page import Refused
+from lvs_tools.watch.series import SPANS
 
 _STATIC = Path(__file__).with_name("static")
 _MOST = 64  # streams at a time
 _BODY = 4096  # bytes that a button may say
-_BEAT_S = 15.0  # a stream says something at least so often
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -32,45 +31,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-class Refused(ValueError):
-    """A button cannot be pressed so; the text says why."""
-
-
-class Page:
-    """What is shown. do: coroutine function (action, dict) -> what was done, a text, which raises
-    Refused; None: nothing can be done here. ``view``: the newest (see view); ``series``."""
-
-    def __init__(self, do=None):
-        self.view = None
-        self.series = Series()
-        self.do = do
-        self._next = asyncio.Event()
-
-    def show(self, view):
-        """A new view: the charts keep its values, and whoever looks gets it."""
-        self.view = view
-        if not view["quiet"]:
-            values = {c["name"]: c["value"] for c in view["channels"]}
-            self.series.add(view["clock_s"], values)
-        woken, self._next = self._next, asyncio.Event()
-        woken.set()
-
-    async def views(self):
-        """The view there is, and each new one; of several that came meanwhile the newest. None
-        after _BEAT_S without a new one."""
-        seen = None
-        while True:
-            coming = self._next
-            if self.view is not None and self.view is not seen:
-                seen = self.view
-                yield seen
-                continue
-            try:
-                await asyncio.wait_for(coming.wait(), _BEAT_S)
-            except asyncio.TimeoutError:
-                yield None
 
 
 # --- who may ask ------------------------------------------------------------------------------
