@@ -57,7 +57,7 @@ WORKERS = click.option(
 
 
 def listener(_, __, value):
-    """A click callback: (host, port) of PORT or HOST:PORT; this machine alone unless it says so."""
+    """A click callback: (host, port) of PORT or HOST:PORT; no HOST is this machine alone."""
     if value is None:
         return None
     host, _, port = value.rpartition(":")

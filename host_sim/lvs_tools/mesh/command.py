@@ -19,6 +19,7 @@ from lvs_tools.mesh.run import Mesh
 from lvs_tools.mesh.shown import Shown
 from lvs_tools.watch import face
 from lvs_tools.watch.page import Page
+from lvs_tools.watch.view import ended
 
 _LINE_EVERY_S = 10.0
 _EXIT_NOT_EXACT = 1
@@ -104,7 +105,7 @@ async def _run(mesh, live, view, finish, dashboard):
         with live:
             account = await mesh.run(both)
         code = finish(account)
-        page.show(shown.view(f"The run has ended: {account['verdict']}"))
+        page.show(shown.view(ended(account["verdict"])))
         await face.stay()
     return code
 
@@ -112,9 +113,7 @@ async def _run(mesh, live, view, finish, dashboard):
 @click.command("mesh")
 @click.option("--nodes", default=12, show_default=True, help="Nodes, a process each.")
 @click.option("--micropython", type=int, help="How many of them on MicroPython [two of three].")
-@click.option(
-    "--seconds", type=float, help="Length of the run [60; with --watch 1800]."
-)
+@click.option("--seconds", type=float, help="Length of the run [60; with --watch 1800].")
 @click.option("--kill", type=int, help="Nodes killed half-way, started anew [a quarter, <= 3].")
 @click.option("--loss", default=0.0, show_default=True, help="Loss at each receiver, below 1.")
 @click.option("--seed", default=1, show_default=True, help="Of workload, kills and losses.")

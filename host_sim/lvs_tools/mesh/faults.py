@@ -27,7 +27,7 @@ class Faults:
         self.liars = []  # (address, class, process)
         self.over = False
 
-    # --- what nodes are told ----------------------------------------------------------------------
+    # --- what nodes are told --------------------------------------------------------------------
 
     def tell(self, instance):
         """Tell a node what it loses, and whom it does not hear."""
@@ -44,7 +44,7 @@ class Faults:
     def _living(self):
         return [i for i in self.mesh.instances if i and i.alive]
 
-    # --- the buttons ------------------------------------------------------------------------------
+    # --- the buttons ----------------------------------------------------------------------------
 
     async def do(self, action):
         """What a button says, a dict; returns what was done. Raises Refused."""
@@ -73,9 +73,10 @@ class Faults:
 
     async def _cut(self, _):
         nodes = len(self.group)
-        self.group = [int(n >= nodes // 2) for n in range(nodes)]
+        first = nodes // 2
+        self.group = [int(n >= first) for n in range(nodes)]
         self._tell_all()
-        return f"Two groups, of {nodes // 2} and {nodes - nodes // 2} nodes, hear nothing of each other"
+        return f"Two groups, of {first} and {nodes - first} nodes, hear nothing of each other"
 
     async def _heal(self, _):
         self.group = [0] * len(self.group)
@@ -125,7 +126,7 @@ class Faults:
         self.liars.append((plan.address(number), kind, process))
         return f"{plan.address(number)} joins, and lies: {kind}"
 
-    # --- the end ----------------------------------------------------------------------------------
+    # --- the end --------------------------------------------------------------------------------
 
     async def stop(self):
         """End the liars."""

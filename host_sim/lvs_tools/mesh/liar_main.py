@@ -53,7 +53,9 @@ def main(path, file, name, hosts, seed):
     own = int(config.address.rpartition(".")[2]) - _FIRST + 1
     radio = Radio(config, hosts)
     addresses = list(range(1, hosts + 1))
-    liar = load_class(file, name)(Prng(seed, 500000 + own), MeshView(config, own, addresses, [own]))
+    liar = load_class(file, name)(
+        Prng(seed, 500000 + own), MeshView(config, own, addresses, [own])
+    )
     began = time.monotonic()
     while True:
         now = int((time.monotonic() - began) * 1000)
@@ -65,4 +67,5 @@ def main(path, file, name, hosts, seed):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5]))
+    _, _config, _file, _name, _hosts, _seed = sys.argv
+    main(_config, _file, _name, int(_hosts), int(_seed))

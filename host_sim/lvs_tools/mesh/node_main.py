@@ -83,6 +83,7 @@ def parse_arguments(argv):
         "faults": False,
     }
     numbers = {"--loss": float, "--seed": int, "--report-ms": int, "--journal": str}
+    switches = {"--human": "human", "--no-input": "input", "--faults": "faults"}
     i = 0
     while i < len(argv):
         word = argv[i]
@@ -95,12 +96,8 @@ def parse_arguments(argv):
             except ValueError:
                 raise UsageError(f"{word} {argv[i]} is not a number; {_USAGE}") from None
             i += 1
-        elif word == "--human":
-            options["human"] = True
-        elif word == "--no-input":
-            options["input"] = False
-        elif word == "--faults":
-            options["faults"] = True
+        elif word in switches:
+            options[switches[word]] = word != "--no-input"
         elif word.startswith("-"):
             raise UsageError(f"unknown option {word}; {_USAGE}")
         elif options["config"] is None:

@@ -11,7 +11,7 @@ import time
 
 from lvs import Node
 from lvs.wire import SDM, SLOTS, VALUE
-from lvs_tools.mesh import ask, looking
+from lvs_tools.mesh import ask, listen, looking
 from lvs_tools.watch import view
 
 _TURN_S = 0.5
@@ -66,7 +66,7 @@ class Observer:
         self._clock = clock
         self._nonce = random.getrandbits(30) | 1
         self._name = f"{self._nonce:08x}"
-        self._ear = None
+        self._ear = listen.Ear()
         # A node beside it, which hears all and says nothing: what its VaultGuard refuses, any
         # node's would.
         self._guard = config and Node(config, Mute(), lambda: int(clock() * 1000) & 0x3FFFFFFF)
@@ -84,6 +84,11 @@ class Observer:
         self._middle = view.Middle()
         self._air = view.Rate()
         self._rates = {}
+
+    def attach(self, ear, deaf=""):
+        """Hear with this ear. deaf: why it hears no broadcasts."""
+        self._ear, self._deaf = ear, deaf
+        ear.on_frame = self._frame
 
     # --- listening ------------------------------------------------------------------------------
 
@@ -288,8 +293,7 @@ class Observer:
         """Watch, and call show(view) once a second, until it is cancelled. Raises OSError."""
         about = {"tag": self.config.tag, "grain": self.config.grain} if self.config else {}
         async with ask.opened(self.port, self._broadcast, **about) as (ear, deaf):
-            self._ear, self._deaf = ear, deaf
-            ear.on_frame = self._frame
+            self.attach(ear, deaf)
             while True:
                 if ear.tag is None and ear.tags:
                     ear.tag = max(ear.tags, key=lambda tag: ear.tags[tag])

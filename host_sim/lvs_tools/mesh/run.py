@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from lvs_tools.mesh import verdict
+from lvs_tools.mesh.faults import Faults
 from lvs_tools.mesh.plan import RESTART_S
 from lvs_tools.mesh.process import Instance, NodeError
 
@@ -37,7 +38,7 @@ class Mesh:
         self.ready = 0  # nodes that came up at the start
         self._begun = None
         self.folder = Path()  # of configurations and journals, while it runs
-        self.faults = None  # a Faults, where somebody may play with it
+        self.faults: Faults | None = None  # where somebody may play with it
         self._work = []  # tasks: starts, and kills with their restarts
 
     def elapsed(self):

@@ -9,6 +9,31 @@ from lvs_tools.mesh.faults import LIARS
 from lvs_tools.watch import view
 
 
+class _Told:
+    """What others can have heard: all that was contributed, but for the last LAG_S of those that
+    were killed, which only their journals may have."""
+
+    def __init__(self):
+        self._marks = {}  # instance: [(when, {channel: raw})], the newest last
+
+    def look(self, now, mesh):
+        """{channel number: raw} at a time."""
+        names = mesh.plan.channels
+        total = dict.fromkeys(range(len(names)), 0)
+        for i in mesh.everyone():
+            marks = self._marks.setdefault(i, [(now, {})])
+            if i.alive:
+                if marks[-1][1] != i.contributed:
+                    marks.append((now, dict(i.contributed)))
+                told = i.contributed
+            else:
+                told = [m for at, m in marks if at <= marks[-1][0] - view.LAG_S] or [{}]
+                told = told[-1]
+            for c, name in enumerate(names):
+                total[c] += told.get(name, 0)
+        return total
+
+
 class Shown:
     """Makes the views of a Mesh."""
 
@@ -17,6 +42,7 @@ class Shown:
         self._config = Config(mesh.plan.config(0))
         self._together = view.Together()
         self._middle = view.Middle()
+        self._told = _Told()
         self._rates = {}
 
     def _amount(self, c, raw):
@@ -31,8 +57,10 @@ class Shown:
         shown = {
             self._name(i): {c: i.report["values"][name] for c, name in enumerate(names)}
             for i in present
+            if i.report["state"] in ("ACTIVE", "LOW_POWER")
         }
-        together, lacks = self._together.look(now, shown, self._amount)
+        there = self._told.look(now, mesh)
+        together, lacks = self._together.look(now, shown, self._amount, there=there)
         rows = [self._row(i, now, lacks) for i in mesh.instances if i]
         rates = [row["kb_min"] * 1000 for row in rows if row["kb_min"] is not None]
         heard = max([i.heard for i in present], default=None)
@@ -82,8 +110,8 @@ class Shown:
             size = said["sent_bytes"] + said["received_bytes"]
             rate = self._rates.setdefault(i, view.Rate()).look(now, size)
         link = f"{said['peers']} peers" if said else ""
-        if faults and faults.group[i.node]:
-            link += ", cut off"
+        if faults and any(faults.group):
+            link += f"{', ' if link else ''}in group {faults.group[i.node] + 1}"
         return {
             "name": self._name(i),
             "state": word if said else word.upper(),

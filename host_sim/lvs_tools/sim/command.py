@@ -15,7 +15,7 @@ from lvs.config_check import NUMBERS
 from lvs_tools import options
 from lvs_tools.sim import engine, report, scenario
 from lvs_tools.sim.watched import Watched
-from lvs_tools.watch import face
+from lvs_tools.watch import face, view
 from lvs_tools.watch.page import Page
 from lvs_tools.world.liars import LiarError
 
@@ -91,7 +91,7 @@ async def _watch(checked, serve, browser, finish):
         with progress_bar(checked["name"], checked["cycles"]) as advance:
             result = await watched.run(page.show, advance)
         code = finish(checked, result)
-        page.show(watched.view(f"The run has ended: {result['verdict']}"))
+        page.show(watched.view(view.ended(result["verdict"])))
         await face.stay()
     return code
 

@@ -27,14 +27,14 @@ _CERTAIN = 1 << 30
 class Watched:
     """A scenario's run that is watched. checked: as `scenario.load` returns it.
 
-    ``look``: what `lvs_tools.world.live.look` said last; ``result``: at the end.
+    ``look``: what `lvs_tools.world.live.look` said last, empty before; ``result``: at the end.
     """
 
     def __init__(self, checked):
         self.checked = checked
         self.plan = scenario.plan(checked)
         self.result = None
-        self.look = None
+        self.look: dict = {}
         self.speed = START
         self._events = []
         self._config = Config({"mesh": "sim", "channels": _channels(self.plan)})
@@ -137,7 +137,7 @@ class Watched:
         }.get(name if isinstance(name, str) else "")
         if act is None:
             raise Refused("there is no such button")
-        if self.look is None or self.result:
+        if not self.look or self.result:
             raise Refused("the run has ended" if self.result else "the world is being made")
         done = act(action)
         self._woken.set()
@@ -204,9 +204,7 @@ class Watched:
             raise Refused(f"choice: one of {', '.join(LIARS)}")
         _, count = self._share(action)
         path, name = scenario.find_adversary(kind, ".")
-        self._events.append(
-            {"action": "liars", "count": count, "path": str(path), "class": name}
-        )
+        self._events.append({"action": "liars", "count": count, "path": str(path), "class": name})
         return f"{count} nodes turn liars: {kind}" if count > 1 else f"A node turns liar: {kind}"
 
     # --- what is shown --------------------------------------------------------------------------
@@ -223,7 +221,8 @@ class Watched:
             for row in look["nodes"]
             if row[2] is not None and row[1] not in ("INIT", "RECOVERING", "JOINING")
         }
-        together, lacks = self._together.look(now, shown, self._amount)
+        there = None if look["there"] is None else dict(enumerate(look["there"]))
+        together, lacks = self._together.look(now, shown, self._amount, there=there)
         rows = [self._row(row, now, lacks) for row in look["nodes"]]
         rates = [row["kb_min"] * 1000 for row in rows if row["kb_min"] is not None]
         return {

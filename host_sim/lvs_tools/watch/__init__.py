@@ -1,1 +1,1 @@
-"""The dashboard: a page in the browser, what it shows, and the charts' past. Who fills it: mesh, sim."""
+"""The dashboard: its page, what is shown on it, the past of its charts. mesh and sim fill it."""

@@ -24,7 +24,7 @@ class Series:
                 del kept[next(iter(kept))]
 
     def points(self, span):
-        """{"step_s", "times", "values": {channel: list}} of a span; None where nothing is known."""
+        """{"step_s", "times", "values": {channel: list}} of a span; None: not known."""
         kept = self._kept[span]
         names = {name: None for values in kept.values() for name in values}
         return {

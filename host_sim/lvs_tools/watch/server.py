@@ -12,6 +12,7 @@ import socket
 import weakref
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from microdot import Microdot, Request, Response
 
@@ -120,24 +121,30 @@ def application(page, loopback=True):
     async def events(_):
         if len(streams) >= _MOST:
             return _json({"error": "too many pages are open"}, 503)
-        return Response(_stream(page, streams), 200, {"Content-Type": "text/event-stream"})
+        body: Any = _Stream(page, streams)  # microdot takes what has __anext__ and aclose, too
+        return Response(body, 200, {"Content-Type": "text/event-stream", **_HEADERS})
 
     @app.post("/do")
     async def do(request):
-        if page.do is None:
-            return _json({"error": "this page shows; it changes nothing"}, 405)
         try:
-            action = json.loads(request.body)
-            if not isinstance(action, dict):
-                raise Refused("say what to do as an object")
-            return _json({"done": await page.do(action)})
+            return _json({"done": await _done(page, request.body)})
         except ValueError as error:
             return _json({"error": str(error)}, 400)
 
     return app
 
 
-class _stream:  # noqa: N801 - what microdot takes for a body: an iterator with aclose
+async def _done(page, body):
+    """Do what a button says, JSON; returns what was done. Raises ValueError."""
+    if page.do is None:
+        raise Refused("this page shows; it changes nothing")
+    action = json.loads(body)
+    if not isinstance(action, dict):
+        raise Refused("say what to do as an object")
+    return await page.do(action)
+
+
+class _Stream:
     """One page's stream of views, as server-sent events."""
 
     def __init__(self, page, streams):
@@ -163,7 +170,8 @@ async def serving(page, host, port):
     """Serve a page while this is open; yields its URL. Raises OSError: the port is taken, ..."""
     Request.max_content_length = Request.max_body_length = _BODY
     loopback = host == "localhost" or host.startswith("127.") or host == "::1"
-    server = await application(page, loopback).start_server(host, port, start_serving=False)
+    app = application(page, loopback)
+    server: Any = await app.start_server(host, port, start_serving=False)
     await server.start_serving()
     try:
         port = server.sockets[0].getsockname()[1]

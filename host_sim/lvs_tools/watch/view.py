@@ -22,11 +22,14 @@ from lvs import status
 BUDGET_KB_MIN = 50  # sent and received, a node (docs/protocol.md, section 11)
 LAG_S = 20  # what was shown so long ago, everybody shows: 16 cycles reach 99 % of 300 nodes
 QUIET_S = 12  # nobody heard for so long: values are old
+_RATE_S = 10  # a shorter time says little of a minute
 _KEPT_S = 300  # what was shown is remembered for so long
+_DIFFER_S = 60  # nodes never showed the same for so long
+_TOGETHER_S = 2  # what was shown within this was shown at one time
 _HOLD_S = 30  # values lower than before are believed after so long
 _GROUPS = 6  # that are named
 MOST_NODES = 400  # rows of the table
-WORDS = ("ONE", "APART", "ALONE", "UNKNOWN")
+WORDS = ("ONE", "APART", "DIFFER", "ALONE", "UNKNOWN")
 
 
 def _agreed(values):
@@ -38,18 +41,21 @@ def _agreed(values):
 class Together:
     """Whether the nodes are one mesh, since when, and who lacks what.
 
-    A node lacks what others showed LAG_S before it showed its values; what is only on its way is
-    no difference. lag_s: seconds of the clock that ``look`` is handed.
+    A node lacks what there was LAG_S before it showed its values; what is only on its way is no
+    difference. What there was: what was contributed, where that is known; else what other nodes
+    showed. Then two groups that both count on can look alike: nodes that never showed the same
+    for _DIFFER_S are said to differ. lag_s: seconds of the clock that ``look`` is handed.
     """
 
     def __init__(self, lag_s=LAG_S):
         self._lag = lag_s
-        self._marks = deque()  # (since when, {channel: what the nodes showed})
+        self._marks = deque()  # (since when, {channel: what there was})
+        self._equal: float = float("-inf")  # when all showed the same
         self._word = ""
         self._since = 0.0
 
     def _floor(self, when):
-        """What was shown at a time, {} if that is unknown."""
+        """What there was at a time, {} if that is unknown."""
         floor = {}
         for since, values in self._marks:
             if since > when:
@@ -57,34 +63,49 @@ class Together:
             floor = values
         return floor
 
-    def _mark(self, now, columns):
-        agreed = {c: _agreed(raws) for c, raws in columns.items()}
-        if not self._marks or self._marks[-1][1] != agreed:
-            self._marks.append((now, agreed))
+    def _mark(self, now, there):
+        if not self._marks or self._marks[-1][1] != there:
+            self._marks.append((now, there))
         while len(self._marks) > 1 and self._marks[1][0] <= now - _KEPT_S:
             self._marks.popleft()
 
-    def look(self, now, shown, amount, when=None):
+    def _alike(self, now, shown, when):
+        """Have all that showed their values at one time shown the same, of late?"""
+        newest = max(when.values(), default=now)
+        said = [shown[node] for node, at in when.items() if at >= newest - _TOGETHER_S]
+        if self._equal < 0 or (len(said) > 1 and all(v == said[0] for v in said)):
+            self._equal = now
+        return now - self._equal < _DIFFER_S
+
+    def look(self, now, shown, amount, when=None, there=None):
         """(dict, {node: its lacks as text}) of ``shown``: {node: {channel number: raw}}.
 
         amount: (channel number, raw) -> text with unit; when: {node: time of what it showed}, now
-        if it is not said. The dict: word (of WORDS), since_s, nodes, agree, spread [text], groups
-        [{count, names, lacks}], largest first.
+        if it is not said; there: {channel number: raw} that was contributed, None: not known.
+        The dict: word (of WORDS), since_s, nodes, agree, spread [text], groups [{count, names,
+        lacks}], largest first.
         """
         columns = {}
         for values in shown.values():
             for c, raw in values.items():
                 columns.setdefault(c, []).append(raw)
-        self._mark(now, columns)
+        agreed = {c: _agreed(raws) for c, raws in columns.items()}
+        self._mark(now, agreed if there is None else there)
         known = False
         lacks, groups = {}, {}
+        when = when or dict.fromkeys(shown, now)
         for node, values in shown.items():
-            floor = self._floor((when[node] if when else now) - self._lag)
+            floor = self._floor(when[node] - self._lag)
             known = known or bool(floor)
+            if there is not None:  # what was lost since is nobody's fault
+                floor = {c: min(raw, there.get(c, raw)) for c, raw in floor.items()}
             behind = {c: f - values[c] for c, f in floor.items() if values.get(c, f) < f}
             lacks[node] = ", ".join(amount(c, raw) for c, raw in behind.items())
             groups.setdefault(lacks[node], []).append(node)
         word = "UNKNOWN" if not known else "ALONE" if len(shown) == 1 else "ONE"
+        alike = self._alike(now, shown, when)
+        if word == "ONE" and there is None and not alike:
+            word = "DIFFER"
         if any(lacks.values()):
             word = "APART"
         if word != self._word:
@@ -92,7 +113,7 @@ class Together:
         spreads = {c: max(raws) - min(raws) for c, raws in columns.items()}
         return {
             "word": word,
-            "since_s": round(now - self._since),
+            "since_s": round(now - (self._equal if word == "DIFFER" else self._since)),
             "nodes": len(shown),
             "agree": sum(not text for text in lacks.values()),
             "spread": [amount(c, raw) for c, raw in sorted(spreads.items()) if raw],
@@ -145,14 +166,14 @@ class Rate:
         self._told = deque()
 
     def look(self, now, total):
-        """A minute's worth of what is counted, or None before two seconds have passed."""
+        """A minute's worth of what is counted, or None before _RATE_S have passed."""
         if self._told and total < self._told[-1][1]:
             self._told.clear()  # counted anew
         self._told.append((now, total))
         while len(self._told) > 2 and self._told[1][0] <= now - self._window:
             self._told.popleft()
         when, first = self._told[0]
-        return 60 * (total - first) / (now - when) if now - when >= 2 else None
+        return 60 * (total - first) / (now - when) if now - when >= _RATE_S else None
 
 
 def ordered(nodes):
@@ -170,6 +191,19 @@ def traffic(rates, of):
         "budget_kb_min": BUDGET_KB_MIN,
         "of": of,
     }
+
+
+_VERDICTS = {
+    "exact": "exact: every node has all that was contributed, to the bit",
+    "not yet": "not exact yet, values still changed: it needed more time",
+    "apart": "apart: nodes hold different values, and nothing changes any more",
+    "not exact": "not exact: something was lost, or liars added to it",
+}
+
+
+def ended(verdict):
+    """What the page says once a run is over."""
+    return f"The run has ended: {_VERDICTS.get(verdict, verdict)}"
 
 
 def now_text():

@@ -1,4 +1,4 @@
-"""Runs a world while somebody watches: so many cycles at a time, with faults at the push of a button.
+"""Runs a world that somebody watches: so many cycles at a time, with faults when a button says so.
 
     pypy3 live.py LIB
 
@@ -16,7 +16,8 @@ _STATES = ("WAITING", "UP", "DOWN", "GONE")
 def look(world):
     """What there is to see of a world, JSON-able: its cycle, a row for each machine that is a node
     (number, state, raw values or None, cut off into which group, loss of its own or None, load of
-    255, bytes so far), and what nodes refused."""
+    255, bytes so far), what nodes refused,
+    and what was contributed and not lost, raw a channel; None where nodes began apart."""
     refused, nodes = {}, []
     for machine in world.machines[: world.plan["nodes"]]:
         node = machine.node
@@ -34,12 +35,18 @@ def look(world):
         deaf = None if machine.deaf < 0 else machine.deaf / (1 << 30)
         size = machine.sent_bytes + machine.received_bytes
         nodes.append([machine.index, state, values, machine.group, deaf, load, size])
+    account, start = world.account, world.plan["start"]
+    there = None
+    if not start["spread"]:
+        listed = range(world.plan["workload"]["listed"])
+        there = [start["value"] + account.given[c] - account.lost(c) for c in listed]
     return {
         "cycle": world.cycle,
         "cycles": world.plan["cycles"],
         "loss": world.network.loss / (1 << 31),
         "nodes": nodes,
         "refused": refused,
+        "there": there,
     }
 
 

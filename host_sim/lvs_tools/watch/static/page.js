@@ -4,10 +4,12 @@
 
 const QUIET_S = 12; // this page's own link to the program, too
 const POINTS = 600;
+const FEW = 60; // nodes that are listed at first, those with trouble before the others
 const byId = (id) => document.getElementById(id);
 let view = null;
 let told = 0; // when the newest view came
 let span = "hour";
+let all = false; // are all nodes listed?
 const charts = new Map(); // channel's name: {card, plot, ...}
 
 function put(node, text) {
@@ -38,6 +40,7 @@ function span_text(s) {
 const WORDS = {
   ONE: ["good", (t) => `One mesh: all ${t.nodes} nodes agree`],
   APART: ["bad", (t) => `Not one mesh: ${t.nodes - t.agree} of ${t.nodes} nodes lack something`],
+  DIFFER: ["warn", () => "Nodes differ: much is on its way, or they are apart"],
   ALONE: ["warn", () => "One node alone"],
   UNKNOWN: ["", () => "Looking; who agrees is known after some seconds"],
 };
@@ -50,7 +53,8 @@ function showTogether(t) {
   const lines = t.groups.map((g) =>
     `${g.count} ${g.count === 1 ? "node" : "nodes"} (${g.names.join(", ")}` +
     `${g.count > g.names.length ? ", ..." : ""}): ${g.lacks ? `lack ${g.lacks}` : "have everything"}`);
-  if (t.spread.length && !t.groups.length) lines.push(`On its way: ${t.spread.join(", ")}`);
+  if (t.spread.length && t.word === "DIFFER") lines.push(`Nodes are within ${t.spread.join(", ")}`);
+  else if (t.spread.length && !t.groups.length) lines.push(`Nodes are within ${t.spread.join(", ")}: that is on its way`);
   fill(byId("groups"), lines, () => make("li"), put);
 }
 
@@ -179,7 +183,8 @@ function freshRow() {
 }
 
 function showNodes(v) {
-  fill(byId("nodes"), v.nodes, freshRow, (row, n) => {
+  const listed = all ? v.nodes : v.nodes.slice(0, FEW);
+  fill(byId("nodes"), listed, freshRow, (row, n) => {
     const [name, state, values, link, load, rate] = row.children;
     put(name, n.name);
     put(state, n.liar ? "LIAR" : n.state);
@@ -191,7 +196,11 @@ function showNodes(v) {
     put(rate, n.kb_min === null ? "" : n.kb_min.toFixed(1));
   });
   put(byId("nodes-h"), `Nodes (${v.count})`);
-  put(byId("more"), v.count > v.nodes.length ? `${v.count - v.nodes.length} more, without trouble, are not listed` : v.others ?? "");
+  const more = byId("all");
+  more.hidden = v.nodes.length <= FEW;
+  more.setAttribute("aria-expanded", all);
+  put(more, all ? `List only ${FEW}` : `List all ${v.nodes.length}`);
+  put(byId("more"), v.count > v.nodes.length ? `${v.count - v.nodes.length} more are not listed` : v.others);
 }
 
 function showTraffic(t) {
@@ -210,7 +219,7 @@ const REASONS = {
   magic: "not of this protocol",
   version: "of another version of the protocol",
   tag: "of another mesh, or other parameters",
-  own: "under a node's own session",
+  own: "a node's own words, heard again",
   crowd: "no room for more addresses",
   crowded: "totals for which there is no room",
 };
@@ -328,6 +337,8 @@ setInterval(banner, 1000);
 
 for (const input of document.querySelectorAll("#spans input"))
   input.onchange = () => { span = input.value; load(); };
+
+byId("all").onclick = () => { all = !all; showNodes(view); };
 
 let width = innerWidth;
 addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; load(); } });
