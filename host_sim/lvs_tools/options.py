@@ -92,6 +92,16 @@ WORKERS = click.option(
 )
 
 
+def listener(_, __, value):
+    """A click callback: (host, port) of PORT or HOST:PORT; no HOST is this machine alone."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise click.BadParameter(f"'{value}' is neither PORT nor HOST:PORT")
+    return host or "127.0.0.1", int(port)
+
+
 def write_json(path, figures):
     """Write figures to the file of --json; returns whether standard output is free for people.
 

@@ -20,7 +20,6 @@ from lvs_tools.bridge.store import StoreError
 
 EXIT_UNABLE = 2
 _FAREWELL_S = 5.0
-LOOPBACK = "127.0.0.1"
 
 
 def _broker(_, __, value):
@@ -30,16 +29,6 @@ def _broker(_, __, value):
         return mqtt.broker(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-
-
-def _listener(_, __, value):
-    """(host, port) of PORT or HOST:PORT."""
-    if value is None:
-        return None
-    host, _, port = value.rpartition(":")
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise click.BadParameter(f"'{value}' is neither PORT nor HOST:PORT")
-    return host or LOOPBACK, int(port)
 
 
 async def _run(bridge, teller):
@@ -93,7 +82,7 @@ async def _run(bridge, teller):
 @click.option(
     "--prometheus",
     "listener",
-    callback=_listener,
+    callback=options.listener,
     metavar="[HOST:]PORT",
     help="Serve /metrics there, on this machine alone unless HOST says otherwise.",
 )

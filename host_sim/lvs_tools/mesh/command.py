@@ -13,13 +13,20 @@ from lvs_tools import options
 from lvs_tools.interpreters import InterpreterMissing, mend, micropython
 from lvs_tools.mesh import plan as mesh_plan
 from lvs_tools.mesh import view as mesh_view
+from lvs_tools.mesh.faults import Faults
 from lvs_tools.mesh.process import NodeError
 from lvs_tools.mesh.run import Mesh
+from lvs_tools.mesh.shown import Shown
+from lvs_tools.watch import face
+from lvs_tools.watch.page import Page
+from lvs_tools.watch.view import ended
 
 _LINE_EVERY_S = 10.0
 _EXIT_NOT_EXACT = 1
 _EXIT_FAILED = 2
 _EXIT_INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+_SECONDS = 60.0
+_WATCHED_S = 1800.0  # for somebody who plays with it
 
 
 class _Unable(click.ClickException):
@@ -70,20 +77,43 @@ class _Lines:
             self.console.print(mesh_view.progress_line(mesh), soft_wrap=True, highlight=False)
 
 
-async def _run(plan, interpreters, view):
-    """Run the mesh; SIGINT and SIGTERM cancel it, and it stops its processes first."""
+async def _run(mesh, live, view, finish, dashboard):
+    """Run the mesh; SIGINT and SIGTERM cancel it, and it stops its processes first.
+
+    finish: (account) -> exit code, which is returned; dashboard: (host, port, open a browser?),
+    which stays after the run until a signal, or None.
+    """
     task = asyncio.current_task()
     assert task
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
-    return await Mesh(plan, interpreters).run(view)
+    if not dashboard:
+        with live:
+            account = await mesh.run(view)
+        return finish(account)
+    *place, browser = dashboard
+    mesh.faults = faults = Faults(mesh)
+    shown = Shown(mesh)
+    page = Page(faults.do)
+
+    def both(mesh):
+        view(mesh)
+        page.show(shown.view())
+
+    async with face.shown(page, place, browser):
+        with live:
+            account = await mesh.run(both)
+        code = finish(account)
+        page.show(shown.view(ended(account["verdict"])))
+        await face.stay()
+    return code
 
 
 @click.command("mesh")
 @click.option("--nodes", default=12, show_default=True, help="Nodes, a process each.")
 @click.option("--micropython", type=int, help="How many of them on MicroPython [two of three].")
-@click.option("--seconds", default=60.0, show_default=True, help="Length of the run.")
+@click.option("--seconds", type=float, help="Length of the run [60; with --watch 1800].")
 @click.option("--kill", type=int, help="Nodes killed half-way, started anew [a quarter, <= 3].")
 @click.option("--loss", default=0.0, show_default=True, help="Loss at each receiver, below 1.")
 @click.option("--seed", default=1, show_default=True, help="Of workload, kills and losses.")
@@ -95,15 +125,31 @@ async def _run(plan, interpreters, view):
     show_default=True,
     help="Whether killed nodes find a journal again.",
 )
+@face.watched
 @options.JSON
-def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journal, json_path):
+def command(
+    nodes,
+    micropython,
+    seconds,
+    kill,
+    loss,
+    seed,
+    channels,
+    port,
+    journal,
+    watch,
+    serve,
+    browser,
+    json_path,
+):
     """Run a mesh of real node processes on this machine.
 
     Every node has a loopback address of its own and speaks real UDP. Each contributes to the
     channels until 60 % of the time is over; half-way some are killed without warning and started
     anew from their journals. At the end all values of all nodes must be equal to the bit, and
     equal to what was contributed. With --no-journal the killed start empty, and what they had told
-    nobody is lost.
+    nobody is lost. With --watch its faults are yours, but for the last 40 seconds, and the page
+    stays after the run.
 
     \b
     Examples:
@@ -112,6 +158,8 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
       lvs mesh --nodes 3 --seconds 20 --json -    # for programs
     """
     console = Console(stderr=json_path == "-")
+    seconds = seconds or (_WATCHED_S if watch else _SECONDS)
+    kill = 0 if watch and kill is None else kill
     try:
         plan = mesh_plan.make_plan(
             nodes, micropython, seconds, kill, loss, seed, channels.split(","), port, journal
@@ -120,16 +168,20 @@ def command(nodes, micropython, seconds, kill, loss, seed, channels, port, journ
         raise click.UsageError(str(error)) from None
     interpreters = _interpreters(sum(plan.micropython))
     live, view = _live(console) if console.is_terminal else (_Lines(console),) * 2
+
+    def finish(account):
+        for line in mesh_view.verdict_lines(account):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        options.write_json(json_path, account)
+        return 0 if account["exact"] else _EXIT_NOT_EXACT
+
     try:
-        with live:
-            account = asyncio.run(_run(plan, interpreters, view))
+        dashboard = (*serve, browser) if watch else None
+        code = asyncio.run(_run(Mesh(plan, interpreters), live, view, finish, dashboard))
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print("interrupted; all nodes are stopped")
         sys.exit(_EXIT_INTERRUPTED)
     except NodeError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(_EXIT_FAILED)
-    for line in mesh_view.verdict_lines(account):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    options.write_json(json_path, account)
-    sys.exit(0 if account["exact"] else _EXIT_NOT_EXACT)
+    sys.exit(code)

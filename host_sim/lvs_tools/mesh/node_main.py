@@ -33,7 +33,7 @@ _POLL_S = 0.04  # how often standard input is looked at
 _LINE_MAX = 512  # a longer command line is an error, so that no input grows the heap
 _USAGE = (
     "usage: node_main.py CONFIG.json [--journal FOLDER] [--loss P] [--seed N] [--report-ms MS]"
-    " [--human] [--no-input]"
+    " [--human] [--no-input] [--faults]"
 )
 _REPORTED = (
     "state",
@@ -81,8 +81,10 @@ def parse_arguments(argv):
         "report_ms": 0,
         "human": False,
         "input": True,
+        "faults": False,
     }
     numbers = {"--loss": float, "--seed": int, "--report-ms": int, "--journal": str}
+    switches = {"--human": "human", "--no-input": "input", "--faults": "faults"}
     i = 0
     while i < len(argv):
         word = argv[i]
@@ -95,10 +97,8 @@ def parse_arguments(argv):
             except ValueError:
                 raise UsageError(f"{word} {argv[i]} is not a number; {_USAGE}") from None
             i += 1
-        elif word == "--human":
-            options["human"] = True
-        elif word == "--no-input":
-            options["input"] = False
+        elif word in switches:
+            options[switches[word]] = word != "--no-input"
         elif word.startswith("-"):
             raise UsageError(f"unknown option {word}; {_USAGE}")
         elif options["config"] is None:
@@ -166,6 +166,9 @@ def answer(node, channels, line):
             unit = _of(node, channel)["unit"]
             reply = {"answer": name, "channel": channel, "amount": words[-1], "unit": unit}
             return dict(reply, warning=warning) if warning else reply
+        if name == "faults" and len(words) == 3 and hasattr(node.transport, "faults"):
+            node.transport.faults(float(words[1]), int(words[2], 16))
+            return {"answer": name}
         if name == "value" and len(words) >= 2:
             channel = " ".join(words[1:])
             value = node.value(channel)
@@ -458,7 +461,7 @@ def build(options, say):
         from lvs_tools.options import reach_all
 
         reach_all(transport, config)
-    if options["loss"]:
+    if options["loss"] or options["faults"]:
         from lvs_tools.mesh.lossy import Lossy
 
         transport = Lossy(transport, options["loss"], options["seed"])

@@ -66,10 +66,10 @@ class Instance:
         """The process id, or None before the start."""
         return self._process.pid if self._process else None
 
-    async def start(self, interpreter, config, loss, seed, report_ms, journal=None):
+    async def start(self, interpreter, config, loss, seed, report_ms, journal=None, *more):
         """Start the process and wait until it is ready; raises NodeError with its last words.
 
-        journal: its folder, or None for a node that forgets when it is killed.
+        journal: its folder, or None for a node that forgets when it is killed; more: options.
         """
         process = await asyncio.create_subprocess_exec(
             interpreter,
@@ -77,6 +77,7 @@ class Instance:
             str(config),
             *("--loss", str(loss), "--seed", str(seed), "--report-ms", str(report_ms)),
             *(("--journal", str(journal)) if journal else ()),
+            *more,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -159,6 +160,11 @@ class Instance:
         """Hand a contribution over; it counts once the node has acknowledged it."""
         if self.alive:
             self._write(f"contribute {channel} {amount_text(raw)}", channel, raw)
+
+    def tell(self, command):
+        """Give a command, whatever the answer is."""
+        if self.alive:
+            self._write(command)
 
     async def ask(self, command, timeout=10.0):
         """The node's answer to a command, as a dict; raises NodeError if there is none."""

@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 from lvs_tools.mesh import verdict
+from lvs_tools.mesh.faults import Faults
 from lvs_tools.mesh.plan import RESTART_S
 from lvs_tools.mesh.process import Instance, NodeError
 
 _FEW = 16  # nodes up to which each reports twice a second
 _VIEW_S = 0.5
+CALM_S = 40.0  # at the end nothing is lost and nobody is off, so that there can be a verdict
 
 
 def report_ms(nodes):
@@ -35,7 +37,8 @@ class Mesh:
         self.histories = [[] for _ in range(plan.nodes)]
         self.ready = 0  # nodes that came up at the start
         self._begun = None
-        self._folder = Path()  # of configurations and journals, while it runs
+        self.folder = Path()  # of configurations and journals, while it runs
+        self.faults: Faults | None = None  # where somebody may play with it
         self._work = []  # tasks: starts, and kills with their restarts
 
     def elapsed(self):
@@ -56,7 +59,8 @@ class Mesh:
         if not history or history[-1][1] != values:
             history.append((time.monotonic(), values))
 
-    async def _start(self, node):
+    async def start(self, node):
+        """Start a node, or start it anew. Raises NodeError."""
         plan = self.plan
         instance = Instance(node, plan.micropython[node], time.monotonic, self._remember)
         lives = sum(1 for i in self.past if i.node == node)
@@ -65,7 +69,7 @@ class Mesh:
             self.past.append(self.instances[node])
         self.histories[node] = []
         self.instances[node] = instance
-        config = self._folder / f"node-{node}.json"
+        config = self.folder / f"node-{node}.json"
         config.write_text(json.dumps(plan.config(node)))
         await instance.start(
             self.interpreters[plan.micropython[node]],
@@ -73,11 +77,14 @@ class Mesh:
             plan.loss,
             plan.seed + node + lives * plan.nodes,  # another stream of losses in each life
             report_ms(plan.nodes),
-            self._folder / f"journal-{node}" if plan.journal else None,
+            self.folder / f"journal-{node}" if plan.journal else None,
+            *(("--faults",) if self.faults else ()),
         )
+        if self.faults:
+            self.faults.tell(instance)
 
     async def _start_first(self, node):
-        await self._start(node)
+        await self.start(node)
         self.ready += 1
 
     async def _kill_and_restart(self, node):
@@ -88,7 +95,7 @@ class Mesh:
         await instance.kill()
         await asyncio.sleep(RESTART_S)
         try:
-            await self._start(node)
+            await self.start(node)
             self.restarted += 1
         except NodeError as error:
             self.failures.append(f"node {node} did not start again: {error}")
@@ -130,7 +137,7 @@ class Mesh:
         However it ends, no process is left behind.
         """
         with tempfile.TemporaryDirectory(prefix="lvs-mesh-") as folder:
-            self._folder = Path(folder)
+            self.folder = Path(folder)
             watching = asyncio.create_task(self._watch(view))
             try:
                 nodes = range(self.plan.nodes)
@@ -138,6 +145,10 @@ class Mesh:
                 await asyncio.gather(*self._work)
                 self._begun = time.monotonic()
                 await self._act()
+                if self.faults:
+                    calm = self._begun + self.plan.seconds - CALM_S
+                    await asyncio.sleep(calm - time.monotonic())
+                    await self.faults.end()
                 await asyncio.sleep(self._begun + self.plan.seconds - time.monotonic())
                 for task in self._work:
                     if task.done():
@@ -152,6 +163,8 @@ class Mesh:
                     task.cancel()
                 await asyncio.gather(watching, *self._work, return_exceptions=True)
                 await self._stop()
+                if self.faults:
+                    await self.faults.stop()
 
     def _account_of_killed(self, instance, known):
         """What a killed life contributed, and what of it is lost. With a journal, sessions and

@@ -1,6 +1,8 @@
 """`lvs sim`: run a scenario in the simulated world and say what came of it."""
 
+import asyncio
 import contextlib
+import signal
 import sys
 import time
 
@@ -12,6 +14,9 @@ from rich.table import Table
 from lvs.config_check import NUMBERS
 from lvs_tools import options
 from lvs_tools.sim import engine, report, scenario
+from lvs_tools.sim.watched import Watched
+from lvs_tools.watch import face, view
+from lvs_tools.watch.page import Page
 from lvs_tools.world.liars import LiarError
 
 
@@ -74,6 +79,23 @@ def verdict_code(result, same):
     return int(not result["exact"] and not result["liars"])
 
 
+async def _watch(checked, serve, browser, finish):
+    """Run a scenario beside the dashboard, which stays until a signal; returns the exit code."""
+    task = asyncio.current_task()
+    assert task
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    watched = Watched(checked)
+    page = Page(watched.do)
+    async with face.shown(page, serve, browser):
+        with progress_bar(checked["name"], checked["cycles"]) as advance:
+            result = await watched.run(page.show, advance)
+        code = finish(checked, result)
+        page.show(watched.view(view.ended(result["verdict"])))
+        await face.stay()
+    return code
+
+
 @click.command("sim")
 @click.argument("path", metavar="SCENARIO")
 @click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Instead of the scenario's.")
@@ -97,6 +119,7 @@ def verdict_code(result, same):
     type=click.Choice(scenario.ENGINES),
     help="Interpreter of world and nodes; instead of the scenario's.",
 )
+@face.watched
 @click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
 @options.JSON
 @click.option(
@@ -113,10 +136,24 @@ def verdict_code(result, same):
     type=options.OutputFile((".png", ".svg", ".pdf")),
     help="Write a picture (PNG, SVG or PDF by its ending).",
 )
-def command(path, seed, settings, adversaries, engine_name, twice, json_path, plot_path):
+def command(
+    path,
+    seed,
+    settings,
+    adversaries,
+    engine_name,
+    watch,
+    serve,
+    browser,
+    twice,
+    json_path,
+    plot_path,
+):
     """Run SCENARIO, a TOML file or the name of one that comes along, from one seed.
 
-    It ends with a verdict: whether all honest nodes have exactly what was contributed.
+    It ends with a verdict: whether all honest nodes have exactly what was contributed. With
+    --watch it runs at the pace that you choose on a page in the browser, where you also lose
+    packets, cut the mesh in two, kill, restart and add liars; the page stays after the run.
 
     \b
     Examples:
@@ -124,8 +161,22 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
       lvs sim house --seed 7 --set link.loss=0.3
       lvs sim g4_liars --adversary Drain=0.2        # a fifth of the nodes lie
       lvs sim my.toml --twice --plot my.png         # one of your own
+      lvs sim house --watch                         # play with it in the browser
       lvs sim --keys                                # what a file may have
     """
+
+    def finish(checked, result, same=True):
+        history = result.pop("history")
+        if json_path != "-":  # before a disk that is full by now
+            report.summary(result, checked, Console(), same if twice else None)
+        options.write_json(json_path, result)
+        if plot_path:
+            report.picture(result, history, checked, plot_path)
+        sys.stdout.flush()
+        return verdict_code(result, same)
+
+    if watch and twice:
+        raise click.UsageError("--watch and --twice: what is played with runs once")
     try:
         overrides = list(settings)
         if seed is not None:
@@ -135,6 +186,8 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
         checked = scenario.load(path, overrides, adversaries)
         for problem in scenario.problems(checked):
             options.warn(problem)
+        if watch:
+            sys.exit(asyncio.run(_watch(checked, serve, browser, finish)))
         with progress_bar(checked["name"], checked["cycles"] * (2 if twice else 1)) as advance:
             if twice:
                 result, same = engine.twice(checked, advance)
@@ -142,17 +195,10 @@ def command(path, seed, settings, adversaries, engine_name, twice, json_path, pl
                 result, same = engine.run(checked, advance), True
     except (scenario.ScenarioError, engine.EngineError, LiarError, ImportError) as error:
         options.fail(error, 2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         options.ERRORS.print("stopped")
         sys.exit(130)
-    history = result.pop("history")
-    if json_path != "-":  # before a disk that is full by now
-        report.summary(result, checked, Console(), same if twice else None)
-    options.write_json(json_path, result)
-    if plot_path:
-        report.picture(result, history, checked, plot_path)
-    sys.stdout.flush()
-    sys.exit(verdict_code(result, same))
+    sys.exit(finish(checked, result, same))
 
 
 if __name__ == "__main__":

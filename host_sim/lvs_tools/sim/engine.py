@@ -32,7 +32,12 @@ _HEAP = (256 << 20, 1 << 20)  # bytes for MicroPython: for the world, and for ea
 
 
 # A large nursery: a simulated attack took 12.7 s in place of 21.2, steady traffic as long.
-_TUNING = {"PYPY_GC_NURSERY": "48M"}
+TUNING = {"PYPY_GC_NURSERY": "48M"}
+
+
+def heap(plan):
+    """Bytes of heap that MicroPython needs for a plan."""
+    return _HEAP[0] + _HEAP[1] * plan["nodes"]
 
 
 class EngineError(Exception):
@@ -85,7 +90,7 @@ class _Interpreter:
 
     def __init__(self, name, plan):
         try:
-            start = interpreters.command(name, _HEAP[0] + _HEAP[1] * plan["nodes"])
+            start = interpreters.command(name, heap(plan))
         except interpreters.InterpreterMissing as error:
             raise EngineError(str(error)) from None
         if start is None:
@@ -98,7 +103,7 @@ class _Interpreter:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={**_TUNING, **os.environ},
+            env={**TUNING, **os.environ},
         )
 
     def run(self, plan, progress):

@@ -19,7 +19,7 @@ class Faults:
                 event = dict(event, nodes=self._targets(event, world.honest))
                 for index in event["nodes"]:
                     world.machines[index].late = True
-            world.timeline.at(event["at_ms"], self._happen, event)
+            world.timeline.at(event["at_ms"], self.happen, event)
 
     def add(self, event):
         """Have an event of a plan happen that was not in it; of several the last one first."""
@@ -52,7 +52,8 @@ class Faults:
             return self._in_state(UP, DOWN)
         return self._in_state(UP)
 
-    def _happen(self, event):
+    def happen(self, event):
+        """Let an event of a plan happen now."""
         action = event["action"]
         targets = self._targets(event, self._candidates(action))
         machines = [self._world.machines[i] for i in targets]

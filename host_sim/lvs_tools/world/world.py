@@ -75,6 +75,7 @@ class World:
         self._moved = True
         self._amount = plan["workload"]["amount"]
         self._work = Prng(seed, 4)
+        self._liars_share = {}  # what all liars know, for they know each other
         self._make_liars(count - liars)
         self.leaves = leaves and Leaves(
             plan, self.configs[count], self.machines[count:], self.timeline, self.account
@@ -85,29 +86,35 @@ class World:
     # --- beginning ------------------------------------------------------------------------------
 
     def _make_liars(self, index):
-        addresses = [m.addr for m in self.machines[: self.plan["nodes"]]]
-        shared = {}
+        allies = [m.addr for m in self.machines[len(self.honest) : self.plan["nodes"]]]
         for kind in self.plan["adversaries"]:
             made_by = load_class(kind["path"], kind["class"])
             for _ in range(kind["count"]):
-                machine = self.machines[index]
-                Liar(
-                    machine,
-                    made_by,
-                    kind["from_ms"],
-                    MeshView(
-                        self.configs[index],
-                        machine.addr,
-                        addresses,
-                        addresses[len(self.honest) :],
-                        shared,
-                    ),
-                    self.plan["seed"],
-                    self.timeline,
-                    self.network,
-                    self.trace,
-                )
+                self._liar(self.machines[index], made_by, kind["from_ms"], allies)
                 index += 1
+
+    def _liar(self, machine, made_by, from_ms, allies):
+        addresses = [m.addr for m in self.machines[: self.plan["nodes"]]]
+        config = self.configs[machine.index]
+        Liar(
+            machine,
+            made_by,
+            from_ms,
+            MeshView(config, machine.addr, addresses, allies, self._liars_share),
+            self.plan["seed"],
+            self.timeline,
+            self.network,
+            self.trace,
+        )
+
+    def turn(self, machine, path, name):
+        """Let an honest node's machine be a liar from now on: the class `name` of a file."""
+        made_by = load_class(path, name)
+        self.leave(machine)
+        self.honest.remove(machine)
+        allies = [m.addr for m in self.machines if m.liar or m is machine]
+        self._liar(machine, made_by, self.timeline.now, allies)
+        machine.state = UP
 
     def _begin(self, prng):
         """Start the machines, spread over the first cycle; those primed are there at once."""
