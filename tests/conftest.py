@@ -34,7 +34,17 @@ hypothesis.settings.load_profile("ci" if in_ci() else "laptop")
 
 # What runs in real time, over real sockets, can be late by chance on a machine that is shared: in
 # CI such a test has a second try, which the summary counts. On a laptop it has none.
-_REAL_TIME = ("board", "bridge", "mesh", "package", "security", "tools", "examples", "watch", "website")
+_REAL_TIME = (
+    "board",
+    "bridge",
+    "mesh",
+    "package",
+    "security",
+    "tools",
+    "examples",
+    "watch",
+    "website",
+)
 
 # Tests started in the background have Ctrl-C ignored, and so would everything that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -10,7 +10,17 @@ import pytest
 from lvs_tools import cli
 from lvs_tools.places import ROOT
 
-FOLDERS = ("docs", "lib", "firmware", "boards", "host_sim", "tests", "tools", "examples", "website")
+FOLDERS = (
+    "docs",
+    "lib",
+    "firmware",
+    "boards",
+    "host_sim",
+    "tests",
+    "tools",
+    "examples",
+    "website",
+)
 WHERE = ("*.md", ".github/**/*.md", "docs/**/*.md", "examples/**/*.md")
 PAGES = sorted([page for where in WHERE for page in ROOT.glob(where)])
 TRUE_NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells what was

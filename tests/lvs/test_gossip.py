@@ -121,7 +121,9 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
     cell.contribute(1, 10)
     node.contributions.rotate()
     busy(10)
-    said = [f["own"] for f in sdms(node) if (f["start"], f["nonce"]) == (session.start, session.nonce)]
+    said = [
+        f["own"] for f in sdms(node) if (f["start"], f["nonce"]) == (session.start, session.nonce)
+    ]
     assert [0, 10] in [row for rows in said for row in rows]
 
 

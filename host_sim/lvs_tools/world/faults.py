@@ -23,7 +23,7 @@ class Faults:
 
     def add(self, event):
         """Have an event of a plan happen that was not in it; of several the last one first."""
-        self._world.timeline.first(event["at_ms"], self._happen, event)
+        self._world.timeline.first(event["at_ms"], self.happen, event)
 
     def _targets(self, event, candidates):
         """Indices of the machines that an event means, drawn among `candidates` if need be."""
