@@ -21,10 +21,14 @@ _WIDTH = 80
 EVERYBODY = "255.255.255.255"
 
 
-def _writable(folder):
-    """Raise OSError unless something can be written to a folder now: permission, room."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(_BLOCK))
+def _unwritable(folder):
+    """Why nothing can be written to a folder now (permission, room), as text; "" if it can."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_BLOCK))
+    except OSError as error:
+        return f"nothing can be written to {folder} ({error.strerror or error})"
+    return ""
 
 
 class OutputFile(click.Path):
@@ -46,11 +50,10 @@ class OutputFile(click.Path):
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             self.fail(f"'{path}': there is no folder {folder}", param, ctx)
-        if not os.path.exists(path):  # one that is there was asked by click; it may be a pipe
-            try:
-                _writable(folder)
-            except OSError as error:
-                self.fail(f"'{path}': {folder}: {error.strerror or error}", param, ctx)
+        # One that is there was asked by click; it may be a pipe.
+        why = "" if os.path.exists(path) else _unwritable(folder)
+        if why:
+            self.fail(f"'{path}': {why}", param, ctx)
         if self._endings and os.path.splitext(path)[1].lower() not in self._endings:
             self.fail(f"'{path}': must end in {', '.join(self._endings)}", param, ctx)
         return path
@@ -67,10 +70,9 @@ class OutputFolder(click.Path):
         """The checked path."""
         path = super().convert(value, param, ctx)
         there = next(p for p in (path, *path.absolute().parents) if p.exists())
-        try:
-            _writable(there)
-        except OSError as error:
-            self.fail(f"'{path}': {there}: {error.strerror or error}", param, ctx)
+        why = _unwritable(there)
+        if why:
+            self.fail(f"'{path}': {why}", param, ctx)
         return path
 
 
@@ -111,7 +113,10 @@ def write_json(path, figures):
     if path == "-":
         click.echo(text)
     elif path:
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        try:
+            Path(path).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:  # a full disk does not name the file
+            raise OSError(error.errno, error.strerror, path) from None
     return path != "-"
 
 

@@ -119,6 +119,15 @@ def test_every_hour_of_a_day(folder, tmp_path):
     assert len(path.read_text().splitlines()) == 25
 
 
+def test_a_table_begins_where_something_is_known(folder, tmp_path):
+    words = "--from", "2025-12-31T22:00Z", "--to", "2026-01-01T01:00Z", "--every", "1h"
+    result = call(folder, "--csv", "-", *words)
+    assert [line[:13] for line in result.stdout.splitlines()[1:]] == [
+        "2026-01-01T00",
+        "2026-01-01T01",
+    ]
+
+
 def test_parquet_is_exact(folder, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "all.parquet"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
@@ -58,17 +57,3 @@ def test_the_container_calls_the_bridge(tmp_path):
         words += [word.strip(' "') for word in found[1].split(",")]
     assert words[0] == "lvs"
     assert accepted(words[1:], tmp_path)
-
-
-@pytest.mark.parametrize("name", ["status", "members", "doctor", "node", "bridge", "export"])
-def test_every_example_of_the_help_is_a_command_line(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for file in ("config.json", "house.json"):
-        (tmp_path / file).write_text("{}")
-    context = click.Context(cli.main)
-    command = cli.main.get_command(context, name)
-    assert command
-    examples = re.findall(rf"^ *lvs {name}\b(.*?)(?:  .*)?$", command.help or "", re.MULTILINE)
-    assert examples
-    for words in examples:
-        command.make_context(name, shlex.split(words), parent=context)  # raises for a bad one

@@ -162,15 +162,19 @@ def command(folder, csv_path, parquet_path, start, end, every, as_json):
     start = first if start is None else start
     end = last if end is None else end
     step = every * 1000 if every else None
+
+    def rows():
+        """Those since something is known."""
+        return (row for row in history.rows(start, end, step) if row[1])
+
     written = {}
     if csv_path == "-":
-        write_csv(history, history.rows(start, end, step), sys.stdout)
+        write_csv(history, rows(), sys.stdout)
     elif csv_path:
         with open(csv_path, "w", newline="", encoding="utf-8") as stream:
-            written[csv_path] = write_csv(history, history.rows(start, end, step), stream)
+            written[csv_path] = write_csv(history, rows(), stream)
     if parquet_path:
-        rows = history.rows(start, end, step)
-        written[parquet_path] = write_parquet(history, rows, parquet_path)
+        written[parquet_path] = write_parquet(history, rows(), parquet_path)
     if as_json:
         click.echo(json.dumps({"rows": written}), err=csv_path == "-")
         return

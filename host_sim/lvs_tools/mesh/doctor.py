@@ -278,7 +278,8 @@ def examine(path, port_option, broadcast_option, seconds):
     yield from port(number, holder(number))
     leaves, why = source(broadcast)
     found = interfaces()
-    yield from inside(platform.release(), found)
+    if not broadcast.startswith("127."):
+        yield from inside(platform.release(), found)
     yield from roads(found, leaves, why, broadcast)
     tag = config.tag if config else None
     peers = looking.peers(config, number)
