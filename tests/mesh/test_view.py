@@ -149,7 +149,7 @@ def account(**changes):
 def test_verdict_for_people():
     lines = view.verdict_lines(account())
     assert lines[0].startswith("exact: 3 nodes (2 on MicroPython)")
-    assert "contributed 4, lost with killed nodes 1, every node says 3 VU" in lines[1]
+    assert "contributed 4, lost with killed nodes 1; all say 3 VU" in lines[1]
     assert any("1.5 s after the last contribution" in line for line in lines)
 
 

@@ -175,10 +175,9 @@ def verdict_lines(account):
         value = account["values_raw"][name]
         same = value["min"] == value["max"]
         says = vu(value["min"]) if same else f"{vu(value['min'])} to {vu(value['max'])}"
-        lines.append(
-            f"  {name:{width}}  contributed {vu(contributed)}, lost with killed nodes"
-            f" {vu(account['lost_raw'][name])}, every node says {says} VU"
-        )
+        lost = account["lost_raw"][name]
+        lost = f", lost with killed nodes {vu(lost)}" if lost else ""
+        lines.append(f"  {name:{width}}  contributed {vu(contributed)}{lost}; all say {says} VU")
     lines += [f"  {reason}" for reason in account["reasons"]]
     lines += [f"  warning: {warning}" for warning in account["warnings"]]
     lines += [f"  lost, or may be: {text}" for text in account["lost_or_may_be"]]
