@@ -54,7 +54,7 @@ def test_a_start_that_cannot_be(start):
 
 # --- before --------------------------------------------------------------------------------------
 
-OLD = {"session_epochs": 20, "horizon_epochs": 20}
+OLD = {"session_epochs": 12, "horizon_epochs": 12}
 BEFORE = {"tag": "%08x" % Config({"channels": ["water"], **OLD}).tag, **OLD}
 NEW = {
     "name": {"mesh": "other"},
@@ -74,7 +74,7 @@ def test_node_by_node_while_all_contribute(change, seed):
     for files in media:
         cell.add(journal=journal(files))
     cell.active()
-    for _ in range(50):  # sessions follow each other, and are folded
+    for _ in range(28):  # sessions follow each other, and are folded
         for address in cell.nodes:
             cell.contribute(address, 100 + address)
         cell.run(64)
@@ -88,7 +88,7 @@ def test_node_by_node_while_all_contribute(change, seed):
     for address in cell.nodes:
         cell.contribute(address, 3)
     cell.settle(120)
-    for _ in range(50):
+    for _ in range(28):
         cell.run(64)
         cell.contribute(1, 1)
     cell.settle()
