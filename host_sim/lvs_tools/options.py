@@ -64,11 +64,11 @@ class OutputFolder(click.Path):
     there yet, and is not made."""
 
     def __init__(self):
-        super().__init__(file_okay=False, path_type=Path)
+        super().__init__(file_okay=False)
 
     def convert(self, value, param, ctx):
         """The checked path."""
-        path = super().convert(value, param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         there = next(p for p in (path, *path.absolute().parents) if p.exists())
         why = _unwritable(there)
         if why:

@@ -316,6 +316,6 @@ def test_the_doctor_names_interpreters(monkeypatch):
     monkeypatch.setenv("MICROPYTHON", "/nowhere")
     assert "MICROPYTHON=/nowhere is no program" in text(doctor.programs())
     monkeypatch.setenv("MICROPYTHON", "false")
-    assert "is no MicroPython" in text(doctor.programs())
+    assert "what MICROPYTHON names is none" in text(doctor.programs())
     monkeypatch.setenv("PYPY", "/nowhere")
     assert "long simulations" in text(doctor.programs())

@@ -1,5 +1,6 @@
 """The completion that is printed works in the shell that it is for."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -50,10 +51,10 @@ def test_tab_asks_no_subcommand_and_is_silent_where_an_extra_is_missing(monkeypa
     def forbidden(*_):
         raise AssertionError("imported")
 
-    monkeypatch.setattr(cli.importlib, "import_module", forbidden)
+    monkeypatch.setattr(importlib, "import_module", forbidden)
     env = {"_LVS_COMPLETE": "bash_complete", "COMP_WORDS": "lvs de", "COMP_CWORD": "1"}
     assert call(env=env).output.split() == ["plain,deploy"]
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     env = {"_LVS_COMPLETE": "bash_complete", "COMP_WORDS": "lvs deploy --", "COMP_CWORD": "2"}
     result = call(env=env)
     assert "needs" not in result.output and not isinstance(result.exception, cli.Missing)

@@ -114,20 +114,20 @@ def programs():
     yield Finding("versions", GOOD, f"{said} {platform.python_version()}")
     here = []
     for name, (title, use) in _INTERPRETERS.items():
+        why = ""
         try:
-            command = interpreters.command(name)
-            why = "" if command else interpreters.mend(name)
+            if interpreters.command(name) is None:
+                why = interpreters.mend(name)
+            elif name == "micropython":
+                release = interpreters.micropython_release()
+                title = f"{title} {release}"
+                why = "" if release else "what MICROPYTHON names is none: correct it, or unset it"
         except interpreters.InterpreterMissing as error:
             why = str(error)
         if why:
-            yield Finding("interpreters", NOTE, f"no {title}: {use}", why)
-        elif name != "micropython":
-            here.append(title)
-        elif release := interpreters.micropython_release():
-            here.append(f"{title} {release}")
+            yield Finding("interpreters", NOTE, f"no {title.strip()}: {use}", why)
         else:
-            mend = "correct MICROPYTHON, or unset it"
-            yield Finding("interpreters", NOTE, f"{command[0]} is no MicroPython: {use}", mend)
+            here.append(title)
     if here:
         yield Finding("interpreters", GOOD, ", ".join(here))
 

@@ -286,7 +286,7 @@ def command(path, variations, seeds, settings, adversaries, scheduler, workers, 
     if json_path != "-":
         _summary(frame, keys)
     picture(frame, keys, folder / "sweep.png")
-    if options.write_json(json_path, json.loads(frame.to_json(orient="records"))):
+    if options.write_json(json_path, json.loads(frame.to_json(orient="records") or "[]")):
         _OUT.print("%s and sweep.png" % results.path, highlight=False)
 
 
