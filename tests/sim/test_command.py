@@ -243,8 +243,9 @@ def test_a_sweep_fills_a_table_and_goes_on_where_it_was(small, tmp_path):
         (0.2, 4),
     ]
     assert (out / "sweep.png").read_bytes().startswith(b"\x89PNG")
-    done = call(sweep.command, *common, "--seeds", 2)
+    done = call(sweep.command, *common, "--seeds", 2, "--json", "-")
     assert done.exit_code == 0
+    assert len(json.loads(done.stdout)) == 8
     assert "4 of 8 runs are in" in done.stderr
     second = pandas.read_parquet(out / "results.parquet")
     assert len(second) == 8 and second["run"].is_unique
