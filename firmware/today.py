@@ -12,11 +12,13 @@ import time
 
 from micropython import const
 
+import crashlog
 from lvs.decimal import text
 
 PATH = "/today"
 _YEAR = const(2025)  # a clock that is set is past it
 _SET_S = const(43200)
+_ALONE_S = const(120)  # until a board that hears nobody is believed to be alone
 _AGAIN_S = const(600)  # after a time server that did not answer
 _WAIT_MS = const(3000)
 _EPOCHS = ((1970, 2208988800), (2000, 3155673600))  # seconds from 1900 to a port's epoch
@@ -69,11 +71,21 @@ class Today:
         except OSError:
             pass  # then a restart begins anew
 
+    def _sure(self):
+        """Whether the values are the mesh's: else they would jump when it is met."""
+        node = self._node
+        values = self._values()  # asks for those that others hold
+        if None in [node.age(node.config.channels[c]) for c in range(len(values))]:
+            return False
+        if all([r.established for r in node.placement.replicas]):
+            return True
+        return node.routes.n == 1 and crashlog.uptime() >= _ALONE_S
+
     def look(self):
         """Begin a day when there is a new one; to be called every minute or so."""
         seconds = now()
         node = self._node
-        if seconds is None or node.life.seeking():
+        if seconds is None or node.life.seeking() or not self._sure():
             return
         day, second = divmod(seconds + self._offset_s, 86400)
         if day == self._day:

@@ -192,7 +192,10 @@ def node(bench):
         "channels": [{"name": "water", "unit": "l", "offset": "100"}, "people"],
     }
     node = Node(config, Transport(), bench.ticks_ms, lambda: bench.ticks_ms() * 7919 % 1000003)
-    go(bench, node, 15)
+    import crashlog
+
+    crashlog._since = bench.ticks_ms()
+    go(bench, node, 125)  # it is alone
     return node
 
 
@@ -307,6 +310,25 @@ def test_a_node_that_looks_for_its_mesh_begins_no_day(bench, clock, tmp_path):
     day = Today(node, 0, str(tmp_path / "today"))
     day.look()
     assert day.sums() == [] and not (tmp_path / "today").exists()
+
+
+def test_no_day_begins_with_values_that_are_not_the_meshs(bench, node, clock, tmp_path):
+    """They would jump when it is met, and the day would have all that was ever counted."""
+    from today import Today
+
+    clock.now = MIDNIGHT
+    day = Today(node, 0, str(tmp_path / "today"))
+    node.routes.admit(7, 7, node.clock.epoch())  # somebody is there, who has agreed to nothing
+    day.look()
+    assert day.sums() == []
+    for r in node.replicas:
+        r.established = True
+    age, node.age = node.age, lambda name: None if name == "people" else 0
+    day.look()
+    assert day.sums() == []
+    node.age = age
+    day.look()
+    assert day.sums() == ["0.000", "0.000"]
 
 
 # --- a time server -------------------------------------------------------------------------------
