@@ -11,6 +11,7 @@ from micropython import const
 
 from led import Led
 from lvs import Config, ConfigError, Node
+from lvs.wire import SLOTS
 
 OLDEST = (1, 26)  # MicroPython before it lets the RP2 receive one datagram at a time
 JOURNAL = "/journal"
@@ -88,7 +89,18 @@ def transport(config, board):
         from both_links import BothLinks
 
         link = BothLinks(link, EspNowLink())
+        check_gateway(config)
     return link
+
+
+def check_gateway(config):
+    """Say it if what leaves tell by ESP-NOW may reach nobody who holds it."""
+    shards = -(-len(config.channels) // SLOTS)
+    if config.held < shards:
+        print(
+            "LVS: espnow: leaves are heard by ESP-NOW for %d of %d shards; set 'held' to %d"
+            % (config.held, shards, shards)
+        )
 
 
 def journal(board):

@@ -34,7 +34,10 @@ _OBJECTS = {
         {"ssid": (str,), "password": (str,), "country": (str,), "hostname": (str,)},
         ("ssid",),
     ),
-    "status_page": ({"address": (str,), "port": (int,)}, ()),
+    "status_page": (
+        {"address": (str,), "port": (int,), "ntp": (str,), "utc_offset_min": (int,)},
+        (),
+    ),
     "espnow": ({"channel": (int,)}, ()),
     "led": ({"pin": (int, str), "active_low": (bool,)}, ("pin",)),
     "leaf": ({"every_s": (int,), "awake_s": (int, float), "deep": (bool,)}, ()),
@@ -115,6 +118,10 @@ def check_board(board):
     for key, most in (("every_s", 86400), ("awake_s", 60)):
         if not 1 <= leaf.get(key, 1) <= most:
             raise ConfigError("board.leaf.%s: %s; must be 1 to %d" % (key, leaf[key], most))
+    page = board.get("status_page") or {}
+    offset = page.get("utc_offset_min", 0) if isinstance(page, dict) else 0
+    if not -840 <= offset <= 840:
+        raise ConfigError("board.status_page.utc_offset_min: %d; must be -840 to 840" % offset)
     minutes = board.get("reboot_after_min", 60)
     if minutes and not 5 < minutes <= 10080:
         raise ConfigError(

@@ -22,7 +22,7 @@ except ImportError:
 _RETRY_MS = const(10000)
 _HERTZ = const(400000)
 _OTHERS = {"\xb2": "2", "\xb3": "3", "\xb0": "o", "\xb5": "u", "\xe4": "a", "\xf6": "o"}
-_OTHERS["\xfc"] = "u"
+_OTHERS.update({"\xfc": "u", "\xdf": "s"})
 
 
 def plain(text):

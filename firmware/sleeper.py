@@ -65,7 +65,7 @@ class Alarm:
         self._every_s = every_s
         self._rtc = rtc
         kept = rtc.memory() if rtc else b""
-        woken = _cause("reset_cause") == "DEEPSLEEP_RESET" and len(kept) == 6 and kept[:1] == b"L"
+        woken = _slept() and len(kept) == 6 and kept[:1] == b"L"
         self.due = int.from_bytes(kept[2:], "little") if woken else int(time.time())
         self.armed = woken and kept[1] == 1  # a pulse was to end this sleep
 
@@ -89,13 +89,14 @@ def _remembers():
     return hasattr(machine.RTC, "memory")
 
 
-def _cause(what):
-    """Why the board started or woke, as the name of machine's constant."""
-    cause = getattr(machine, what, int)()
-    for name in ("DEEPSLEEP_RESET",) if what == "reset_cause" else ("EXT0_WAKE", "PIN_WAKE"):
-        if cause == getattr(machine, name, None):
-            return name
-    return ""
+def _slept():
+    """Did this start end a deep sleep?"""
+    return machine.reset_cause() == getattr(machine, "DEEPSLEEP_RESET", None)
+
+
+def _by_pin():
+    """Did a pin end it? The C3's reason for that has no name in MicroPython."""
+    return machine.wake_reason() not in (0, getattr(machine, "TIMER_WAKE", 4))
 
 
 class Radio:
@@ -213,7 +214,7 @@ class Sleeper:
         leaf = self.leaf = Leaf(self._config, self.radio, store=Files(), board=name)
         self._told = []
         self._tell()
-        if self._pulses and self.alarm.armed and _cause("wake_reason"):
+        if self._pulses and self.alarm.armed and _by_pin():
             self._pulses[0].woke()  # its edge was before anybody looked
 
     def _check(self, entries):
@@ -308,9 +309,13 @@ class Sleeper:
 
         source = self._pulses[0]
         idle = source.pin.value() != source.active
+        level = source.active if idle else 1 - source.active
         try:
-            esp32.wake_on_ext0(source.pin, source.active if idle else 1 - source.active)
-        except (AttributeError, ValueError) as e:  # the C3 has none, and others have it on some
+            if hasattr(esp32, "wake_on_ext0"):
+                esp32.wake_on_ext0(source.pin, level)
+            else:  # the C3, from MicroPython 1.27 on; elsewhere it ends light sleep alone
+                esp32.wake_on_gpio((source.pin,), level)
+        except (AttributeError, ValueError) as e:  # none, or not on this pin
             from lvs import ConfigError
 
             raise ConfigError(

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -295,10 +296,21 @@ def test_config_over_the_air(site, tmp_path):
     board = site.add()
     given = ("--host", board.host, "--secrets", secrets_file(tmp_path))
     assert json.loads(lvs("config", "get", "board.wifi.ssid", *given).output) == "home"
-    done = lvs("config", "set", "board.watchdog_s=6", "kb_per_min=40", *given, "--hold", "2")
+    page = {
+        "address": board.host.partition(":")[0],
+        "port": 8080,
+    }  # with a web server that it lacks
+    assert not {p for p in files_on(site.standin(board).image) if "microdot" in p}
+    valve = {"kind": "pin", "channel": "water", "pin": 16, "below": 500}
+    changes = ("board.watchdog_s=6", "kb_per_min=40", f"board.status_page={json.dumps(page)}")
+    changes += (f"board.sinks={json.dumps([valve])}",)
+    done = lvs("config", "set", *changes, *given, "--hold", "2")
     assert done.exit_code == 0 and done.output.endswith(f"{board.host}: kept\n"), done.output
     config = deploy_air.read_config(board)
     assert config["board"]["watchdog_s"] == 6 and config["kb_per_min"] == 40
+    with urllib.request.urlopen(f"http://{page['address']}:8080/", timeout=20) as shown:
+        assert "board roof1 (" in shown.read().decode()
+    assert "/lib/microdot.mpy" in board.read(LIST).decode()
     again = lvs("config", "set", "kb_per_min=40", *given)
     assert again.exit_code == 0 and "nothing to change" in again.output
     told = lvs("config", "set", "kb_per_min=40", *given, "--json").output
@@ -308,6 +320,7 @@ def test_config_over_the_air(site, tmp_path):
         ("mesh=other", "of another mesh"),
         ("chanels=1", "did you mean 'channels'?"),
         ("nonsense", "must be KEY=VALUE"),
+        ('board.sinks=[{"kind": "valve"}]', "board.sinks[0].kind must be one of callback,"),
     ):
         done = lvs("config", "set", wrong, *given)
         assert done.exit_code == 1 and says in done.output and done.output.count("\n") == 1, done

@@ -164,3 +164,98 @@ def test_two_nodes_share_a_value_over_espnow_only(bench, link):
     nodes[1].contribute("water", 1)
     live(bench, nodes, 40)
     assert [node.value("water", raw=True) for node in nodes] == [3500, 3500]
+
+
+# --- a gateway between leaves on ESP-NOW and nodes on UDP ----------------------------------------
+
+
+class House:
+    """Nodes on UDP, of which some are gateways, and leaves on ESP-NOW out of UDP's reach."""
+
+    def __init__(self, bench, link, nodes, gateways, **config):
+        from both_links import BothLinks
+
+        from lvs.leaf import Leaf
+
+        self.bench, self.link, self.leaf_of = bench, link, Leaf
+        self.config = {"mesh": "m", "channels": ["water"], **config}
+        self.nodes = []
+        self.udp = []
+        for i in range(nodes):
+            udp = Transport(lambda frame, addr, i=i: self.carry(i, frame, addr))
+            self.udp.append(udp)
+            transport = BothLinks(udp, link(bytes([2, 0, 0, 0, 1, i]))) if i < gateways else udp
+            self.nodes.append(self.make(Node, self.config, transport, i))
+
+    def make(self, kind, config, transport, seed, **more):
+        rng = random.Random(seed)
+        return kind(config, transport, self.bench.ticks_ms, lambda: rng.getrandbits(30), **more)
+
+    def carry(self, source, frame, addr):
+        for i, udp in enumerate(self.udp):
+            if i != source and addr in (None, i):
+                udp.inbox.append((frame, source))
+
+    def leaf(self, i):
+        transport = self.link(bytes([2, 0, 0, 0, 2, i]))
+        return self.make(self.leaf_of, {**self.config, "held": 0}, transport, 100 + i)
+
+    def live(self, seconds):
+        live(self.bench, self.nodes, seconds)
+
+    def waking(self, leaf):
+        leaf.wake(3000)
+        while leaf.awake:
+            live(self.bench, [leaf, *self.nodes], 1)
+
+    def values(self, channel):
+        return [node.text(channel) for node in self.nodes]
+
+
+@pytest.mark.parametrize("gateways", [1, 2])
+def test_a_gateway_brings_leaves_contributions_to_nodes_and_values_to_leaves(
+    bench, link, gateways
+):
+    house = House(bench, link, 4, gateways)
+    house.live(20)
+    leaves = [house.leaf(i) for i in range(3)]
+    house.nodes[3].contribute("water", 10)
+    for _ in range(3):
+        for leaf in leaves:
+            leaf.contribute("water", "0.5")
+            house.waking(leaf)
+        house.live(20)
+    for leaf in leaves:  # new, one voice about the time counts in their second waking
+        house.waking(leaf)
+        assert leaf.left() == 0 and leaf.status()["warnings"] == []
+    house.live(20)
+    assert house.values("water") == ["14.500"] * 4
+    house.waking(leaves[0])
+    assert leaves[0].text("water") == "14.500"
+    assert [n.status()["lost"] for n in house.nodes] == [[]] * 4
+
+
+def test_a_gateway_has_to_hold_what_its_leaves_count(bench, link):
+    """It passes on rows that it holds, not frames: so it is to hold all shards."""
+    channels = ["c%d" % i for i in range(20)]
+    house = House(bench, link, 3, 1, channels=channels, held=2)
+    house.live(30)
+    leaf = house.leaf(1)
+    for channel in ("c0", "c19"):
+        leaf.contribute(channel, 2)
+    for _ in range(3):
+        house.waking(leaf)
+        house.live(20)
+    assert house.values("c0") == house.values("c19") == ["2.000"] * 3
+
+
+def test_a_gateway_that_holds_too_little_is_said(bench, capsys):
+    import parts
+
+    from lvs import Config
+
+    channels = ["c%d" % i for i in range(20)]
+    for held, said in ((1, 1), (2, 0)):
+        config = Config({"mesh": "m", "channels": channels, "held": held})
+        parts.check_gateway(config)
+        assert capsys.readouterr().out.count("LVS: espnow: leaves are heard by ESP-NOW") == said

@@ -466,7 +466,8 @@ def main(app, bench, monkeypatch):
         for task in tasks:
             task.cancel()
         with contextlib.suppress(KeyboardInterrupt):  # one of them has it from the test
-            loop.run_until_complete(end(tasks))
+            loop.run_until_complete(ended := end(tasks))
+        ended.close()
         loop.close()
 
 

@@ -108,6 +108,28 @@ def test_pulses_wake_it_from_deep_sleep(world):
     assert world.holder.text("water") == "0.030"
 
 
+def test_pulses_wake_a_c3_which_has_no_ext0(world, monkeypatch):
+    import esp32
+
+    monkeypatch.delattr("esp32.wake_on_ext0")
+
+    def wake_on_gpio(pins, level):
+        (pin,) = pins
+        world.bench.tell("gpio %d %d" % (pin.number, level))
+
+    monkeypatch.setattr(esp32, "wake_on_gpio", wake_on_gpio, raising=False)
+    settings = world.board(sources=[pulse_source()])
+    world.bench.levels[4] = 1
+    world.start(settings)
+    assert "gpio 4 0" in world.bench.told
+    world.asleep(10000, reason=7)  # ESP_SLEEP_WAKEUP_GPIO
+    world.start(settings)
+    assert world.sleeper.leaf.left() == 10
+    world.asleep(10000, reason=4)
+    world.start(settings)
+    assert world.sleeper.leaf.left() == 10
+
+
 def test_a_board_without_memory_for_deep_sleep_stays_in_its_program(world, monkeypatch):
     monkeypatch.delattr("machine.RTC.memory")
     pulse = {"kind": "pulse", "channel": "water", "pin": 4, "units": "0.01"}

@@ -94,8 +94,8 @@ def firmware_load(folder):
 
 
 def check_config(board, text, status):
-    """Raise BoardError, in one line, unless a board could start with this lvs.json (text), as a
-    member of the mesh that it is in."""
+    """The Config of a board with this lvs.json (text). Raises BoardError, in one line, unless it
+    could start with it, as a member of the mesh that it is in."""
     with tempfile.TemporaryDirectory() as folder:
         files = {"lvs.json": text, "profile.json": "{}", "secrets.json": "{}"}
         if status["board"] in profiles.names():
@@ -113,6 +113,20 @@ def check_config(board, text, status):
             f"{board.host}: with this it would be of another mesh, hear none of its peers and go "
             "back: name and parameters of a mesh are changed at the cable, on every node"
         )
+    return checked
+
+
+def page_files(board, status):
+    """{path: bytes} of what a board without a status page needs to show one."""
+    profile = profiles.load(status["board"] or profiles.names()[0])
+    listed = (board.read(LIST) or b"").decode().split()
+    compiled = "/app.py" not in listed
+    files = profiles.files(profile, architecture(board, status, compiled), compiled, True)
+    frozen = () if status["frozen"] else profiles.PAGE
+    found = {p: d for p, d in files.items() if Path(p).stem in ("microdot", *frozen)}
+    if listed:
+        found[LIST] = ("\n".join(sorted({*listed, *found})) + "\n").encode()
+    return found
 
 
 def read_config(board):
@@ -125,10 +139,14 @@ def read_config(board):
 
 
 def write_config(board, config, hold=HOLD_S, says=None):
-    """Give a board another lvs.json, on trial; returns whether anything changed."""
+    """Give a board another lvs.json, on trial, and with it the web server if it switches on the
+    status page; returns whether anything changed."""
     text = json.dumps(config, indent=4, ensure_ascii=False) + "\n"
-    check_config(board, text, board.status())
-    name, changed = board.update({CONFIG: text.encode()}, hold=hold)
+    status = board.status()
+    files = {CONFIG: text.encode()}
+    if check_config(board, text, status).board.get("status_page") and not status["page"]:
+        files.update(page_files(board, status))
+    name, changed = board.update(files, hold=hold)
     if changed:
         board.wait_for_trial(name, hold=hold, says=says)
     return bool(changed)

@@ -46,6 +46,8 @@ ARCHITECTURES = (
 )
 # Started by MicroPython under these very names, so never compiled.
 PLAIN = ("boot.py", "main.py")
+# What only the status page needs, besides microdot.
+PAGE = ("status_page", "status_html", "today")
 
 
 class BoardError(Exception):
@@ -111,7 +113,7 @@ def sources(status_page=True):
     for path in protocol():
         found["/lib/" + path.relative_to(LIB).as_posix()] = path
     for path in sorted(FIRMWARE.glob("*.py")):
-        if status_page or path.name != "status_page.py":
+        if status_page or path.stem not in PAGE:
             found["/" + path.name] = path
     if status_page:
         found["/lib/microdot.py"] = microdot()

@@ -79,6 +79,10 @@ class RTC:
             return bench.rtc_memory
         bench.rtc_memory = bytes(data)
 
+    def datetime(self, when):
+        """Set it: (year, month, day, weekday, hours, minutes, seconds, subseconds)."""
+        bench.tell("clock %d-%02d-%02d %02d:%02d:%02d" % (when[:3] + when[4:7]))
+
 
 def _listened(number):
     """Somebody counts on a pin: what is wired to it begins."""
