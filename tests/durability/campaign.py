@@ -13,6 +13,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -183,8 +184,8 @@ def single(medium, work, stride=1, first_only=False, **kind):
 
 # --- a node that moves to another mesh (`lvs migrate`) ---
 
-OLD = {"session_epochs": 48, "horizon_epochs": 32}
-CHANGES = {
+OLD: dict[str, Any] = {"session_epochs": 48, "horizon_epochs": 32}
+CHANGES: dict[str, dict[str, Any]] = {
     "name": {**OLD, "mesh": "other"},
     "spans": {"session_epochs": 400, "horizon_epochs": 400},  # grains of six epochs
 }

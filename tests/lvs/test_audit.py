@@ -40,7 +40,7 @@ class Asker:
             node.handle(bytes(frame), self.address)
 
     def ask_leaf(self, leaf, size=wire.MAX_FRAME, **about):
-        """The slots that a leaf answers in a waking that begins now, or None; ``last``: all."""
+        """The slots that a leaf answers in a waking that begins now, or []; ``last``: all."""
         heard = len(self.answers)
         buf = bytearray(wire.MAX_FRAME)
         about = {"shard": 0, "first": 0, "spread_s": 60, **about}
@@ -49,7 +49,7 @@ class Asker:
         leaf.handle(bytes(buf[: wire.seal(buf, size - 2)]), self.address)
         self.cell.run(4, lambda: not leaf.awake)
         self.last = self.answers[heard:]
-        return self.last[0][1][4] if self.last else None
+        return self.last[0][1][4] if self.last else []
 
 
 def test_everybody_answers_with_what_it_contributed():
@@ -147,7 +147,7 @@ def test_a_question_without_room_for_an_answer_gets_none():
     for size in range(19, 29):
         asker.ask(0, size=size)
         cell.run(5)
-        assert asker.ask_leaf(cell.leaf(50), size) is None
+        assert not asker.ask_leaf(cell.leaf(50), size)
     asker.ask(0, size=29)
     cell.run(5)
     assert [slots for _, (_, _, _, _, slots) in asker.answers] == [[], []]
@@ -210,6 +210,7 @@ def test_a_leaf_answers_in_its_waking_with_all_that_it_ever_gave(leaves):
     cell = leaves
     asker = Asker(cell)
     store = Store()
+    leaf = cell.leaf(50, store)
     for n in range(1, 4):
         leaf = cell.leaf(50, store)
         cell.give(leaf, 7, "heat")
@@ -228,7 +229,7 @@ def test_a_leaf_that_hears_no_holder_answers_nothing(leaves):
     leaf = cell.leaf(50, Store())
     cell.give(leaf, 7)
     cell.links = lambda source, target: False
-    assert asker.ask_leaf(leaf) is None
+    assert not asker.ask_leaf(leaf)
 
 
 def test_what_a_leaf_never_says(leaves):
