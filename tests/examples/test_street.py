@@ -11,7 +11,7 @@ from examples.street.site import BOARD, HERE, PULSES, Broker
 from examples.street.story import BASE, COMMANDS, READING, Story, Wrong
 from lvs import Config
 from lvs_tools.board import profiles
-from lvs_tools.board.deploy_air import firmware_settings
+from lvs_tools.board.deploy_air import firmware_load
 from lvs_tools.places import ROOT
 from lvs_tools.plan.command import reckon
 from lvs_tools.sim import scenario
@@ -39,7 +39,7 @@ def test_a_board_takes_its_file(path, tmp_path):
     (tmp_path / "profile.json").write_text(json.dumps(about))
     (tmp_path / "secrets.json").write_text('{"wifi_password": "long enough"}')
     (tmp_path / "lvs.json").write_bytes(path.read_bytes())
-    settings = firmware_settings().load(f"{tmp_path}/")
+    settings = firmware_load(f"{tmp_path}/")
     config = Config(settings)
     assert config.tag == Config(str(GATEWAY)).tag
     assert (config.held == 0) == (path in TAPS)
