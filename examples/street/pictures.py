@@ -48,17 +48,15 @@ def draw(folder, path):
         axis.set_ylim(0, None)
         axis.grid(alpha=0.3)
         for at, _ in story["marks"]:
-            if at >= begin:
-                axis.axvline(at - begin, color="gray", linestyle=":", linewidth=1)
-    for n, (at, text) in enumerate(m for m in story["marks"] if m[0] >= begin):
-        short = text.strip().partition(": ")[0].lstrip("0123456789. ")
+            axis.axvline(at - begin, color="gray", linestyle=":", linewidth=1)
+    for n, (at, text) in enumerate(story["marks"]):
         axes[0].annotate(
-            short,
-            (at - begin, 1),
+            text,
+            (at - begin, 0),
             xycoords=("data", "axes fraction"),
-            xytext=(2, -10 - 11 * (n % 4)),
+            xytext=(3, 4 + 10 * (len(story["marks"]) - 1 - n)),
             textcoords="offset points",
-            fontsize=7,
+            fontsize=8,
         )
     axes[-1].set_xlabel("seconds since the first value")
     figure.savefig(path, dpi=120)

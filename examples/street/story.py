@@ -15,7 +15,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import paho.mqtt.client as mqtt
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from examples.street.site import BOARD, Broker, Site
 from lvs import decimal
@@ -27,6 +28,21 @@ BASE = "lvs/linden-street"
 PATIENCE_S = 300  # for whatever is waited for: a busy machine may take long
 CABLES = 4  # boards that are deployed to at a time
 READING = {"amount": "1.234", "key": "caretaker-2026-11"}  # of the old meter in the garden
+# What is typed: in the README word for word, but for the broker's port
+COMMANDS = {
+    "plan": f"lvs plan examples/street/houses/01/lvs.json --board {BOARD}",
+    "night": f"lvs sim examples/street/night.toml --json {SHOWN}/night.json --engine pypy"
+    f" --plot {SHOWN}/night.png",
+    "deploy": f"lvs deploy --board {BOARD} --port {SHOWN}/01/port --config {SHOWN}/01/lvs.json"
+    f" --secrets {SHOWN}/secrets.json --py --wait 0",
+    "bridge": f"lvs bridge {SHOWN}/gateway.json --mqtt 127.0.0.1:1883"
+    f" --history {SHOWN}/history --every 1",
+    "status": f"lvs status {SHOWN}/gateway.json",
+    "update": f"lvs fleet update --config {SHOWN}/gateway.json"
+    f" --secrets {SHOWN}/secrets.json --hold 5",
+    "list": f"lvs fleet list --config {SHOWN}/gateway.json --secrets {SHOWN}/secrets.json",
+    "export": f"lvs export {SHOWN}/history --csv {SHOWN}/night.csv",
+}
 _LVS = "from lvs_tools.cli import main; main(prog_name='lvs')"
 # `lvs bridge` in a mesh whose clocks run faster, for the short story
 _FASTER = """
@@ -53,13 +69,14 @@ class Ears:
         self.fell = []
         self.state = ""
         self._config = config
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
-        self._client.on_message = lambda _client, _data, m: self._hear(m.topic, m.payload)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = self._hear
         self._client.connect("127.0.0.1", port)
+        self._client.subscribe("#", qos=1)
         self._client.loop_start()
 
-    def _hear(self, topic, payload):
+    def _hear(self, _client, _data, message):
+        topic, payload = message.topic, message.payload
         if topic.startswith(f"{BASE}/value/"):
             name = topic.rpartition("/")[2]
             raw = raw_of(self._config, name, payload.decode())
@@ -101,7 +118,6 @@ class Story:
         self.say = say
         self.more = {}  # raw by channel that came by MQTT
         self.marks = []  # [seconds since 1970, what happened]
-        self.typed = []  # the commands, as they are shown
         self._pace = pace
         self._broker = Broker(folder / "broker")
         self._bridge = None
@@ -109,24 +125,29 @@ class Story:
 
     # --- what all steps use ---------------------------------------------------------------------
 
-    def mark(self, text):
-        """Something happens now."""
-        self.marks.append([time.time(), text])
+    def mark(self, text, short=""):
+        """Something happens now. short: what a picture calls it, if it is to be in one."""
+        if short:
+            self.marks.append([time.time(), short])
         self.say("")
         self.say(text)
 
     def _words(self, command):
         """A command as it is shown, as the words that are run."""
-        shown = command.format(broker=self._broker.port)
-        self.typed.append(command)
-        self.say(f"$ {shown}")
-        words = [str(self.folder) + w.removeprefix(SHOWN) if w.startswith(SHOWN) else w
-                 for w in shlex.split(shown)]  # fmt: skip
-        return [sys.executable, "-c", _LVS, *words[1:]]
+        words = shlex.split(command)[1:]
+        return [sys.executable, "-c", _LVS, *(self._place(word) for word in words)]
 
-    def lvs(self, command, fails="a command failed", quiet=False):
-        """Run a command and show what it says, as it says it. quiet: only if it fails; fails: what
-        it means then. Raises Wrong."""
+    def _place(self, word):
+        """A word of a command, in this story's folder."""
+        return str(self.folder) + word.removeprefix(SHOWN) if word.startswith(SHOWN) else word
+
+    def lvs(self, command, fails="a command failed"):
+        """Show and run a command, and show what it says, as it says it. fails: what it means if it
+        does. Raises Wrong."""
+        self.say(f"$ {command}")
+        self._run(command, fails)
+
+    def _run(self, command, fails):
         process = subprocess.Popen(
             self._words(command),
             cwd=ROOT,
@@ -135,17 +156,12 @@ class Story:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        said = []
         try:
             for line in process.stdout or ():
-                said.append("  " + line.rstrip().replace(str(self.folder), SHOWN))
-                if not quiet:
-                    self.say(said[-1])
+                self.say("  " + line.rstrip().replace(str(self.folder), SHOWN))
         finally:
             process.wait()
         if process.returncode:
-            for line in said if quiet else ():
-                self.say(line)
             raise Wrong(f"{fails}: exit code {process.returncode}")
 
     def until(self, what, true):
@@ -208,18 +224,18 @@ class Story:
     def plan(self):
         """Will it fit? Asked before anything is bought."""
         self.mark("1. Will it fit? Twelve houses, two taps, a gateway; boards are ESP32.")
-        self.lvs(f"lvs plan examples/street/houses/01/lvs.json --board {BOARD}",
-                 "it does not fit")  # fmt: skip
+        self.lvs(COMMANDS["plan"], "it does not fit")
 
     def night(self, *settings):
         """A night at full size, simulated; returns its figures. settings: of a shorter one."""
         self.mark("2. A night, simulated at full size: the repeater is dead from 22:00 to 06:00.")
-        options = ["--engine pypy"] if interpreters.command("pypy") else []
-        if not settings:
-            options.append(f"--plot {SHOWN}/night.png")
-        options += [f"--set {setting}" for setting in settings]
-        command = f"lvs sim examples/street/night.toml --json {SHOWN}/night.json"
-        self.lvs(" ".join([command, *options]), "the night is not exact")
+        command = COMMANDS["night"]
+        if not interpreters.command("pypy"):
+            command = command.replace(" --engine pypy", "")
+        if settings:  # too short for PyPy, and for a picture
+            command = command.partition(" --engine")[0].partition(" --plot")[0]
+        command += "".join([f" --set {setting}" for setting in settings])
+        self.lvs(command, "the night is not exact")
         found = json.loads((self.folder / "night.json").read_text())
         kept = found["exact"] and not found["lost_raw"] and not found["leaves"]["not_arrived"]
         if not kept or found["bytes_per_node_per_min"]["mean"] > 50_000 or found["warnings"]:
@@ -234,17 +250,18 @@ class Story:
     def deploy(self):
         """The firmware, at the cable: as sources, which the update replaces."""
         self.mark("3. The firmware goes onto the boards at the cable, as sources for a start.")
-        command = "lvs deploy --board {} --port {}/{}/port --config {}/{}/lvs.json --secrets {}"
         for board in self.site.boards:
             board.plug(meters=False)
 
         def one(board):
-            shown = board.folder.name
-            words = command.format(BOARD, SHOWN, shown, SHOWN, shown, f"{SHOWN}/secrets.json")
-            self.lvs(f"{words} --py --wait 0", f"{board.name} was not deployed to")
+            command = COMMANDS["deploy"].replace("/01/", f"/{board.folder.name}/")
+            self._run(command, f"{board.name} was not deployed to")
 
+        self.say(f"$ {COMMANDS['deploy']}")
+        one(self.site.boards[0])
+        self.say(f"  and the same for the others, {CABLES} at a time")
         with ThreadPoolExecutor(CABLES) as pool:
-            list(pool.map(one, self.site.boards))
+            list(pool.map(one, self.site.boards[1:]))
         self.site.pull_all()
 
     def gateway(self):
@@ -263,8 +280,9 @@ class Story:
 
     def start_bridge(self):
         """Start the bridge, again or for the first time."""
-        command = f"lvs bridge {SHOWN}/gateway.json --mqtt 127.0.0.1:{{broker}}"
-        words = self._words(f"{command} --history {SHOWN}/history --every 1")
+        command = COMMANDS["bridge"].replace("1883", str(self._broker.port))
+        self.say(f"$ {command}")
+        words = self._words(command)
         if self._pace:
             words[2:4] = [_FASTER.format(pace=self._pace)]
         with open(self.folder / "bridge.log", "a") as log:
@@ -287,16 +305,18 @@ class Story:
             board.plug()
         self.exact("in the evening")
         if look:
-            self.lvs(f"lvs status {SHOWN}/gateway.json", "it is not one mesh")
+            self.lvs(COMMANDS["status"], "it is not one mesh")
 
     def dark(self):
         """Half of the houses have no power, the gateway dies, a reading comes twice."""
         far = self.site.houses[len(self.site.houses) // 2 :]
-        self.mark(f"6. Night: the power fails from {far[0].name} to {far[-1].name}.")
+        self.mark(f"6. Night: the power fails from {far[0].name} to {far[-1].name}.", "half dark")
         for board in far:
             board.pull()
         self.exact("with half of the houses dark")
-        self.mark("   The gateway is killed and starts again; a reading is told it twice.")
+        self.mark(
+            "   The gateway is killed and starts again; a reading is told it twice.", "killed"
+        )
         ears = self.ears
         assert ears
         self.stop_bridge(signal.SIGKILL)
@@ -308,30 +328,30 @@ class Story:
             raise Wrong(f"a reading told twice was {ears.replies}")
         self.more = {"garden": raw_of(self.site.config, "garden", READING["amount"])}
         self.exact("with the reading, once")
-        self.mark("   Morning: the power is back. Nothing that was counted may be gone.")
+        self.mark(
+            "   Morning: the power is back. Nothing that was counted may be gone.", "morning"
+        )
         for board in far:
             board.plug()
         self.exact("in the morning")
 
     def update(self, look=True):
         """The compiled firmware, over the air, house by house. look: and somebody looks."""
-        self.mark("7. An update over the air, house by house: the compiled firmware.")
-        self.lvs(f"lvs fleet update --config {SHOWN}/gateway.json --secrets {SHOWN}/secrets.json"
-                 " --hold 5", "the update stopped")  # fmt: skip
+        self.mark("7. An update over the air, house by house: the compiled firmware.", "update")
+        self.lvs(COMMANDS["update"], "the update stopped")
         for board in self.site.houses:
             if "update kept" not in board.said():
                 raise Wrong(f"{board.name} did not keep the update")
         self.exact("after the update")
         if look:
-            command = f"lvs fleet list --config {SHOWN}/gateway.json"
-            self.lvs(f"{command} --secrets {SHOWN}/secrets.json", "the boards do not agree")
+            self.lvs(COMMANDS["list"], "the boards do not agree")
 
     def export(self):
         """The history as a table, whose last row is what the meters gave."""
         self.mark("8. The history, as a table.")
         if code := self.stop_bridge():
             raise Wrong(f"the bridge ended with exit code {code}")
-        self.lvs(f"lvs export {SHOWN}/history --csv {SHOWN}/night.csv")
+        self.lvs(COMMANDS["export"])
         with open(self.folder / "night.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))[1:]
         config = self.site.config

@@ -249,6 +249,29 @@ def test_boards_are_found_by_listening(pair, tmp_path):
     assert [m.board.host for m in found] == sorted(b.host for b in boards) and silent == []
 
 
+def test_it_listens_on_where_a_computer_is_heard_first(monkeypatch):
+    """A gateway has no administration; a board may speak a minute later."""
+    heard = iter([["127.0.0.9"], ["127.0.0.1", "127.0.0.9"]])
+
+    def listen_for(_config, _seconds, enough):
+        found = next(heard)
+        assert enough(found)
+        return found
+
+    def status(board):
+        if board.host.startswith("127.0.0.9"):
+            raise BoardError("nobody")
+        return {}
+
+    monkeypatch.setattr(fleet_air, "listen_for", listen_for)
+    monkeypatch.setattr(fleet_air, "settings", lambda _: None)
+    monkeypatch.setattr(fleet_air, "neighbours", lambda _: [])
+    monkeypatch.setattr(AirBoard, "status", status)
+    found, silent = fleet_air.find([], None, 70, KEY.encode())
+    assert [m.board.host for m in found] == ["127.0.0.1:4785"]
+    assert silent == ["127.0.0.9:4785"]
+
+
 def test_what_does_not_start_is_taken_back(site, firmware):
     board = site.add()
     with pytest.raises(BoardError, match="took the new files back"):

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ async def _listen(seconds, tag, port, broadcast, enough):
         await ear.__aexit__(None, None, None)
 
 
-def listen_for(config, seconds, enough=bool):
+def listen_for(config, seconds, enough: Callable = bool):
     """Addresses heard, by default until there is one, which knows others. Raises BoardError."""
     tag, port, broadcast = (
         (config.tag, config.port, config.broadcast) if config else (None, PORT, listen.EVERYBODY)
