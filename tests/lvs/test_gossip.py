@@ -127,6 +127,25 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
     assert [0, 10] in [row for rows in said for row in rows]
 
 
+def test_a_broadcast_that_comes_back_is_nobodys_word(cell, node):
+    """What is said under a session that ended, too: nobody else holds it for that."""
+    ended = node.ledger.session
+    cell.run(70)
+    for frame, _ in node.transport.sent:
+        node.handle(frame, 1)  # EPs tell where from
+    node.transport.sent.clear()
+    cell.contribute(1, 10)
+    node.contributions.rotate()
+    cell.run(70)
+    for frame, _ in node.transport.sent:
+        node.handle(frame, 1)
+    assert ended.total[0] == 10 and ended.known[0] == 0
+    for frame, _ in node.transport.sent:
+        if decoded(node, [frame])[0]["kind"] == wire.SDM:
+            node.handle(frame, 2)
+    assert ended.known[0] == 10
+
+
 def test_who_says_an_older_total_is_told_the_newer(cell, node):
     epoch = node.clock.epoch()
     for k in range(9):

@@ -108,6 +108,26 @@ def test_new_sessions_find_room_in_a_ring_full_of_invented_rows(addresses):
     count_everywhere(cell)
 
 
+def test_a_restarted_node_gets_all_sessions_rows_though_its_ring_is_filled():
+    """Each session's are said under it, of ended ones, too, or a full ring would refuse them."""
+    cell = mesh(4)
+    fill(cell, 4)
+    node = cell.nodes[1]
+    for _ in range(3):
+        cell.contribute(1, 512)
+        cell.run(20)
+        node.contributions.rotate()
+    cell.add(4)
+    cell.run(2)
+    fill(cell, 4, 60)
+    shard = cell.nodes[4].replicas[0].shard
+    told = [s for s in node.ledger.sessions if s.total[0]]
+    rows = [(s.start, s.nonce, 0) for s in told]
+    assert len(rows) == 3 and cell.nodes[4].replicas[0].refused, "not full"
+    cell.run(900, lambda: all(shard.find(*row) >= 0 for row in rows))
+    assert [shard.credited[shard.find(*row)] for row in rows] == [s.total[0] for s in told]
+
+
 def fill(cell, addresses, times=120):
     """Many rows of invented sessions, to all nodes, from so many addresses."""
     for i in range(times):
