@@ -66,10 +66,14 @@ class UdpTransport:
             self._close_sockets()
             self.error = self._explain(e)
             return False
-        if hasattr(select, "poll"):  # not on Windows
+        if hasattr(select, "poll"):
             self._poll = select.poll()
-            for s in self._sockets:
-                self._poll.register(s, select.POLLIN)
+        else:
+            from .no_poll import EachSocket
+
+            self._poll = EachSocket()
+        for s in self._sockets:
+            self._poll.register(s, 1)
         self.error = ""
         return True
 
@@ -130,11 +134,8 @@ class UdpTransport:
         if not self._ready():
             return None
         poll = self._poll
-        if not poll:
-            ready = [(s, 0) for s in self._sockets]  # one that has nothing raises, and waits not
-        else:
-            ready = getattr(poll, "ipoll", poll.poll)(0)
-        for s, _ in ready:
+        assert poll  # it is there while the sockets are
+        for s, _ in getattr(poll, "ipoll", poll.poll)(0):
             if not isinstance(s, int):
                 sock = s
             else:  # CPython gives the descriptor
