@@ -100,6 +100,14 @@ def hide(monkeypatch, *modules):
     )
 
 
+def test_what_windows_lacks_is_one_line(monkeypatch):
+    monkeypatch.setattr(cli.sys, "platform", "win32")
+    with pytest.raises(
+        cli.Missing, match="lvs node needs Linux or macOS; on Windows use it in WSL"
+    ):
+        cli.main.get_command(cli.click.Context(cli.main), "node")
+
+
 @pytest.mark.parametrize("installed", [True, False], ids=["wheel", "checkout"])
 @pytest.mark.parametrize("name", [name for name, row in cli.COMMANDS.items() if row[2]])
 def test_a_missing_extra_is_one_line(name, installed, monkeypatch):

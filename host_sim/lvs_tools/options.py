@@ -175,34 +175,52 @@ def counting():
     return progress(MofNCompleteColumn(), TimeRemainingColumn(), transient=False)
 
 
-class Networks:
-    """The broadcast addresses of this machine's networks, when called: 255.255.255.255 leaves by
-    one interface alone, by that of a VPN if there is one. Looked for anew every ten seconds."""
+def networks():
+    """The broadcast addresses of this machine's networks, sorted; that of everybody if there is
+    none."""
+    import psutil
 
-    def __init__(self):
+    up = psutil.net_if_stats()
+    found = {
+        a.broadcast
+        for name, addresses in psutil.net_if_addrs().items()
+        for a in addresses
+        if a.family == socket.AF_INET and a.broadcast and name in up and up[name].isup
+    }
+    return sorted(a for a in found if not a.startswith("127.")) or [EVERYBODY]
+
+
+class _EachNetwork:
+    """A UdpTransport that sends what is for all to each network of this machine: 255.255.255.255
+    leaves by one interface alone, by that of a VPN if there is one."""
+
+    def __init__(self, transport, port):
+        self.transport = transport
+        self._port = port
         self._found = []
-        self._until = 0.0
+        self._until = 0.0  # then they are looked for anew
 
-    def __call__(self):
-        """A list, never empty."""
+    def send(self, frame, addr):
+        """As a transport does."""
+        if addr is not None:
+            return self.transport.send(frame, addr)
         now = time.monotonic()
         if now >= self._until:
             self._until = now + 10
-            import psutil
+            self._found = networks()
+        sent = [host for host in self._found if self.transport.send(frame, (host, self._port))]
+        if sent:
+            self.transport.error = ""  # that one of several has none is none
+        return bool(sent)
 
-            up = psutil.net_if_stats()
-            found = {
-                a.broadcast
-                for name, addresses in psutil.net_if_addrs().items()
-                for a in addresses
-                if a.family == socket.AF_INET and a.broadcast and name in up and up[name].isup
-            }
-            self._found = sorted(a for a in found if not a.startswith("127."))
-        return self._found or [EVERYBODY]
+    def __getattr__(self, name):
+        """Everything else is the wrapped transport's own."""
+        return getattr(self.transport, name)
 
 
 def reach_all(transport, config):
-    """Let a UdpTransport send to each network of this machine, unless its configuration says
+    """A UdpTransport that sends to each network of this machine, unless its configuration says
     where broadcasts go."""
     if config.broadcast == EVERYBODY and config.address == "0.0.0.0":  # noqa: S104
-        transport.networks = Networks()
+        return _EachNetwork(transport, config.port)
+    return transport

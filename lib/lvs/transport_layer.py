@@ -38,9 +38,6 @@ class UdpTransport:
     address: where to bind ("0.0.0.0": every interface); broadcast: where broadcasts go; port: for
     both. A port in use or a network that is down does not raise: ``error`` names it, and the
     socket is tried again every five seconds.
-
-    ``networks``: None, or a function that gives the broadcast addresses of all networks of a
-    machine that has several; what is for all goes to each of them then.
     """
 
     def __init__(self, address, broadcast, port, clock):
@@ -54,7 +51,6 @@ class UdpTransport:
         self._poll = None
         self._tried = None  # ticks of the last attempt to open
         self._lookup = None  # of names, once there is one
-        self.networks = None
         self.open()
 
     def open(self):
@@ -70,10 +66,14 @@ class UdpTransport:
             self._close_sockets()
             self.error = self._explain(e)
             return False
-        if hasattr(select, "poll"):  # not on Windows
+        if hasattr(select, "poll"):
             self._poll = select.poll()
-            for s in self._sockets:
-                self._poll.register(s, select.POLLIN)
+        else:
+            from .no_poll import EachSocket
+
+            self._poll = EachSocket()
+        for s in self._sockets:
+            self._poll.register(s, 1)
         self.error = ""
         return True
 
@@ -118,18 +118,8 @@ class UdpTransport:
         """Hand a frame to the network; False when it was not taken (it is not tried again)."""
         if not self._ready():
             return False
-        if addr is None and self.networks:
-            sent = False
-            for host in self.networks():
-                sent = self._send(frame, (host, self._port)) or sent
-            if sent:
-                self.error = ""
-            return sent
-        return self._send(frame, self._target if addr is None else addr)
-
-    def _send(self, frame, addr):
         try:
-            self._sockets[0].sendto(frame, addr)
+            self._sockets[0].sendto(frame, self._target if addr is None else addr)
         except OSError as e:
             code = e.args[0] if e.args else 0
             if code in _UNREACHABLE:
@@ -144,11 +134,8 @@ class UdpTransport:
         if not self._ready():
             return None
         poll = self._poll
-        if not poll:
-            ready = [(s, 0) for s in self._sockets]  # one that has nothing raises, and waits not
-        else:
-            ready = getattr(poll, "ipoll", poll.poll)(0)
-        for s, _ in ready:
+        assert poll  # it is there while the sockets are
+        for s, _ in getattr(poll, "ipoll", poll.poll)(0):
             if not isinstance(s, int):
                 sock = s
             else:  # CPython gives the descriptor

@@ -69,17 +69,25 @@ def test_broadcast_and_answer(transports):
     assert a.error == b.error == c.error == ""
 
 
-def test_what_is_for_all_goes_to_each_network(transports):
+def test_what_is_for_all_goes_to_each_network(transports, monkeypatch):
     """With a VPN up, or without a default route, 255.255.255.255 does not get there."""
-    a, b = transports("127.0.0.2"), transports("127.0.0.3")
-    a._target = ("192.0.2.255", b._port)
-    a.networks = lambda: ["203.0.113.255", BROADCAST]
+    udp, b = transports("127.0.0.2"), transports("127.0.0.3")
+    chosen = SimpleNamespace(address="0.0.0.0", broadcast="192.168.7.255")
+    assert options.reach_all(udp, chosen) is udp
+    everybody = SimpleNamespace(address="0.0.0.0", broadcast="255.255.255.255", port=udp._port)
+    a = options.reach_all(udp, everybody)
+    found = [BROADCAST, "203.0.113.255"]
+    monkeypatch.setattr(options, "networks", lambda: list(found))
     assert a.send(b"to all", None) and a.error == ""
     assert received(b) == [(b"to all", ("127.0.0.2", b._port))]
     assert a.send(b"to one", b.resolve("127.0.0.3"))
     assert received(b, 2, 0.3) == [(b"to one", ("127.0.0.2", b._port))]
-    a._sockets[0].close()
-    a._sockets[0] = Broken(errno.ENETUNREACH)
+    found.pop(0)
+    a._until = 0.0
+    a.send(b"to the other", None)
+    assert received(b, 1, 0.3) == []
+    udp._sockets[0].close()
+    udp._sockets[0] = Broken(errno.ENETUNREACH)
     assert not a.send(b"to all", None) and "unreachable" in a.error
 
 
@@ -100,16 +108,9 @@ def test_the_networks_of_this_machine(monkeypatch):
     monkeypatch.setattr(
         psutil, "net_if_stats", lambda: {n: SimpleNamespace(isup=n != "old") for n in found}
     )
-    networks = options.Networks()
-    assert networks() == ["10.0.0.255", "192.168.1.255"]
+    assert options.networks() == ["10.0.0.255", "192.168.1.255"]
     found.clear()
-    assert networks() == ["10.0.0.255", "192.168.1.255"]  # for ten seconds
-    networks._until = 0.0
-    assert networks() == ["255.255.255.255"]
-    for broadcast, reached in (("255.255.255.255", True), ("192.168.7.255", False)):
-        link = SimpleNamespace(networks=None)
-        options.reach_all(link, SimpleNamespace(address="0.0.0.0", broadcast=broadcast))
-        assert (link.networks is not None) == reached
+    assert options.networks() == ["255.255.255.255"]
 
 
 def test_without_poll(transports, monkeypatch):
@@ -377,6 +378,11 @@ KINDS = {
     "UdpTransport": (lambda e, n: e.udp(n), ["127.0.0.9", "127.0.0.9:5000"], "127.0.0.1:port"),
     "EspNowLink": (Ether.espnow, ["02:00:00:00:00:0b", "AA:bb:0:1:2:3"], "02:00"),
     "BothLinks": (Ether.both, ["127.0.0.9:5000", "02:00:00:00:00:0b"], "0:0:0:0:0:zz"),
+    "_EachNetwork": (
+        lambda e, n: options._EachNetwork(e.udp(n), e.udp(n)._port),
+        ["127.0.0.9"],
+        "127.0.0.1:port",
+    ),
     "Lossy": (lambda e, n: Lossy(e.udp(n), 0), ["127.0.0.9"], "127.0.0.1:port"),
     "Announcing": (Ether.announcing, ["127.0.0.9"], "127.0.0.1:port"),
     "Machine": (Ether.machine, ["node0", "node41"], "nowhere"),
@@ -387,7 +393,8 @@ HEARS = [kind for kind in KINDS if kind not in ("Port", "Transport")]
 
 
 @pytest.fixture
-def ether(bench, transports):
+def ether(bench, transports, monkeypatch):
+    monkeypatch.setattr(options, "networks", lambda: [BROADCAST])
     return Ether(lambda n: transports(f"127.0.0.{n}"))
 
 

@@ -136,6 +136,15 @@ def test_the_heap_is_the_measured_one():
     assert fit.heap(config, config.rows, True) == pytest.approx(accepted, rel=0.05)
 
 
+@pytest.mark.parametrize("name", profiles.names())
+def test_a_board_with_full_tables_and_its_journal_keeps_what_a_node_leaves_free(name):
+    profile = profiles.load(name)
+    config = Config(measure.settings(profile))
+    most = profile["budget_kb"] * 1024
+    assert fit.heap(config, config.rows, True) <= most
+    assert most <= fit.board(config, profile)["heap_most"]
+
+
 def test_a_scenario_is_looked_at_before_it_runs():
     assert scenario.problems(scenario.load("town")) == []
     (said,) = scenario.problems(scenario.load("town", ["config.rows=512"]))

@@ -15,6 +15,7 @@ from lvs import audit, config, decimal, drift_core, fixed, names, state_shard, w
 
 _MERGED = ("same", "grew", "new", "old", "expired", "future", "full")
 _SHOWN = 5  # failures printed
+_SIGN = 100  # cases, a second or two of a Pico: mpremote gives up after ten without a word
 
 _frame = wire.Frame()
 _buf = bytearray(wire.MAX_FRAME)
@@ -240,6 +241,8 @@ def run(path):
         for line in f:
             kind, given, expected = json.loads(line)
             counts[kind] = counts.get(kind, 0) + 1
+            if sum(counts.values()) % _SIGN == 0:
+                print("vectors:", sum(counts.values()))
             got = KINDS[kind](*given)
             if got != expected:
                 failed.append("%s%r: %r instead of %r" % (kind, given, got, expected))

@@ -156,8 +156,9 @@ def measure(profile, cycles=1000, timeout=600, program=None):
     else:
         output, sizes = _run(profile, _INSIDE, given, arguments, timeout)
     result = json.loads(_said(r"^RESULT (.*)$", output))
-    # MicroPython counts blocks of four words.
-    result["largest_free"] = int(_said(r"max free sz: (\d+)", output)) * 16
+    # MicroPython counts blocks of four words. A heap that grew says nothing of the board's.
+    grown = int(_said(r"GC: total: (\d+)", output)) > profile["heap_kb"] * 1024
+    result["largest_free"] = None if grown else int(_said(r"max free sz: (\d+)", output)) * 16
     result["mpy_bytes"] = sizes
     result["board"] = profile["name"]
     result["cycles"] = cycles
@@ -262,7 +263,7 @@ def command(accepting, name, cycles, json_path, leaf, frozen, micropython):
             result = measure(profile, cycles, program=program)
     table = Table(title=f"{name}: {profile['title']}", show_header=False)
     for key, text in _MEANING.items():
-        table.add_row(text, f"{result[key]:,}")
+        table.add_row(text, f"{result[key]:,}" if result[key] is not None else "it grew")
     if not frozen:
         table.add_row("compiled modules in flash", f"{sum(result['mpy_bytes'].values()):,}")
     if json_path != "-":

@@ -47,7 +47,7 @@ class Bridge:
         transport = UdpTransport(config.address, config.broadcast, config.port, clock)
         if transport.error:
             raise OSError(transport.error)
-        options.reach_all(transport, config)
+        transport = options.reach_all(transport, config)
         before = config.data.get("before", {}).get("tag")
         before = None if before is None else int(before, 16)
         self.store = Store(folder / "bridge.db", config.tag, before)

@@ -371,8 +371,9 @@ def _print_restart(restart, console):
 def command(path, tag, as_json):
     """Show and check the journal in PATH, the folder a node keeps it in.
 
-    A board's journal can be fetched with `mpremote cp -r :/journal .` first. Channels are numbers,
-    in the order of the configuration. What a power cut leaves is no damage: an unfinished
+    A board's journal can be fetched first: `mpremote resume cp -r :/journal . + reset`. Reading it
+    stops the board's node, and the reset starts it again. Channels are numbers, in the order of
+    the configuration. What a power cut leaves is no damage: an unfinished
     checkpoint, a torn last record.
 
     \b

@@ -460,7 +460,7 @@ def build(options, say):
     if sys.implementation.name == "cpython" and config.broadcast == "255.255.255.255":
         from lvs_tools.options import reach_all
 
-        reach_all(transport, config)
+        transport = reach_all(transport, config)
     if options["loss"] or options["faults"]:
         from lvs_tools.mesh.lossy import Lossy
 
