@@ -1,4 +1,4 @@
-"""Builds the site: python -m website.build [--serve [PORT]] [--out FOLDER]
+"""Builds the site in build/site: python -m website.build [--serve [--port PORT]]
 
 The pages of the project are laid out as they are in it, with what is generated beside them, and
 Sphinx makes HTML of it: a warning, such as a link or an anchor that leads nowhere, is an error.
@@ -96,23 +96,22 @@ def _toctree(title, listed):
 def fetch():
     """Let npm install what website/package.json names; returns its node_modules. Raises
     InterpreterMissing."""
-    wanted = (pages.HOME / "package.json").read_text()
-    kept = _NPM / "package.json"
-    if not kept.is_file() or kept.read_text() != wanted:
-        shutil.rmtree(_NPM, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=_NPM.parent) as folder:
-            for name in (pages.HOME / "package.json", WASM / ".npmrc"):
-                shutil.copy(name, folder)
-            done = subprocess.run(
-                [*interpreters.npm(), "install", "--no-progress"],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                said = [line for line in done.stderr.splitlines() if "rror" in line] or ["?"]
-                raise interpreters.InterpreterMissing(f"npm install failed: {said[0]}")
-            shutil.copytree(folder, _NPM)
+    wanted, kept = pages.HOME / "package.json", _NPM / "package.json"
+    if kept.is_file() and kept.read_text() == wanted.read_text():
+        return _NPM / "node_modules"
+    shutil.rmtree(_NPM, ignore_errors=True)
+    _NPM.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(dir=_NPM) as folder:
+        for name in (wanted, WASM / ".npmrc"):
+            shutil.copy(name, folder)
+        program = [*interpreters.npm(), "install", "--no-progress"]
+        done = subprocess.run(program, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if "rror" in line]
+            why = said[0].strip() if said else f"exit {done.returncode}"
+            raise interpreters.InterpreterMissing(f"npm could not install the diagrams: {why}")
+        os.replace(Path(folder) / "node_modules", _NPM / "node_modules")
+    shutil.copy(wanted, kept)  # last: it says that all is there
     return _NPM / "node_modules"
 
 
@@ -130,8 +129,8 @@ def mesh(to):
     (to / "plans.json").write_text(json.dumps(bundle.plans()))
 
 
-def build(out=SITE):
-    """Build the site into a folder; returns Sphinx's exit code."""
+def build():
+    """Build the site; returns Sphinx's exit code."""
     from sphinx.cmd.build import main
 
     LAID.parent.mkdir(exist_ok=True)
@@ -141,12 +140,12 @@ def build(out=SITE):
     shutil.copy(fetch() / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js", LAID / "_static")
     mesh(LAID / "_static" / "mesh")
     pictures.draw(LAID / "_static")
-    shutil.rmtree(out, ignore_errors=True)
-    arguments = ["-q", "-W", "--keep-going", "-n", "-d", str(LAID.parent / "doctrees")]
+    shutil.rmtree(SITE, ignore_errors=True)
+    arguments = ["-q", "-W", "--keep-going", "-n", "-E", "-d", str(LAID.parent / "doctrees")]
     arguments += ["-c", str(pages.HOME), "-D", f"html_static_path={LAID / '_static'}"]
-    code = main([*arguments, str(LAID), str(out)])
+    code = main([*arguments, str(LAID), str(SITE)])
     if code == 0:
-        shutil.copy(out / "README.html", out / "index.html")
+        shutil.copy(SITE / "README.html", SITE / "index.html")
     return code
 
 
@@ -160,29 +159,30 @@ def serve(folder, port):
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=SITE)
 @click.option("--serve", "serving", is_flag=True, help="Show it on loopback when it is built.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def command(out, serving, port):
-    """Build the site into build/site; exit code 1 if a link leads nowhere.
+def command(serving, port):
+    """Build the site into build/site. Exit code: 1 if a link leads nowhere, 2 without a site.
 
     \b
     make docs
-    make docs ARGS=--serve
+    make docs ARGS="--serve --port 8080"
     """
     if importlib.util.find_spec("sphinx") is None:
         options.fail("Sphinx is needed: make setup-docs", 2)
     if problems := pages.problems() + reference.problems():
         options.fail("\n".join(problems), 1)
     try:
-        if build(out):
+        if build():
             options.fail("the site has mistakes, named above", 1)
-    except interpreters.InterpreterMissing as error:
+        click.echo(f"{os.path.relpath(SITE)}/index.html")
+        if serving:
+            serve(SITE, port)
+    except (interpreters.InterpreterMissing, OSError) as error:
         options.fail(error, 2)
-    click.echo(f"{os.path.relpath(out)}/index.html")
-    if serving:
-        serve(out, port)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    command()

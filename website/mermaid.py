@@ -6,9 +6,12 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 SCRIPT = "mermaid.tiny.js"
-_START = """mermaid.initialize({
-  startOnLoad: true, securityLevel: "strict",
-  theme: document.body.dataset.theme === "dark" ? "dark" : "neutral"});"""
+_START = """
+const chosen = document.body.dataset.theme;
+const dark = chosen === "dark"
+  || chosen !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
+mermaid.initialize({startOnLoad: true, securityLevel: "strict", theme: dark ? "dark" : "neutral"});
+"""
 
 
 class Mermaid(SphinxDirective):

@@ -161,7 +161,7 @@ def liar(cycles=512):
 
 
 def row(nodes=24, seed=11, most_ms=12000):
-    """How a row travels: who knows of a contribution, by the hundredth of a second."""
+    """How a row travels: who knows of a contribution, by the fiftieth of a second."""
     shape = {"kind": "geometric", "degree": 5}
     world = _world(
         top={"nodes": nodes, "cycles": 200, "seed": seed},
@@ -178,20 +178,21 @@ def row(nodes=24, seed=11, most_ms=12000):
     ys = [64 + 226 * spots.below(side) // side for _ in range(nodes)]
     source = min(range(nodes), key=lambda i: xs[i])
     world.contribute(world.machines[source], 0, "1")
-    began, known = world.timeline.now, {source: (0, None)}
+    began, known = world.timeline.now, {source: 0}
     timeline = world.timeline
     while len(known) < nodes and timeline.now - began < most_ms:
         timeline.run_until(timeline.now + 20)
         for machine in world.honest:
             if machine.index not in known and machine.node.raw(0) > 100000:
-                near = [i for i in places.neighbours[machine.index] if i in known]
-                known[machine.index] = (timeline.now - began, near)
-    return _map(xs, ys, places.neighbours, known)
+                known[machine.index] = timeline.now - began
+    drawing = _map(xs, ys, places.neighbours, known)
+    label = _text(xs[source], ys[source] - 16, "1 unit", "middle", _BLUE)
+    return drawing.replace("</svg>", label + "</svg>")
 
 
 def _map(xs, ys, neighbours, known):
-    """The picture of a map on which nodes come to know something: {node: (ms, ...)}."""
-    last = max(ms for ms, _ in known.values())
+    """The picture of a map on which nodes come to know something: {node: ms}."""
+    last = max(known.values())
     loop = f'dur="{_LOOP}s" repeatCount="indefinite"'
     parts = [
         f'<path d="M{xs[i]} {ys[i]}L{xs[j]} {ys[j]}" stroke="#d8dee4"/>'
@@ -203,7 +204,7 @@ def _map(xs, ys, neighbours, known):
         fill = _BLUE if i in known else "#fff"
         moves = ""
         if i in known:
-            at = 0.05 + 0.7 * known[i][0] / max(1, last)
+            at = 0.05 + 0.7 * known[i] / max(1, last)
             moves = (
                 f'<animate attributeName="fill" values="#fff;#fff;{_BLUE};{_BLUE}" '
                 f'keyTimes="0;{at:.3f};{min(1, at + 0.01):.3f};1" {loop}/>'
@@ -216,7 +217,7 @@ def _map(xs, ys, neighbours, known):
         )
     seconds = f"{last / 1000:.1f}"
     parts.append(_text(16, _HIGH - 12, f"{len(known)} of {len(xs)} nodes after {seconds} s"))
-    return _svg("A node on the left counts 1 unit; blue nodes count it, too", parts)
+    return _svg("One node counts 1 unit; blue nodes count it, too", parts)
 
 
 ALL = {"epoch": epoch, "row": row, "drift": drift, "liar": liar}

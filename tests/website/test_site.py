@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_picture_shows_what_the_simulator_did():
 
 
 def test_the_contents_are_checked_before_anything_is_built(monkeypatch, capsys):
-    monkeypatch.setattr(build, "build", lambda out: pytest.fail("built"))
+    monkeypatch.setattr(build, "build", lambda: pytest.fail("built"))
     monkeypatch.setattr(pages, "problems", lambda: ["docs/new.md: in no section"])
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name)
     with pytest.raises(SystemExit) as ended:
@@ -127,8 +128,22 @@ def test_the_contents_are_checked_before_anything_is_built(monkeypatch, capsys):
     assert ended.value.code == 1 and "docs/new.md: in no section" in capsys.readouterr().err
 
 
+def test_a_port_that_is_taken_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(build, "build", lambda: 0)
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with pytest.raises(SystemExit) as ended:
+            build.command.main(["--serve", "--port", port], standalone_mode=False)
+    assert ended.value.code == 2 and "in use" in capsys.readouterr().err
+
+
 def test_without_npm_there_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "_NPM", tmp_path / "npm")
     monkeypatch.setattr(build.interpreters, "npm", lambda: [shutil.which("false")])
-    with pytest.raises(build.interpreters.InterpreterMissing, match="npm install failed"):
+    with pytest.raises(
+        build.interpreters.InterpreterMissing, match="npm could not install the diagrams: exit 1"
+    ):
         build.fetch()

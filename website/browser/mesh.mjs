@@ -3,7 +3,11 @@ const $ = (name) => document.getElementById("mesh-" + name);
 const root = document.getElementById("mesh");
 const at = new URL(root.dataset.at, location.href);
 const canvas = $("map"), pen = canvas.getContext("2d");
-const WIDE = 960, HIGH = 600, R = 17;
+// A phone's map is narrow and has fewer columns.
+const narrow = canvas.clientWidth < 560;
+const [WIDE, HIGH, COLUMNS] = narrow ? [520, 680, 4] : [960, 600, 5];
+[canvas.width, canvas.height] = [WIDE, HIGH];
+const R = 17;
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 let plans, worker, honest = 0, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
@@ -23,11 +27,11 @@ function settle(count, total, seed) {
     const liar = i >= count, k = liar ? i - count : i;
     let x, y;
     if (liar) {
-      x = 46 + (k * (WIDE - 92)) / Math.max(1, total - count - 1);
+      x = 30 + (k * (WIDE - 60)) / Math.max(1, total - count - 1);
       y = HIGH - 34;
     } else {
-      x = (0.08 + (k % 5) * 0.2 + draw() * 0.07) * WIDE;
-      y = 78 + Math.floor(k / 5) * 118 + draw() * 40;
+      x = (0.08 + (k % COLUMNS + draw() * 0.35) / COLUMNS) * WIDE;
+      y = 78 + ((Math.floor(k / COLUMNS) + draw() * 0.35) * COLUMNS * (HIGH - 130)) / count;
     }
     nodes.push({ i, liar, home: [x, y], x, y, pulse: 0, lying: false, asked: false, group: 0, cut: false, off: false });
   }
