@@ -105,7 +105,7 @@ class Faults:
 
     async def _lie(self, action):
         kind = action.get("choice")
-        if kind not in LIARS:
+        if not isinstance(kind, str) or kind not in LIARS:
             raise Refused(f"choice: one of {', '.join(LIARS)}")
         plan = self.mesh.plan
         number = plan.nodes + len(self.liars)

@@ -155,7 +155,7 @@ class Watched:
 
     def _pace(self, action):
         speed = action.get("speed")
-        if speed not in SPEEDS:
+        if not isinstance(speed, str) or speed not in SPEEDS:
             raise Refused(f"speed: one of {', '.join(SPEEDS)}")
         self.speed = speed
         return f"Speed: {speed}"
@@ -179,7 +179,7 @@ class Watched:
     def _share(self, action):
         running = self._running()
         share = action.get("share")
-        if share not in (0, 5, 3):
+        if not isinstance(share, int) or share not in (0, 3, 5):
             raise Refused("share: 0, 3 or 5")
         count = len(running) // share if share else 1
         if len(running) < 2 or not count:
@@ -270,13 +270,14 @@ class Watched:
         name = _name(row)
         lack = lacks.get(name)
         rate = self._rates.setdefault(name, view.Rate()).look(now, size)
-        link = f"loses {max(deaf or 0, self.look['loss']):.0%}"
+        link = f"loses {100 * max(deaf or 0, self.look['loss']):.0f} %"
+        cut = any(other[3] for other in self.look["nodes"])
         return {
             "name": name,
             "state": state,
             "agrees": None if lack is None else not lack,
             "lacks": lack or "",
-            "link": f"cut off, {link}" if group else link,
+            "link": f"in group {group + 1}, {link}" if cut else link,
             "load_percent": None if load is None else round(100 * load / 255),
             "kb_min": None if rate is None or load is None else round(rate / 1000, 2),
             "trouble": state in ("DOWN", "GONE", "LIAR"),

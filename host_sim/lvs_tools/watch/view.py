@@ -71,7 +71,7 @@ class Together:
 
     def _alike(self, now, shown, when):
         """Have all that showed their values at one time shown the same, of late?"""
-        newest = max(when.values(), default=now)
+        newest = max([now] if not when else when.values())
         said = [shown[node] for node, at in when.items() if at >= newest - _TOGETHER_S]
         if self._equal < 0 or (len(said) > 1 and all(v == said[0] for v in said)):
             self._equal = now
@@ -93,7 +93,7 @@ class Together:
         self._mark(now, agreed if there is None else there)
         known = False
         lacks, groups = {}, {}
-        when = when or dict.fromkeys(shown, now)
+        when = dict.fromkeys(shown, now) if when is None else when
         for node, values in shown.items():
             floor = self._floor(when[node] - self._lag)
             known = known or bool(floor)
