@@ -199,8 +199,9 @@ def command(name, micropython, out, as_json):
     The code stays in flash then, which leaves some 60 KB more of heap. It takes some minutes.
 
     \b
-    lvs firmware --board RPI_PICO_W --micropython ~/micropython
-    lvs flash --board RPI_PICO_W --image build/firmware/RPI_PICO_W.uf2
+    Examples:
+      lvs firmware --board RPI_PICO_W --micropython ~/micropython
+      lvs flash --board RPI_PICO_W --image build/firmware/RPI_PICO_W.uf2
     """
     with options.ending("firmware", BoardError, OSError, interrupted="there is no image"):
         profile = profiles.load(name)

@@ -25,6 +25,7 @@ TABLE = {
     ),
     "status": ("one mesh", "nodes lack what others show", _HEARD),
     "members": ("one mesh", "nodes lack what others show", _HEARD),
+    "watch": ("", "", "it could not listen, or not serve the page"),
     "audit": (
         "it adds up",
         "it does not, for reasons that are named",
@@ -57,6 +58,7 @@ TABLE = {
     ),
     "measure": ("within the budget", "above it, or not measured", "a bad argument"),
     "journal": ("sound", "damaged, or of no use", "there is no journal"),
+    "firmware": ("built", "it could not be", "a bad argument"),
     "flash": ("written and verified", "it could not be", "a bad argument"),
     "deploy": (
         "done, and in its mesh, or alone in it",
