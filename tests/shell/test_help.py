@@ -78,7 +78,8 @@ def test_every_example_is_taken_as_it_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for words in said:
         for word in words:
-            if re.fullmatch(r"[\w.-]+\.(json|bin|uf2)", word):
+            if re.fullmatch(r"(\w[\w.-]*/)*[\w.-]+\.(json|bin|uf2)", word):
+                (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / word).touch()
     (tmp_path / "history").mkdir()
     shutil.copy(PACKAGE / "scenarios" / "house.toml", "my.toml")
