@@ -18,6 +18,7 @@ from lvs_tools.mesh import ask, looking
 
 _SLACK_S = 1.5  # after the seconds that answers may take
 _ROUNDS = 3  # of questions, before the last of which everybody should have answered
+_LEAF_S = 0.3  # from one question to a leaf to the next
 _MOST = 6  # of them, while sum and value are not equal
 _LATER = EPOCH_CYCLES  # cycles by which accounts of one start differ
 
@@ -81,10 +82,26 @@ def _question(tag, nonce, shard, first, spread):
     return bytes(buf[:n])
 
 
-async def gather(config, port, broadcast, spread):
+def sleeps(member):
+    """Is it a leaf, as far as its EPs say? It holds nothing, and answers while it is awake."""
+    return member.flags is not None and not member.held
+
+
+def _ask_leaf(book, config, nonce, member, asked):
+    """A leaf was heard: it is awake for a second or so."""
+    now = time.monotonic()
+    if now - asked.get(member.addr, -_LEAF_S) < _LEAF_S:
+        return
+    asked[member.addr] = now
+    for shard in range(-(-len(config.channels) // SLOTS)):
+        with contextlib.suppress(OSError):
+            book.ear.send(_question(config.tag, nonce, shard, 0, 0), member.addr)
+
+
+async def gather(config, port, broadcast, spread, leaves=0):
     """Ask all nodes of a mesh that can be heard; returns a Book. Raises OSError.
 
-    spread: seconds over which answers come.
+    spread: seconds over which answers come; leaves: seconds to wait for leaves before.
     """
     nonce = random.getrandbits(30) | 1
     own = f"-{nonce:08x}"
@@ -92,15 +109,20 @@ async def gather(config, port, broadcast, spread):
     async with ask.opened(port, broadcast, tag=config.tag, grain=config.grain) as (ear, deaf):
         book = Book(ear, deaf)
 
+        asked = {}
+
         def hear(member, frame, _):
             if member.session.endswith(own):
                 del ear.members[member.addr]
-            else:
-                book.take(member, frame, name(member, port))
+                return
+            book.take(member, frame, name(member, port))
+            if frame.kind != AUDIT and sleeps(member):
+                _ask_leaf(book, config, nonce, member, asked)
 
         ear.on_frame = hear
+        await asyncio.sleep(leaves)
         for turn in range(_MOST):
-            book.waiting = {name(m, port) for m in ear.members.values()}
+            book.waiting = {name(m, port) for m in ear.members.values() if not sleeps(m)}
             for shard in range(-(-len(config.channels) // SLOTS)):
                 await _ask(book, where, config.tag, nonce, shard, spread)
             reckon(config, book)
@@ -183,7 +205,7 @@ def figures(config, port, book):
     """All of an audit as a dict, for programs and people."""
     quiet = [m for m in book.ear.members.values() if name(m, port) not in book.accounts]
     silent = sorted(name(m, port) for m in quiet if m.flags is None or m.held)
-    leaves = sorted(name(m, port) for m in quiet if m.flags is not None and not m.held)
+    leaves = sorted(name(m, port) for m in quiet if sleeps(m))
     first = max([a.began() for a in book.accounts.values() if a.since], default=0)
     late = sorted(
         a.address for a in book.accounts.values() if a.since and a.began() < first - _LATER
@@ -271,7 +293,7 @@ def _because(config, c, off, values, twice, known):
         if known["silent"]:
             yield f"{_some(known['silent'])}: heard, but silent; the share is not known"
         if known["leaves"]:
-            yield f"{_some(known['leaves'])}: leaves, which keep no account"
+            yield f"{_some(known['leaves'])}: leaves that slept before they answered (--leaves)"
         if known["late"]:
             yield (
                 f"{_some(known['late'])}: the account began later than others'; what was"

@@ -21,7 +21,7 @@ SPREAD = click.option(
 )
 
 
-def audit(path, port, broadcast, spread):
+def audit(path, port, broadcast, spread, leaves=0):
     """(Config, figures) of a running mesh: ends the program in one line where nobody answers."""
     try:
         config, port, broadcast = looking.place(path, port, broadcast)
@@ -32,7 +32,7 @@ def audit(path, port, broadcast, spread):
             f"name a configuration; there is no ./{' or ./'.join(looking.DEFAULTS)}",
             looking.EXIT_UNABLE,
         )
-    question = accounts.gather(config, port, broadcast, spread)
+    question = accounts.gather(config, port, broadcast, spread, leaves)
     book = looking.asked(question, config, port, lambda book: book.accounts)
     return config, accounts.figures(config, port, book)
 
@@ -74,7 +74,7 @@ def _channel(nodes, channel):
     yield f"{'difference':38} {channel['difference']:>{width}}"
     reasons = channel["because"] or [
         "nobody who answers began later, and nobody who was heard is silent: nodes that are gone"
-        " for good, or contributions that were invented"
+        " for good, leaves that sleep (--leaves), or contributions that were invented"
         if channel["difference_raw"] > 0
         else "more was contributed than the mesh holds, and no reason is known: it was lost"
     ]
@@ -84,8 +84,15 @@ def _channel(nodes, channel):
 
 
 @click.command("audit")
+@click.option(
+    "--leaves",
+    type=click.IntRange(0, 86400),
+    default=0,
+    metavar="SECONDS",
+    help="First wait for leaves, each to wake once.",
+)
 @looking.arguments(options.JSON, SPREAD)
-def command(config, port, broadcast, spread, json_path):
+def command(config, port, broadcast, spread, leaves, json_path):
     """Ask all nodes what they contributed themselves, and set the sum beside the mesh's value.
 
     CONFIG: of any of its nodes [./config.json or ./lvs.json]. A node's account reaches as
@@ -96,8 +103,9 @@ def command(config, port, broadcast, spread, json_path):
     Examples:
       lvs audit                        # the mesh of ./config.json
       lvs audit house.json --json -    # for programs
+      lvs audit --leaves 320           # leaves, too, which wake every five minutes
     """
-    _, said = audit(config, port, broadcast, spread)
+    _, said = audit(config, port, broadcast, spread, leaves)
     if options.write_json(json_path, said):
         for line in lines(said):
             click.echo(line)

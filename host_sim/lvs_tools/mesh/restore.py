@@ -1,17 +1,19 @@
 """`lvs restore`: the configuration with which a mesh starts anew from a backup's values."""
 
 import sys
+from decimal import Decimal
 
 import click
 
 from lvs import ConfigError, decimal
 from lvs.config_check import step
 from lvs_tools import options
-from lvs_tools.mesh import backup, changes, looking
+from lvs_tools.mesh import accounts, backup, changes, looking
 
 
-def started(data, saved):
-    """A configuration whose channels start with what a backup holds. Raises ConfigError."""
+def started(data, saved, rounded=False):
+    """A configuration whose channels start with what a backup holds. rounded: to whole steps,
+    where a value is finer. Raises ConfigError."""
     if saved.get("format") != backup.FORMAT:
         raise ConfigError(f"format {saved.get('format')!r}: not one of this version's backups")
     data = {key: value for key, value in data.items() if key != "before"}
@@ -24,7 +26,7 @@ def started(data, saved):
         if value and value["raw"] is None:
             raise ConfigError(f"channel '{entry['name']}': its value was not known")
         if value and value["raw"]:
-            entry["start"] = _steps(entry, value)
+            entry["start"] = _steps(entry, value, rounded)
         channels.append(entry)
     lost = [v["name"] for v in known.values() if v["raw"] != 0]
     if lost:
@@ -35,23 +37,37 @@ def started(data, saved):
     return {**data, "channels": channels}
 
 
-def _steps(entry, value):
+def _steps(entry, value, rounded):
     its = step(entry["step"]) if "step" in entry else decimal.STEP
-    if decimal.steps(value["value"], its)[1]:
+    raw, rest = decimal.steps(value["value"], its)
+    if rest and rounded:
+        return decimal.text(raw + (2 * rest >= its[0] * 10**decimal.CARRY), its)
+    if rest:
         raise ConfigError(
             f"channel '{entry['name']}': {value['value']} is no whole number of its steps, now"
-            f" {entry.get('step', '0.001')}: give it a finer step"
+            f" {entry.get('step', '0.001')}: give it a finer step, or round it (--round)"
         )
     return value["value"]
+
+
+def _start(new, c, saved):
+    """With what a channel starts, a dict, and what it was before it was rounded."""
+    raw = new.starts.get(c, 0)
+    start = looking.channel(new, c, raw)
+    was = [v["value"] for v in saved["values"] if v["name"] == start["name"]]
+    if was and Decimal(was[0]) != Decimal(accounts.units(new, c, raw)):
+        start["rounded_from"] = was[0]
+    return start
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.argument("config", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--round", "rounded", is_flag=True, help="Round values to whole steps, and say so.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a parameter.")
 @changes.OUTPUT
 @options.PRINT_JSON
-def command(file, config, settings, output, as_json):
+def command(file, config, rounded, settings, output, as_json):
     """Make of FILE, which `lvs backup` wrote, a configuration of a mesh that starts anew.
 
     All nodes get it; in which order they start does not matter. Each begins with the values of the
@@ -70,16 +86,18 @@ def command(file, config, settings, output, as_json):
     try:
         saved = changes.load(file)
         data = changes.load(config) if config else dict(saved.get("config", {}))
-        data = changes.changed(started(data, saved), settings)
+        data = changes.changed(started(data, saved, rounded), settings)
         new = changes.write(output, data)
     except (ConfigError, KeyError, TypeError, OSError) as error:
         options.fail(f"{file}: {error}", changes.EXIT_UNABLE)
-    starts = [looking.channel(new, c, new.starts.get(c, 0)) for c in range(len(new.channels))]
+    starts = [_start(new, c, saved) for c in range(len(new.channels))]
     if as_json:
         options.write_json("-", changes.told(output, new, saved["tag"]) | {"starts": starts})
     else:
         for start in starts:
-            click.echo(f"{start['name']} starts with {start['text']} {start['unit']}".rstrip())
+            was = f", rounded from {start['rounded_from']}" if "rounded_from" in start else ""
+            text = f"{start['name']} starts with {start['text']} {start['unit']}".rstrip()
+            click.echo(text + was)
         click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, was {saved['tag']}")
     if f"{new.tag:08x}" == saved["tag"]:
         options.warn(
