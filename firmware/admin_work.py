@@ -25,7 +25,6 @@ KEPT = (
     "secrets.json journal leaf.0 leaf.1 update crash.log crash.old restarts "
     "old list commit try trial failed about manifest"
 ).split()
-PLAIN = ("/boot.py", "/main.py")  # frozen ones run before those in files
 _PIECE = const(512)  # bytes of a file in one answer
 _NAMES = const(16)  # of routes in one answer
 _LINES = const(300)  # of a manifest
@@ -75,10 +74,10 @@ def load(path, default):
         return default
 
 
-def frozen(what):
-    """A text of a frozen build's module of that name, "" if this is none."""
+def frozen(at=0):
+    """The name of a frozen build, or (1) the hashes of its files; "" if this is none."""
     try:
-        return getattr(__import__("frozen"), what)
+        return __import__("frozen").read()[at]
     except ImportError:
         return ""
 
@@ -102,7 +101,7 @@ def status(admin, _request):
         "micropython": list(sys.implementation.version[:3]),
         "mpy": getattr(sys.implementation, "_mpy", 0),
         "lvs": __version__,
-        "frozen": frozen("ID") or not str(getattr(wire, "__file__", "/")).startswith("/"),
+        "frozen": frozen() or not str(getattr(wire, "__file__", "/")).startswith("/"),
         "protocol": wire.VERSION,
         "mesh": node.config.mesh,
         "tag": "%08x" % node.config.tag,
@@ -215,7 +214,7 @@ class Update:
         self.lines = request["lines"]
         self.hold = request.get("hold", _HOLD_S)
         self.order = []
-        self.frozen = frozen("FILES")
+        self.frozen = frozen(1)
 
     async def run(self):
         """All of it; the answer."""
@@ -264,13 +263,13 @@ class Update:
         size = int(size)
         if not allowed(path):
             return "%s does not go over the air" % path
-        if any([known.lstrip("+-") == path for known in self.order]):
-            return "%s is named twice" % path
+        if any([name.lstrip("+-") == path for name in self.order]):
+            return "%s does not go over the air" % path
         there = exists(path)
         if path + " " + wanted in self.frozen:
             wanted = "-"  # a file would hide it
-        elif path in PLAIN and (self.frozen or wanted == "-"):
-            return "%s stays as it is: flash a new build" % path
+        elif path in ("/boot.py", "/main.py") and (self.frozen or wanted == "-"):  # run first
+            return "%s does not go over the air" % path
         if wanted == "-":
             if there:
                 self.order.append("-" + path)

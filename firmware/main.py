@@ -16,7 +16,7 @@ def program():
 
 
 try:
-    import frozen
+    frozen = __import__("frozen")  # see overlay
 except ImportError:
     pass  # all of the program is in files
 else:

@@ -56,11 +56,11 @@ def prefer(library=_LIBRARY, frozen=".frozen/lvs"):
         sys.path.insert(0, library.rsplit("/", 1)[0])
     plain = builtins.__import__
 
-    def choose(name, names=None, local=None, wanted=None, level=0):
+    def choose(name, names=None, local=None, wanted=(), level=0):
         lvs = sys.modules.get("lvs")
         if lvs:  # where its next module is looked for
             part = name if level else name[4:]
-            lvs.__path__ = library if part in files else frozen
+            setattr(lvs, "__path__", library if part in files else frozen)  # noqa: B010
         return plain(name, names, local, wanted, level)
 
     if files:

@@ -60,10 +60,9 @@ _OBJECTS = {
 def built_in():
     """The profile of a frozen build, {} if it is none."""
     try:
-        from frozen import PROFILE
+        return parse(__import__("frozen").PROFILE)
     except ImportError:
         return {}
-    return parse(PROFILE)
 
 
 def read(path, needed=True):

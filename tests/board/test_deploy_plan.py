@@ -130,11 +130,15 @@ class FakeBoard:
     def __init__(self, version=(1, 29, 0), mcu="ESP32", mpy=6, free=10**6):
         self.version, self.mcu, self.machine, self.mpy = version, mcu, f"Some with {mcu}", mpy
         self.free = free
+        self.left = 0  # bytes of a transfer that broke off
 
     require_supported = serial_board.SerialBoard.require_supported
 
     def free_bytes(self):
         return self.free, 4096
+
+    def run(self, code, doing):
+        self.free += self.left
 
 
 def test_an_old_micropython_is_one_line():
@@ -160,6 +164,9 @@ def test_a_full_filesystem_is_one_line_before_anything_is_changed():
     with pytest.raises(BoardError, match="filesystem is full: the update needs 32 KB, 9 KB are"):
         deploy.check_space(FakeBoard(free=10_000), WANTED, list(WANTED))
     deploy.check_space(FakeBoard(), WANTED, list(WANTED))
+    board = FakeBoard(free=10_000)
+    board.left = 10**6
+    deploy.check_space(board, WANTED, list(WANTED))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def test_the_module_frozen_says_what_a_deployment_would_bring():
     said = dict(line.split() for line in space["FILES"].splitlines())
     wanted = profiles.files(profile, profile["arch"], status_page=False)
     assert deploy.plan(wanted, dict.fromkeys(wanted), [], said) == ([], [])
+    assert space["read"]() == (space["ID"], space["FILES"])
     assert '"RPI_PICO_W"' in space["PROFILE"] and len(space["ID"]) == 16
 
 
@@ -129,7 +130,7 @@ def test_over_the_air_too(monkeypatch):
     for line in ("11 5 /app.mpy", "22 5 /x.mpy", "33 5 /main.py"):
         assert asyncio.run(update._file(line)) == ""
     assert answers == [b"="] * 3 and update.order == ["-/app.mpy"]
-    assert "flash a new build" in asyncio.run(update._file("44 5 /boot.py"))
+    assert "does not go over the air" in asyncio.run(update._file("44 5 /boot.py"))
 
 
 # --- on the board --------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def test_above_the_budget_is_exit_code_1(monkeypatch, tmp_path):
         "rows": 1,
         "budget": 4,
     }
-    monkeypatch.setattr(measure, "measure", lambda profile, cycles: figures)
+    monkeypatch.setattr(measure, "measure", lambda profile, cycles, program: figures)
     path = tmp_path / "out.json"
     result = CliRunner().invoke(measure.command, ["--board", "RPI_PICO_W", "--json", str(path)])
     assert result.exit_code == 1 and "1 bytes above the budget" in result.output

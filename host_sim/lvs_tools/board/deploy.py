@@ -63,6 +63,9 @@ def check_space(board, wanted, copy):
     """Raise BoardError if the files to copy do not fit beside those that are there."""
     free, block = board.free_bytes()
     needed = sum(-(-len(wanted[p]) // block) * block for p in copy) + 4 * block
+    if needed > free:  # what a transfer that broke off left is in the way
+        clean(board)
+        free, block = board.free_bytes()
     if needed > free:
         raise BoardError(
             f"{board.port}: the board's filesystem is full: the update needs {needed // 1024} KB, "

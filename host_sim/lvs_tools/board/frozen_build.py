@@ -54,6 +54,7 @@ def frozen_module(profile):
         f"PROFILE = {text!r}\n"
         f"FILES = {chr(10).join(lines)!r}\n"
         f"ID = {sha256(chr(10).join(lines).encode())[:16]!r}\n"
+        "def read(): return ID, FILES\n"  # few names: each costs a board that asks
     )
 
 
