@@ -114,8 +114,9 @@ def test_a_picture_shows_what_the_simulator_did():
     ]
     assert len(circles) == len(moments) == 8 and len({*moments}) > 2
     drift = ET.fromstring(pictures.drift(cycles=40))
-    ends = {path.get("d").split()[-1] for path in drift.findall(".//{*}path[@class='c']")}
-    starts = {path.get("d").split("L")[0] for path in drift.findall(".//{*}path[@class='c']")}
+    curves = [path.get("d") or "" for path in drift.findall(".//{*}path[@class='c']")]
+    starts = {curve.split("L")[0] for curve in curves}
+    ends = {curve.split()[-1] for curve in curves}
     assert len(starts) > 12 and len(ends) == 1
 
 
