@@ -49,7 +49,7 @@ def test_every_key_of_the_code_is_explained_with_its_default():
         (reference.CONFIGURATION, "| `relays` |", "| `relay` |", "has no row for relays"),
         (reference.CONFIGURATION, '`"0.001"`', "`1`", 'step is "0.001" by default, not `1`'),
         (reference.BOARD, "`awake_s`", "awake", "says nothing of leaf.awake_s"),
-        (reference.SOURCES, '"zero"', '"nought"', "says nothing of zero"),
+        (reference.ENTRIES["sources"], '"zero"', '"nought"', "says nothing of zero"),
     ],
 )
 def test_what_a_page_lacks_is_found(monkeypatch, page, words, instead, finding):
