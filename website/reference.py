@@ -154,8 +154,8 @@ def configuration():
             "# Every key of lvs.json",
             "",
             "Made from the code when this site was built: `lib/lvs/config_check.py`, "
-            "`firmware/settings.py`, `firmware/source_kinds.py` and `firmware/sink_kinds.py`. How the keys work together: "
-            "[Configuration](configuration.md) and [on boards](boards/configuration.md).",
+            "`firmware/settings.py`, `firmware/source_kinds.py` and "
+            "`firmware/sink_kinds.py`. How the keys work together: [Configuration](configuration.md) and [on boards](boards/configuration.md).",
             "\n## A node\n",
             _table(head, _rows(of_nodes(), CONFIGURATION)),
             "## A channel\n",
