@@ -153,9 +153,10 @@ def configuration():
         (
             "# Every key of lvs.json",
             "",
-            "Made from the code when this site was built: `lib/lvs/config_check.py`, "
-            "`firmware/settings.py`, `firmware/source_kinds.py` and "
-            "`firmware/sink_kinds.py`. How the keys work together: [Configuration](configuration.md) and [on boards](boards/configuration.md).",
+            "Made from the code when this site was built: `lib/lvs/config_check.py`, and in "
+            "`firmware/` of `settings.py`, `source_kinds.py` and `sink_kinds.py`. How the keys "
+            "work together: [Configuration](configuration.md), "
+            "[on boards](boards/configuration.md).",
             "\n## A node\n",
             _table(head, _rows(of_nodes(), CONFIGURATION)),
             "## A channel\n",
