@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from lvs_tools import interpreters, options
-from lvs_tools.places import ROOT, WASM
+from lvs_tools.places import ROOT, WASM, wasm_home, wasm_package
 from website import bundle, pages, pictures, reference
 
 LAID = ROOT / "build" / "pages"  # the pages as Sphinx takes them
@@ -119,7 +119,7 @@ def mesh(to):
     """Put the mesh in the browser into a folder: the page's scripts, MicroPython, the sources."""
     if interpreters.wasm() is None:
         interpreters.fetch_wasm()
-    package = interpreters.wasm_home() / "node_modules" / interpreters.wasm_package()[0]
+    package = wasm_home() / "node_modules" / wasm_package()[0]
     to.mkdir(parents=True, exist_ok=True)
     for path in (package / "micropython.mjs", package / "micropython.wasm"):
         shutil.copy(path, to)

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import json
 import re
+import sys
 
 import click
 
@@ -18,7 +19,7 @@ from lvs_tools.sim import scenario
 
 CONFIGURATION = "docs/configuration.md"
 BOARD = "docs/boards/configuration.md"
-SOURCES = "docs/boards/sources.md"
+ENTRIES = {"sources": "docs/boards/sources.md", "sinks": "docs/boards/sinks.md"}
 LOW_POWER = "docs/boards/low-power.md"
 # Keys of objects beneath "board": the page that explains each object.
 _EXPLAINED = {"low_power": LOW_POWER, "espnow": LOW_POWER}
@@ -33,7 +34,11 @@ def _firmware(name):
     spec = importlib.util.spec_from_file_location("board_" + name, FIRMWARE / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.append(str(FIRMWARE))  # last: it names none of a computer's
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(FIRMWARE))
     return module
 
 
@@ -92,13 +97,15 @@ def of_boards():
             yield f"{name}.{key}", _types(types), _NEEDED if key in needed else None, ""
 
 
-def of_sources():
-    """Rows (kind, key, type, allowed) of the entries of "board.sources"."""
-    kinds = _firmware("source_kinds")
+def of_entries(which):
+    """Rows (kind, key, type, needed, allowed) of the entries of "board.sources" or "sinks"."""
+    kinds = _firmware(which.removesuffix("s") + "_kinds")
     for kind, (_, _, needed, may) in kinds._KINDS.items():
         for key in ("channel", *needed, *may):
             values = kinds._VALUES.get(key, ())
-            allowed = f"0 to {values[-1]}" if len(values) > 3 else ", ".join(map(str, values))
+            allowed = ", ".join(map(str, values))
+            if isinstance(values, range):
+                allowed = f"{values[0]} to {values[-1]}"
             must = _NEEDED if key in ("channel", *needed) else ""
             yield kind, key, _types(kinds._TYPES[key]), must, allowed
 
@@ -142,28 +149,33 @@ def _rows(found, page):
 def configuration():
     """The page of every key of lvs.json."""
     head = ("key", "type", "default", "allowed", "meaning")
-    sources = (
-        (f"`{kind}`", f"`{key}`", of_type, must, allowed)
-        for kind, key, of_type, must, allowed in of_sources()
-    )
     return "\n".join(
         (
             "# Every key of lvs.json",
             "",
-            "Made from the code when this site was built: `lib/lvs/config_check.py`, "
-            "`firmware/settings.py` and `firmware/source_kinds.py`. How the keys work together: "
-            "[Configuration](configuration.md) and [on boards](boards/configuration.md).",
+            "Made from the code when this site was built: `lib/lvs/config_check.py`, and in "
+            "`firmware/` of `settings.py`, `source_kinds.py` and `sink_kinds.py`. How the keys "
+            "work together: [Configuration](configuration.md), "
+            "[on boards](boards/configuration.md).",
             "\n## A node\n",
             _table(head, _rows(of_nodes(), CONFIGURATION)),
             "## A channel\n",
             _table(head, _rows(of_channels(), CONFIGURATION)),
             "## `board`\n",
             _table(head, _rows(of_boards(), BOARD)),
-            "## An entry of `board.sources`\n",
-            "What each does: [Sources](boards/sources.md).\n",
-            _table(("kind", "key", "type", "", "allowed"), sources),
+            *(_entries(which) for which in ENTRIES),
         )
     )
+
+
+def _entries(which):
+    rows = (
+        (f"`{kind}`", f"`{key}`", of_type, must, allowed)
+        for kind, key, of_type, must, allowed in of_entries(which)
+    )
+    page = ENTRIES[which].removeprefix("docs/")
+    told = f"## An entry of `board.{which}`\n\nWhat each does: [{which}]({page}).\n\n"
+    return told + _table(("kind", "key", "type", "", "allowed"), rows)
 
 
 def scenarios():
@@ -228,10 +240,9 @@ def problems():
                 found.append(f"{page}: has no row for {key}")
             elif not inner and default and words[key][0].strip("`") != default:
                 found.append(f"{page}: {key} is {default} by default, not {words[key][0]}")
-    text = _page(SOURCES)
-    found += [
-        f"{SOURCES}: says nothing of {key}"
-        for kind, key, *_ in of_sources()
-        if not re.search(rf"[`\"]{key}[`\"]", text)
-    ]
+    for which, page in ENTRIES.items():
+        text = _page(page)
+        keys = dict.fromkeys(key for _, key, *_ in of_entries(which))
+        lacking = [key for key in keys if not re.search(rf"[`\"]{key}[`\"]", text)]
+        found += [f"{page}: says nothing of {key}" for key in lacking]
     return found

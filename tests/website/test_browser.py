@@ -38,7 +38,7 @@ def played(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     given = {"files": bundle.files(), "plan": bundle.plan("Inflate", SMALL)}
     (folder / "input.json").write_text(json.dumps({**given, "acts": ACTS, "cycles": 24}))
-    node, _, modules = interpreters.wasm()
+    node, _, modules = interpreters.wasm() or ("", "", "")
     program = f"{modules}/@micropython/micropython-webassembly-pyscript/micropython.mjs"
     play = Path(__file__).with_name("play.mjs")
     done = subprocess.run(

@@ -49,7 +49,7 @@ def test_every_key_of_the_code_is_explained_with_its_default():
         (reference.CONFIGURATION, "| `relays` |", "| `relay` |", "has no row for relays"),
         (reference.CONFIGURATION, '`"0.001"`', "`1`", 'step is "0.001" by default, not `1`'),
         (reference.BOARD, "`awake_s`", "awake", "says nothing of leaf.awake_s"),
-        (reference.SOURCES, '"zero"', '"nought"', "says nothing of zero"),
+        (reference.ENTRIES["sources"], '"zero"', '"nought"', "says nothing of zero"),
     ],
 )
 def test_what_a_page_lacks_is_found(monkeypatch, page, words, instead, finding):
@@ -114,8 +114,9 @@ def test_a_picture_shows_what_the_simulator_did():
     ]
     assert len(circles) == len(moments) == 8 and len({*moments}) > 2
     drift = ET.fromstring(pictures.drift(cycles=40))
-    ends = {path.get("d").split()[-1] for path in drift.findall(".//{*}path[@class='c']")}
-    starts = {path.get("d").split("L")[0] for path in drift.findall(".//{*}path[@class='c']")}
+    curves = [path.get("d") or "" for path in drift.findall(".//{*}path[@class='c']")]
+    starts = {curve.split("L")[0] for curve in curves}
+    ends = {curve.split()[-1] for curve in curves}
     assert len(starts) > 12 and len(ends) == 1
 
 

@@ -98,3 +98,16 @@ def test_a_trace_tells_frames_and_order_apart():
     t.add(1 << 40)
     u.add(1 << 41)
     assert t.hex() != u.hex()
+
+
+def test_what_is_put_first_runs_before_what_was_there():
+    timeline, seen = Timeline(), []
+    timeline.at(5, seen.append, "there")
+    timeline.first(5, seen.append, "second")
+    timeline.first(5, seen.append, "first")
+    timeline.first(0, seen.append, "alone")
+    timeline.run_until(6)
+    assert seen == ["alone", "first", "second", "there"]
+    timeline.first(2, seen.append, "a time gone by")
+    timeline.run_until(7)
+    assert seen[-1] == "a time gone by"

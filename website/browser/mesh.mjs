@@ -271,10 +271,7 @@ function end(told) {
 
 function fail(why) {
   buttons(false);
-  const folder = location.protocol === "file:";
-  $("say").textContent = folder
-    ? "A browser starts no worker for a page in a folder. Serve the site: make docs ARGS=--serve"
-    : `It could not be started: ${why}`;
+  $("say").textContent = `It could not go on: ${why}`;
   root.dataset.error = why;
 }
 
