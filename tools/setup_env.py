@@ -36,7 +36,7 @@ STEPS = {
     "board": ("[board]", "some seconds"),
     "sim": ("[sim]", "some seconds"),
     "docs": ("[docs]", "some seconds"),
-    "all": ("[board,bridge,cluster,docs,parquet,dev]", "a minute or two"),
+    "all": ("[board,bridge,watch,cluster,docs,parquet,dev]", "a minute or two"),
 }
 # What the boards' modules look like to the type checker: one set per family, since both define
 # `machine`. All of one release, the newest.
