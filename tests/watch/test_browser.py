@@ -5,6 +5,7 @@ Needs Debian's chromium and the extra `browser`; left out without them.
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import threading
 
@@ -27,7 +28,7 @@ WAIT_MS = 60000
 
 
 class Serving(threading.Thread):
-    """A page served from a thread of its own. job: coroutine function (Page), beside the server."""
+    """A page served from a thread. page: makes it; job: coroutine function beside the server."""
 
     def __init__(self, page, job):
         super().__init__(daemon=True)
@@ -108,7 +109,12 @@ class Simulated:
         await self.watched.run(self.shown.show, lambda _: None)
 
 
-@pytest.mark.parametrize("about", [{}, {"viewport": PHONE, "color_scheme": "dark"}])
+SIZES = [{"viewport": PHONE, "color_scheme": "dark"}]
+if os.environ.get("LVS_LONG"):
+    SIZES.append({"viewport": {"width": 1280, "height": 900}})
+
+
+@pytest.mark.parametrize("about", SIZES)
 def test_a_simulated_mesh_is_seen_cut_and_joined(visit, about):
     mesh = Simulated()
     with Serving(mesh.page, mesh.run) as served:
