@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure attack bridge swarm fuzz flood powercut durability air peace nights operator street docs clean
+.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure attack bridge watch swarm fuzz flood powercut durability air peace nights operator street docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -70,6 +70,9 @@ attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seed
 
 bridge: setup ## Kill a bridge at random moments under load, with a real broker (ARGS="--seeds 1..5")
 	@$(BIN)/python -m tests.bridge.campaign $(ARGS)
+
+watch: setup ## Measure the dashboard on 300 simulated nodes: memory, how soon it answers (minutes)
+	@$(BIN)/python -m tests.watch.endurance $(ARGS)
 
 swarm: setup-run ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
 	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)

@@ -18,7 +18,7 @@ OBSERVER = 77
 
 
 class Watched(Cell):
-    """A cell with observers, in virtual time; ``asked``: bytes of their questions, headers too."""
+    """A cell with observers, in virtual time; ``asked``: bytes that node 1 hears of them."""
 
     def __init__(self, count, observers=1, **about):
         self.asked = 0
@@ -40,8 +40,9 @@ class Watched(Cell):
             for number, (_, ear) in enumerate(self.observers):
                 ear.hear(frame, (f"10.0.1.{source}", 9))
                 assert number < 99
-        self.asked += len(frame) + 28
-        self.carry(source, frame, None if host == "b" else int(host.rpartition(".")[2]))
+        one = None if host == "b" else int(host.rpartition(".")[2])
+        self.asked += (len(frame) + 28) * (one in (None, 1))
+        self.carry(source, frame, one)
 
     def carry(self, source, frame, addr):
         for number, (_, ear) in enumerate(self.observers):
@@ -113,25 +114,25 @@ def test_it_contributes_nothing_and_an_idle_mesh_stays_nearly_idle():
     cell.asked = 0
     cell.watch(600)
     after = cell.nodes[1].status()
-    assert cell.asked / 10 < 600  # bytes a minute that each node hears of it
-    assert (after["sent_bytes"] - before["sent_bytes"]) / 10 < 1000
+    assert cell.asked / 10 < 1000  # bytes a minute that a node hears of it
+    assert (after["sent_bytes"] + after["received_bytes"]) / 12 < 2000
     assert after["rows"] == before["rows"] and after["given"] == before["given"]
 
 
 def test_many_observers_ask_as_one_does():
     """Each hears the others, and asks the less."""
     said = {}
-    for observers in (1, 8):
+    for observers in (3, 9):
         cell = Watched(3, observers)
         cell.run(60)
         cell.watch(240)  # they learn of each other
         cell.asked = 0
-        for _ in range(8):
+        for _ in range(4):
             cell.contribute(1, 100)  # news all the time
             cell.watch(30)
-        said[observers] = cell.asked / 4
-    assert said[1] < 4000  # bytes a minute
-    assert said[8] < 2 * said[1]
+        said[observers] = cell.asked / 2
+    assert said[9] < 1.6 * said[3]
+    assert said[9] < 6000  # bytes a minute
 
 
 def test_what_any_node_would_refuse_is_counted(cell):
@@ -142,11 +143,11 @@ def test_what_any_node_would_refuse_is_counted(cell):
     cell.carry, carry = lambda source, frame, addr: frames.append(bytes(frame)), cell.carry
     cell.nodes[1].eps.say(cell.nodes[1].now())
     cell.carry = carry
-    for _ in range(3):
-        ear.hear(frames[0], ("10.0.0.1", 9))  # said again, word for word
+    cell.watch(70)
+    ear.hear(frames[0], ("10.0.0.1", 9))  # said again, word for word
     after = observer.view()["refused"]
     assert before["magic"] == 1
-    assert sum(after.values()) > sum(before.values()), (before, after)
+    assert after.get("replay", 0) == before.get("replay", 0) + 1
 
 
 def test_a_crowd_of_invented_addresses_is_cut_to_a_page(cell):

@@ -22,7 +22,8 @@ _EACH_S = 10.0  # between two questions to one that is in doubt
 _DOUBTED = 2  # of whom so many are asked in a turn
 _SILENT_S = 180.0  # a node that has said nothing for so long, and says an EP at least each minute
 _GONE_S = 3600.0
-_READS_S = 150.0  # whoever asked within this reads along
+_READS_S = 150.0  # whoever asked within this, for each that reads along, reads along
+_SAYS_S = 80.0  # a mesh of one says an EP within this: then nobody is there
 _PASSIVE_S = 5.0  # between two comparisons of what all EPs showed
 
 
@@ -122,7 +123,8 @@ class Observer:
                 self._asked_of.pop(addr, None)
         for key in [k for k in self._digests if k[0] not in self._ear.members]:
             del self._digests[key]
-        for addr in [a for a, at in self._readers.items() if now - at > _READS_S]:
+        patience = _READS_S * (len(self._readers) + 1)
+        for addr in [a for a, at in self._readers.items() if now - at > patience]:
             del self._readers[addr]
 
     # --- asking ---------------------------------------------------------------------------------
@@ -150,11 +152,11 @@ class Observer:
             self._question(self._all(), 2 if self._asked < now - _IDLE_S else 1)
             self._asked = now
             self._news = False
-        elif quiet >= _POKE_S and now - self._poked >= _POKE_S:
+        elif quiet >= others * _POKE_S and now - self._poked >= others * _POKE_S:
             self._poked = now
-            known = sorted((m.last, m.addr) for m in self._nodes())
-            one = [random.choice(known)[1]] if known and quiet < 2 * _POKE_S else self._all()
-            self._question(one, 2)
+            known = [m.addr for m in self._nodes() if m.answers]
+            one = known and quiet < 2 * others * _POKE_S
+            self._question([random.choice(known)] if one else self._all(), 1 if one else 2)
         else:
             doubted = sorted(
                 (self._asked_of.get(m.addr, 0.0), m.addr)
@@ -214,7 +216,8 @@ class Observer:
             "clock_s": time.time(),
             "ended": "",
             "heard_s": None if quiet is None else round(quiet),
-            "quiet": quiet is None or quiet >= max(view.QUIET_S, 1.5 * _POKE_S),
+            "quiet": quiet is None
+            or quiet >= min(_SAYS_S, view.QUIET_S * (len(self._readers) + 1)),
             "channels": self._channels(self._middle.look(now, shown), shown),
             "together": together,
             "nodes": view.ordered(found.values()),

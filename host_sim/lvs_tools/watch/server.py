@@ -4,6 +4,7 @@ The buttons change things, so whoever asks is looked at: the name under which th
 (Host: another site's name may lead here) and the page that asks (Origin).
 """
 
+import asyncio
 import contextlib
 import importlib.util
 import ipaddress
@@ -22,6 +23,7 @@ from lvs_tools.watch.series import SPANS
 _STATIC = Path(__file__).with_name("static")
 _MOST = 64  # streams at a time
 _BODY = 4096  # bytes that a button may say
+_PATIENCE_S = 20.0  # with who asks slowly
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -89,9 +91,26 @@ def _json(value, status=200):
     return Response(json.dumps(value), status, {"Content-Type": "application/json", **_HEADERS})
 
 
+class _App(Microdot):
+    """Microdot, for which whoever talks nonsense, too slowly or goes is no news."""
+
+    async def handle_request(self, reader, writer):
+        """One connection, to its end."""
+        about = self, reader, writer, writer.get_extra_info("peername")
+        try:
+            request = await asyncio.wait_for(Request.create(*about), _PATIENCE_S)
+        except (ValueError, OSError, EOFError, asyncio.TimeoutError):
+            request = None  # 400
+        # At the end of the program all streams are cancelled.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            response = await self.dispatch_request(request)
+            await response.write(writer)
+            await writer.aclose()
+
+
 def application(page, loopback=True):
     """The application that serves a Page. loopback: is it to be called from here alone?"""
-    app = Microdot()
+    app = _App()
     streams = weakref.WeakSet()  # that are read
 
     @app.before_request

@@ -1,0 +1,200 @@
+"""The dashboard in a real browser: headless Chromium, at a desk's and a phone's size.
+
+Needs Debian's chromium and the extra `browser`; left out without them.
+"""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import threading
+
+import pytest
+
+from lvs_tools.sim import scenario
+from lvs_tools.sim.watched import Watched
+from lvs_tools.watch.page import Page
+from lvs_tools.watch.server import serving
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("no chromium here: install it (Debian: apt install chromium)", True)
+if importlib.util.find_spec("playwright") is None:
+    pytest.skip("no playwright here: pip install -e '.[browser]'", allow_module_level=True)
+
+PHONE = {"width": 390, "height": 844}
+EVIL = "<img src=x onerror=document.title='evil'>"
+WAIT_MS = 60000
+
+
+class Serving(threading.Thread):
+    """A page served from a thread. page: makes it; job: coroutine function beside the server."""
+
+    def __init__(self, page, job):
+        super().__init__(daemon=True)
+        self.page, self.job = page, job
+        self.url = ""
+        self._ready = threading.Event()
+
+    def run(self):
+        asyncio.run(self._main())
+
+    async def _main(self):
+        self.loop = asyncio.get_running_loop()
+        async with serving(self.page(), "127.0.0.1", 0) as self.url:
+            self.task = asyncio.current_task()
+            self._ready.set()
+            try:
+                await self.job()
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return
+
+    def __enter__(self):
+        self.start()
+        assert self._ready.wait(60)
+        return self
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.task.cancel)
+        self.join(60)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Visit a URL; fails the test for an error of the page, and for anything from elsewhere."""
+    contexts, wrong = [], []
+
+    def go(url, **about):
+        contexts.append(context := browser.new_context(**about))
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on(
+            "request", lambda r: None if r.url.startswith((url, "data:")) else wrong.append(r.url)
+        )
+        page.goto(url)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+class Simulated:
+    """A small simulated mesh, as `lvs sim --watch` shows it."""
+
+    def __init__(self):
+        settings = ("nodes=6", "cycles=40000", "event=[]", "link.loss=0.0", "engine=cpython")
+        self.checked = scenario.load("g1_exactness", settings)
+
+    def page(self):
+        self.watched = Watched(self.checked)
+        self.shown = Page(self.watched.do)
+        return self.shown
+
+    async def run(self):
+        await self.watched.run(self.shown.show, lambda _: None)
+
+
+SIZES = [{"viewport": PHONE, "color_scheme": "dark"}]
+if os.environ.get("LVS_LONG"):
+    SIZES.append({"viewport": {"width": 1280, "height": 900}})
+
+
+@pytest.mark.parametrize("about", SIZES)
+def test_a_simulated_mesh_is_seen_cut_and_joined(visit, about):
+    mesh = Simulated()
+    with Serving(mesh.page, mesh.run) as served:
+        page = visit(served.url, **about)
+        page.get_by_role("button", name="60 x").click()
+        page.get_by_text("One mesh: all 6 nodes agree").wait_for()
+        assert page.locator("article").count() == 3
+        page.locator("article canvas").first.wait_for()
+        assert page.get_by_role("row").count() >= 6
+        page.get_by_role("button", name="Cut in two").focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("The second half of the nodes is cut off").wait_for()
+        page.get_by_text("Not one mesh").wait_for()
+        page.get_by_role("button", name="Join again").click()
+        page.get_by_text("One mesh: all 6 nodes agree").wait_for()
+        page.get_by_label("What the liars do").select_option("Inflate")
+        page.get_by_role("button", name="One lies").click()
+        page.get_by_role("cell", name="LIAR").wait_for()
+        page.get_by_label("Day").check(force=True)
+        page.get_by_role("button", name="Pause").click()
+        page.locator("button[aria-pressed=true]", has_text="Pause").wait_for()
+        # Nothing is wider than the screen.
+        wide, screen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= screen
+
+
+class Told:
+    """A page that shows one view after the other."""
+
+    def __init__(self, *views):
+        self.views = views
+
+    def page(self):
+        self.shown = Page()
+        return self.shown
+
+    async def run(self):
+        for view in self.views:
+            self.shown.show(view)
+            await asyncio.sleep(1)
+
+
+def view(**about):
+    word = {"word": "ONE", "since_s": 5, "nodes": 1, "agree": 1, "spread": [], "groups": []}
+    channel = {"name": EVIL, "text": "2.5", "unit": EVIL, "value": 2.5, "spread": 0}
+    node = {"name": EVIL, "state": EVIL, "agrees": False, "lacks": EVIL, "link": EVIL}
+    node |= {"load_percent": None, "kb_min": None, "trouble": True, "liar": False}
+    return {
+        "kind": "live",
+        "mesh": EVIL,
+        "title": EVIL,
+        "time": "2026-05-01T12:00:00+00:00",
+        "clock_s": 1777636800.0,
+        "ended": "",
+        "heard_s": 0,
+        "quiet": False,
+        "channels": [channel],
+        "together": word,
+        "nodes": [node] * 300,
+        "count": 300,
+        "others": EVIL,
+        "traffic": {"mean_kb_min": 1.0, "max_kb_min": 2.0, "budget_kb_min": 50, "of": EVIL},
+        "refused": {EVIL: 3},
+        "refused_by": EVIL,
+        "warnings": [EVIL],
+        "controls": None,
+        **about,
+    }
+
+
+def test_old_values_are_said_to_be_old_and_text_from_the_air_is_text(visit):
+    told = Told(view(), view(heard_s=12, quiet=True))
+    with Serving(told.page, told.run) as served:
+        page = visit(served.url, viewport=PHONE)
+        page.get_by_text("Nobody heard for 12 s: the values are old").wait_for()
+        assert page.get_by_role("status").first.is_visible()
+        page.get_by_text("as of 12 s ago").wait_for()
+        assert page.locator("#channels.old").count() == 1
+        assert page.locator("main img").count() == 0 and page.title() != "evil"
+        assert page.locator("tbody tr").count() == 60
+        page.get_by_role("button", name="List all 300").click()
+        assert page.locator("tbody tr").count() == 300
+        assert page.get_by_role("button", name="Cut").count() == 0
