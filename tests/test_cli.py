@@ -101,11 +101,11 @@ def hide(monkeypatch, *modules):
 
 
 def test_what_windows_lacks_is_one_line(monkeypatch):
-    monkeypatch.setattr(cli.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(
         cli.Missing, match="lvs node needs Linux or macOS; on Windows use it in WSL"
     ):
-        cli.main.get_command(cli.click.Context(cli.main), "node")
+        cli.main.get_command(click.Context(cli.main), "node")
 
 
 @pytest.mark.parametrize("installed", [True, False], ids=["wheel", "checkout"])

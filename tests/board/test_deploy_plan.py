@@ -10,16 +10,17 @@ from click.testing import CliRunner
 from lvs_tools import places
 from lvs_tools.board import deploy, fleet, logs, profiles, repl, serial_board
 from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.result import sha256
 
 WANTED = {"/boot.py": b"b", "/main.py": b"m", "/app.mpy": b"a", "/lib/lvs/wire.mpy": b"w"}
 
 
 def hashes(files):
-    return {path: deploy.sha256(data) for path, data in files.items()}
+    return {path: sha256(data) for path, data in files.items()}
 
 
 def test_only_what_differs_is_copied():
-    there = hashes(WANTED) | {"/app.mpy": deploy.sha256(b"older")}
+    there = hashes(WANTED) | {"/app.mpy": sha256(b"older")}
     assert deploy.plan(WANTED, there, list(WANTED)) == (["/app.mpy"], [])
     assert deploy.plan(WANTED, hashes(WANTED), list(WANTED)) == ([], [])
 

@@ -16,7 +16,7 @@ from lvs import Node
 from lvs_tools import places
 from lvs_tools.board import deploy, fleet, joining, logs, mip, profiles
 from lvs_tools.board.profiles import BoardError
-from lvs_tools.board.result import LIST
+from lvs_tools.board.result import LIST, sha256
 from lvs_tools.board.serial_board import SerialBoard
 from tests.board import board_standin
 from tests.support.interpreters import require
@@ -511,7 +511,7 @@ def test_mpremote_itself(deployed, tmp_path):
         assert mpremote("resume", "run", str(tmp_path / "x.py")).strip() == lvs.__version__
         assert "/" in mpremote("resume", "df")
         digest = mpremote("resume", "sha256sum", "main.py").splitlines()[-1].strip()
-        assert digest == deploy.sha256((places.FIRMWARE / "main.py").read_bytes())
+        assert digest == sha256((places.FIRMWARE / "main.py").read_bytes())
         before = standin.restarts.count("hard")
         mpremote("soft-reset")
         assert standin.restarts.count("soft") >= 2

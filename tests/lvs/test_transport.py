@@ -94,7 +94,7 @@ def test_what_is_for_all_goes_to_each_network(transports, monkeypatch):
 def test_the_networks_of_this_machine(monkeypatch):
     import psutil
 
-    def address(broadcast, family=socket.AF_INET):
+    def address(broadcast, family: int = socket.AF_INET):
         return SimpleNamespace(family=family, address="", broadcast=broadcast)
 
     found = {
