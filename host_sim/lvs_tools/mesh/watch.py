@@ -49,11 +49,8 @@ def command(config, port, broadcast, serve, browser, history, as_json):
     \b
     Examples:
       lvs watch --open                 the mesh of ./config.json
-      lvs watch house.json --history /var/lib/lvs/history
       lvs watch --serve 0.0.0.0:8785   for the phone: whoever reaches it sees it
-      lvs watch --json | jq .together  for programs
-
-    It runs until Ctrl-C (130). Exit code 2: it could not listen, or not serve the page.
+      lvs watch --json                 for programs
     """
     try:
         config, port, broadcast = looking.place(config, port, broadcast)

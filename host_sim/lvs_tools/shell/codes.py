@@ -25,6 +25,7 @@ TABLE = {
     ),
     "status": ("one mesh", "nodes lack what others show", _HEARD),
     "members": ("one mesh", "nodes lack what others show", _HEARD),
+    "watch": ("", "", "it could not listen, or not serve the page"),
     "audit": (
         "it adds up",
         "it does not, for reasons that are named",
