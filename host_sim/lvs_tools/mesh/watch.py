@@ -48,9 +48,9 @@ def command(config, port, broadcast, serve, browser, history, as_json):
 
     \b
     Examples:
-      lvs watch --open                 the mesh of ./config.json
-      lvs watch --serve 0.0.0.0:8785   for the phone: whoever reaches it sees it
-      lvs watch --json                 for programs
+      lvs watch --open                 # the mesh of ./config.json
+      lvs watch --serve 0.0.0.0:8785   # for the phone: whoever reaches it sees it
+      lvs watch --json                 # for programs
     """
     try:
         config, port, broadcast = looking.place(config, port, broadcast)
