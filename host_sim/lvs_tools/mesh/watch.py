@@ -48,12 +48,10 @@ def command(config, port, broadcast, serve, browser, history, as_json):
 
     \b
     Examples:
-      lvs watch --open                  # the mesh of ./config.json
+      lvs watch --open                 # the mesh of ./config.json
       lvs watch house.json --history history
-      lvs watch --serve 0.0.0.0:8785    # for the phone, and whoever reaches it
-      lvs watch --json | jq .together   # for programs
-
-    It runs until Ctrl-C.
+      lvs watch --serve 0.0.0.0:8785   # for the phone: whoever reaches it sees it
+      lvs watch --json                 # for programs
     """
     try:
         config, port, broadcast = looking.place(config, port, broadcast)
