@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import threading
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class Serving(threading.Thread):
     async def _main(self):
         self.loop = asyncio.get_running_loop()
         async with serving(self.page(), "127.0.0.1", 0) as self.url:
-            self.task = asyncio.current_task()
+            self.task: Any = asyncio.current_task()
             self._ready.set()
             try:
                 await self.job()

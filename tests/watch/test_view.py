@@ -11,7 +11,7 @@ def amount(c, raw):
 
 
 def test_what_is_on_its_way_is_no_difference():
-    together = view.Together()
+    together, said, lacks = view.Together(), {}, {}
     for now in range(200):  # b shows what a does, a little later
         shown = {"a": {0: now}, "b": {0: max(0, now - 5)}}
         said, lacks = together.look(now, shown, amount)
@@ -22,7 +22,7 @@ def test_what_is_on_its_way_is_no_difference():
 
 
 def test_groups_are_named_with_what_they_lack_and_since_when():
-    together = view.Together()
+    together, said, lacks = view.Together(), {}, {}
     for now in range(100):
         shown = {"a": {0: 9}, "b": {0: 9}, "c": {0: 9 if now < 30 else 4}}
         said, lacks = together.look(now, shown, amount)
@@ -36,7 +36,7 @@ def test_groups_are_named_with_what_they_lack_and_since_when():
 
 
 def test_two_groups_that_both_count_on_are_apart_where_it_is_known_what_there_is():
-    together = view.Together()
+    together, said = view.Together(), {}
     for now in range(100):
         shown = {"a": {0: now}, "b": {0: now}}  # each has its own half
         said, _ = together.look(now, shown, amount, there={0: 2 * now})
@@ -47,7 +47,7 @@ def test_two_groups_that_both_count_on_are_apart_where_it_is_known_what_there_is
 
 
 def test_one_liar_among_many_does_not_make_all_others_lack():
-    together = view.Together()
+    together, said, lacks = view.Together(), {}, {}
     shown = {n: {0: 10} for n in range(8)} | {"liar": {0: 10**6}}
     for now in range(40):
         said, lacks = together.look(now, shown, amount)
@@ -55,7 +55,7 @@ def test_one_liar_among_many_does_not_make_all_others_lack():
 
 
 def test_many_small_groups_are_one_line():
-    together = view.Together()
+    together, said = view.Together(), {}
     shown = {n: {0: n} for n in range(40)}
     for now in range(40):
         said, _ = together.look(now, shown, amount)
@@ -64,7 +64,7 @@ def test_many_small_groups_are_one_line():
 
 
 def test_nobody_is_unknown_and_one_is_alone():
-    together = view.Together()
+    together, said = view.Together(), {}
     assert together.look(0, {}, amount)[0]["word"] == "UNKNOWN"
     for now in range(60):
         said, _ = together.look(now, {"a": {0: 1}}, amount)

@@ -204,7 +204,8 @@ class Observer:
         together, lacks = self._together.look(now, shown, self._amount, when)
         if now - self._compared >= _PASSIVE_S:
             self._compared = now
-            self._passive = {m.addr: self._ear.agreement(m) for m in present}
+            crowd = len(present) > view.MOST_NODES  # each with each: whoever invents them waits
+            self._passive = {m.addr: self._ear.agreement(m) for m in present if not crowd}
         found = {m.addr: self._row(m, now, lacks) for m in sorted(nodes, key=_place)}
         self._verdict = {addr: row["agrees"] for addr, row in found.items()}
         quiet = None if self._heard is None else now - self._heard

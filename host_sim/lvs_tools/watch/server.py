@@ -94,9 +94,10 @@ def _json(value, status=200):
 class _App(Microdot):
     """Microdot, for which whoever talks nonsense, too slowly or goes is no news."""
 
-    async def handle_request(self, reader, writer):
+    async def handle_request(self, reader, writer: Any):
         """One connection, to its end."""
         about = self, reader, writer, writer.get_extra_info("peername")
+        request: Any
         try:
             request = await asyncio.wait_for(Request.create(*about), _PATIENCE_S)
         except (ValueError, OSError, EOFError, asyncio.TimeoutError):

@@ -69,9 +69,9 @@ class Together:
         while len(self._marks) > 1 and self._marks[1][0] <= now - _KEPT_S:
             self._marks.popleft()
 
-    def _alike(self, now, shown, when):
+    def _alike(self, now, shown, when: dict):
         """Have all that showed their values at one time shown the same, of late?"""
-        newest = max([now] if not when else when.values())
+        newest = max([*when.values()] or [now])
         said = [shown[node] for node, at in when.items() if at >= newest - _TOGETHER_S]
         if self._equal < 0 or (len(said) > 1 and all(v == said[0] for v in said)):
             self._equal = now
@@ -93,9 +93,9 @@ class Together:
         self._mark(now, agreed if there is None else there)
         known = False
         lacks, groups = {}, {}
-        when = dict.fromkeys(shown, now) if when is None else when
+        times: dict = dict.fromkeys(shown, now) if when is None else when
         for node, values in shown.items():
-            floor = self._floor(when[node] - self._lag)
+            floor = self._floor(times[node] - self._lag)
             known = known or bool(floor)
             if there is not None:  # what was lost since is nobody's fault
                 floor = {c: min(raw, there.get(c, raw)) for c, raw in floor.items()}
@@ -103,7 +103,7 @@ class Together:
             lacks[node] = ", ".join(amount(c, raw) for c, raw in behind.items())
             groups.setdefault(lacks[node], []).append(node)
         word = "UNKNOWN" if not known else "ALONE" if len(shown) == 1 else "ONE"
-        alike = self._alike(now, shown, when)
+        alike = self._alike(now, shown, times)
         if word == "ONE" and there is None and not alike:
             word = "DIFFER"
         if any(lacks.values()):
