@@ -465,8 +465,9 @@ def main(app, bench, monkeypatch):
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
+        ended = end(tasks)
         with contextlib.suppress(KeyboardInterrupt):  # one of them has it from the test
-            loop.run_until_complete(ended := end(tasks))
+            loop.run_until_complete(ended)
         ended.close()
         loop.close()
 

@@ -24,7 +24,7 @@ from lvs_tools.places import BOARDS
 
 SOURCES = (
     "MicroPython's sources are needed: MICROPYTHON_DIR=folder, or --micropython; "
-    "docs/boards/frozen.md tells how to get them, or a container that has them"
+    "docs/boards/frozen.md tells how to get them"
 )
 # port: (program that must be there, what to say, what its build leaves)
 _NEEDS = {

@@ -96,6 +96,19 @@ async def _watch(checked, serve, browser, finish):
     return code
 
 
+def _load(path, seed, engine_name, settings, adversaries):
+    """The checked scenario; what is odd about it is said. Raises ScenarioError, LiarError."""
+    overrides = list(settings)
+    if seed is not None:
+        overrides.append("seed=%d" % seed)
+    if engine_name:
+        overrides.append("engine=%s" % engine_name)
+    checked = scenario.load(path, overrides, adversaries)
+    for problem in scenario.problems(checked):
+        options.warn(problem)
+    return checked
+
+
 @click.command("sim")
 @click.argument("path", metavar="SCENARIO")
 @click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Instead of the scenario's.")
@@ -178,14 +191,7 @@ def command(
     if watch and twice:
         raise click.UsageError("--watch and --twice: what is played with runs once")
     try:
-        overrides = list(settings)
-        if seed is not None:
-            overrides.append("seed=%d" % seed)
-        if engine_name:
-            overrides.append("engine=%s" % engine_name)
-        checked = scenario.load(path, overrides, adversaries)
-        for problem in scenario.problems(checked):
-            options.warn(problem)
+        checked = _load(path, seed, engine_name, settings, adversaries)
         if watch:
             sys.exit(asyncio.run(_watch(checked, serve, browser, finish)))
         with progress_bar(checked["name"], checked["cycles"] * (2 if twice else 1)) as advance:
