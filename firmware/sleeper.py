@@ -96,7 +96,8 @@ def _slept():
 
 def _by_pin():
     """Did a pin end it? The C3's reason for that has no name in MicroPython."""
-    return machine.wake_reason() not in (0, getattr(machine, "TIMER_WAKE", 4))
+    reason = getattr(machine, "wake_reason", int)()  # the RP2 has none
+    return reason not in (0, getattr(machine, "TIMER_WAKE", 4))
 
 
 class Radio:
