@@ -35,7 +35,7 @@ STEPS = {
     "run": ("", "some seconds"),
     "board": ("[board]", "some seconds"),
     "sim": ("[sim]", "some seconds"),
-    "docs": ("[docs]", "some seconds"),
+    "docs": ("[board,bridge,docs]", "some seconds"),  # every command's --help is a page
     "all": ("[board,bridge,cluster,docs,parquet,watch,dev]", "a minute or two"),
 }
 # What the boards' modules look like to the type checker: one set per family, since both define

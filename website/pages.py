@@ -18,7 +18,7 @@ GENERATED = ("docs/browser.md", "docs/reference.md", "docs/scenario-keys.md", "d
 
 def written(root=ROOT):
     """The paths, from the root, of all pages that somebody wrote."""
-    found = [*root.glob("*.md"), *root.glob("docs/**/*.md")]
+    found = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("examples/*/*.md")]
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 

@@ -103,7 +103,7 @@ def command(config, port, broadcast, spread, leaves, json_path):
     Examples:
       lvs audit                        # the mesh of ./config.json
       lvs audit house.json --json -    # for programs
-      lvs audit --leaves 320           # leaves, too, which wake every five minutes
+      lvs audit --leaves 320           # leaves, too, which wake every 5 minutes
     """
     _, said = audit(config, port, broadcast, spread, leaves)
     if options.write_json(json_path, said):
