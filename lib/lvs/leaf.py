@@ -65,7 +65,7 @@ class Leaf:
         self._entropy = entropy
         self.ledger = ledger = Ledger(len(cfg.channels))
         ledger.lineage = entropy()
-        self._kept = Kept(cfg, board, ledger, store)
+        self._kept = Kept(cfg.tag, board, ledger, store)
         self._store = store
         self._notices = {}  # what befell its contributions: raw
         self.dropped = {}  # reason -> frames that were not believed
@@ -73,8 +73,11 @@ class Leaf:
         self._frame = Frame()
         self._writer = SdmWriter()
         self.awake = False
-        if self._kept.read() and self._kept.foreign:
+        from .leaf_restore import restore
+
+        if restore(self._kept, cfg, board, ledger, store) and self._kept.foreign:
             self._disown()
+        unload("leaf_restore")
         self._stored = list(ledger.waiting)  # raw: of what waits, the part that the store held
         if not ledger.sessions:
             ledger.open(0, entropy())

@@ -304,7 +304,7 @@ def test_a_damaged_state_never_counts_twice(damage):
         leaf = cell.leaf(50, store)
         cell.give(leaf, 5)
         told(cell, leaf)
-    newest = leaf._kept._turn & 1
+    newest = leaf._kept.turn & 1
     for i in (0, 1) if damage == "both" else (newest,):
         data = bytearray(store.copies[i])
         data[-9] ^= 4

@@ -1,0 +1,94 @@
+"""What a leaf kept, when it starts: the newer of the two copies of its state (leaf_state).
+
+Boards unload it.
+"""
+
+from .config import EPOCH_CYCLES
+from .leaf_state import CARRY, HEAD, MARK, VERSION, Kept
+from .ledger import TAKEN, Ledger, Session
+from .wide import Wide
+from .wire import crc16, get16, get30, get_wide
+
+
+def _sound(b):
+    n = len(b) - 2
+    return n > HEAD and b[0] == VERSION and crc16(b, n) == get16(b, n)
+
+
+def restore(kept, config, board, ledger, store):
+    """Fill a Kept and a Ledger from a store; False if there is nothing of this leaf."""
+    best = b""
+    for i in range(2):
+        b = bytes(store.read(i)) if store else b""
+        if not _sound(b):
+            if b:
+                kept.notice = "leaf: a copy of its state was damaged; the other one is used"
+        elif not best or (b[1] - best[1]) & 0xFF < 128:
+            best = b
+    if not best:
+        if kept.notice:
+            kept.notice = "leaf: its state was damaged, and begins anew; what waited is lost"
+        return False
+    kept.turn = best[1]
+    tag = get30(best, 2)
+    before = config.data.get("before")
+    if tag != config.tag and not (before and int(before["tag"], 16) == tag):
+        other = Ledger(ledger.channels)
+        _decode(best, Kept(tag, 0, other, None), other)
+        kept.notice = "leaf: its state is of another mesh, and begins anew"
+        if other.left():
+            kept.notice += "; %d raw that nobody there has are lost" % other.left()
+        return False
+    _decode(best, kept, ledger)
+    kept.foreign = board != get30(best, 6)
+    if tag != config.tag:
+        grain, later = config.moved()
+        for s in ledger.sessions:
+            s.start = config.started(s.start, kept.cycle, grain)
+        kept.cycle += later * EPOCH_CYCLES
+        if ledger.since:
+            ledger.since += later * EPOCH_CYCLES
+    return True
+
+
+def _decode(b, kept, ledger):
+    number = Wide(1)
+    n = get16(b, 18)
+    i = HEAD
+    sessions = []
+    for _ in range(b[20]):
+        s = Session(get16(b, i), get30(b, i + 2), max(n, ledger.channels))
+        kept.asked[s.nonce] = b[i + 6] & 0x7F
+        s.fate = TAKEN if b[i + 6] & MARK else s.fate
+        i += 7
+        for c in range(n):
+            i = get_wide(b, i, len(b), number, 0)
+            s.total[c] = number.lo[0]
+            i = get_wide(b, i, len(b), number, 0)
+            s.known[c] = s.total[c] - number.lo[0]
+        sessions.append(s)
+    waiting = Wide(max(n, ledger.channels))
+    for c in range(n):
+        i = get_wide(b, i, len(b), waiting, c)
+    i = get_wide(b, i, len(b), number, 0)
+    carried = []
+    for _ in range(number[0]):
+        i = get_wide(b, i, len(b), number, 0)
+        carried.append((number[0], int.from_bytes(b[i : i + CARRY], "little")))
+        i += CARRY
+    if n > ledger.channels:
+        ledger.make(n)  # it has channels that my list lacks
+    ledger.sessions = sessions
+    ledger.lineage = get30(b, 10)
+    ledger.carried = dict(carried)
+    ledger.waiting.copy(waiting)
+    if i < len(b) - 2:  # else it is older than accounts are
+        ledger.since = get30(b, i)
+        i = get_wide(b, i + 4, len(b), number, 0)
+        for _ in range(number[0]):
+            i = get_wide(b, i, len(b), number, 0)
+            c = number[0]
+            i = get_wide(b, i, len(b), number, 0)
+            ledger.spent[c >> 1] = -number[0] if c & 1 else number[0]
+    kept.cycle = get30(b, 14)
+    kept.far = bool(b[17] >> 6)
