@@ -58,6 +58,7 @@ def test_arguments_and_their_defaults():
         "report_ms": 0,
         "human": False,
         "input": True,
+        "faults": False,
     }
     words = "--loss 0.3 c.json --seed 4 --report-ms 500 --human --no-input".split()
     options = parse_arguments(words)

@@ -157,7 +157,8 @@ def wants_page(board, own, profile):
 def check_frozen(where, frozen, wanted):
     """Raise BoardError if an update needs another file than one that MicroPython starts frozen."""
     for path in PLAIN:
-        if frozen.get("/" + path, sha256(wanted["/" + path])) != sha256(wanted["/" + path]):
+        name = "/" + path
+        if name in frozen and frozen[name] != sha256(wanted[name]):
             raise BoardError(
                 f"{where}: {path} is frozen into its MicroPython, and this version has another: "
                 "build an image (lvs firmware) and flash it"
