@@ -105,7 +105,7 @@ durability: setup ## Blackouts, flipped bits, replaced nodes, one survivor: 50 s
 	@$(BIN)/python -m tests.durability.seeds $(ARGS)
 
 docs: setup-docs ## Build the site in build/site, links checked (ARGS=--serve: show it)
-	@$(BIN)/python -m website.build $(ARGS)
+	@$(BIN)/python -m tools.website.build $(ARGS)
 
 clean: ## Remove the environment and everything that was generated
 	rm -rf .venv .setup.lock typings host_sim/lvs_tools/wasm/node_modules .pytest_cache .hypothesis build dist out

@@ -17,7 +17,6 @@ SOURCES = {
     "host_sim/lvs_tools": "host_sim",
     "tools": ".",
     "examples": ".",
-    "website": ".",
     "firmware": "firmware",
     "tests": ".",
 }

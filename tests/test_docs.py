@@ -19,7 +19,6 @@ FOLDERS = (
     "tests",
     "tools",
     "examples",
-    "website",
 )
 WHERE = ("*.md", ".github/**/*.md", "docs/**/*.md", "examples/**/*.md")
 PAGES = sorted([page for where in WHERE for page in ROOT.glob(where)])

@@ -76,7 +76,7 @@ WORLDLY = {
 }
 
 LONGEST = 60  # lines of a function, docstring included
-READABLE = ("lib", "firmware", "host_sim", "tools", "examples", "website")
+READABLE = ("lib", "firmware", "host_sim", "tools", "examples")
 
 # The processors of the supported boards, for files with machine code of their own.
 ARCHITECTURES = ("armv6m", "armv7emsp", "xtensawin", "rv32imc")

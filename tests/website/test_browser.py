@@ -15,7 +15,7 @@ from lvs_tools import interpreters
 from lvs_tools.sim import scenario
 from lvs_tools.world import runner
 from tests.support.interpreters import require
-from website import build, bundle
+from tools.website import build, bundle
 
 # Seven nodes, of them two liars, on a mesh with most of what a click can do.
 SMALL = ["nodes=7", "adversary.0.count=2", "workload.contributions_per_minute=20", "seed=77"]

@@ -9,7 +9,7 @@ import pytest
 
 from lvs import config_check
 from lvs_tools.places import ROOT
-from website import build, pages, pictures, reference
+from tools.website import build, pages, pictures, reference
 
 
 def test_every_page_is_in_the_contents_once():
@@ -34,8 +34,8 @@ def test_what_is_wrong_with_the_contents_is_named(tree):
     (tree / "docs" / "a.md").unlink()
     (tree / "docs" / "boards" / "c.md").write_text("# Found by its folder\n")
     assert pages.problems(tree, tree) == [
-        "docs/new.md: in no section of website/navigation.toml",
-        "docs/a.md: in website/navigation.toml, but not there",
+        "docs/new.md: in no section of tools/website/navigation.toml",
+        "docs/a.md: in tools/website/navigation.toml, but not there",
     ]
 
 

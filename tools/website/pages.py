@@ -1,4 +1,4 @@
-"""Which pages the site has, and in which order: website/navigation.toml."""
+"""Which pages the site has, and in which order: tools/website/navigation.toml."""
 
 import sys
 from pathlib import Path
@@ -11,8 +11,9 @@ else:
     import tomli as tomllib
 
 HOME = Path(__file__).parent
+_LIST = "tools/website/navigation.toml"
 FRONT = "README.md"  # not in a section: the site's first page
-# Made by website/build.py, and so in no folder of the project.
+# Made by tools/website/build.py, and so in no folder of the project.
 GENERATED = ("docs/browser.md", "docs/reference.md", "docs/scenario-keys.md", "docs/commands.md")
 
 
@@ -54,7 +55,7 @@ def problems(root=ROOT, home=HOME):
     listed = [FRONT, *(page for _, pages in sections(root, home) for page in pages)]
     there = {*written(root), *GENERATED}
     return [
-        *(f"{p}: in no section of website/navigation.toml" for p in sorted(there - {*listed})),
-        *(f"{p}: in website/navigation.toml, but not there" for p in sorted({*listed} - there)),
-        *(f"{p}: twice in website/navigation.toml" for p in {*listed} if listed.count(p) > 1),
+        *(f"{p}: in no section of {_LIST}" for p in sorted(there - {*listed})),
+        *(f"{p}: in {_LIST}, but not there" for p in sorted({*listed} - there)),
+        *(f"{p}: twice in {_LIST}" for p in {*listed} if listed.count(p) > 1),
     ]

@@ -1,7 +1,7 @@
-"""Sphinx's configuration of the site; website/build.py lays the pages out and calls it."""
+"""Sphinx's configuration of the site; tools/website/build.py lays the pages out and calls it."""
 
 import lvs
-from website import mermaid
+from tools.website import mermaid
 
 project = "LVS"
 author = "The LVS authors"

@@ -1,4 +1,4 @@
-"""Builds the site in build/site: python -m website.build [--serve [--port PORT]]
+"""Builds the site in build/site: python -m tools.website.build [--serve [--port PORT]]
 
 The pages of the project are laid out as they are in it, with what is generated beside them, and
 Sphinx makes HTML of it: a warning, such as a link or an anchor that leads nowhere, is an error.
@@ -21,11 +21,11 @@ import click
 
 from lvs_tools import interpreters, options
 from lvs_tools.places import ROOT, WASM, wasm_home, wasm_package
-from website import bundle, pages, pictures, reference
+from tools.website import bundle, pages, pictures, reference
 
 LAID = ROOT / "build" / "pages"  # the pages as Sphinx takes them
 SITE = ROOT / "build" / "site"
-_NPM = ROOT / "build" / "npm"  # what website/package.json names
+_NPM = ROOT / "build" / "npm"  # what tools/website/package.json names
 _MARK = re.compile(r"<!-- picture (\w+): (.+?) -->", re.DOTALL)
 
 
@@ -94,7 +94,7 @@ def _toctree(title, listed):
 
 
 def fetch():
-    """Let npm install what website/package.json names; returns its node_modules. Raises
+    """Let npm install what tools/website/package.json names; returns its node_modules. Raises
     InterpreterMissing."""
     wanted, kept = pages.HOME / "package.json", _NPM / "package.json"
     if kept.is_file() and kept.read_text() == wanted.read_text():

@@ -1,7 +1,7 @@
 """Moving pictures of what the pages explain, drawn from runs of the simulator.
 
 Each is an SVG whose movement is its own (CSS, SMIL): it needs no script and no network, and shows
-its end where the reader wants no movement. `python -m website.pictures FOLDER` writes all of them.
+its end where the reader wants no movement. `python -m tools.website.pictures FOLDER` writes all.
 """
 
 import sys
