@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -32,20 +31,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("ci" if in_ci() else "laptop")
 
-# What runs in real time, over real sockets, can be late by chance on a machine that is shared: in
-# CI such a test has a second try, which the summary counts. On a laptop it has none.
-_REAL_TIME = (
-    "board",
-    "bridge",
-    "mesh",
-    "package",
-    "security",
-    "tools",
-    "examples",
-    "watch",
-    "website",
-)
-
 # Tests started in the background have Ctrl-C ignored, and so would everything that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,9 +43,10 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     """Leave the tests of real boards out where no board is named; second tries in CI."""
-    tests = Path(__file__).parent
+    # Real processes on real sockets can be late by chance on a machine that is shared: there a
+    # test has a second try, which the summary counts. On a laptop it has none.
     for item in items:
-        if in_ci() and item.path.relative_to(tests).parts[0] in _REAL_TIME:
+        if in_ci():
             item.add_marker(pytest.mark.flaky(reruns=1))
     if config.getoption("--port"):
         return

@@ -71,7 +71,8 @@ def test_every_example_is_taken_as_it_is_written(tmp_path, monkeypatch):
     """By a shell, and by the command with that name; files that it names are there."""
     lines = [line for command in COMMANDS.values() for line in examples(command)]
     calls = tmp_path / "calls"
-    script = "\n".join([RECORDER, "jq() { :; }", *lines, "wait"])
+    # One after the other, also what is started with "&": they write to one file.
+    script = "\nwait\n".join([RECORDER, "jq() { :; }", *lines, ""])
     subprocess.run(["bash", "-ec", script], cwd=tmp_path, env={"CALLS": str(calls)}, check=True)
     said = [call.split("\0")[:-1] for call in calls.read_text().split("\n\0")[:-1]]
     assert len(said) == len(lines)
