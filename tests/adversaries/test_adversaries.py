@@ -148,7 +148,7 @@ def test_malformed_is_never_well_formed():
 def test_a_fifth_of_liars_moves_an_established_mesh_less_than_promised(name):
     result = run(
         nodes=15,
-        cycles=150 if name == "Sybil" else 400,  # which speaks thousands of times a cycle
+        cycles=400,
         link={"loss": 0.1},
         workload={"contributions_per_minute": 0},
         start={"value": VALUE, "established": True},
