@@ -106,6 +106,27 @@ def test_the_document_says_what_breaks_the_promise(share, shift, kept):
     assert ("drain at %g %%: %.4g raw" % (100 * share, shift) in text) != kept
 
 
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({}, "So it is in all of them."),
+        ({"error_high": 3 * 1048576 * 8}, "So it is in all of them."),
+        (
+            {"error_high": 3 * 1048576 * 8 + 1},
+            "- lan, everybody contributes, 9 nodes, 448 cycles: ",
+        ),
+        ({"missing_raw": 5, "error_low": -9}, "448 cycles: drain: 5 raw missing"),
+        ({"error_low": -9}, "448 cycles: drain: -9 raw too low"),
+    ],
+)
+def test_the_document_says_what_the_honest_lack_on_other_stages(figures, said):
+    zeros = dict.fromkeys(page.WORDS, 0) | {"equal_since": 9}
+    summary = page.summarise([row(3 / 9, 0, stage="busy", cycles=448, **{**zeros, **figures})])
+    assert said in "\n".join(page.judgement(summary))
+    head, (shown,) = page.staged_table(summary, (9, 448, "lan", "busy"))
+    assert dict(zip(head, shown, strict=True))["G3 allows"] == "%d" % (3 * 1048576 * 8)
+
+
 def kept(results):
     """What was found of the one world that the next test is about."""
     found = results.get({"seed": 1})

@@ -149,7 +149,7 @@ def staged(seeds=(1,)):
         if stage.parts
         for liars, strategies in [(0, (NOBODY,)), *stage.parts]
         for case in cells(
-            strategies,
+            strategies or tuple(STRATEGIES),
             (liars / stage.nodes,),
             nodes=stage.nodes,
             cycles=stage.cycles,

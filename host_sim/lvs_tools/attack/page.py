@@ -2,11 +2,13 @@
 
 import csv
 
+from lvs import config_check
 from lvs_tools.attack import baselines
 from lvs_tools.attack.cases import MIXED, PROMISED, SHARES, STRATEGIES, TOPOLOGIES, VALUE
 from lvs_tools.attack.stages import STAGES
 
 _ORDER = tuple(STAGES)
+_ROUTE_BUDGET = config_check.NUMBERS["route_budget"][0]
 WORDS = {
     "error_low": "too low",
     "error_high": "too high",
@@ -85,6 +87,11 @@ def allowed(share, cycles):
     return VALUE // 1000 if share < 0.5 else cycles // 64 * (VALUE >> 10)
 
 
+def added(liars, cycles):
+    """Raw that G3 lets so many addresses add: `route_budget` each an epoch, begun or whole."""
+    return liars * _ROUTE_BUDGET * (cycles // 64 + 1)
+
+
 def table(summary, panel, shares, figure="shift_worst"):
     """Rows of text for one panel: a figure of the worst seed, per strategy and share."""
     rows = []
@@ -98,12 +105,13 @@ def table(summary, panel, shares, figure="shift_worst"):
 def staged_table(summary, panel):
     """(head, rows of text) of a panel of another stage: strategies and shares by figures."""
     figures = STAGES[panel[3]].figures
-    rows = [
-        [key[4], "%d" % round(key[5] * panel[0]), *(f["worst"].get(w, "-") for w in figures)]
-        for key, f in summary.items()
-        if key[:4] == panel
-    ]
-    return ["strategy", "liars", *(WORDS[w] for w in figures)], rows
+    rows = []
+    for key, f in summary.items():
+        if key[:4] == panel:
+            liars = round(key[5] * panel[0])
+            worst = [f["worst"].get(w, "-") for w in figures]
+            rows.append([key[4], "%d" % liars, "%d" % added(liars, panel[1]), *worst])
+    return ["strategy", "liars", "G3 allows", *(WORDS[w] for w in figures)], rows
 
 
 def beyond(summary):
@@ -113,6 +121,23 @@ def beyond(summary):
         for key, figures in summary.items()
         if key[3] == "established" and abs(figures["shift_worst"]) >= allowed(key[5], key[1])
     ]
+
+
+def harmed(summary):
+    """[(panel, strategy, what, raw)] of the other stages: more is added than G3 has it, or what
+    the honest gave is short."""
+    found = []
+    for key, figures in summary.items():
+        worst = figures["worst"]
+        if key[3] in ("established", "cold") or not worst:
+            continue
+        if int(worst["error_high"]) > added(round(key[5] * key[0]), key[1]):
+            found.append((key[:4], key[4], "too high", int(worst["error_high"])))
+        if int(worst["missing_raw"]):
+            found.append((key[:4], key[4], "missing", int(worst["missing_raw"])))
+        elif int(worst["error_low"]) < 0:
+            found.append((key[:4], key[4], "too low", int(worst["error_low"])))
+    return found
 
 
 def _markdown(rows, shares):
@@ -142,17 +167,17 @@ def _seeds(summary, panel):
 
 def judgement(summary):
     """Lines that say what was promised and whether all cells of the summary keep it."""
-    over = beyond(summary)
+    over, harm = beyond(summary), harmed(summary)
     lines = [
         "",
         "G4 promises, for the strategies %s: an established" % ", ".join(PROMISED),
         "mesh shifts by less than 0.02 % up to a third of liars, by less than 0.1 % at 45 %,",
         "and from a half on no faster than G3.",
     ]
-    if not over:
-        return [*lines, "All cells below keep it, those of the other strategies, too."]
-    lines.append("These cells exceed it:")
-    lines.append("")
+    if over:
+        lines += ["These cells exceed it:", ""]
+    else:
+        lines.append("All cells below keep it, those of the other strategies, too.")
     for panel, strategy, share, figures in over:
         lines.append(
             "- %s: %s at %g %%: %.4g raw of %d%s"
@@ -165,6 +190,15 @@ def judgement(summary):
                 "" if strategy in PROMISED else " (not among the strategies of the promise)",
             )
         )
+    lines += [
+        "",
+        "On the other stages liars may add what G3 lets them; what the honest gave must be there.",
+    ]
+    if harm:
+        lines += ["It is not so in these:", ""]
+        lines += ["- %s: %s: %d raw %s" % (title(p), who, raw, w) for p, who, w, raw in harm]
+    else:
+        lines.append("So it is in all of them.")
     return lines
 
 

@@ -4,6 +4,8 @@ On "established" and "cold" nothing befalls it: what counts is how far settled v
 other stage is a moment in which a mesh needs what somebody tells it.
 """
 
+EVERY = ()  # all strategies that there are
+
 
 class Stage:
     """title: in words; setting: (honest nodes, cycles) -> tables of a scenario; figures: what is
@@ -69,13 +71,15 @@ def _busy(_honest, cycles):
 
 
 def _restarts(honest, cycles):
-    """A third of the honest nodes restarts once a minute, one after the other."""
+    """A third of the honest nodes restarts once a minute, one after the other; then comes a calm
+    that is longer, in which what liars held up must arrive."""
     some = max(1, honest // 3)
+    until = cycles * 2 // 5
     return {
-        "workload": {"contributions_per_minute": 3, "until_cycle": cycles - 80},
+        "workload": {"contributions_per_minute": 3, "until_cycle": until},
         "event": [
             {"at_cycle": at + i * 60 // some, "action": "restart", "nodes": [i]}
-            for at in range(60, cycles - 140, 60)
+            for at in range(60, until - 60, 60)
             for i in range(some)
         ],
     }
@@ -140,11 +144,11 @@ STAGES = {
         ],
     ),
     "restarts": Stage(
-        "a third of the honest nodes restarts every minute",
+        "a third of the honest nodes restarts every minute, then none",
         _restarts,
         _VALUES,
         20,
-        700,
-        [(4, ("forger", "row_breeder", "ring_filler", "usurper"))],
+        1600,
+        [(4, EVERY)],
     ),
 }
