@@ -52,7 +52,7 @@ class Gossip:
         self._certain = False  # given whatever others say
         self._cursor = noise.below(0x7FFF)  # where answers go on
         self._turn = 0  # of my sessions, which speaks
-        self._left = 0  # rows that this one has not looked at
+        self._left = -1  # rows that this one has not looked at; below 0: it has not begun
 
     # --- what is to be said ---------------------------------------------------------------------
 
@@ -125,21 +125,23 @@ class Gossip:
         elif addr is None:
             self.to = None
         if not self.buckets or whole and not self.whole:
-            self._left = self.shard.count
+            self._left = -1
         self.whole = self.whole or whole
         self.buckets |= 0xFF if whole else buckets
         self._schedule(now, 50 + self._jitter(_REPLY_MS))
 
     def answered(self, buckets, all_of_it, route):
         """Somebody else said rows of these buckets, perhaps all of them. Who has nothing yet
-        believes what two routes say, and one answer in four is given whoever says he gave it."""
-        if self._certain or self.whole and self._first in (OTHERS, route):
+        believes what two routes say: whoever begins goes on to the end; and one answer in four is
+        given whoever says he gave it."""
+        begun = self._left >= 0
+        if self._certain or self.whole and (begun or self._first in (OTHERS, route)):
             self._first = route
             return
         self._heard += 1
         if all_of_it:
             self.buckets &= ~buckets
-        if self._heard >= _ENOUGH and self._left == self.shard.count or not self.buckets:
+        if self._heard >= _ENOUGH and not begun or not self.buckets:
             self._done()
 
     def forget(self):
@@ -254,12 +256,15 @@ class Gossip:
                     shard.repeat(p)
 
     def speaker(self, ledger):
-        """The session of mine under which the next frame is said, and the slots of its news: one
-        with news, else each in its turn."""
-        if self.news:
-            return ledger.session, self.news
+        """The session of mine under which the next frame is said, and the slots of its news, which
+        is none any more: one that ended with news, the present one with news, else each in its
+        turn."""
         if self.late:
             return self.late.pop(0), 0xFFFF
+        news = self.news
+        self.news = 0
+        if news:
+            return ledger.session, news
         self._turn += 1
         some = [s for s in ledger.sessions if max(s.total)] or ledger.sessions
         return some[self._turn % len(some)], 0
@@ -269,7 +274,6 @@ class Gossip:
         times; an answer, if there is to be."""
         answer = answer and self.to is None
         self._own(writer, session, first, news, self.buckets if answer else 0)
-        self.news = 0
         self._fill_rumours(writer, k, MAX_RELAYS // 2 if answer else MAX_RELAYS)
         if answer:
             self.fill_answer(writer)
@@ -309,6 +313,8 @@ class Gossip:
         them; an answer takes as many frames only for who has nothing yet, and while he pays for
         them: others ask, too."""
         shard = self.shard
+        if self._left < 0:
+            self._left = shard.count
         while self._left > 0:
             self._cursor = (self._cursor + 1) % shard.count
             p = shard.position(self._cursor)

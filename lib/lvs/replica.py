@@ -118,10 +118,11 @@ class Replica:
             self.known = self.known or self.shard.epoch
 
     def go_live(self):
-        """Show what there is."""
+        """Show what there is. What was kept goes on with the budgets that it has."""
+        if self.phase != KEPT:
+            self.guard.new_epoch()
         self._enter(LIVE)
         self.shard.seal()
-        self.guard.new_epoch()
 
     def purge(self):
         """Drop what changed by itself; own rows are to be entered again."""
@@ -253,12 +254,12 @@ class Replica:
             if shard.credited[p] < total:  # others are further: follow, on the sayer's budget
                 if own:
                     shard.via[p] = route
-                self.guard.credit(p, route, total, own)
+                self.guard.credit(p, route, total, own, self.established)
         elif did == GREW or did == NEW:
             if lacking and self._sole:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
-                self.guard.credit(p, route, total, own)
+                self.guard.credit(p, route, total, own, self.established)
         return did, p
 
     def _last(self, route, own):
@@ -360,7 +361,7 @@ class Replica:
         self._fold(epoch)
         self._quiet = False
         self.guard.new_epoch()
-        self.guard.credit_rest()
+        self.guard.credit_rest(self.established)
         if self.phase < KEPT:
             return
         self.window.expire(cycle - _MEMORY)

@@ -61,27 +61,28 @@ class ShardGuard:
                 return True
         return False
 
-    def credit(self, p, via, total, own):
+    def credit(self, p, via, total, own, established):
         """Credit the row at p up to ``total``, as far as the budget of who says so goes (a route),
         ``own``: of its own session. In the last epochs before folding only what others have
         credited counts, and ever less of it, so that what some nodes take in an epoch the others
-        can still catch up with; what nobody has by then its owner takes back."""
+        can still catch up with; what nobody has by then its owner takes back. Who is not
+        ``established`` catches up with what they took before."""
         shard = self.shard
-        late = CLOSING + 1 - shard.left(p)
+        late = CLOSING + 1 - shard.left(p) if established else 0
         if late > 0 and own:
             return
         shard.credit(p, self._routes.charge(via, total - shard.credited[p], own, late))
 
-    def credit_rest(self):
+    def credit_rest(self, established):
         """Credit the rows that wait, as far as the new epoch's budgets go: first what sessions say
         of themselves."""
         shard = self.shard
         for turn in range(2 if shard.uncredited else 0):
             for k in range(shard.count):
                 p = shard.position(k)
-                if shard.left(p) <= CLOSING:
+                if established and shard.left(p) <= CLOSING:
                     continue
                 via = shard.via[p]
                 own = self._routes.nonce[via] == shard.nonce[p]
                 if shard.credited[p] < shard.claimed[p] and own == (turn == 0):
-                    self.credit(p, via, shard.claimed[p], own)
+                    self.credit(p, via, shard.claimed[p], own, established)

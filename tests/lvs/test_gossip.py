@@ -308,6 +308,42 @@ def test_who_wants_all_gets_all_at_once(cell, node):
     assert {r[1] for f in sdms(node) for r in f["relayed"]} >= everything
 
 
+def test_whoever_begins_to_tell_who_wants_all_goes_on_to_the_end(cell, node):
+    """Else two that begin stop each other, some rows are told once, and a newcomer counts what two
+    say. Who has not begun is stopped by three frames, also while rows are new."""
+    everything = fill(cell, node, 150)
+    gossip = node.replicas[0].gossip
+    asks = Speaker(node, 9, 90)
+    two = [Speaker(node, 5, 50), Speaker(node, 6, 60)]
+    asks.ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
+    gossip._certain = False
+    node.transport.sent.clear()
+    cell.run(2, lambda: any(f["relayed"] for f in sdms(node)))
+    for speaker in two + two:  # frames with room for more: that was all of it
+        speaker.sdm(relayed=[], buckets=0xFF)
+    cell.run(15)
+    assert {r[1] for f in sdms(node) for r in f["relayed"]} >= everything
+    asks.ep(flags=wire.WANT | wire.JOINING, digests=[0] * 8)
+    gossip._certain = False
+    fill(cell, node, 1)
+    for speaker in two + two:
+        speaker.sdm(relayed=[], buckets=0xFF)
+    assert not gossip.buckets
+
+
+def test_who_ended_with_news_speaks_before_there_is_more(cell, node):
+    """Else an ended session's last totals wait for as long as something is new."""
+    for _ in range(3):
+        cell.contribute(1, 10)
+    node.contributions.rotate()
+    cell.contribute(1, 7)
+    ended = node.ledger.sessions[0]
+    cell.run(3)
+    own = [(f["nonce"], f["own"]) for f in sdms(node) if f["own"]]
+    assert own[0] == (ended.nonce, [[0, 30]])
+    assert (node.ledger.session.nonce, [[0, 7]]) in own[1:]
+
+
 def test_rows_about_to_be_folded_are_not_sent_to_who_lacks_them():
     cell = Cell(1, session_epochs=2, horizon_epochs=2)
     cell.active()

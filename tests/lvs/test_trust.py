@@ -407,6 +407,17 @@ def loud(crowd, vector=None):
         voice.ep(vector)
 
 
+def test_who_is_made_to_look_for_its_clock_again_has_no_new_budget():
+    """Most were far ahead, so that it took what it has for kept: the epoch's budget is used up."""
+    _, node, _ = among(1)
+    [r] = node.replicas
+    limit = r.guard.limit[0]
+    assert r.guard.allow(0, limit) == limit > 1
+    r.keep()
+    r.go_live()
+    assert r.established and r.guard.allow(0, 1) == 0
+
+
 def test_a_quarter_that_is_off_makes_a_dispute_and_everybody_votes():
     cell, node, crowd = among(10)
     votes = []

@@ -59,19 +59,19 @@ def crediting(budget, *totals):
     return shard, routes, guard
 
 
-def claim(guard, nonce, total, via, own=False):
+def claim(guard, nonce, total, via, own=False, start=EPOCH, established=True):
     """What of a session's total counts when a route says it."""
     shard = guard.shard
-    shard.merge(EPOCH, nonce, 0, total, via)
-    p = shard.find(EPOCH, nonce, 0)
-    guard.credit(p, via, total, own)
+    shard.merge(start, nonce, 0, total, via)
+    p = shard.find(start, nonce, 0)
+    guard.credit(p, via, total, own, established)
     return shard.credited[p]
 
 
 def renew(routes, guard):
     routes.new_epoch(1)
     guard.new_epoch()
-    guard.credit_rest()
+    guard.credit_rest(True)
 
 
 def test_credit_is_limited_by_route_and_the_rest_comes_later():
@@ -104,6 +104,22 @@ def test_what_waits_is_credited_to_its_own_session_first():
     assert claim(guard, 77, 300, 1, own=True) == 25
     renew(routes, guard)
     assert shard.credited[shard.find(EPOCH, 77, 0)] == 300
+
+
+def test_who_has_nothing_to_defend_takes_late_rows_as_any_others():
+    """A newcomer that is told of rows in their closing would fold without them for ever."""
+    shard, routes, guard = crediting(100000, 0, 0)
+    start = EPOCH - shard.lifetime  # one epoch is left
+    assert claim(guard, 77, 5000, 1, start=start) == 0
+    assert claim(guard, 77, 5000, 2, start=start, established=False) == 5000
+    assert claim(guard, 78, 999, 1, own=True, start=start) == 0
+    assert claim(guard, 78, 999, 1, own=True, start=start, established=False) == 999
+    assert claim(guard, 79, 10**6, 1, start=start, established=False) < 100000  # a route's budget
+    routes.new_epoch(1)
+    guard.credit_rest(True)
+    assert shard.credited[shard.find(start, 79, 0)] < 100000
+    guard.credit_rest(False)
+    assert shard.credited[shard.find(start, 79, 0)] > 100000
 
 
 def test_who_has_budget_left_may_say_what_waits():

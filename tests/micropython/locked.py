@@ -139,7 +139,7 @@ def guard_epoch(guard):
 def credit(guard, routes):
     routes.new_epoch(1)
     guard.new_epoch()
-    guard.credit_rest()
+    guard.credit_rest(True)
 
 
 def judge(routes):

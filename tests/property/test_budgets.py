@@ -62,12 +62,12 @@ def test_credit_waits_and_is_not_lost(epochs, route_budget):
 
     for claims in epochs:
         before = total()
-        guard.credit_rest()
+        guard.credit_rest(True)
         for nonce, slot, amount, via, own in claims:
             shard.merge(1000, nonce, slot, amount, via)
             p = shard.find(1000, nonce, slot)
             if p >= 0:
-                guard.credit(p, via, shard.claimed[p], own)
+                guard.credit(p, via, shard.claimed[p], own, True)
                 assert 0 <= shard.credited[p] <= shard.claimed[p]
         epoch_ends(before)
     claimed = sum(shard.claimed[shard.position(k)] for k in range(shard.count))
@@ -75,7 +75,7 @@ def test_credit_waits_and_is_not_lost(epochs, route_budget):
         before = total()
         for _ in range(2):  # in the first, what sessions said of themselves is kept for them
             begin = total()
-            guard.credit_rest()
+            guard.credit_rest(True)
             epoch_ends(begin)
         assert total() > before or not shard.uncredited
     assert shard.uncredited == 0 if total() == claimed else shard.uncredited > 0

@@ -213,8 +213,9 @@ def _promised(draft):
     if draft.has["folding"]:
         if draft.nodes * min(16, work["channels"]) > _FOLDED:
             work["channels"] = max(1, _FOLDED // draft.nodes)
-        if data["topology"] or draft.nodes > _NEAR:
-            # The slowest of many hops and many losses takes longer than two or three epochs.
+        if data["topology"] or draft.nodes > _NEAR or draft.has["one_way"]:
+            # The slowest of many hops and many losses takes longer than two or three epochs; where
+            # some hear less than others, these speak on when those have no tokens left.
             draft.horizon = data["config"]["horizon_epochs"] = _FAR_HORIZON
             draft.calm += (_FAR_HORIZON - 2) * EPOCH
     rows = draft.nodes * min(16, work["channels"])
