@@ -22,7 +22,7 @@ READABLE = ("/lvs.json", "/deployed.txt", "/crash.log", "/crash.old")
 STAGE = "/update"
 # What no update may bring: the secrets, what the board keeps, what has a meaning in /update.
 KEPT = (
-    "secrets.json journal leaf.0 leaf.1 update crash.log crash.old restarts "
+    "secrets.json journal leaf.0 leaf.1 today frozen.id update crash.log crash.old restarts "
     "old list commit try trial failed about manifest"
 ).split()
 _PIECE = const(512)  # bytes of a file in one answer
@@ -234,11 +234,15 @@ class Update:
             for line in f:
                 error = await self._file(line)
                 if error:
-                    return {"error": error}
+                    break
+        if error:
+            if not error.startswith("/"):  # the flash is full: the room is the journal's
+                for _ in once("trial").clean(STAGE):
+                    await asyncio.sleep_ms(0)
+            return {"error": error}
         os.remove(STAGE + "/manifest")
         if not self.order:
             return {"changed": 0}
-        self._check()
         self._begin()
         self.admin.restart = True
         return {"changed": len(self.order)}
@@ -286,7 +290,8 @@ class Update:
             return ""
         stat = os.statvfs("/")
         if size + _FREE * stat[0] > stat[0] * stat[3]:
-            return "the flash is full: %d KB free" % (stat[0] * stat[3] >> 10)
+            kb = path, size + 1023 >> 10, stat[0] * stat[3] >> 10
+            return "the flash is full: %s takes %d KB and 32 must stay, of %d" % kb
         await self.link.send(b"+")
         return await self._receive(STAGE + path, size, wanted)
 
@@ -303,8 +308,9 @@ class Update:
             return "%s did not arrive whole" % path[len(STAGE) :]
         return ""
 
-    def _check(self):
-        """Raise ConfigError or ValueError if the board could not start with what is staged."""
+    def _begin(self):
+        """Order the trial: the list comes last, and whole. Raises ConfigError or ValueError if the
+        board could not start with what is staged."""
         names = [path[2:] if path[0] == "+" else path[1:] for path in self.order]
         if "boot.py" in names:
             with open(STAGE + "/boot.py") as f:
@@ -318,9 +324,6 @@ class Update:
         own = [name for name in ("lvs.json", "profile.json") if name in names]
         if own:
             Config(once("settings").load("/", own))
-
-    def _begin(self):
-        """Order the trial: the list comes last, and whole."""
         node = self.admin.node
         peers = [node.routes.key[i] for i in heard(node)]
         with open(STAGE + "/about", "w") as f:

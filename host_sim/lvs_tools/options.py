@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -118,6 +119,11 @@ def write_json(path, figures):
         except OSError as error:  # a full disk does not name the file
             raise OSError(error.errno, error.strerror, path) from None
     return path != "-"
+
+
+def counted(text):
+    """A key that sorts names and addresses as people count: board2 before board10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
 
 
 def wrapped(head, text):

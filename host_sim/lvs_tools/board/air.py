@@ -23,6 +23,10 @@ KEY_MIN = 16  # as the firmware has it
 HOLD_S = 120  # that new files must do before they are kept
 TRIAL_S = 360  # after which a board takes them back by itself: firmware/boot.py
 BY_ITSELF = "the board keeps it, or goes back, by itself"  # what is on trial
+_FULL_MEND = (
+    "; nothing was changed: remove files of your own at the cable (mpremote connect PORT resume "
+    "ls), or flash a frozen build, whose updates are small"
+)
 _GREETING = "LVS-ADMIN 1 "
 _TIMEOUT_S = 15
 _PIECE = 512
@@ -31,6 +35,25 @@ _RETRY_S = 0.5
 
 class Refused(BoardError):
     """The board answered, and said no."""
+
+
+class Unserved(BoardError):
+    """Nobody serves administration at an address."""
+
+
+def unserved(error):
+    """What an OSError of a connection says of whoever is at that address, as text."""
+    if isinstance(error, ConnectionRefusedError):
+        return (
+            "is there, but nothing serves updates: its secrets.json has no admin_key, it is just "
+            "starting, or it is a computer"
+        )
+    if isinstance(error, ConnectionResetError):
+        return "is busy with another connection; try again"
+    if isinstance(error, socket.gaierror):
+        return "this name has no address"
+    said = "no answer" if isinstance(error, TimeoutError) else error.strerror or error
+    return f"is switched off, asleep or out of reach ({said})"
 
 
 def mac(key, *parts):
@@ -65,6 +88,11 @@ def split(host):
     return address, int(port or PORT)
 
 
+def state_of(status):
+    """How a board is, in a few words: "ACTIVE, 1 peer"."""
+    return f"{status['state']}, {status['peers']} peer{'s' * (status['peers'] != 1)}"
+
+
 class AirBoard:
     """A board at an address, for whoever has its key. Each method raises BoardError.
 
@@ -78,6 +106,7 @@ class AirBoard:
         self._address = split(host)
         self._key = key
         self.patience = patience
+        self._crashes = ""  # its crash log before an update
 
     @contextlib.contextmanager
     def connected(self, patience=None):
@@ -89,10 +118,7 @@ class AirBoard:
                 break
             except OSError as error:
                 if time.monotonic() > end:
-                    raise BoardError(
-                        f"{self.host}: no administration answers ({error}); is the board on, and "
-                        "has its secrets.json an admin_key?"
-                    ) from None
+                    raise Unserved(f"{self.host}: {unserved(error)}") from None
             time.sleep(_RETRY_S)
         with contextlib.closing(talk):
             yield talk
@@ -133,9 +159,26 @@ class AirBoard:
         ]
         lines += [f"- 0 {path}\n".encode() for path in remove]
         name = hashlib.sha256(b"".join(lines)).hexdigest()
+        self._crashes = self._crash_log()
         with self.connected() as talk:
             answer = talk.update(name, lines, files, hold, progress or (lambda *_: None))
         return name, answer["changed"]
+
+    def _crash_log(self):
+        return (self.read("/crash.log") or b"").decode("utf-8", "replace")
+
+    def _why_taken_back(self, hold):
+        """What the board says of the trial that has failed, as text."""
+        log = self._crash_log()
+        new = log[len(self._crashes) :] if log.startswith(self._crashes) else log
+        # What happened, and after a traceback the error itself.
+        lines = [line for line in new.splitlines() if line[:1].strip() and line[:9] != "Traceback"]
+        if lines:
+            return f"it says '{': '.join(dict.fromkeys((lines[0], lines[-1])))}'"
+        return (
+            f"it restarted, or did not join the mesh and hold for {hold} s; if its power failed, "
+            "try again"
+        )
 
     def wait_for_trial(self, name, seconds=TRIAL_S + 60, hold=HOLD_S, says=None):
         """Wait until an update is kept. says: called with a line whenever something changes.
@@ -155,13 +198,12 @@ class AirBoard:
                 stage = status["update"]
                 if stage == "failed" and status.get("id") == name:
                     raise BoardError(
-                        f"{self.host}: took the new files back: they did not join the mesh and "
-                        f"hold for {hold} s; it runs what it had (lvs logs --host {self.host} "
-                        "--crash may tell why)"
+                        f"{self.host}: took the new files back and runs what it had: "
+                        f"{self._why_taken_back(hold)}"
                     )
                 if stage == "":
                     return status
-                line = f"on trial: {status['state']}, {status['peers']} peers"
+                line = f"on trial: {state_of(status)}"
             if says and line != said:
                 says(f"{self.host}: {line}")
             said = line
@@ -218,7 +260,8 @@ class Conversation:
         self._turn += 1
         answer = json.loads(text)
         if "error" in answer:
-            raise Refused(f"{self._host}: {answer['error']}")
+            mend = _FULL_MEND if "the flash is full" in answer["error"] else ""
+            raise Refused(f"{self._host}: {answer['error']}{mend}")
         return answer
 
     @contextlib.contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lvs import Config, ConfigError
 from lvs_tools.board import profiles
-from lvs_tools.board.air import HOLD_S
+from lvs_tools.board.air import HOLD_S, state_of
 from lvs_tools.board.profiles import ARCHITECTURES, BoardError
 from lvs_tools.board.result import LIST, Result, twin
 from lvs_tools.board.serial_board import OLDEST
@@ -66,16 +66,18 @@ def deploy_air(
             progress(path, done, size)
 
     name, changed = board.update(wanted, sorted(stale), hold, note)
+    if changed and says:
+        files = f"{len(sent)} file{'s' * (len(sent) != 1)}"
+        says(f"{board.host}: sent {files} ({sum(sent.values()) / 1024:.0f} KB); restarting")
     version = ".".join(map(str, status["micropython"]))
     result = Result(board.host, profile["name"], status["machine"], version)
     result.copied = sorted(sent)
     result.bytes = sum(sent.values())
     result.unchanged = len(wanted) - len(sent)
     result.started = True
-    result.says = "nothing to do"
     if changed:
         status = board.wait_for_trial(name, hold=hold, says=says)
-        result.says = f"kept: {status['state']}, {status['peers']} peers"
+    result.says = state_of(status)
     return result
 
 

@@ -68,7 +68,9 @@ def at_the_cable(ports, name, config, secrets, wait, as_json):
       lvs fleet deploy    # all ports with a board
       lvs fleet deploy --ports /dev/ttyACM0,/dev/ttyACM1 --board RPI_PICO_W
     """
-    chosen = list(dict.fromkeys(ports.replace(",", " ").split())) or [p for p, _ in found_ports()]
+    chosen = list(dict.fromkeys(ports.replace(",", " ").split())) or sorted(
+        (p for p, _ in found_ports()), key=options.counted
+    )
     interrupted = "the boards run what they had, or run it again"
     with options.ending("fleet", BoardError, interrupted=interrupted):
         if not chosen:
@@ -114,13 +116,23 @@ def _found(hosts, config, seconds, key, strict=False):
     those that were named must answer. Raises BoardError."""
     chosen = hosts.replace(",", " ").split()
     members, silent = fleet_air.find(chosen, config, seconds, key)
-    if silent:
-        text = ", ".join(silent)
-        if chosen and strict:
-            raise BoardError(f"no administration answers at {text}; nothing was changed")
-        click.echo(f"fleet: no administration answers at {text}", err=True)
+    if chosen and strict and silent:
+        raise BoardError("; ".join([*map(str, silent.values()), "nothing was changed"]))
+    unserved = [h for h, error in silent.items() if isinstance(error, air.Unserved) and not chosen]
+    for host, error in silent.items():
+        if host not in unserved:
+            click.echo(f"fleet: {error}", err=True)
+    if unserved:
+        click.echo(
+            f"fleet: heard in the mesh, and left alone: {', '.join(unserved)} (a computer, a leaf, "
+            "or a board that is off or has no admin_key)",
+            err=True,
+        )
     if not members:
-        raise BoardError("no board was found; name them: --hosts ADDR,ADDR")
+        raise BoardError(
+            "no board with the key was found; are they on, and in this network? "
+            "Name them: --hosts ADDR,ADDR"
+        )
     return members
 
 

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvs import Config, ConfigError
+from lvs_tools import options
 from lvs_tools.board import deploy_air
 from lvs_tools.board.air import HOLD_S, PORT, AirBoard
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.mesh import listen
 
+_STAGES = {  # what a board's "update" says, for people
+    "try": "an update is about to be tried",
+    "trial": "an update is on trial",
+    "tidying": "an update was kept and is being tidied up",
+    "failed": "its last update was taken back: lvs logs --host ADDR --crash may tell why",
+}
 _ROUND_S = 2  # between two looks at all values
 _EXACT_S = 180  # until all boards must agree again after an update
 
@@ -87,10 +94,10 @@ def neighbours(board):
 
 def find(hosts, path, seconds, key):
     """The boards at these hosts; without any, all of a mesh: heard on its port, or heard by one of
-    them. Returns (Members, addresses where no administration answers). Raises BoardError."""
+    them. Returns (Members, {address that is none: BoardError}). Raises BoardError."""
     config = None if hosts else settings(path)
     port = config.port if config else PORT
-    members, silent, seen = [], [], set()
+    members, silent, seen = [], {}, set()
 
     def ask(waiting):
         while waiting:
@@ -103,8 +110,8 @@ def find(hosts, path, seconds, key):
                 members.append(Member(board, board.status()))
                 if not hosts:
                     waiting += [f"{a}:{port}" for a in neighbours(board)]
-            except BoardError:
-                silent.append(host)
+            except BoardError as error:
+                silent[host] = error
             board.patience = 10
 
     ask(list(hosts))
@@ -117,7 +124,7 @@ def find(hosts, path, seconds, key):
             lambda found: any(f"{a}:{port}" not in seen for a in found),
         )
         ask([f"{a}:{port}" for a in heard])
-    return sorted(members, key=lambda member: member.board.host), silent
+    return sorted(members, key=lambda member: options.counted(member.board.host)), silent
 
 
 def look(members):
@@ -170,18 +177,26 @@ def settle(members, seconds):
             return lagging
 
 
+def _untried(count):
+    boards = f"{count or 'no'} other board{'s' * (count != 1)}"
+    return f"{boards} left; the same command goes on where it stopped"
+
+
 def update(members, results, *, compiled=True, hold=HOLD_S, says=None):
     """Update one after another; results {host: Result} fills as they are done.
 
     Raises BoardError at the first that goes back, or after which the values differ.
     """
     says = says or (lambda text: None)
-    for member in members:
+    for n, member in enumerate(members, 1):
         host = member.board.host
-        says(f"{member.name}: comparing")
-        result = deploy_air.deploy_air(member.board, compiled=compiled, hold=hold, says=says)
+        says(f"{member.name}: board {n} of {len(members)}")
+        try:
+            result = deploy_air.deploy_air(member.board, compiled=compiled, hold=hold, says=says)
+        except BoardError as error:
+            raise BoardError(f"stopped: {error}; {_untried(len(members) - n)}") from None
         results[host] = result
-        says(f"{member.name}: {result.says}")
+        says(f"{member.name}: {'kept' if result.copied else 'up to date'}: {result.says}")
         if not result.copied:
             continue
         lagging = settle(members, _EXACT_S)
@@ -189,7 +204,7 @@ def update(members, results, *, compiled=True, hold=HOLD_S, says=None):
             worst, text = next(iter(lagging.items()))
             raise BoardError(
                 f"stopped after {host}: {worst} does not agree with the others ({text}); "
-                f"{len(members) - len(results)} boards were not updated"
+                f"{_untried(len(members) - n)}"
             )
 
 
@@ -240,7 +255,7 @@ def table(rows):
             "yes" if r["agrees"] else "no",
         )
         lines.append(form.format(*cells))
-        for what in (r["lacks"], r["update"] and f"update: {r['update']}"):
+        for what in (r["lacks"], _STAGES.get(r["update"], r["update"])):
             if what:
                 lines.append(f"  {what}")
     return "\n".join(line.rstrip() for line in lines)
