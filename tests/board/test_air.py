@@ -23,6 +23,7 @@ from tests.support.interpreters import require
 
 PROFILE = "ESP32_GENERIC"
 KEY = "a key of the test's own"
+LONG = pytest.mark.skipif(not os.environ.get("LVS_LONG"), reason="a minute or two: make air")
 # Counts one a second and keeps the sum, which no restart forgets; contributed in the same turn.
 TELL = b"""
 import app
@@ -188,7 +189,7 @@ def test_boards_are_updated_one_after_another_while_they_count(site, firmware, m
     wait_until(lambda: [b.status()["raw"][1] for b in boards] == [total] * 2)
 
 
-@pytest.mark.skipif(not os.environ.get("LVS_LONG"), reason="a minute or two: make air")
+@LONG
 def test_five_boards_one_loses_power_one_gets_a_broken_firmware(
     site, firmware, monkeypatch, tmp_path
 ):
@@ -523,3 +524,24 @@ def test_a_flood_of_connections_does_not_reach_the_mesh(pair):
     assert status["state"] == "ACTIVE" and status["peers"] == 1
     assert status["heap_free"] > heap - 60_000
     assert len(site.standin(board).restarts) == restarts
+
+
+@pytest.mark.parametrize(("port", "pin"), [("rp2", 15), pytest.param("esp32", 27, marks=LONG)])
+def test_pulses_are_counted_through_an_update(site, firmware, port, pin):
+    """A meter of 25 pulses a second: all count but those that come while the chip is reset."""
+    meter = {"kind": "pulse", "channel": "water", "pin": pin, "units": "0.001", "debounce_ms": 0}
+    board = site.add(board={"sources": [meter]}, waves={pin: [40, None]}, port=port)
+    other = site.add()
+    wait_until(lambda: board.status()["peers"] == 1)
+    standin = site.standin(board)
+    wait_until(lambda: standin.pulses.get(pin, 0) > 10)
+    name, _ = board.update({**firmware, "/new.py": b"# new\n"}, hold=2)
+    before = standin.pulses[pin]
+    board.wait_for_trial(name, hold=2)
+    standin.unwire()
+    board.reboot()
+    standin.wait_for_restart("hard", 2)
+    given = standin.pulses[pin]
+    assert given > before  # it counts on, on trial
+    wait_until(lambda: board.status()["state"] == "ACTIVE")
+    wait_until(lambda: {b.status()["raw"][0] for b in (board, other)} <= {given - 1, given})

@@ -26,6 +26,7 @@ from lvs_tools import interpreters, options, shims
 _INSIDE = Path(__file__).with_name("standin_boot.py")
 _PROMPT = b">>> "
 _RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+_FASTEST = 3000  # pulses a minute that a thread gives on time
 _SOFT = b"\r\nMPY: soft reboot\r\n"
 
 
@@ -59,6 +60,7 @@ class Standin:
             self.image.write_bytes(b"\xff" * (flash_kb * 1024))
         self.port = str(self.folder / "port")
         self.output = bytearray()  # everything it ever printed
+        self.pulses = {}  # {pin: pulses that its meter gave}; none while the board is off
         self.restarts = []  # "soft", "hard" or "watchdog", in order
         self._bench = {"address": address, "air": air or {}, "reset_cause": 1, **wires}
         self._heap = heap
@@ -106,6 +108,10 @@ class Standin:
             os.close(fd)
         Path(self.port).unlink(missing_ok=True)
         self._pipe.unlink(missing_ok=True)
+
+    def unwire(self):
+        """Take its meters away; it notices at its next start."""
+        self._bench["waves"] = {}
 
     def wait_for(self, text, timeout=30, since=0):
         """Wait until it has printed ``text`` (after position ``since``); returns all output.
@@ -250,6 +256,9 @@ class Standin:
                 self._interrupt()
             elif line == "feed":
                 self._fed = time.monotonic()
+            elif line.startswith("pulse "):
+                pin = int(line[6:])
+                self.pulses[pin] = self.pulses.get(pin, 0) + 1
             elif line.startswith("wdt "):
                 self._watchdog_ms = int(line[4:])
                 self._fed = time.monotonic()
@@ -295,6 +304,19 @@ def _write_all(fd, data):
         data = data[os.write(fd, data) :]
 
 
+def meters(_, __, values):
+    """{pin: [period in ms, None]} of "PIN:PULSES_A_MINUTE" options: what Standin takes as waves."""
+    waves = {}
+    for value in values:
+        pin, _, rate = value.partition(":")
+        if not (pin.isdecimal() and rate.isdecimal() and 0 < int(rate) <= _FASTEST):
+            raise click.BadParameter(
+                f"'{value}' is not PIN:PULSES, a pin's number and 1 to {_FASTEST} pulses a minute"
+            )
+        waves[int(pin)] = [60000 // int(rate), None]
+    return waves
+
+
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
@@ -302,14 +324,23 @@ def _write_all(fd, data):
 )
 @click.option("--wifi", default="", metavar="NAME:PASSWORD", help="A Wi-Fi in its reach.")
 @click.option("--flash-kb", default=1024, show_default=True, help="Filesystem size when new.")
+@click.option(
+    "--meter",
+    "waves",
+    multiple=True,
+    callback=meters,
+    metavar="PIN:PULSES",
+    help="A meter at a pin that turns while the board is on: pulses a minute.",
+)
 @click.option("--rp2", is_flag=True, help="Behave as an RP2 board does, not as an ESP32.")
-def command(folder, address, wifi, flash_kb, rp2):
+def command(folder, address, wifi, flash_kb, waves, rp2):
     """Play a board on this machine; FOLDER keeps its flash and the link `port` to its serial port.
 
     \b
     Examples:
       lvs standin /tmp/board --wifi home:secret123 &
       lvs deploy --board ESP32_GENERIC --port /tmp/board/port
+      lvs standin /tmp/board --wifi home:secret123 --meter 27:600    # ten a second
     """
     name, _, password = wifi.partition(":")
     with options.ending("standin", OSError, interpreters.InterpreterMissing):
@@ -319,6 +350,7 @@ def command(folder, address, wifi, flash_kb, rp2):
             {name: password} if name else {},
             flash_kb,
             port="rp2" if rp2 else "esp32",
+            waves=waves,
         )
         board.start()
     click.echo(f"serial port {board.port}; Ctrl-C switches it off")
@@ -335,3 +367,5 @@ def command(folder, address, wifi, flash_kb, rp2):
         pass
     finally:
         board.stop()
+        for pin, count in board.pulses.items():
+            click.echo(f"the meter at pin {pin} gave {count} pulses")

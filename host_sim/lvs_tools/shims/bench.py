@@ -27,7 +27,7 @@ rtc_memory = b""  # kept through deep sleep
 watchdogs = []  # every WDT made since the board was switched on
 scheduled = []  # (function, argument) waiting for micropython.schedule
 timers = []  # periodic and one-shot machine.Timer objects that run
-waves = {}  # pin -> [period in ms, pulses]: a meter that turns once its pin is listened to
+waves = {}  # pin -> [period in ms, pulses or None]: a meter, turns once its pin is listened to
 pins = {}  # number -> the Pin object that has its interrupt
 told = []  # what the board said to the bench ("reset hard", "wdt 8000", ...)
 machines = {}  # number -> rp2.StateMachine that was made
@@ -99,20 +99,27 @@ def drive(pin, level):
 
 
 def turn(pin, schedule):
-    """Give the pulses that ``waves`` has for a pin, from a thread, by micropython.schedule."""
+    """Give the pulses that ``waves`` has for a pin (None: for ever), from a thread, by
+    micropython.schedule; tells of each."""
     import _thread
+
+    def give(level):
+        if not level:
+            tell("pulse %d" % pin)
+        drive(pin, level)
 
     def later(level):
         while True:
             try:
-                schedule(lambda level: drive(pin, level), level)
+                schedule(give, level)
                 return
             except RuntimeError:  # the queue is full
                 sleep_ms(1)
 
     def run():
         period, pulses = waves[pin]
-        for _ in range(pulses):
+        while pulses is None or pulses > 0:
+            pulses = pulses and pulses - 1
             sleep_ms(period // 2)
             later(0)
             sleep_ms(period - period // 2)

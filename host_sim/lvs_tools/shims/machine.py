@@ -84,7 +84,7 @@ class RTC:
         bench.tell("clock %d-%02d-%02d %02d:%02d:%02d" % (when[:3] + when[4:7]))
 
 
-def _listened(number):
+def listened(number):
     """Somebody counts on a pin: what is wired to it begins."""
     if number in bench.waves:
         from micropython import schedule
@@ -136,7 +136,7 @@ class Pin:
             raise TypeError("extra keyword arguments given")
         self._handler, self._trigger = handler, trigger
         bench.pins[self.number] = self
-        _listened(self.number)
+        listened(self.number)
 
     def _edge(self, level):
         wanted = Pin.IRQ_RISING if level else Pin.IRQ_FALLING
@@ -159,7 +159,7 @@ class Counter:
         self._rising = edge == Counter.RISING
         self._value = 0
         bench.counters[number] = self
-        _listened(self._pin)
+        listened(self._pin)
 
     def value(self):
         """How many there were."""

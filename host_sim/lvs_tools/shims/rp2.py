@@ -8,6 +8,7 @@ push and pull.
 """
 
 import bench
+import machine
 
 
 def country(code=None):
@@ -82,6 +83,8 @@ class StateMachine:
         """Switch it on."""
         self._since = bench.ticks_ms()
         self._on = bool(on)
+        if on:
+            machine.listened(self._pin.number)
 
     def put(self, word):
         """Give it a word."""
