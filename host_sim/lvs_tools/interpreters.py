@@ -98,12 +98,17 @@ def npm():
 
 def fetch_wasm():
     """Let npm install MicroPython for WebAssembly. Raises InterpreterMissing."""
+    fetch(WASM / "package.json", wasm_home(), "MicroPython for WebAssembly")
+
+
+def fetch(package, home, what):
+    """Let npm install what a package.json names into home/node_modules; what: its name for people.
+    Raises InterpreterMissing."""
     program = npm()
-    home = wasm_home()
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        for name in ("package.json", ".npmrc"):
-            shutil.copy(WASM / name, folder)
+        for path in (package, WASM / ".npmrc"):
+            shutil.copy(path, folder)
         done = subprocess.run(
             [*program, "install", "--no-progress"],
             cwd=folder,
@@ -115,7 +120,7 @@ def fetch_wasm():
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "rror" in line]
             why = lines[0].strip() if lines else f"exit {done.returncode}"
-            raise InterpreterMissing(f"npm could not install MicroPython for WebAssembly: {why}")
+            raise InterpreterMissing(f"npm could not install {what}: {why}")
         shutil.rmtree(home / "node_modules", ignore_errors=True)
         os.replace(Path(folder) / "node_modules", home / "node_modules")
 

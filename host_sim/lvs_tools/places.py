@@ -12,6 +12,7 @@ LIB = ROOT / "lib" if CHECKOUT else HOST  # the folder to import lvs from
 PROTOCOL = LIB / "lvs"
 FIRMWARE = (ROOT if CHECKOUT else PACKAGE) / "firmware"
 BOARDS = (ROOT if CHECKOUT else PACKAGE) / "boards"
+EMULATOR = PACKAGE / "emulator"  # run.mjs, and what npm must install for it
 WASM = PACKAGE / "wasm"  # run.mjs, and what npm must install for it
 
 

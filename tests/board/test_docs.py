@@ -10,6 +10,7 @@ import pytest
 from lvs import Config
 from lvs_tools import cli, places
 from lvs_tools.board import profiles
+from lvs_tools.plan import command as plan
 
 PAGES = sorted((places.ROOT / "docs" / "boards").glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -84,6 +85,18 @@ def test_every_board_has_a_page_of_its_own_with_its_pins(name):
 def test_the_list_of_boards_is_complete():
     text = (places.ROOT / "docs" / "boards" / "README.md").read_text()
     assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == profiles.names()
+
+
+def test_the_page_says_how_many_nodes_each_board_carries():
+    text = (places.ROOT / "docs" / "boards" / "README.md").read_text()
+    rows = re.findall(r"^\| \[[^]]*\]\((\w+)\.md\) \|((?: \d+ \|)+)$", text, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == profiles.names()
+    for name, cells in rows:
+        numbers = [int(cell) for cell in cells.split("|")[:-1]]
+        for channels, nodes in zip((1, 2, 4, 8, 16), numbers, strict=True):
+            for count, fits in ((nodes, True), (nodes + 1, False)):
+                figures = plan.reckon(None, count, channels, 1.0, "1", [name])
+                assert figures["fits"] == fits, (name, channels, count, figures["problems"])
 
 
 def test_the_leds_codes_are_those_of_the_firmware(bench):

@@ -124,8 +124,8 @@ def _found(hosts, config, seconds, key, strict=False):
             click.echo(f"fleet: {error}", err=True)
     if unserved:
         click.echo(
-            f"fleet: heard in the mesh, and left alone: {', '.join(unserved)} (a computer, a leaf, "
-            "or a board that is off or has no admin_key)",
+            f"fleet: heard, but left alone: {', '.join(unserved)} (a computer, a leaf, or a board "
+            "that is off or has no admin_key)",
             err=True,
         )
     if not members:

@@ -305,7 +305,7 @@ def _write_all(fd, data):
 
 
 def meters(_, __, values):
-    """{pin: [period in ms, None]} of "PIN:PULSES_A_MINUTE" options: what Standin takes as waves."""
+    """{pin: [period in ms, None]} of "PIN:PULSES" options, pulses a minute: a Standin's waves."""
     waves = {}
     for value in values:
         pin, _, rate = value.partition(":")
