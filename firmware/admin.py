@@ -29,6 +29,9 @@ _TURN_MS = const(200)  # between two looks for a connection
 _RETRY_MS = const(1000)  # between attempts to listen
 _KEPT = const(1500)  # characters of the last lines that this board said
 
+_print = print
+_listener = []  # the socket that listens; Ctrl-C ends the program without a word to its tasks
+
 
 class Refused(Exception):
     """A connection that is given up; the text says as what it is counted."""
@@ -136,7 +139,7 @@ class Admin:
         self.tidying = False  # after an update that is kept
         self.said = ""
         self.printed = 0
-        self._print = print
+        self._print = _print
 
     def say(self, *words, **how):
         """In place of ``print``: print, and keep it for ``lvs logs --host``."""
@@ -204,7 +207,10 @@ class Admin:
 
     def _listen(self):
         """A listening socket. Raises OSError."""
+        while _listener:
+            _listener.pop().close()
         listener = socket.socket()
+        _listener.append(listener)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             config = self.node.config
@@ -221,8 +227,16 @@ class Admin:
         poll.register(listener, select.POLLIN)
         self.listening = True
         while not self.wifi or self.wifi.state == "up":
-            if poll.poll(0):
-                await self._accept(listener)
+            try:
+                connection = listener.accept()[0] if poll.poll(0) else None
+            except OSError:
+                connection = None  # it is gone already
+            if connection:
+                try:
+                    connection.setblocking(False)
+                    await self.serve(asyncio.StreamReader(connection))
+                finally:
+                    connection.close()
             if self.restart:
                 await self._restart()
             await asyncio.sleep_ms(_TURN_MS)
@@ -248,17 +262,6 @@ class Admin:
                 await asyncio.sleep_ms(_RETRY_MS)
         finally:
             builtins.print = self._print
-
-    async def _accept(self, listener):
-        try:
-            connection = listener.accept()[0]
-        except OSError:
-            return
-        try:
-            connection.setblocking(False)
-            await self.serve(asyncio.StreamReader(connection))
-        finally:
-            connection.close()
 
 
 def run(board, node, wifi):

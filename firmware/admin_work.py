@@ -236,9 +236,8 @@ class Update:
                 if error:
                     break
         if error:
-            if not error.startswith("/"):  # the flash is full: the room is the journal's
-                for _ in once("trial").clean(STAGE):
-                    await asyncio.sleep_ms(0)
+            for _ in once("trial").clean(STAGE):  # a full flash: the room is the journal's
+                await asyncio.sleep_ms(0)
             return {"error": error}
         os.remove(STAGE + "/manifest")
         if not self.order:

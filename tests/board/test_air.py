@@ -381,6 +381,23 @@ def test_logs_reboot_and_list(pair, tmp_path):
     assert rows[0]["board"] == PROFILE and rows[0]["state"] == "ACTIVE" and rows[0]["agrees"]
 
 
+def test_it_is_served_again_after_the_repl(site):
+    """Ctrl-C ends the program without a word to its tasks: nothing of them may stay."""
+    board = site.add()
+    wait_until(lambda: board.status()["state"] == "ACTIVE")
+    standin = site.standin(board)
+    keys = os.open(standin.port, os.O_RDWR | os.O_NOCTTY)
+    for _ in range(2):
+        since = len(standin.output)
+        os.write(keys, b"\x03")
+        standin.wait_for(">>> ", since=since)
+        os.write(keys, b"import app; app.main()\r")
+        standin.wait_for("LVS: now ACTIVE", since=since)
+        assert board.status()["state"] == "ACTIVE"
+    os.close(keys)
+    assert b"cannot listen" not in standin.output
+
+
 def raw_talk(board, *lines, wait=8):
     """Send lines to a board's administration after its greeting; (greeting, what came back)."""
     address = air.split(board.host)

