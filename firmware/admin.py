@@ -30,7 +30,7 @@ _RETRY_MS = const(1000)  # between attempts to listen
 _KEPT = const(1500)  # characters of the last lines that this board said
 
 _print = print
-_listener = []  # the socket that listens; Ctrl-C ends the program without a word to its tasks
+listening = []  # the socket that listens; Ctrl-C ends the program without a word to its tasks
 
 
 class Refused(Exception):
@@ -207,10 +207,10 @@ class Admin:
 
     def _listen(self):
         """A listening socket. Raises OSError."""
-        while _listener:
-            _listener.pop().close()
+        while listening:
+            listening.pop().close()
         listener = socket.socket()
-        _listener.append(listener)
+        listening.append(listener)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             config = self.node.config
