@@ -1,7 +1,6 @@
 """`lvs attack`: every liar at every share against a mesh: a table and a picture (guarantee G4)."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
@@ -203,8 +202,7 @@ def command(
         )
     results = kept.Results(out / "results.jsonl", sources(), stale)
     try:
-        one = partial(run_one, engine_name=engine_name)
-        rows = kept.fill("attack", cases, results, one, workers, minutes)
+        rows = kept.fill("attack", cases, results, workers, minutes, run_one, engine_name)
     except (scenario.ScenarioError, engine.EngineError) as error:
         options.fail(error, 2)
     except KeyboardInterrupt:

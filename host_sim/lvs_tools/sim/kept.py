@@ -73,8 +73,8 @@ def _row(line):
         return None
 
 
-def fill(title, cases, results, run_one, workers, minutes=None):
-    """Run ``run_one(case)`` for what is missing, in the order given, with a progress bar; after so
+def fill(title, cases, results, workers, minutes, run_one, *given):
+    """Run ``run_one(case, *given)`` for what is missing, in the order given, with a progress bar; after so
     many minutes nothing more is begun. Returns the rows that are there."""
     missing = [case for case in cases if results.get(case) is None]
     end = time.monotonic() + 60 * minutes if minutes is not None else None
@@ -89,7 +89,7 @@ def fill(title, cases, results, run_one, workers, minutes=None):
                         missing = []
                         break
                     case = missing.pop(0)
-                    running[pool.submit(run_one, case)] = case
+                    running[pool.submit(run_one, case, *given)] = case
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     results.add(running.pop(future), future.result())
                     bar.advance(shown)
