@@ -74,8 +74,8 @@ def _row(line):
 
 
 def fill(title, cases, results, workers, minutes, run_one, *given):
-    """Run ``run_one(case, *given)`` for what is missing, in the order given, with a progress bar; after so
-    many minutes nothing more is begun. Returns the rows that are there."""
+    """Run ``run_one(case, *given)`` for what is missing, in this order, with a progress bar; after
+    so many minutes nothing more is begun. Returns the rows that are there."""
     missing = [case for case in cases if results.get(case) is None]
     end = time.monotonic() + 60 * minutes if minutes is not None else None
     with options.counting() as bar:
