@@ -9,13 +9,32 @@ from rich.console import Console
 from rich.table import Table
 
 from lvs_tools import interpreters, options
-from lvs_tools.bench import accepted, allocation, page, processor, radio, surroundings, udp
+from lvs_tools.bench import (
+    accepted,
+    allocation,
+    memory,
+    page,
+    processor,
+    radio,
+    scale,
+    simulator,
+    surroundings,
+    udp,
+)
 from lvs_tools.places import ROOT
 from lvs_tools.sim import engine, kept
 
 # name: module with TITLE, SOURCES, ALONE (one run at a time), missing(), cases(size), run(case,
 # folder), tables(rows) and goals(rows)
-PARTS = {"radio": radio, "udp": udp, "processor": processor, "allocation": allocation}
+PARTS = {
+    "radio": radio,
+    "udp": udp,
+    "processor": processor,
+    "allocation": allocation,
+    "memory": memory,
+    "simulator": simulator,
+    "scale": scale,
+}
 _ERRORS = (
     interpreters.InterpreterMissing,
     interpreters.ScriptFailed,
