@@ -12,9 +12,10 @@ SOURCES = (PROTOCOL, PACKAGE / "world", __file__)
 ALONE = False
 PICTURES = ()
 SETTLED, COLD = "settled", "cold"
-_CYCLES = {"quick": 90, "usual": 480, "large": 3600}
+_CYCLES = {"quick": 90, "usual": 300, "large": 3600}
 _CALM = 60  # cycles at the end in which nobody contributes, so that all can be exact
 _START = 100000  # raw
+_ACTIVE = 12  # cycles until nodes that start with nothing are active
 
 
 def missing():
@@ -59,9 +60,27 @@ def fastest():
         return "cpython"
 
 
+def _work(case):
+    """The tables of a scenario that say who contributes when, and from what start.
+
+    In a cold mesh nobody does before nodes are active: a session that a node begins anew then is
+    not followed. At even intervals they do, since a workload begins with the start.
+    """
+    if case["start"] == SETTLED:
+        workload = {"contributions_per_minute": case["rate"], "until_cycle": case["cycles"]}
+        return {"workload": workload, "start": {"value": _START, "established": True}}
+    every = 60 // case["rate"]
+    events = []
+    for node in range(case["nodes"]):
+        first = _ACTIVE + node * every // case["nodes"]
+        event = {"at_cycle": first, "action": "contribute", "nodes": [node], "value": 1}
+        times = max(1, (case["cycles"] - first) // every)
+        events.append({**event, "every": every, "times": times})
+    return {"workload": {"contributions_per_minute": 0}, "event": events}
+
+
 def simulated(case, **more):
     """The result of a run in one broadcast cell. more: tables of the scenario."""
-    start = {"value": _START, "established": True} if case["start"] == SETTLED else {}
     return engine.run(
         scenario.check(
             {
@@ -70,11 +89,7 @@ def simulated(case, **more):
                 "seed": case.get("seed", 1),
                 "engine": fastest() if case["nodes"] > 12 else "cpython",
                 "link": {"loss": case["loss"]},
-                "workload": {
-                    "contributions_per_minute": case["rate"],
-                    "until_cycle": case["cycles"],
-                },
-                "start": start,
+                **_work(case),
                 **more,
             },
             folder=".",
