@@ -58,6 +58,18 @@ def _first_line(error):
     return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
 
 
+class Failed(Exception):
+    """A run broke down: its text is one line, and it passes from one process to another."""
+
+
+def _attempt(case, run, out):
+    """A run's figures. Raises Failed."""
+    try:
+        return run(case, out)
+    except _ERRORS as error:
+        raise Failed(_first_line(error)) from None
+
+
 def measure(name, size, out, workers, minutes=None, stale=False):
     """One part's result, JSON-able: its rows, how many were left out, and why it was skipped."""
     part = PARTS[name]
@@ -70,9 +82,9 @@ def measure(name, size, out, workers, minutes=None, stale=False):
     cases = part.cases(size)
     workers = 1 if part.ALONE else workers
     try:
-        rows = kept.fill(name, cases, results, workers, minutes, part.run, out)
-    except _ERRORS as error:
-        found["failed"] = _first_line(error)
+        rows = kept.fill(name, cases, results, workers, minutes, _attempt, part.run, out)
+    except Failed as error:
+        found["failed"] = str(error)
         rows = [row for row in map(results.get, cases) if row]
     found["rows"] = rows
     found["left_out"] = len(cases) - len(rows)
