@@ -65,7 +65,7 @@ measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file] [FROZEN=
 	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") \
 	  $(if $(FROZEN),--frozen) $(if $(MICROPYTHON_DIR),--micropython "$(MICROPYTHON_DIR)") $(ARGS)
 
-bench: setup-sim ## Measure what a node costs (ARGS="--only radio", ARGS=--docs: lvs bench --help)
+bench: setup ## Measure what a node costs (ARGS="--only radio", ARGS=--docs: lvs bench --help)
 	@$(BIN)/lvs bench $(ARGS)
 
 attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)

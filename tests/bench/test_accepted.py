@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from lvs import Config
 from lvs_tools.bench import accepted, processor
+from lvs_tools.plan import fit
 from tests.support.interpreters import require
 
 
@@ -27,6 +29,15 @@ def test_a_node_executes_no_more_than_accepted(before, tmp_path):
 
 def test_a_small_mesh_sends_no_more_than_accepted(before, tmp_path):
     assert accepted.worse(accepted.sent(tmp_path), before) == []
+
+
+def test_a_plan_reckons_with_the_traffic_that_was_measured(before):
+    """Of ten nodes, each with a contribution a minute: within a quarter of what was accepted."""
+    config = Config({"channels": ["a"], "nodes": 10})
+    busy = before["radio: N=10, 1 a minute, 0 % loss, settled"]
+    assert 1000 * fit.mesh(config, 1, fit.ONE)["kb_per_min"] == pytest.approx(busy, rel=0.25)
+    idle = before["radio: N=10, 0 a minute, 0 % loss, settled"]
+    assert idle <= 1000 * fit.mesh(config, 0, fit.ONE)["kb_per_min"] <= 2 * idle
 
 
 def test_what_is_accepted_is_all_that_is_compared(before):
