@@ -13,6 +13,7 @@ ALONE = False
 PICTURES = ()
 SETTLED, COLD = "settled", "cold"
 _CYCLES = {"quick": 90, "usual": 300, "large": 3600}
+_IDLE = 3  # times as long where nobody contributes: timers grow
 _CALM = 60  # cycles at the end in which nobody contributes, so that all can be exact
 _START = 100000  # raw
 _ACTIVE = 12  # cycles until nodes that start with nothing are active
@@ -38,7 +39,7 @@ def cases(size):
 
 
 def _case(nodes, rate, loss, start, size):
-    cycles = _CYCLES[size]
+    cycles = _CYCLES[size] * (1 if rate or size == "quick" else _IDLE)
     return {"nodes": nodes, "rate": rate, "loss": loss, "start": start, "cycles": cycles}
 
 
@@ -147,7 +148,7 @@ def tables(rows):
                 "Bytes are sent and received, with the headers of UDP and IP. Reach: cycles until"
                 " 99 % of the nodes count a contribution, rounded up. Settled: the second half of"
                 " as long a time. Cold: the first"
-                f" {rows[0]['cycles'] / 60:g} minutes after all were switched on with nothing.",
+                f" {min(row['cycles'] for row in rows) / 60:g} minutes after all were switched on with nothing.",
             ],
         )
     ]
@@ -169,7 +170,7 @@ def goals(rows):
                 f"{number(row['bytes'])} B",
                 f"below {most} B",
                 met,
-                "whoever is a cycle off, or has rows at rest, resets the timers of all",
+                "an EP that differs (a cycle off, rows at rest) sets timers back",
             )
         elif row["nodes"] >= 300:
             yield from _loaded(row)
