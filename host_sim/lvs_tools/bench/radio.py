@@ -148,7 +148,8 @@ def tables(rows):
                 "Bytes are sent and received, with the headers of UDP and IP. Reach: cycles until"
                 " 99 % of the nodes count a contribution, rounded up. Settled: the second half of"
                 " as long a time. Cold: the first"
-                f" {min(row['cycles'] for row in rows) / 60:g} minutes after all were switched on with nothing.",
+                f" {min(row['cycles'] for row in rows) / 60:g} minutes"
+                " after all were switched on with nothing.",
             ],
         )
     ]

@@ -218,8 +218,8 @@ def tables(rows):
                 " contribution up to 0.04 s late. serf: gossip of user events, which count"
                 " nothing and are forgotten. mosquitto: a retained counter a client, QoS 1; the"
                 " bytes are a client's, and there is a server. All of them share this machine's"
-                " processors: on a busy one, many processes are late. Nobody's 30 % loss but LVS's is"
-                " measured: their packets would have to be lost in the network.",
+                " processors: on a busy one, many processes are late. Nobody's 30 % loss but LVS's"
+                " is measured: their packets would have to be lost in the network.",
             ],
         )
     ]
