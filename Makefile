@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure attack bridge watch swarm fuzz flood powercut durability air peace nights operator street docs clean
+.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure bench attack bridge watch swarm fuzz flood powercut durability air peace nights operator street docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -64,6 +64,9 @@ emulate: setup-board ## Boot real firmware in an RP2040 emulator: UF2=file
 measure: setup ## Measure a node's memory: BOARD=RPI_PICO_W [JSON=file] [FROZEN=1 MICROPYTHON_DIR=folder]
 	@$(BIN)/lvs measure $(if $(BOARD),--board "$(BOARD)") $(if $(JSON),--json "$(JSON)") \
 	  $(if $(FROZEN),--frozen) $(if $(MICROPYTHON_DIR),--micropython "$(MICROPYTHON_DIR)") $(ARGS)
+
+bench: setup ## Measure what a node costs (ARGS="--only radio", ARGS=--docs: lvs bench --help)
+	@$(BIN)/lvs bench $(ARGS)
 
 attack: setup-sim ## Let every liar attack a simulated mesh (ARGS="--docs --seeds 3": lvs attack --help)
 	@$(BIN)/lvs attack $(ARGS)

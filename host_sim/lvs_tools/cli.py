@@ -38,6 +38,7 @@ COMMANDS = {
     "swarm": ("lvs_tools.sim.swarm.command", "Simulate many seeds, show those that fail.", None),
     "sweep": ("lvs_tools.sim.sweep", "Simulate over a grid of parameters.", "cluster"),
     "attack": ("lvs_tools.attack.command", "Let liars attack a simulated mesh.", None),
+    "bench": ("lvs_tools.bench.command", "Measure what a node costs, beside others.", "board"),
     "measure": ("lvs_tools.board.measure", "Measure a node's cost in a board's memory.", "board"),
     "journal": ("lvs_tools.mesh.journal", "Show and check what a node keeps on flash.", None),
     "firmware": ("lvs_tools.board.frozen_build", "Build MicroPython with the node in.", "board"),
@@ -64,6 +65,9 @@ OPTIONS = (
     ("export", "--parquet", "parquet"),
     ("mip", "--root", "checkout"),
     ("measure", "--accept", "checkout"),
+    ("bench", "--accept", "checkout"),
+    ("bench", "--docs", "checkout"),
+    ("bench", "--docs", "sim"),
 )
 # extra: the modules that come with it
 EXTRAS = {

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from lvs_tools.attack import baselines, page
 from lvs_tools.attack import cases as attack_cases
 from lvs_tools.attack import command as attack
-from lvs_tools.sim import scenario
+from lvs_tools.sim import kept, scenario
+from lvs_tools.sim.kept import Results
 
 FEW = (
     "--nodes",
@@ -127,23 +128,28 @@ def test_the_document_says_what_the_honest_lack_on_other_stages(figures, said):
     assert dict(zip(head, shown, strict=True))["G3 allows"] == "%d" % (3 * 1048576 * 8)
 
 
-def kept(results):
+def found_in(results):
     """What was found of the one world that the next test is about."""
     found = results.get({"seed": 1})
     assert found is not None
     return found["found"]
 
 
-def test_results_of_other_sources_count_only_if_asked_for(tmp_path, monkeypatch):
+def test_results_of_other_sources_count_only_if_asked_for(tmp_path):
     path = tmp_path / "results.jsonl"
-    monkeypatch.setattr(attack, "sources", lambda: "before")
-    attack.Results(path).add({"seed": 1}, {"found": 1})
-    monkeypatch.setattr(attack, "sources", lambda: "after")
-    assert attack.Results(path).get({"seed": 1}) is None
-    assert kept(attack.Results(path, stale=True)) == 1
-    attack.Results(path).add({"seed": 1}, {"found": 2})
-    assert kept(attack.Results(path)) == 2
-    assert kept(attack.Results(path, stale=True)) == 2
+    Results(path, "before").add({"seed": 1}, {"found": 1})
+    assert Results(path, "after").get({"seed": 1}) is None
+    assert found_in(Results(path, "after", stale=True)) == 1
+    Results(path, "after").add({"seed": 1}, {"found": 2})
+    assert found_in(Results(path, "after")) == 2
+    assert found_in(Results(path, "after", stale=True)) == 2
+
+
+def test_a_line_that_a_full_disk_cut_off_is_no_result(tmp_path):
+    path = tmp_path / "results.jsonl"
+    Results(path, "now").add({"seed": 1}, {"found": 1})
+    path.write_text(path.read_text() + '{"run": "3f"')
+    assert found_in(Results(path, "now")) == 1
 
 
 def test_words_do_not_change_what_the_sources_are_but_code_does(tmp_path):
@@ -151,12 +157,12 @@ def test_words_do_not_change_what_the_sources_are_but_code_does(tmp_path):
 
     def written(text):
         path.write_text(text)
-        return attack.sources([tmp_path])
+        return kept.checksum([tmp_path])
 
     first = written('"""A module."""\n\n\ndef f(a):\n    """Once."""\n    return a + 1\n')
     assert written('def f(a):\n    """Twice."""\n    # why\n    return a + 1\n') == first
     assert written("def f(a):\n    return a + 2\n") != first
-    assert attack.sources() not in (first, attack.sources([tmp_path]))
+    assert attack.sources() not in (first, kept.checksum([tmp_path]))
 
 
 def test_no_run_is_begun_when_the_minutes_are_over(tmp_path):

@@ -1,12 +1,6 @@
 """`lvs attack`: every liar at every share against a mesh: a table and a picture (guarantee G4)."""
 
-import ast
-import hashlib
-import json
-import os
 import sys
-import time
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import click
@@ -27,87 +21,15 @@ from lvs_tools.attack.cases import (
 )
 from lvs_tools.attack.stages import STAGES
 from lvs_tools.places import PACKAGE, PROTOCOL, ROOT
-from lvs_tools.sim import engine, scenario
-from lvs_tools.sim.workers import end_with
+from lvs_tools.sim import engine, kept, scenario
 
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _QUICK = ["drain", "sleeper", "splitter"]
 _OUT = Console()
 
 
-def sources(folders=(PROTOCOL, PACKAGE / "adversaries", PACKAGE / "world")):
-    """A checksum of all code that decides a result: not of comments and docstrings."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.glob("*.py")):
-            code = ast.parse(path.read_text(encoding="utf-8"))
-            for node in ast.walk(code):
-                if isinstance(node, _DOCUMENTED) and ast.get_docstring(node):
-                    del node.body[0]
-            digest.update(ast.dump(code).encode())
-    return digest.hexdigest()[:16]
-
-
-class Results:
-    """Results in a file of JSON lines: a run that was stopped goes on from there.
-
-    stale: take those of other sources, too.
-    """
-
-    def __init__(self, path, stale=False):
-        self.path = path
-        self.sources = sources()
-        self._rows = {}
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
-                known = self._rows.get(row["run"])
-                if (
-                    row["sources"] == self.sources
-                    or stale
-                    and not (known and known["sources"] == self.sources)
-                ):
-                    self._rows[row["run"]] = row
-
-    @staticmethod
-    def _name(case):
-        return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:16]
-
-    def get(self, case):
-        """The row of a case, or None."""
-        return self._rows.get(self._name(case))
-
-    def add(self, case, row):
-        """Keep a result, on disk at once."""
-        name = self._name(case)
-        self._rows[name] = {"run": name, "sources": self.sources, **row}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as f:
-            f.write(json.dumps(self._rows[name]) + "\n")
-
-
-def _run(cases, results, workers, engine_name, minutes):
-    """Run what is missing, in the order given; after so many minutes nothing more is begun."""
-    missing = [case for case in cases if results.get(case) is None]
-    end = time.monotonic() + 60 * minutes if minutes is not None else None
-    with options.counting() as bar:
-        shown = bar.add_task("attack", total=len(cases), completed=len(cases) - len(missing))
-        pool = ProcessPoolExecutor(workers, initializer=end_with, initargs=(os.getpid(),))
-        running = {}
-        try:
-            while missing or running:
-                while missing and len(running) < workers:
-                    if end is not None and time.monotonic() >= end:
-                        missing = []
-                        break
-                    case = missing.pop(0)
-                    running[pool.submit(run_one, case, engine_name)] = case
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    results.add(running.pop(future), future.result())
-                    bar.advance(shown)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return [row for row in map(results.get, cases) if row]
+def sources():
+    """A checksum of all code that decides a result."""
+    return kept.checksum((PROTOCOL, PACKAGE / "adversaries", PACKAGE / "world"))
 
 
 def _show(summary):
@@ -278,9 +200,9 @@ def command(
             stage=stage,
             seeds=range(1, seeds + 1),
         )
-    results = Results(out / "results.jsonl", stale)
+    results = kept.Results(out / "results.jsonl", sources(), stale)
     try:
-        rows = _run(cases, results, workers, engine_name, minutes)
+        rows = kept.fill("attack", cases, results, workers, minutes, run_one, engine_name)
     except (scenario.ScenarioError, engine.EngineError) as error:
         options.fail(error, 2)
     except KeyboardInterrupt:

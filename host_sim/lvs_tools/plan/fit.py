@@ -16,10 +16,11 @@ ROUTE_HEAP = 54
 SHARD_HEAP = 3808
 JOURNAL_HEAP = 23500  # and what a journal adds
 # Bytes a minute that a node sends and receives: with nothing new, with some, and for each of the
-# contributions that it hears; measured in cells of 4 to 300 nodes.
-_IDLE_BYTES = 2000
+# contributions that it hears; measured in cells of 10 to 300 nodes (`lvs bench --only radio`,
+# docs/figures.md). tests/bench compares them with what was accepted last.
+_IDLE_BYTES = 600
 _BUSY_BYTES = 6000
-_CONTRIBUTION_BYTES = 70
+_CONTRIBUTION_BYTES = 110
 _MERGED = 60  # contributions of a node in a minute: of more some are told together
 _PAST_BUDGET = 7 / 8  # of kb_per_min is what the governor lets go
 

@@ -56,6 +56,7 @@ TABLE = {
         "a budget was exceeded, or a value negative",
         "a bad argument",
     ),
+    "bench": ("measured", "a part broke down", "nothing could be measured, or a bad argument"),
     "measure": ("within the budget", "above it, or not measured", "a bad argument"),
     "journal": ("sound", "damaged, or of no use", "there is no journal"),
     "firmware": ("built", "it could not be", "a bad argument"),

@@ -1,0 +1,1 @@
+"""What a node costs, measured: `lvs bench` and docs/figures.md."""
