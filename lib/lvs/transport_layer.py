@@ -142,15 +142,15 @@ class UdpTransport:
         assert self._poll  # it is there while the sockets are
         for sock, _ in self._poll.ipoll(0):
             try:
-                frame, addr = sock.recvfrom(_READ)
+                got = sock.recvfrom(_READ)
             except OSError:
                 continue  # nothing there after all, or an ICMP error of an earlier frame
-            if not frame:
+            if not got[0]:
                 # A zero-length datagram leaves an ESP32 socket deaf (micropython-lib#736).
                 if self._rested():
                     self.open()
                 return None
-            return frame, addr
+            return got
         return None
 
     def key(self, addr):
