@@ -55,6 +55,18 @@ class Woken(Rest):
         self._heard = []  # ears that announced something
         self._vain = False
 
+    def ear(self, sock):
+        """An ear at a socket: announces what comes in, once each time that it is sent there."""
+        raise NotImplementedError
+
+    def send(self, ear):
+        """Send an ear back to its socket."""
+        raise NotImplementedError
+
+    def recall(self, ear):
+        """Forget an ear."""
+        raise NotImplementedError
+
     def announce(self, ear):
         """Said by an ear: something came in."""
         self._heard.append(ear)
@@ -105,7 +117,7 @@ class Tasks(Woken):
             self._core._task_queue.push(self._loop)
 
     def ear(self, sock):
-        """A task that announces what comes in by a socket, once each time that it is sent."""
+        """An ear: a task."""
         return asyncio.create_task(self._hear(sock))  # pyright: ignore[reportArgumentType]
 
     async def _hear(self, sock):
@@ -115,7 +127,7 @@ class Tasks(Woken):
             yield
 
     def send(self, ear):
-        """Let an ear wait for its socket again."""
+        """Send an ear back to its socket."""
         self._core._task_queue.push(ear)
 
     def recall(self, ear):
