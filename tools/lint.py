@@ -71,6 +71,8 @@ WORLDLY = {
     "journal_files.py": {"open()", "os"},  # the file store
     "lookup.py": {"network", "open()", "os", "socket"},
     "machine.py": {"open()", "os", "time"},  # the machine's clock, entropy and files
+    "readers.py": {"asyncio"},  # on computers
+    "rests.py": {"asyncio"},
     "run_loop.py": {"asyncio"},
     "transport_layer.py": {"select", "socket"},
 }

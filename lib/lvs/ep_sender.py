@@ -41,7 +41,8 @@ class EpSender:
         r = self._placement.find(index)
         s = self._ledger.session
         config = self._config
-        vector, digests, horizon, count = scratch, _NONE, 0, 0
+        vector, digests = scratch, _NONE
+        horizon = count = 0
         if r:
             shard = r.shard
             digests, horizon, count = shard.digests, shard.horizon, shard.slots
@@ -70,30 +71,42 @@ class EpSender:
         )
 
     def _pick(self):
-        """A random shard to speak of: one that is sought, or asked for, or held, and not told
-        since all others were; and the EP's flags."""
-        question = self._elsewhere.question()
-        if question is not None:
-            return question, WANT
+        """A random shard to speak of: one that is sought, or held, and not told since all others
+        were."""
         replicas = self._placement.replicas
-        some = [r for r in replicas if r.phase < LIVE] or replicas
-        left = [r for r in some if not self._round >> r.index & 1]
+        most = LIVE
+        for r in replicas:
+            if r.phase < LIVE:
+                most = LIVE - 1
+        left = self._left(most)
         if not left:
-            left = some
             self._round = 0
-        r = left[self._noise.below(len(left))]
-        self._round |= 1 << r.index
-        return r.index, self._life.flags(r)
+            left = self._left(most)
+        left = self._noise.below(left)
+        for r in replicas:
+            if self._open(r, most):
+                if not left:
+                    self._round |= 1 << r.index
+                    return r.index
+                left -= 1
+
+    def _open(self, r, most):
+        return r.phase <= most and not self._round >> r.index & 1
+
+    def _left(self, most):
+        n = 0
+        for r in self._placement.replicas:
+            n += self._open(r, most)
+        return n
 
     def say(self, now, index=None):
         """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
         wanted = index is not None
-        flags = 0
+        question = None if wanted else self._elsewhere.question()
         if not wanted:
-            index, flags = self._pick()
+            index = self._pick() if question is None else question
         r = self._placement.find(index)
-        if wanted:
-            flags = self._life.flags(r)
+        flags = WANT if question is not None else self._life.flags(r)
         if r and not flags & WANT and not r.shard.intact():
             return  # nobody else may hear of it
         outbox = self._outbox

@@ -19,6 +19,7 @@ _ANSWERS = const(6)  # neighbours that prepare an answer ...
 _ENOUGH = const(3)  # ... and how many of theirs are enough
 _PATIENCE_MS = const(32000)  # an answer is said after that, whatever the governor thinks ...
 _URGENT = const(16)  # ... by so many neighbours
+_SAID = const(128)  # mark of the rows in a frame, beside how often each was heard
 
 
 class Gossip:
@@ -256,18 +257,24 @@ class Gossip:
                     shard.repeat(p)
 
     def speaker(self, ledger):
-        """The session of mine under which the next frame is said, and the slots of its news, which
-        is none any more: one that ended with news, the present one with news, else each in its
-        turn."""
+        """The session of mine under which the next frame is said: one that ended with news, the
+        present one with news, which is none any more, else each in its turn that said something,
+        or all."""
         if self.late:
-            return self.late.pop(0), 0xFFFF
-        news = self.news
-        self.news = 0
-        if news:
-            return ledger.session, news
+            return self.late.pop(0)
+        if self.news:
+            self.news = 0
+            return ledger.session
         self._turn += 1
-        some = [s for s in ledger.sessions if max(s.total)] or ledger.sessions
-        return some[self._turn % len(some)], 0
+        some = 0
+        for s in ledger.sessions:
+            some += max(s.total) > 0
+        k = self._turn % (some or len(ledger.sessions))
+        for s in ledger.sessions:
+            if max(s.total) or not some:
+                if not k:
+                    return s
+                k -= 1
 
     def fill(self, writer, session, first, news, k, answer):
         """Fill a frame for everybody: totals of the session that speaks; rumours said fewer than k
@@ -288,20 +295,23 @@ class Gossip:
                 self.rumours[i] = self.rumours[self.n]
             else:
                 i += 1
-        for p in self._choose(writer, k, most):
-            heard[p] += 1
+        self._choose(writer, k, most)
+        for i in range(self.n):
+            p = self.rumours[i]
+            if heard[p] & _SAID:
+                heard[p] += 1 - _SAID
 
     def _choose(self, writer, k, most):
-        """Say rumours while there is room, each once in a frame; returns their positions."""
-        said = []
+        """Say rumours while there is room, each once in a frame, and mark them."""
+        heard = self.shard.repeats
         for level in range(k):
             for i in range(self.n):
                 p = self.rumours[i]
-                if self.shard.repeats[p] == level and p not in said:
-                    if len(said) == most or not self._relay(writer, p):
-                        return said
-                    said.append(p)
-        return said
+                if heard[p] == level:
+                    if not most or not self._relay(writer, p):
+                        return
+                    heard[p] |= _SAID
+                    most -= 1
 
     def fill_reply(self, writer, session, first):
         """An answer in a frame of its own."""

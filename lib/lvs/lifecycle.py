@@ -2,7 +2,7 @@
 (docs/protocol.md, section 10; specification 8.2)."""
 
 from .config import EPOCH_CYCLES
-from .fixed import const
+from .fixed import MAX_RAW, const
 from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
 from .votes import EPOCHS
 from .wire import LOW_POWER
@@ -65,13 +65,12 @@ class Lifecycle:
         """The state that follows from the shards' phases."""
         if self.state == INIT:
             return
-        phases = [r.phase for r in self._placement.replicas]
-        if DOUBTED in phases:
-            self.state = RECOVER
-        elif phases.count(LIVE) < len(phases):
-            self.state = JOIN
-        else:
-            self.state = LOW if self.low else ACTIVE
+        self.state = LOW if self.low else ACTIVE
+        for r in self._placement.replicas:
+            if r.phase == DOUBTED:
+                self.state = RECOVER
+            elif r.phase != LIVE and self.state != RECOVER:
+                self.state = JOIN
 
     def _seek(self):
         """Look for peers, and for the clock that they have."""
@@ -138,15 +137,22 @@ class Lifecycle:
         self._note(offset, key)
         most = self._routes.recent(self._clock.epoch(), EPOCHS if kept else 2)
         if kept:
-            if 2 * sum([0 < o < kept for o in self._clocks.values()]) > most + 1:
+            if 2 * self._ahead(kept) > most + 1:
                 self._return()
             return False
         # Of two that are as many the one behind follows.
-        ahead = 2 * sum([o > 0 for o in self._clocks.values()])
+        ahead = 2 * self._ahead(MAX_RAW)
         if ahead >= most or 2 * len(self._clocks) - ahead > most + 1:
             self._ledger.astray()
             self._rejoin()
         return True
+
+    def _ahead(self, most):
+        """How many of the clocks are ahead of mine, by less than so many cycles."""
+        n = 0
+        for offset in self._clocks.values():
+            n += 0 < offset < most
+        return n
 
     def _return(self):
         """Most are far ahead: too few of them were heard when this life began."""

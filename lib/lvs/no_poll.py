@@ -1,11 +1,11 @@
-"""In place of select.poll where there is none: on Windows. Loaded there.
+"""In place of select.poll where that has no ipoll: on CPython. Loaded there.
 
 Every socket counts as ready; one that does not block and has nothing raises, which costs nothing.
 """
 
 
 class EachSocket:
-    """What select.poll() gives, for sockets that do not block."""
+    """What MicroPython's select.poll() gives, for sockets that do not block."""
 
     def __init__(self):
         self._sockets = []
@@ -14,6 +14,6 @@ class EachSocket:
         """Ask this one, too."""
         self._sockets.append((sock, 1))
 
-    def poll(self, _timeout):
+    def ipoll(self, _timeout):
         """All of them."""
         return self._sockets

@@ -36,6 +36,7 @@ class Node:
         self.replicas = self.placement.replicas
         self.running = True  # until stop(), which may come before run()
         self._drain = ()  # (cycle of stop(), cycles to wait), once it was called
+        self.wake = int  # () -> : something is due at once; the run loop listens
 
     # --- for applications ---------------------------------------------------------------------
 
@@ -72,6 +73,7 @@ class Node:
         except LvsError:
             end = decimal.text(END, self.config.steps[c])
             raise LvsError("amount %s is too large: the end is %s" % (amount, end)) from None
+        self.wake()
         if durable:
             self._keep()
 
@@ -139,6 +141,7 @@ class Node:
         """
         self.trickle.low_power(on, self.now())
         self.life.low_power(bool(on))
+        self.wake()
 
     def rows(self):
         """Iterator of (session, channel, claimed raw, credited raw) over the rows held here."""
@@ -169,6 +172,7 @@ class Node:
         tells what is left then."""
         self._drain = self.clock.cycle, drain_s
         self._stop()
+        self.wake()
 
     def left(self):
         """Raw contributed here that nobody else is known to hold; a journal keeps it."""

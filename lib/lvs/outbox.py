@@ -23,6 +23,7 @@ class Outbox:
         self._noise = noise
         self._peers = peers
         self.buf = bytearray(MAX_FRAME)
+        self._frame = memoryview(self.buf)  # the frame that was sent last
         self._addresses = []
         self._fresh = 0  # times that they are used before they are looked at again
         self.remembered = []  # addresses from before the last start
@@ -32,7 +33,12 @@ class Outbox:
 
     def send(self, buf, n, addr):
         """The first n bytes of a buffer to an address, None for all."""
-        if not self._transport.send(bytes(memoryview(buf)[:n]), addr):
+        frame = self._frame
+        if len(frame) != n or buf is not self.buf:
+            frame = memoryview(buf)[:n]
+            if buf is self.buf:
+                self._frame = frame
+        if not self._transport.send(frame, addr):
             self.unsent += 1
         self._governor.spend(n)
         self.sent += 1
@@ -86,5 +92,8 @@ class Outbox:
             peers = peers + self.remembered
         if len(peers) <= _CONFIGURED:
             return peers
-        first = self._noise.below(len(peers))
-        return [peers[(first + i) % len(peers)] for i in range(_CONFIGURED)]
+        return _some(peers, self._noise.below(len(peers)))
+
+
+def _some(peers, first):
+    return [peers[(first + i) % len(peers)] for i in range(_CONFIGURED)]

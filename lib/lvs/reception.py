@@ -196,10 +196,10 @@ class Reception:
         if mine and not self._ledger.echo(mine, r.first_channel() + slot, total):
             self._contributions.overstated()
         own = nonce == self._frame.nonce
-        did, p = r.row(start, nonce, slot, total, route, own)
+        did = r.row(start, nonce, slot, total, route, own)
         if mine:
             r.own_row(mine, r.first_channel() + slot)
         if did == NEW or did == GREW:
-            r.gossip.learned(p, self._now())
+            r.gossip.learned(r.shard.find(start, nonce, slot), self._now())
         elif did == OLD:
-            r.gossip.behind(p, self._now())
+            r.gossip.behind(r.shard.find(start, nonce, slot), self._now())

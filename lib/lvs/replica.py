@@ -228,14 +228,14 @@ class Replica:
         return epochs * self._budget if epochs < MAX_RAW // self._budget else MAX_RAW
 
     def row(self, start, nonce, slot, total, route, own=False):
-        """Learn a row; returns what Shard.merge did, and its ring position or -1.
+        """Learn a row; returns what Shard.merge did.
 
         own: its session says it itself, and so may use the last places of a crowded ring.
         """
         shard = self.shard
         p = shard.find(start, nonce, slot)
         if total > self._most(start):
-            return FUTURE, p  # nobody honest is that fast
+            return FUTURE  # nobody honest is that fast
         lacking = self.phase < LIVE
         if lacking and p >= 0 and shard.via[p] != route:
             # What two routes say needs no budget while there is nothing to compare with.
@@ -260,7 +260,7 @@ class Replica:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:
                 self.guard.credit(p, route, total, own, self.established)
-        return did, p
+        return did
 
     def _last(self, route, own):
         """May a new row have one of the last places of a crowded ring?"""

@@ -58,6 +58,9 @@ class Routes:
         self.n = 1
         self.near = 0
         self._index = {}
+        self._looked = None  # epoch of the last look for who would make place, if it still holds
+        self._newcomers = self._most = 0
+        self._worst = self._gone = OTHERS
 
     def known(self, key):
         """Index of a route, OTHERS if it has no entry."""
@@ -80,6 +83,7 @@ class Routes:
                 self.n += 1
             else:
                 del self._index[self.key[i]]
+            self._looked = None
             self._index[key] = i
             self.key[i] = key
             self.near += 1
@@ -95,24 +99,32 @@ class Routes:
         return i
 
     def _place(self, key, epoch):
-        newcomers = 0
-        worst = gone = OTHERS
-        most = mix(self._salt, key)
-        for i in range(1, self.n):
-            if epoch - self.last[i] > _STALE:
-                gone = i
-            if not self.trusted(i):
-                newcomers += 1
-                h = mix(self._salt, self.key[i])
-                if h > most:
-                    worst, most = i, h
+        gone = self._gone
+        if self._looked != epoch or gone > OTHERS and epoch - self.last[gone] <= _STALE:
+            self._look(epoch)
         # While the table is young everybody is a newcomer: let them in.
-        if newcomers < self.size // 4 or self.n <= self.size // 2:
+        if self._newcomers < self.size // 4 or self.n <= self.size // 2:
             if self.n < self.size:
                 return self.n
-            if gone > OTHERS:
-                return gone
-        return worst
+            if self._gone > OTHERS:
+                return self._gone
+        return self._worst if self._most > mix(self._salt, key) else OTHERS
+
+    def _look(self, epoch):
+        """Find who would make place: an entry that is stale, and of the newcomers the one whose
+        hash is the largest. It holds until an entry is another's or not trusted any more."""
+        self._looked = epoch
+        self._newcomers = self._most = 0
+        self._worst = self._gone = OTHERS
+        for i in range(1, self.n):
+            if epoch - self.last[i] > _STALE:
+                self._gone = i
+            if not self.trusted(i):
+                self._newcomers += 1
+                h = mix(self._salt, self.key[i])
+                if h > self._most:
+                    self._worst = i
+                    self._most = h
 
     # --- trust --------------------------------------------------------------------------------
 
@@ -157,6 +169,7 @@ class Routes:
         if not exact:
             self._shown[i] = _OFF
             self.agreed[i] = 0
+            self._looked = None
         elif not self._shown[i]:
             self._shown[i] = _AGREED
 
@@ -273,6 +286,7 @@ class Routes:
     def new_epoch(self, epoch):
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
+        self._looked = None
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1

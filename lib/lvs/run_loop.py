@@ -1,4 +1,4 @@
-"""The run loop: where a node meets asyncio; no other file here knows of it.
+"""The run loop: where a node meets asyncio, of which beside this only ``rests`` knows.
 
 Boards and computers run the same one. A simulator calls ``receive`` and ``tick`` itself.
 """
@@ -6,9 +6,8 @@ Boards and computers run the same one. A simulator calls ``receive`` and ``tick`
 import asyncio
 
 from .fixed import MAX_RAW, const, ticks_diff
+from .rests import Rest, Tasks, sleep_ms
 
-_TURN_MS = const(20)  # longest rest: receive queues hold 4 datagrams (RP2, lwIP)
-_TICK_MS = const(100)  # longest time without a tick: another task's contribution may be due
 _LOAD_MS = const(5000)  # over which the load is measured
 _LOOK_MS = const(100)  # between two looks for changes
 
@@ -17,18 +16,22 @@ async def run(node, check_in=None):
     """Take part in the mesh until ``node.stop()``; then close the node's journal and transport.
 
     A turn receives, ticks if something is due or came in, and rests until something is due, for
-    20 ms at most. ``check_in()`` is called once a turn: a watchdog learns that the node is alive.
-    The governor's ``load``: the share of the time (percent) that the turns of the last 5 s took.
+    a second at most, or something comes in. ``check_in()`` is called once a turn: a watchdog
+    learns that the node is alive. The governor's ``load``: the share of the time (percent) that
+    the turns of the last 5 s took.
     """
     now = node.now
-    sleep_ms = getattr(asyncio, "sleep_ms", _sleep_ms)
+    rest = _rest(node.transport)
+    node.wake = rest.wake
     due = since = now()
     busy = 0
     try:
         while node.running:
             began = now()
-            if node.receive() or ticks_diff(began, due) >= 0:
-                due = (began + min(node.tick(), _TICK_MS)) & MAX_RAW
+            came = node.receive()
+            if came or rest.woken or ticks_diff(began, due) >= 0:
+                rest.woken = False
+                due = (began + node.tick()) & MAX_RAW
             ended = now()
             busy += ticks_diff(ended, began)
             passed = ticks_diff(ended, since)
@@ -38,10 +41,27 @@ async def run(node, check_in=None):
                 since = ended
             if check_in:
                 check_in()
-            await sleep_ms(max(1, min(_TURN_MS, ticks_diff(due, ended))))
+            await rest.sleep_ms(max(1, min(rest.listen(came), ticks_diff(due, ended))))
+            rest.asleep = False
     finally:
+        rest.close()
         node.journal.close()
         node.transport.close()
+
+
+def _rest(transport):
+    """How to rest: woken by what comes in, where asyncio can wait for all that it comes by."""
+    if hasattr(transport, "sockets"):
+        if hasattr(getattr(asyncio, "core", None), "_io_queue"):
+            return Tasks(transport)
+        if not hasattr(asyncio, "sleep_ms"):
+            from .readers import Readers
+
+            try:
+                return Readers(transport)
+            except NotImplementedError:
+                pass
+    return Rest()
 
 
 class Changes:
@@ -55,7 +75,6 @@ class Changes:
         return self
 
     async def __anext__(self):
-        sleep_ms = getattr(asyncio, "sleep_ms", _sleep_ms)
         while True:
             for c, name in enumerate(self._node.config.channels):
                 raw = self._node.value(name, raw=True)
@@ -63,8 +82,3 @@ class Changes:
                     self._last[c] = raw
                     return name, self._node.value(name)
             await sleep_ms(_LOOK_MS)
-
-
-async def _sleep_ms(ms):
-    """MicroPython's ``asyncio.sleep_ms``, which allocates nothing there."""
-    await asyncio.sleep(ms / 1000)

@@ -59,7 +59,8 @@ class SdmSender:
             return
         weight = 0 if self._life.seeking() else min(255, r.dc)
         to = g.to
-        session, news = g.speaker(self._ledger)
+        news = 0xFFFF if g.late else g.news
+        session = g.speaker(self._ledger)
         first = r.first_channel()
         w = self._begin(r.index, session, weight)
         if answer and to is not None:

@@ -1,6 +1,6 @@
 """Transports: how frames leave and arrive. This is the one file here that may import socket.
 
-A transport is any object with these seven; a simulator or a radio can stand in for UDP. Addresses
+A transport is any object with these; a simulator or a radio can stand in for UDP. Addresses
 are its own affair: what ``recv`` and ``resolve`` give, the others take.
 
 ``send(frame, addr)``  Hand a frame (a buffer of at most 250 bytes) to the network; addr None: to
@@ -12,6 +12,8 @@ are its own affair: what ``recv`` and ``resolve`` give, the others take.
                        being looked up. Raises LvsError.
 ``error``              What is wrong at present, one line for people; "" if nothing is.
 ``close()``            Give up what is held. A transport that is used again opens again.
+``sockets``            A list of what asyncio can wait on, another one whenever they are; who has
+                       none is asked every 20 ms.
 
 Nothing but ``resolve`` raises, and nothing waits: a lost frame is repaired by the next one.
 """
@@ -26,6 +28,15 @@ _RETRY_MS = const(5000)  # between attempts to open a socket
 _EADDRINUSE = (98, 112, 48, 10048)  # Linux, lwIP, BSD, Windows
 _NO_ADDRESS = (99, 49, 10049)
 _UNREACHABLE = (101, 113, 118, 10051, 10065)  # network or host: Linux, lwIP, Windows
+
+
+def _make_poll():
+    poll = getattr(select, "poll", None)
+    if poll and hasattr(poll(), "ipoll"):
+        return poll()
+    from .no_poll import EachSocket
+
+    return EachSocket()
 
 
 def _sockaddr(host, port):
@@ -46,7 +57,7 @@ class UdpTransport:
         self._broadcast = broadcast
         self._port = port
         self._clock = clock
-        self._sockets = []
+        self.sockets = []
         self._target = None
         self._poll = None
         self._tried = None  # ticks of the last attempt to open
@@ -58,21 +69,16 @@ class UdpTransport:
         self.close()
         self._tried = self._clock()
         try:
-            self._sockets.append(self._bind(self._address, False))
+            self.sockets.append(self._bind(self._address, False))
             if self._address != "0.0.0.0":  # noqa: S104 - a bound socket hears no broadcasts
-                self._sockets.append(self._bind(self._broadcast, True))
+                self.sockets.append(self._bind(self._broadcast, True))
             self._target = _sockaddr(self._broadcast, self._port)
         except OSError as e:
             self._close_sockets()
             self.error = self._explain(e)
             return False
-        if hasattr(select, "poll"):
-            self._poll = select.poll()
-        else:
-            from .no_poll import EachSocket
-
-            self._poll = EachSocket()
-        for s in self._sockets:
+        self._poll = _make_poll()
+        for s in self.sockets:
             self._poll.register(s, 1)
         self.error = ""
         return True
@@ -107,7 +113,7 @@ class UdpTransport:
 
     def _ready(self):
         """Whether the sockets are open; if not, try to open them."""
-        return bool(self._sockets) or self._rested() and self.open()
+        return bool(self.sockets) or self._rested() and self.open()
 
     def _rested(self):
         """Whether the last attempt to open is some time ago; ticks of long ago seem ahead."""
@@ -119,7 +125,7 @@ class UdpTransport:
         if not self._ready():
             return False
         try:
-            self._sockets[0].sendto(frame, self._target if addr is None else addr)
+            self.sockets[0].sendto(frame, self._target if addr is None else addr)
         except OSError as e:
             code = e.args[0] if e.args else 0
             if code in _UNREACHABLE:
@@ -133,23 +139,18 @@ class UdpTransport:
         """(frame, address) of one waiting datagram, or None."""
         if not self._ready():
             return None
-        poll = self._poll
-        assert poll  # it is there while the sockets are
-        for s, _ in getattr(poll, "ipoll", poll.poll)(0):
-            if not isinstance(s, int):
-                sock = s
-            else:  # CPython gives the descriptor
-                sock = next(x for x in self._sockets if x.fileno() == s)
+        assert self._poll  # it is there while the sockets are
+        for sock, _ in self._poll.ipoll(0):
             try:
-                frame, addr = sock.recvfrom(_READ)
+                got = sock.recvfrom(_READ)
             except OSError:
                 continue  # nothing there after all, or an ICMP error of an earlier frame
-            if not frame:
+            if not got[0]:
                 # A zero-length datagram leaves an ESP32 socket deaf (micropython-lib#736).
                 if self._rested():
                     self.open()
                 return None
-            return frame, addr
+            return got
         return None
 
     def key(self, addr):
@@ -207,7 +208,7 @@ class UdpTransport:
         self._tried = None
 
     def _close_sockets(self):
-        for s in self._sockets:
+        for s in self.sockets:
             s.close()
-        self._sockets = []
+        self.sockets = []
         self._poll = None

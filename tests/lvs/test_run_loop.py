@@ -13,6 +13,8 @@ WRAP = 1 << 30
 class Worker:
     """A node's outside: notes when it is called; the loop must not see more of a node."""
 
+    wake = staticmethod(int)
+
     def __init__(self, bench, due_ms=1000, datagrams=(), work_ms=0):
         self.now = bench.ticks_ms
         self.bench = bench
@@ -59,11 +61,11 @@ def run(bench, live):
     return lambda node, ms=5000, check_in=None: live(run(node, check_in), ms)
 
 
-def test_idle_it_looks_every_20_ms_and_ticks_ten_times_a_second(bench, run, start):
+def test_who_is_not_woken_looks_every_20_ms_and_ticks_when_something_is_due(bench, run, start):
     node = Worker(bench)
     run(node)
     assert set(gaps(node.received)) == {20}
-    assert set(gaps(node.ticked)) == {100}
+    assert set(gaps(node.ticked)) == {1000}
     assert node.received[-1] >= 4980
 
 
@@ -79,6 +81,20 @@ def test_what_comes_in_is_answered_at_once(bench, run, start):
     run(node)
     assert {1040, 2060, 3120} <= set(node.ticked)
     assert len(node.ticked) < 60
+
+
+def test_who_makes_something_due_is_served_in_the_next_turn(bench, run, start):
+    node = Worker(bench, datagrams=[1010])
+    heard = node.receive
+
+    def receive():
+        if 500 <= node.age() < 520:
+            node.wake()
+        return heard()
+
+    node.receive = receive
+    run(node)
+    assert {500, 1020} <= set(node.ticked)
 
 
 def test_it_checks_in_once_a_turn(bench, run, start):

@@ -86,8 +86,8 @@ def test_what_is_for_all_goes_to_each_network(transports, monkeypatch):
     a._until = 0.0
     a.send(b"to the other", None)
     assert received(b, 1, 0.3) == []
-    udp._sockets[0].close()
-    udp._sockets[0] = Broken(errno.ENETUNREACH)
+    udp.sockets[0].close()
+    udp.sockets[0] = Broken(errno.ENETUNREACH)
     assert not a.send(b"to all", None) and "unreachable" in a.error
 
 
@@ -164,13 +164,13 @@ class Broken:
 
 def test_a_network_that_is_down_is_reported_and_survived(transports):
     t = transports("127.0.0.2")
-    working = t._sockets[0]
-    t._sockets[0] = Broken(errno.ENETUNREACH)
+    working = t.sockets[0]
+    t.sockets[0] = Broken(errno.ENETUNREACH)
     assert not t.send(b"x", None)
     assert t.error.startswith("network: unreachable")
-    t._sockets[0] = Broken(errno.EAGAIN)
+    t.sockets[0] = Broken(errno.EAGAIN)
     assert not t.send(b"x", None)
-    t._sockets[0] = working
+    t.sockets[0] = working
     assert t.send(b"x", None) and t.error == ""
 
 
@@ -178,14 +178,14 @@ def test_an_empty_datagram_opens_the_socket_anew(transports):
     """It leaves an ESP32 socket deaf (micropython-lib#736)."""
     ticks = [0]
     a, b = transports("127.0.0.2", lambda: ticks[0]), transports("127.0.0.3")
-    before = a._sockets[0]
+    before = a.sockets[0]
     b.send(b"", a.resolve("127.0.0.2"))
     time.sleep(0.05)
-    assert a.recv() is None and a._sockets[0] is before  # at most every five seconds
+    assert a.recv() is None and a.sockets[0] is before  # at most every five seconds
     ticks[0] = 5000
     b.send(b"", a.resolve("127.0.0.2"))
     time.sleep(0.05)
-    assert a.recv() is None and a._sockets[0] is not before
+    assert a.recv() is None and a.sockets[0] is not before
     b.send(b"again", a.resolve("127.0.0.2"))
     assert received(a)[0][0] == b"again"
 
@@ -194,11 +194,11 @@ def test_after_a_week_an_empty_datagram_still_opens_the_socket_anew(transports):
     """Ticks of that long ago look like the future."""
     ticks = [0]
     a, b = transports("127.0.0.2", lambda: ticks[0]), transports("127.0.0.3")
-    before = a._sockets[0]
+    before = a.sockets[0]
     ticks[0] = 7 * 24 * 3600 * 1000
     b.send(b"", a.resolve("127.0.0.2"))
     time.sleep(0.05)
-    assert a.recv() is None and a._sockets[0] is not before
+    assert a.recv() is None and a.sockets[0] is not before
 
 
 def test_a_long_datagram_is_cut_and_dropped_later(transports):

@@ -4,11 +4,12 @@ On a 32-bit MicroPython that includes every integer outside 31 bits. Prints one 
 or what happened; numbers are taken to their ends.
 """
 
+import sys
 from array import array
 
 import micropython
 
-from lvs import drift_core, entropy_engine, fixed, state_shard, vaultguard, wide, wire
+from lvs import Node, drift_core, entropy_engine, fixed, state_shard, vaultguard, wide, wire
 from lvs.ledger import Ledger
 from lvs.routes import Routes
 from lvs.votes import Votes
@@ -27,8 +28,12 @@ def check(name, path):
     micropython.heap_lock()
     try:
         path()
-    except MemoryError:
+    except MemoryError as e:
         failed = "allocates"
+        if len(sys.argv) > 1:
+            micropython.heap_unlock()
+            sys.print_exception(e)
+            micropython.heap_lock()
     micropython.heap_unlock()
     print(name, failed or "ok")
 
@@ -177,6 +182,112 @@ def govern(governor, trickle, now):
     trickle.wait(now)
 
 
+class Outside:
+    """The world of a node: a transport that takes everything, a clock that is turned by hand."""
+
+    error = ""
+
+    def __init__(self):
+        self.ticks = 1000
+        self.sent = bytearray(8)  # frames, by kind
+
+    def now(self):
+        return self.ticks
+
+    def recv(self):
+        return None
+
+    def send(self, frame, addr):
+        self.sent[frame[1] & 7] += 1
+        return True
+
+    def key(self, addr):
+        return addr
+
+    def name(self, addr):
+        return "host"
+
+
+def node_among_others(outside):
+    """A node that is ACTIVE, holds rows of others and contributed something itself."""
+    config = {
+        "mesh": "locked",
+        "channels": ["a", "b"],
+        "rows": 64,
+        "routes": 16,
+        "kb_per_min": 60000,
+    }
+    node = Node(config, outside, outside.now, numbers_source)
+    for _ in range(400):
+        turn(node, outside, 100)
+    node.contribute("a", "0.5")
+    for addr in range(2, 8):
+        node.handle(rows_of_others(node, addr), addr)
+    if node.state != "ACTIVE" or node.replicas[0].shard.count < 12:
+        raise ValueError("not as it was to be")
+    return node
+
+
+def rows_of_others(node, total):
+    s = node.ledger.session
+    other = fixed.mix(s.nonce, total)
+    w = wire.SdmWriter()
+    w.begin(node.config.tag, s.start, other, node.clock.cycle, 0, 255, node.config.grain)
+    w.own(0, total)
+    for k in range(2):
+        w.relay(other + 100 + k, s.start, k, total)
+    n = w.end()
+    return bytes(memoryview(w.buf)[:n])
+
+
+def turn(node, outside, ms):
+    outside.ticks = (outside.ticks + ms) & MOST
+    node.tick()
+
+
+def cycles(node, outside):
+    for _ in range(20):
+        turn(node, outside, 1000)
+
+
+def mirrored(node):
+    """The node's own EP, as if somebody else said it."""
+    n = node.eps._encode(0, 0)
+    frame = bytearray(memoryview(node.outbox.buf)[:n])
+    wire.put30(frame, 8, 12345)
+    wire.seal(frame, n - 2)
+    return bytes(frame)
+
+
+def hear(node, frame):
+    before = node.reception.received
+    node.handle(frame, 3)
+    if node.reception.received == before or node.reception.dropped:
+        raise ValueError("not heard")
+
+
+def say_ep(node, outside):
+    before = outside.sent[wire.EP]
+    node.eps.say(outside.ticks)
+    if outside.sent[wire.EP] == before:
+        raise ValueError("not said")
+
+
+def say_sdm(node, outside, addr):
+    """News, rumours and an answer to everybody, or to one address."""
+    before = outside.sent[wire.SDM]
+    g = node.replicas[0].gossip
+    g.forget()
+    g.own(0, outside.ticks)
+    g.lacking(0xFF, addr, addr is None, outside.ticks)
+    outside.ticks = (outside.ticks + 2000) & MOST
+    node.sdms.poll(outside.ticks)
+    if outside.sent[wire.SDM] == before:
+        raise ValueError("not said")
+    for p in range(12):
+        g.shard.repeats[p] = 0
+
+
 def numbers():
     fixed.mix(MOST, MOST)
     fixed.hash16(MOST)
@@ -236,6 +347,18 @@ def main():
     votes = Votes(8)
     check("votes", lambda: votes.cast(3, 1, EPOCH))
     check("routes", lambda: book(routes))
+    outside = Outside()
+    node = node_among_others(outside)
+    check("a tick", node.tick)
+    check("a turn", lambda: turn(node, outside, 20))
+    check("cycles", lambda: cycles(node, outside))
+    ours = mirrored(node)
+    check("an EP heard", lambda: hear(node, ours))
+    check("an EP said", lambda: say_ep(node, outside))
+    check("an SDM said", lambda: say_sdm(node, outside, None))
+    theirs = rows_of_others(node, 12)
+    check("an SDM heard", lambda: hear(node, theirs))
+    check("an SDM said in answer", lambda: say_sdm(node, outside, 3))
     noise = entropy_engine.Noise(numbers_source)
     governor = entropy_engine.Governor(60000, 0)
     trickle = entropy_engine.Trickle(noise, governor, 0)

@@ -1,5 +1,6 @@
 """The library on CPython, 64-bit and 32-bit MicroPython: the same bits, and no allocations."""
 
+import os
 import socket
 import threading
 from pathlib import Path
@@ -41,6 +42,16 @@ def test_a_name_server_is_asked_in_the_background(micropython):
         printed = interpreters.run(micropython, HERE / "names.py", [port], path=PATH)
         thread.join()
     assert printed.split() == ["None", "1.2.3.1", "1.2.3.1", "1.2.3.3"]
+
+
+@pytest.mark.parametrize("name", ["cpython", "micropython"])
+def test_a_rest_ends_when_something_comes_in_or_is_due(name, request):
+    """With a real socket: at once, and it looks no more often, which leaves no garbage."""
+    interpreter = name if name == "cpython" else request.getfixturevalue(name)
+    host = f"127.{80 + (name == 'cpython')}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+    printed = interpreters.run(interpreter, HERE / "rests.py", [host, 1000])
+    parts = ["datagrams", "many", "woken", "opened anew", "idle", "garbage", "ended"]
+    assert printed.splitlines() == [part + " ok" for part in parts]
 
 
 def test_vectors(interpreter):
