@@ -7,8 +7,9 @@ docs/boards/configuration.md explains every key of "board".
 
 import sys
 
-from lvs import ConfigError
+from lvs import ConfigError, holders
 from lvs.config_check import nearest, parse
+from lvs.fixed import unload
 
 CONFIG = "lvs.json"
 SECRETS = "secrets.json"
@@ -195,6 +196,8 @@ def load(folder="/", staged=()):
     check_board(board)
     if board.get("sinks"):
         check_sinks(data)
+    holders.check(data)
+    unload("holders")
     board["profile"] = profile.get("name", "")
     key = secrets.get("admin_key")
     if key is not None:

@@ -176,12 +176,13 @@ def test_a_full_filesystem_is_one_line_before_anything_is_changed():
         ("{", "lvs.json: "),
         ('{"channels": ["a"]}', "mesh is missing"),
         ('{"mesh": "a"}', "channels is missing"),
+        (json.dumps({"mesh": "a", "channels": list(map(str, range(17)))}), "17 are 2 shards"),
     ],
 )
 def test_a_configuration_without_a_needed_key_is_not_copied(tmp_path, text, expected):
     (tmp_path / "lvs.json").write_text(text)
     with pytest.raises(BoardError, match=expected):
-        deploy.check_own({"lvs.json": tmp_path / "lvs.json"})
+        deploy.check_own({"lvs.json": tmp_path / "lvs.json"}, profiles.load("ESP32_GENERIC"))
 
 
 def one_line(result, status=1):
