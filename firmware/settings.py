@@ -7,7 +7,7 @@ docs/boards/configuration.md explains every key of "board".
 
 import sys
 
-from lvs import ConfigError, holders
+from lvs import ConfigError
 from lvs.config_check import nearest, parse
 from lvs.fixed import unload
 
@@ -196,7 +196,9 @@ def load(folder="/", staged=()):
     check_board(board)
     if board.get("sinks"):
         check_sinks(data)
-    holders.check(data)
+    from lvs.holders import check
+
+    check(data)
     unload("holders")
     board["profile"] = profile.get("name", "")
     key = secrets.get("admin_key")
