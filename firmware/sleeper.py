@@ -105,6 +105,14 @@ class Sleeper:
     was to end the sleep before.
     """
 
+    deep: bool
+    every_s: int
+    awake_ms: int
+    due: int
+    armed: bool
+    sources: list
+    pulses: list
+
     def __init__(self, settings):
         global leaf, dog
         start = once("leaf_start")
