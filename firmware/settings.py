@@ -9,6 +9,7 @@ import sys
 
 from lvs import ConfigError
 from lvs.config_check import nearest, parse
+from lvs.fixed import unload
 
 CONFIG = "lvs.json"
 SECRETS = "secrets.json"
@@ -195,6 +196,10 @@ def load(folder="/", staged=()):
     check_board(board)
     if board.get("sinks"):
         check_sinks(data)
+    from lvs.holders import check
+
+    check(data)
+    unload("holders")
     board["profile"] = profile.get("name", "")
     key = secrets.get("admin_key")
     if key is not None:

@@ -79,6 +79,16 @@ def answer(buf, tag, cycle, ledger, index, first, what, value):
     return seal(buf, n)
 
 
+def tell(asked, transport, tag, cycle, ledger, value):
+    """A leaf's answers to (address, shard, first slot, bytes that were asked) of a list, which is
+    emptied: to who asked alone, in no more bytes, since an address may be a victim's."""
+    while asked:
+        addr, shard, first, size = asked.pop(0)
+        buf = bytearray(size)
+        n = answer(buf, tag, cycle, ledger, shard, first, ANSWER, value)
+        transport.send(memoryview(buf)[:n], addr)
+
+
 class Audit:
     """Answers. config, outbox, noise, governor, clock, ledger, placement, elsewhere: the node's;
     now: ticks."""

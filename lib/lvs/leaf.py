@@ -2,13 +2,14 @@
 
 It wakes, asks (what time it is in the mesh, the values, what is known of its own rows), tells its
 running totals, hears that somebody holds them, and sleeps: ``wake``, and ``receive`` and ``tick``
-until ``awake`` is False. Its state is some dozen bytes, which the caller keeps (leaf_state).
+until ``awake`` is False. Its state is some dozen bytes, which the caller keeps (leaf_state). What
+not every waking needs is loaded when it does: leaf_restore, leaf_sessions, leaf_status, audit.
 """
 
 from . import decimal
 from .config import CLOSING, EPOCH_CYCLES, Config
 from .fixed import LONG, MAX_RAW, LvsError, NotDurable, const, serial_diff, ticks_diff, unload
-from .leaf_state import Kept
+from .leaf_state import ASKED, SESSIONS, Kept
 from .ledger import TAKEN, Ledger
 from .wide import BRIM, END, Wide
 from .wire import (
@@ -31,9 +32,7 @@ _VOICES_MS = const(250)  # for further voices, after the first that says what ti
 _VOICES = const(3)  # ... unless there are so many
 _MOST_VOICES = const(8)
 _OWN_MS = const(600)  # then it tells more, though nobody said what is known of its rows
-_LATE = const(8)  # epochs before it is folded, at least, in which a session is only asked for ...
-_ASKED = const(4)  # ... and of those, with somebody there, until what nobody has waits again
-_SESSIONS = const(6)  # at most: others may force new ones on it
+_LATE = const(8)  # epochs before it is folded, at least, in which a session is only asked for
 _ANSWERS = const(4)  # audits that are answered in a waking
 _SAVED = const(256)  # cycles asleep for which it may tell at once
 _LAST_CYCLE = const(0x3FEFFFFF)
@@ -75,29 +74,12 @@ class Leaf:
         self.awake = False
         from .leaf_restore import restore
 
-        if restore(self._kept, cfg, board, ledger, store) and self._kept.foreign:
-            self._disown()
+        restore(self._kept, cfg, board, ledger, store, entropy, self._notice)
         unload("leaf_restore")
         self._stored = list(ledger.waiting)  # raw: of what waits, the part that the store held
         if not ledger.sessions:
             ledger.open(0, entropy())
         self.wakings = 0
-
-    def _disown(self):
-        """Another board may go on with this state: what waits there is told there, and its rows
-        are told, but nothing is added to them."""
-        ledger = self.ledger
-        ledger.lineage = self._entropy()
-        ledger.carried = {}
-        left = 0
-        for c in range(ledger.channels):
-            left += ledger.waiting[c]
-            ledger.waiting[c] = 0
-            ledger.spent[c] = ledger.spent.get(c, 0) - ledger.given(c)  # its account has it
-        ledger.since = 0
-        for s in ledger.sessions:
-            s.fate = TAKEN
-        self._notice("leaf: its state is another board's; %d raw that waited there are its", left)
 
     def _notice(self, text, raw=0):
         self._notices[text] = self._notices.get(text, 0) + raw
@@ -166,20 +148,10 @@ class Leaf:
 
     def status(self):
         """What there is to know about this leaf, as a dict for people and programs."""
-        s = self.ledger.session
-        warnings = [self.transport.error, self._kept.error, self._kept.notice]
-        warnings += [text.replace("%d", str(raw)) for text, raw in self._notices.items()]
-        return {
-            "state": "AWAKE" if self.awake else "ASLEEP",
-            "mesh": self.config.mesh,
-            "session": "%04x-%08x" % (s.start, s.nonce),
-            "cycle": self._kept.cycle,
-            "pending_raw": self.ledger.outstanding(),
-            "left_raw": self.left(),
-            "met": self.met,
-            "dropped": dict(self.dropped),
-            "warnings": [text for text in warnings if text],
-        }
+        from .leaf_status import status
+
+        unload("leaf_status")
+        return status(self, self._kept, self._notices)
 
     # --- a waking -------------------------------------------------------------------------------
 
@@ -253,13 +225,14 @@ class Leaf:
                     and not self._telling(s)
                     and serial_diff(s.start, self._closing) > 0
                 ):
-                    kept.asked[s.nonce] = min(kept.asked.get(s.nonce, 0) + 1, _ASKED)
+                    kept.asked[s.nonce] = min(kept.asked.get(s.nonce, 0) + 1, ASKED)
             kept.cycle = self._cycle(self.now())
         elif self._alone:
             kept.far = True
         kept.write()
         self.awake = False
         unload("audit")
+        unload("leaf_sessions")
 
     def _cycle(self, now):
         return self._base + ticks_diff(now, self._began) // 1000
@@ -290,43 +263,21 @@ class Leaf:
         cfg = self.config
         self._late = cfg.horizon(epoch + max(cfg.horizon_epochs // 4, _LATE))
         self._closing = cfg.horizon(epoch + CLOSING)
-        self._span(epoch)
-        self._fold(cfg.horizon(epoch))
+        self._renew(epoch)
         self.ledger.begin(cycle)
 
-    def _span(self, epoch):
-        """See that the present session is one of the present span."""
+    def _renew(self, epoch):
+        """See that the present session is one of the present span, and let go what is folded."""
         ledger = self.ledger
+        s = ledger.session
+        horizon = self.config.horizon(epoch)
         grain = self.config.span(epoch, ledger.lineage)[1]
-        if ledger.session.start != grain or ledger.session.fate == TAKEN:
-            ledger.open(grain, self._entropy())
-        while len(ledger.sessions) > _SESSIONS:
-            known = [s for s in ledger.sessions[:-1] if s.known == s.total]
-            self._forget((known or ledger.sessions)[0])
+        gone = any([serial_diff(old.start, horizon) <= 0 for old in ledger.sessions])
+        if gone or s.start != grain or s.fate == TAKEN or len(ledger.sessions) > SESSIONS:
+            from .leaf_sessions import renew
 
-    def _fold(self, horizon):
-        """Let sessions go that are folded. What nobody was heard to hold of one waits again, if it
-        was asked for often enough; or else it was perhaps heard while this leaf slept."""
-        ledger = self.ledger
-        for s in ledger.sessions[:-1]:
-            if serial_diff(s.start, horizon) <= 0:
-                if self._kept.asked.get(s.nonce, 0) >= _ASKED and s.fate != TAKEN:
-                    ledger.take_back(s)
-                self._forget(s)
-
-    def _forget(self, session):
-        doubt = sum(session.total) - sum(session.known)
-        if doubt:
-            self._notice("leaf: %d raw were told, and perhaps heard by nobody", doubt)
-        for c in range(self.ledger.channels):
-            self._spend(c, session.total[c])
-        self.ledger.sessions.remove(session)
-        self._kept.asked.pop(session.nonce, 0)
-
-    def _spend(self, c, amount):
-        """The account keeps what is in no session any more."""
-        if amount:
-            self.ledger.spent[c] = self.ledger.spent.get(c, 0) + amount
+            renew(ledger, self._kept, grain, horizon, self._entropy(), self._notice)
+            unload("leaf_sessions")
 
     # --- what it tells --------------------------------------------------------------------------
 
@@ -393,43 +344,33 @@ class Leaf:
         self._told = True
 
     def _say_rows(self, index, cycle):
-        ledger = self.ledger
-        self._begin(index, cycle)
-        for s in reversed(ledger.sessions):  # in a frame own rows come first
+        """Each session says its own: a crowded ring has places for nothing else."""
+        ledger, w = self.ledger, self._writer
+        for s in reversed(ledger.sessions):
             present = s is ledger.session
             telling = self._telling(s)
+            self._begin(s, index, cycle)
             for c in range(index * SLOTS, min((index + 1) * SLOTS, ledger.channels)):
                 total = s.total[c]
                 ask = s.known[c] != total or present and not self._echoed
                 if total and (ask or telling and not self._told):
-                    self._row(s, c, total if telling else s.known[c], cycle)
+                    if w.buf[18] > SLOTS - 2:  # own rows of a frame
+                        self._end()
+                        self._begin(s, index, cycle)
+                    w.own(c % SLOTS, total if telling else s.known[c])
                     if ask:
-                        self._row(s, c, 0, cycle)
-        self._end()
+                        w.own(c % SLOTS, 0)
+            self._end()
 
-    def _begin(self, index, cycle):
-        s = self.ledger.session
+    def _begin(self, s, index, cycle):
         cfg = self.config
         self._writer.begin(cfg.tag, s.start, s.nonce, cycle, index, 0, cfg.grain)
-        self._owns = 0
 
     def _end(self):
         w = self._writer
         if not w.empty():
             n = w.end()
             self.transport.send(memoryview(w.buf)[:n], None)
-
-    def _row(self, session, c, total, cycle):
-        for _ in range(2):
-            if session is not self.ledger.session:
-                said = self._writer.relay(session.nonce, session.start, c % SLOTS, total)
-            else:
-                self._owns += 1
-                said = self._owns <= SLOTS and self._writer.own(c % SLOTS, total)
-            if said:
-                return
-            self._end()
-            self._begin(c // SLOTS, cycle)
 
     # --- what it hears --------------------------------------------------------------------------
 
@@ -485,15 +426,11 @@ class Leaf:
             self._asked.append((addr, shard, what[0], what[2]))
 
     def _answer(self, now):
-        """Tell who asked, alone, in no more bytes: an address may be a victim's."""
-        from .audit import ANSWER, answer
+        from .audit import tell
 
-        cycle = self._cycle(now)
-        for addr, shard, first, size in self._asked:
-            buf = bytearray(size)
-            n = answer(buf, self.config.tag, cycle, self.ledger, shard, first, ANSWER, self._raw)
-            self.transport.send(memoryview(buf)[:n], addr)
-        self._asked = []
+        tell(
+            self._asked, self.transport, self.config.tag, self._cycle(now), self.ledger, self._raw
+        )
 
     def _hear_sdm(self, f, mine):
         """Rows: mine are echoes, of which one voice is enough, as they are told again."""
@@ -513,18 +450,8 @@ class Leaf:
                 self._overstated(first + f.relay_slot[i], f.relay_total[i])
 
     def _overstated(self, c, total):
-        """The mesh has more of the present session than was told here: somebody else speaks in it,
-        or this state is an old copy, and what waited in it is told. What is contributed next goes
-        to another session."""
-        ledger = self.ledger
-        if c < ledger.channels:
-            told = min(total - ledger.session.total[c], self._stored[c], ledger.waiting[c])
-            if told:
-                self._stored[c] -= told
-                ledger.waiting.grow(c, -told)
-                self._spend(c, told)
-                self._notice("leaf: its state is an old copy; %d raw that waited are told", told)
-        if len(ledger.sessions) < _SESSIONS - 2:
-            ledger.session.fate = TAKEN
-            ledger.open(ledger.session.start, self._entropy())
+        """The mesh has more of the present session than was told here."""
+        from .leaf_sessions import overstated
+
+        if overstated(self.ledger, self._stored, c, total, self._entropy(), self._notice):
             self._echoed = True

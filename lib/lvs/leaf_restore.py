@@ -15,8 +15,7 @@ def _sound(b):
     return n > HEAD and b[0] == VERSION and crc16(b, n) == get16(b, n)
 
 
-def restore(kept, config, board, ledger, store):
-    """Fill a Kept and a Ledger from a store; False if there is nothing of this leaf."""
+def _newest(kept, store):
     best = b""
     for i in range(2):
         b = bytes(store.read(i)) if store else b""
@@ -25,10 +24,19 @@ def restore(kept, config, board, ledger, store):
                 kept.notice = "leaf: a copy of its state was damaged; the other one is used"
         elif not best or (b[1] - best[1]) & 0xFF < 128:
             best = b
+    return best
+
+
+def restore(kept, config, board, ledger, store, entropy, notice):
+    """Fill a Kept and a Ledger from a store, if it has something of this leaf.
+
+    entropy: () -> 30 random bits; notice: (text, raw) -> None, tells people.
+    """
+    best = _newest(kept, store)
     if not best:
         if kept.notice:
             kept.notice = "leaf: its state was damaged, and begins anew; what waited is lost"
-        return False
+        return
     kept.turn = best[1]
     tag = get30(best, 2)
     before = config.data.get("before")
@@ -38,9 +46,8 @@ def restore(kept, config, board, ledger, store):
         kept.notice = "leaf: its state is of another mesh, and begins anew"
         if other.left():
             kept.notice += "; %d raw that nobody there has are lost" % other.left()
-        return False
+        return
     _decode(best, kept, ledger)
-    kept.foreign = board != get30(best, 6)
     if tag != config.tag:
         grain, later = config.moved()
         for s in ledger.sessions:
@@ -48,7 +55,24 @@ def restore(kept, config, board, ledger, store):
         kept.cycle += later * EPOCH_CYCLES
         if ledger.since:
             ledger.since += later * EPOCH_CYCLES
-    return True
+    if board != get30(best, 6):
+        _disown(ledger, entropy(), notice)
+
+
+def _disown(ledger, lineage, notice):
+    """Another board may go on with this state: what waits there is told there, and its rows are
+    told, but nothing is added to them."""
+    ledger.lineage = lineage
+    ledger.carried = {}
+    left = 0
+    for c in range(ledger.channels):
+        left += ledger.waiting[c]
+        ledger.waiting[c] = 0
+        ledger.spent[c] = ledger.spent.get(c, 0) - ledger.given(c)  # its account has it
+    ledger.since = 0
+    for s in ledger.sessions:
+        s.fate = TAKEN
+    notice("leaf: its state is another board's; %d raw that waited there are its", left)
 
 
 def _decode(b, kept, ledger):

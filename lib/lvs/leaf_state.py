@@ -9,6 +9,8 @@ from .fixed import MAX_RAW, const
 from .ledger import TAKEN
 from .wire import crc16, put16, put30, put_wide
 
+SESSIONS = 6  # at most: others may force new ones on it
+ASKED = 4  # epochs in which one is only asked for, until what nobody has of it waits again
 VERSION = const(1)
 HEAD = const(21)
 CARRY = const(10)  # bytes of what is carried: less than a step, in 10**-18 of its last digit
@@ -29,7 +31,6 @@ class Kept:
         self.cycle = 0
         self.far = False
         self.asked = {}
-        self.foreign = False  # another board wrote it, and may go on with it
         self.error = ""  # why it cannot be written
         self.notice = ""  # what was wrong with it
 

@@ -346,6 +346,7 @@ def test_config_over_the_air(site, tmp_path):
         ("mesh=other", "of another mesh"),
         ("chanels=1", "did you mean 'channels'?"),
         ("nonsense", "must be KEY=VALUE"),
+        (f"channels={json.dumps(['water', *map(str, range(16))])}", "17 are 2 shards, and with"),
         ('board.sinks=[{"kind": "valve"}]', "board.sinks[0].kind must be one of callback,"),
     ):
         done = lvs("config", "set", wrong, *given)

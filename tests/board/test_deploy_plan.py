@@ -46,6 +46,11 @@ def test_the_boards_own_way_to_end_an_update_is_taken_from_boot():
     assert "/update/commit" in source and "Ctrl-C" not in source
 
 
+def test_a_file_is_named_as_its_module_is():
+    targets = ("/lib/lvs/__init__.py", "lvs/wire.py", "/lib/microdot.py", "/app.py")
+    assert list(map(profiles.module, targets)) == ["lvs", "lvs.wire", "microdot", "app"]
+
+
 @pytest.mark.parametrize("name", profiles.names())
 def test_every_file_of_every_board_compiles_for_it(name):
     profile = profiles.load(name)
@@ -61,6 +66,8 @@ def test_every_file_of_every_board_compiles_for_it(name):
     for path, data in files.items():
         if path.endswith(".mpy"):
             assert data[:1] == b"M" and data[1] == 6, path
+            own = path.rsplit("/", 1)[-1][:-4] + ".py"
+            assert own.encode() + b"\0" not in data, path
     assert not {"/lvs.json", "/secrets.json"} & set(files)
     assert profiles.files(profile, profile["arch"]) == files  # the same bytes every time
 
@@ -176,12 +183,13 @@ def test_a_full_filesystem_is_one_line_before_anything_is_changed():
         ("{", "lvs.json: "),
         ('{"channels": ["a"]}', "mesh is missing"),
         ('{"mesh": "a"}', "channels is missing"),
+        (json.dumps({"mesh": "a", "channels": list(map(str, range(17)))}), "17 are 2 shards"),
     ],
 )
 def test_a_configuration_without_a_needed_key_is_not_copied(tmp_path, text, expected):
     (tmp_path / "lvs.json").write_text(text)
     with pytest.raises(BoardError, match=expected):
-        deploy.check_own({"lvs.json": tmp_path / "lvs.json"})
+        deploy.check_own({"lvs.json": tmp_path / "lvs.json"}, profiles.load("ESP32_GENERIC"))
 
 
 def one_line(result, status=1):

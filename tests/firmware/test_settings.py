@@ -8,6 +8,8 @@ from lvs import ConfigError
 
 GOOD = {"mesh": "m", "channels": ["water"], "board": {"wifi": {"ssid": "home"}}}
 
+MANY = {**GOOD, "channels": [f"c{i}" for i in range(17)]}
+
 
 def wifi(**keys):
     return {**GOOD, "board": {"wifi": {"ssid": "home", **keys}}}
@@ -86,6 +88,11 @@ def test_every_profile_is_accepted_by_node_and_firmware(load):
             "board.leaf.awake_s: 0; must",
         ),
         ({**GOOD, "board": {"wifi": False, "leaf": {"every_s": -5}}}, "1 to 86400"),
+        (
+            {**MANY, "held": 1},
+            "channels: 17 are 2 shards, and with room for 1 .'held'. at most 16",
+        ),
+        ({**MANY, "held": 1, "nodes": 9}, "fewer than 10 nodes"),
     ],
 )
 def test_a_mistake_is_one_clear_line(load, config, text):
@@ -95,6 +102,11 @@ def test_a_mistake_is_one_clear_line(load, config, text):
     with pytest.raises(ConfigError, match=text) as caught:
         load(config)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [{}, {"held": 2}, {"held": 1, "nodes": 10}, {"held": 0}])
+def test_a_seventeenth_channel_where_all_of_it_is_held(load, more):
+    assert len(load({**MANY, **more}, {})["channels"]) == 17
 
 
 def test_not_json(load):

@@ -176,7 +176,7 @@ def test_pulses_while_it_writes_before_a_deep_sleep_count(world, monkeypatch):
     monkeypatch.setattr(world.sleeper.Files, "write", slowly)
     world.start(world.board(sources=[pulse_source()]))
     assert [said for said in world.bench.told if said.startswith("wake")][-1] == "wake 4 1"
-    assert world.sleeper.leaf.left() == 30 and not world.sleeper.Sleeper(world.board()).alarm.armed
+    assert world.sleeper.leaf.left() == 30 and not world.sleeper.Sleeper(world.board()).armed
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ConfigError("channels: none")])
@@ -196,6 +196,8 @@ def test_at_the_repl_the_watchdog_is_fed(world, monkeypatch, error):
     world.sleeper.main()
     assert "wdt 8000" in world.bench.told
     world.bench.sleep_ms(600_000)
+    world.sleeper.Sleeper(world.board())  # started again, it feeds the watchdog itself
+    assert not world.bench.timers
 
 
 def test_a_store_that_cannot_be_written_is_said_and_ends_nothing(world, monkeypatch, capsys):

@@ -121,6 +121,37 @@ def test_a_leaf_that_slept_for_long_goes_on_under_another_session():
     assert cell.settled() and leaf.left() == 0
 
 
+def crowd(cell, rows):
+    """Give all rings the same rows of others, a raw each."""
+    for node in cell.nodes.values():
+        shard = node.replicas[0].shard
+        for i in range(rows):
+            shard.merge(node.clock.grain(), 1000 + i, 0, 1, 0)
+            shard.credit(shard.find(node.clock.grain(), 1000 + i, 0), 1)
+    cell.contributed["water"] += rows
+
+
+def test_a_crowded_ring_takes_what_a_session_told_that_ended_unheard():
+    """It has no place for what somebody else passes on."""
+    cell = mesh(2, rows=64, session_epochs=4, horizon_epochs=40)
+    store = Store()
+    cell.waking(cell.leaf(50, store))
+    for raw in (5, 6):
+        leaf = cell.leaf(50, store)
+        cell.give(leaf, raw)
+        leaf._say_rows = lambda index, cycle: None  # nobody hears them
+        cell.waking(leaf)
+        cell.run(5 * 64)
+    crowd(cell, 52)
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 7)
+    assert leaf.left() == 18
+    told(cell, leaf)
+    cell.waking(leaf)
+    assert all(node.replicas[0].shard.crowded() for node in cell.nodes.values())
+    assert len(leaf.ledger.sessions) == 3 and leaf.left() == 0 and cell.settled()
+
+
 # --- what is in doubt never counts twice ---
 
 

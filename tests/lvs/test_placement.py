@@ -1,6 +1,11 @@
 """Shards: who holds which, what happens when holders vanish, reading what is held elsewhere."""
 
-from lvs import placement
+from types import SimpleNamespace
+
+import pytest
+
+from lvs import holders, placement
+from lvs.replica import LIVE
 from lvs.routes import Routes
 from lvs.status import showing
 from tests.support.cell import Cell, Speaker
@@ -171,3 +176,49 @@ def test_no_shard_goes_for_one_beyond_my_list():
     for _ in range(3):
         placement.rebalance(routes, node.clock.cycle, noise)
     assert node.status()["held"] == held
+
+
+class Crowd:
+    """Nodes that hear each other, all with the same shards at first; nothing but placement."""
+
+    def __init__(self, nodes, shards, held, replicas):
+        self.shards = shards
+        self.nodes = [
+            placement.Placement(shards, held, replicas, lambda s, i=i: self.replica(i, s), 16)
+            for i in range(nodes)
+        ]
+        for i, node in enumerate(self.nodes):
+            for shard in range(held):
+                node.hold(shard)
+            node.fill(7919 * i + 5)
+
+    def others(self, i, shard):
+        return sum([bool(n.find(shard)) for j, n in enumerate(self.nodes) if j != i])
+
+    def replica(self, i, shard):
+        votes = SimpleNamespace(tally=lambda epoch: (self.others(i, shard), 0))
+        return SimpleNamespace(
+            index=shard, phase=LIVE, shard=SimpleNamespace(uncredited=0), votes=votes
+        )
+
+    def rest(self):
+        """Let each in turn move, until nobody does; returns how many hold each shard."""
+        noise = SimpleNamespace(below=lambda n: 0)
+        for i in 20 * list(range(len(self.nodes))):
+            routes = SimpleNamespace(holders=lambda s, cycle, since, i=i: self.others(i, s))
+            self.nodes[i].rebalance(routes, 0, noise)
+        return [self.others(-1, s) for s in range(self.shards)]
+
+
+@pytest.mark.parametrize(
+    ("shards", "held", "replicas"), [(2, 1, 3), (2, 1, 1), (3, 1, 3), (3, 2, 2), (6, 2, 3)]
+)
+def test_so_many_nodes_as_are_asked_for_leave_no_shard_without_holders(shards, held, replicas):
+    channels = 16 * shards - 3
+    nodes = 1
+    while holders.lack(channels, held, replicas, nodes):
+        nodes += 1
+    assert min(Crowd(nodes, shards, held, replicas).rest()) > 0
+    few = 2 * replicas + 1  # nobody lets go of what so few hold
+    assert few < nodes and 0 in Crowd(few, shards, held, replicas).rest()
+    assert not holders.lack(channels, shards, replicas, 1)

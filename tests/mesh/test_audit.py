@@ -18,13 +18,14 @@ from lvs.journal import Journal
 from lvs.transport_layer import UdpTransport
 from lvs_tools import cli, interpreters, places
 from lvs_tools.mesh import accounts, audit, backup, migrate, restore
-from lvs_tools.mesh.listen import Ear
+from lvs_tools.mesh.listen import Ear, Member
 from lvs_tools.mesh.plan import BROADCAST, free_port
 from lvs_tools.mesh.process import NODE_MAIN
 from tests.support.cell import SHORT, Cell
 
 CHANNELS = [{"name": "energy", "unit": "kWh"}, "people"]
 ASKER = 77
+LEAF = places.ROOT / "tests" / "support" / "leaf_process.py"
 
 
 class Audited(Cell):
@@ -244,9 +245,9 @@ class Nodes:
         path.write_text(json.dumps({**SHORT, **base, **changes}))
         return path
 
-    def start(self, i, path):
+    def start(self, i, path, address=""):
         """Start node i from a file."""
-        address = f"127.0.0.{i + 2}"
+        address = address or f"127.0.0.{i + 2}"
         self.nodes[i] = Node(
             {**json.loads(path.read_text()), "address": address},
             UdpTransport(address, BROADCAST, self.port, _clock),
@@ -315,6 +316,79 @@ async def _migrated_and_restored(tmp_path):
     found = await run("audit", again, "--spread", 0)
     assert found.exit_code == 0 and "the mesh began with" in found.stdout, found.output
     await asyncio.gather(*map(mesh.stop, range(3)))
+
+
+_WIDE = 1 << 43  # raw: sixteen such amounts fill more than one answer
+
+
+async def _audited_with_a_leaf(tmp_path):
+    """A leaf's process wakes now and then; asked meanwhile, it answers for all channels."""
+    mesh = Nodes(tmp_path)
+    channels = [*CHANNELS, *(f"c{i}" for i in range(14))]
+    path = mesh.configuration("c.json", channels=channels)
+    for i in range(2):
+        mesh.start(i, path)
+    await mesh.until(0)
+    own = mesh.configuration("leaf.json", channels=channels, held=0, address="127.0.0.9")
+    name = "micropython" if interpreters.micropython() else "cpython"
+    leaf = subprocess.Popen(
+        [
+            *(interpreters.command(name) or ()),
+            str(LEAF),
+            str(own),
+            str(tmp_path / "leaf."),
+            str(_WIDE),
+        ],
+        env=interpreters.environment((places.HOST, places.LIB)),
+    )
+    said = {"nodes": [], "channels": []}
+    try:
+        while [c["given_raw"] for c in said["channels"]] != [_WIDE] * 16:
+            assert leaf.poll() is None
+            found = await run("audit", path, "--spread", 0, "--leaves", 3, "--json", "-")
+            said = json.loads(found.stdout) if found.exit_code != 2 else said
+    finally:
+        leaf.kill()
+        leaf.wait()
+    assert {"127.0.0.2", "127.0.0.3", "127.0.0.9"} == {n["address"] for n in said["nodes"]}
+    assert all(c["waits_raw"] > _WIDE - (1 << 40) for c in said["channels"])
+    await asyncio.gather(*map(mesh.stop, range(2)))
+
+
+def test_a_leaf_is_asked_while_it_is_awake(tmp_path):
+    asyncio.run(asyncio.wait_for(_audited_with_a_leaf(tmp_path), 180))
+
+
+async def _audited_where_a_node_has_the_port(tmp_path):
+    mesh = Nodes(tmp_path)
+    path = mesh.configuration("c.json")
+    mesh.start(0, path, "0.0.0.0")
+    await mesh.until(0)
+    found = await run("audit", path, "--spread", 0, "--leaves", 86400, "--json", "-")
+    assert found.exit_code == 0 and json.loads(found.stdout)["adds_up"]
+    assert f"leaves: port {mesh.port} is in use on this machine, so none is heard" in found.stderr
+    await mesh.stop(0)
+
+
+def test_where_leaves_cannot_be_heard_nobody_waits_for_them(tmp_path):
+    asyncio.run(asyncio.wait_for(_audited_where_a_node_has_the_port(tmp_path), 120))
+
+
+def test_a_leaf_that_woke_after_its_answer_is_a_reason(cell):
+    config = Config(dict(cell.config))
+    book = accounts.Book(Ear(config.tag, grain=config.grain), "")
+    leaf = Member(("10.0.0.9", 4785), 0, 0, flags=wire.WANT, channels=2)
+    book.ear.members[leaf.addr] = leaf
+    assert accounts.figures(config, 4785, book)["leaves"] == ["10.0.0.9"]
+    account = accounts.Account("10.0.0.9", 5, 64, 70, 100.0, {0: 7})
+    account.waits[0] = 0
+    book.accounts["10.0.0.9"] = account
+    leaf.last = 101.0
+    assert accounts.figures(config, 4785, book)["leaves"] == ["10.0.0.9"]  # of one channel
+    account.given[1] = account.waits[1] = 0
+    assert accounts.figures(config, 4785, book)["leaves"] == []
+    leaf.last = 160.0
+    assert accounts.figures(config, 4785, book)["leaves"] == ["10.0.0.9"]
 
 
 def test_a_mesh_is_migrated_backed_up_and_restored(tmp_path):

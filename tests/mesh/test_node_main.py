@@ -1,13 +1,17 @@
 """The node's entry point: its command line, its commands, its way to read a pipe."""
 
 import io
+import json
 import os
 import time
 
 import pytest
 
+from lvs_tools import interpreters, places
 from lvs_tools.mesh import node_main
 from lvs_tools.mesh.node_main import Lines, UsageError, answer, as_text, parse_arguments
+from lvs_tools.mesh.process import NODE_MAIN
+from tests.support.interpreters import require
 from tests.support.transport import Transport
 
 
@@ -87,6 +91,19 @@ def test_wrong_arguments_are_named(line, named, capsys):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("name", ["cpython", "micropython"])
+def test_channels_of_a_shard_that_may_have_no_holder_are_refused_at_the_start(tmp_path, name):
+    path = tmp_path / "c.json"
+    channels = [f"c{i}" for i in range(17)]
+    path.write_text(json.dumps({"channels": channels, "held": 1}))
+    with pytest.raises(interpreters.ScriptFailed) as failed:
+        interpreters.run(
+            require(name), NODE_MAIN, [path], path=(places.HOST, places.LIB), timeout=60
+        )
+    assert failed.value.status == 2 and failed.value.stderr.count("\n") == 1
+    assert "17 are 2 shards" in failed.value.stderr and "'held' to 2" in failed.value.stderr
 
 
 def test_contribute_and_read_back(node):

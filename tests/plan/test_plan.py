@@ -62,6 +62,18 @@ def test_a_board_without_the_memory_says_so():
     assert "bytes of heap" in problem and "'rows'" in problem
 
 
+def test_channels_beyond_what_so_few_boards_hold_are_said(tmp_path):
+    board = ("--board", "RPI_PICO_W")
+    assert figures("--nodes", 3, "--channels", 16, *board)[0] == 1  # for its rows alone
+    code, said = figures("--nodes", 3, "--channels", 17, *board)
+    assert code == 1 and "RPI_PICO_W: channels: 17 are 2 shards" in said["problems"][0]
+    path = tmp_path / "lvs.json"
+    path.write_text(json.dumps({"channels": [f"c{i}" for i in range(17)], "held": 1}))
+    assert "fewer than 10 nodes" in figures(path)[1]["problems"][0]  # 300 are only a default
+    problems = figures(path, "--nodes", 10)[1]["problems"]
+    assert not any("shard may" in text for text in problems)
+
+
 def test_the_file_of_a_node_is_read_and_its_errors_are_one_line(tmp_path):
     path = tmp_path / "lvs.json"
     path.write_text(json.dumps({"channels": ["a", "b"], "rows": 100, "nodes": 50}))

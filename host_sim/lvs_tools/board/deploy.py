@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from rich.progress import DownloadColumn
 
-from lvs import Config
+from lvs import Config, holders
 from lvs.config_check import parse
 from lvs_tools import options
 from lvs_tools.board import profiles
@@ -126,8 +126,8 @@ def copy_own(board, own, result):
             result.kept.append("/" + name)
 
 
-def check_own(own):
-    """Raise BoardError if a file of the user's could not be used by the node."""
+def check_own(own, profile):
+    """Raise BoardError if a file of the user's could not be used by a node with a profile."""
     for name, path in own.items():
         try:
             data = parse(path.read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def check_own(own):
                         f"{path}: {key} is missing; `lvs init` writes a complete file"
                     )
             if name == "lvs.json":
-                Config(data)
+                holders.check(Config({**profile["config"], **data}).data)
         except (OSError, ValueError) as error:
             raise BoardError(f"{path}: {error}") from None
 
@@ -187,7 +187,7 @@ def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progr
     """
     profile = identify(board, name)
     result = Result(board.port, profile["name"], board.machine, ".".join(map(str, board.version)))
-    check_own(own or {})
+    check_own(own or {}, profile)
     board.run(finish_update_source(), "ending an interrupted update")
     if status_page is None:
         status_page = wants_page(board, own or {}, profile)

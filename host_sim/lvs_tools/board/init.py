@@ -8,7 +8,7 @@ import unicodedata
 
 import click
 
-from lvs import ConfigError
+from lvs import ConfigError, holders
 from lvs.config import Config
 from lvs_tools import options
 from lvs_tools.board import profiles
@@ -288,7 +288,7 @@ def build(mesh, channels, profile, ssid, sources, name=None, sinks=()):
         "channels": channels,
         "board": {"wifi": wifi, "sources": sources, **({"sinks": sinks} if sinks else {})},
     }
-    Config({**profile["config"], **config})
+    holders.check(Config({**profile["config"], **config}).data)
     return config
 
 

@@ -42,7 +42,9 @@ def build(out, arch=None):
             data = (
                 path.read_bytes()
                 if kind == "py"
-                else profiles.compile_file(path, path.relative_to(LIB).as_posix(), arch)
+                else profiles.compile_file(
+                    path, profiles.module(path.relative_to(LIB).as_posix()), arch
+                )
             )
             target.write_bytes(data)
             names.append(name)

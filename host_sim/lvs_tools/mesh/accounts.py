@@ -11,14 +11,20 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rich.progress import TextColumn
+
 from lvs import audit, decimal
 from lvs.config import EPOCH_CYCLES
 from lvs.wire import AUDIT, MAX_FRAME, SLOTS
+from lvs_tools import options
 from lvs_tools.mesh import ask, looking
 
 _SLACK_S = 1.5  # after the seconds that answers may take
 _ROUNDS = 3  # of questions, before the last of which everybody should have answered
-_LEAF_S = 0.3  # from one question to a leaf to the next
+_LEAF_S = 0.3  # from one question to a leaf to the next ...
+_LEAF_ASKS = 4  # ... and how many of them at once: it answers no more in a waking,
+_LEAF_SLOTS = 8  # each for so many slots: their answer always fits
+_WAKING_S = 10.0  # a leaf that was heard so long after its answer woke again, and may have more
 _MOST = 6  # of them, while sum and value are not equal
 _LATER = EPOCH_CYCLES  # cycles by which accounts of one start differ
 
@@ -72,6 +78,8 @@ class Book:
                 known.values[c + i] = value
         self.waiting.discard(address)
         end = first + len(slots)
+        if sleeps(member):
+            return  # asleep by now
         if slots and end < min(SLOTS, (member.channels or SLOTS) - frame.shard * SLOTS):
             self.rest.append((member.addr, frame.shard, end))
 
@@ -90,12 +98,16 @@ def sleeps(member):
 def _ask_leaf(book, config, nonce, member, asked):
     """A leaf was heard: it is awake for a second or so."""
     now = time.monotonic()
-    if now - asked.get(member.addr, -_LEAF_S) < _LEAF_S:
+    if now - asked.get(member.addr, 0) < _LEAF_S:
         return
     asked[member.addr] = now
-    for shard in range(-(-len(config.channels) // SLOTS)):
+    parts = range(0, len(config.channels), _LEAF_SLOTS)
+    # Those that were asked for longest ago: of many it answers some a waking.
+    for c in sorted(parts, key=lambda c: asked.get((member.addr, c), 0))[:_LEAF_ASKS]:
+        asked[member.addr, c] = now
         with contextlib.suppress(OSError):
-            book.ear.send(_question(config.tag, nonce, shard, 0, 0), member.addr)
+            shard, first = divmod(c, SLOTS)
+            book.ear.send(_question(config.tag, nonce, shard, first, 0), member.addr)
 
 
 async def gather(config, port, broadcast, spread, leaves=0):
@@ -120,7 +132,12 @@ async def gather(config, port, broadcast, spread, leaves=0):
                 _ask_leaf(book, config, nonce, member, asked)
 
         ear.on_frame = hear
-        await asyncio.sleep(leaves)
+        if leaves and deaf:
+            options.warn(
+                f"leaves: {deaf}, so none is heard; ask from another, or stop what uses it"
+            )
+        else:
+            await _wait(book, leaves)
         for turn in range(_MOST):
             book.waiting = {name(m, port) for m in ear.members.values() if not sleeps(m)}
             for shard in range(-(-len(config.channels) // SLOTS)):
@@ -131,6 +148,17 @@ async def gather(config, port, broadcast, spread, leaves=0):
             if heard and (exact or turn + 1 >= _ROUNDS and _still(config, book)):
                 break
         return book
+
+
+async def _wait(book, seconds):
+    """Wait for leaves, and show how many answered."""
+    with options.progress(TextColumn("{task.fields[found]} answered")) as bar:
+        task = bar.add_task("waiting for leaves", total=seconds, found=0)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            await asyncio.sleep(min(1.0, seconds))
+            left = until - time.monotonic()
+            bar.update(task, completed=seconds - left, found=len(book.accounts))
 
 
 def name(member, port):
@@ -203,9 +231,10 @@ def units(config, c, raw):
 
 def figures(config, port, book):
     """All of an audit as a dict, for programs and people."""
-    quiet = [m for m in book.ear.members.values() if name(m, port) not in book.accounts]
-    silent = sorted(name(m, port) for m in quiet if m.flags is None or m.held)
-    leaves = sorted(name(m, port) for m in quiet if sleeps(m))
+    members = {name(m, port): m for m in book.ear.members.values()}
+    quiet = {n: m for n, m in members.items() if n not in book.accounts}
+    silent = sorted(n for n, m in quiet.items() if m.flags is None or m.held)
+    leaves = sorted(n for n, m in members.items() if sleeps(m) and _owes(config, m, book, n))
     first = max([a.began() for a in book.accounts.values() if a.since], default=0)
     late = sorted(
         a.address for a in book.accounts.values() if a.since and a.began() < first - _LATER
@@ -223,6 +252,14 @@ def figures(config, port, book):
         "explained": all(c["difference_raw"] == 0 or c["because"] for c in channels),
         "deaf": book.deaf,
     }
+
+
+def _owes(config, member, book, address):
+    """Did a leaf not answer, or not for all channels, or wake once more after that?"""
+    a = book.accounts.get(address)
+    if a is None or len(a.given) < min(member.channels or 0, len(config.channels)):
+        return True
+    return member.last - a.when > _WAKING_S
 
 
 def _by_address(account):
@@ -293,7 +330,10 @@ def _because(config, c, off, values, twice, known):
         if known["silent"]:
             yield f"{_some(known['silent'])}: heard, but silent; the share is not known"
         if known["leaves"]:
-            yield f"{_some(known['leaves'])}: leaves that slept before they answered (--leaves)"
+            yield (
+                f"{_some(known['leaves'])}: leaves that slept before they answered all, or woke"
+                " again (--leaves)"
+            )
         if known["late"]:
             yield (
                 f"{_some(known['late'])}: the account began later than others'; what was"

@@ -449,10 +449,12 @@ def build(options, say):
     """
     from lvs import Node
     from lvs.config import Config
+    from lvs.holders import check
     from lvs.machine import clock
     from lvs.transport_layer import UdpTransport
 
     config = Config(options["config"])
+    check(config.data)
     transport = UdpTransport(config.address, config.broadcast, config.port, clock)
     if transport.error:
         # A board would try again until the network is there; here somebody is looking.

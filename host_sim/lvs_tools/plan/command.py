@@ -32,7 +32,8 @@ def _settings(path, nodes, channels):
             del data["held"]  # a leaf's: what it asks of the nodes
     if channels:
         data["channels"] = [f"channel {i}" for i in range(channels)]
-    data["nodes"] = nodes or data.get("nodes") or Config(data).nodes
+    if nodes:
+        data["nodes"] = nodes
     return data
 
 

@@ -3,7 +3,7 @@
 Rows are reckoned by the rule of the nodes themselves, traffic and heap by what was measured.
 """
 
-from lvs import capacity, decimal
+from lvs import capacity, decimal, holders
 from lvs.config import CYCLE_MS, EPOCH_CYCLES
 from lvs.fixed import LONG
 from lvs.wide import END
@@ -87,12 +87,20 @@ def mesh(config, per_minute, amount, step=decimal.STEP, heard=None, minutes=None
         "cycles_per_contribution": -(-amount // (config.max_allowed_shift - 1)),
     }
     figures["problems"] = [
+        *_holders(config),
         *_rows(config, need, pace),
         *_traffic(config, figures),
         *_pace(figures),
         *_counter(figures, minutes / _YEAR_MIN if minutes else _YEARS),
     ]
     return figures
+
+
+def _holders(config):
+    nodes = config.data.get("nodes", 0)  # as a node knows it
+    text = holders.lack(len(config.channels), config.held, config.replicas, nodes)
+    if text:
+        yield text
 
 
 def _rows(config, need, pace):
@@ -182,6 +190,7 @@ def board(config, profile, pace=0):
         "heap_most": limit,
         "problems": [],
     }
+    figures["problems"] += [f"{profile['name']}: {text}" for text in _holders(config)]
     if figures["heap"] > limit:
         figures["problems"].append(
             f"{profile['name']}: {number(figures['heap'])} bytes of heap, {number(limit)} are"
