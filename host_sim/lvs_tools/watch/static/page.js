@@ -39,7 +39,9 @@ function span_text(s) {
 
 const WORDS = {
   ONE: ["good", (t) => `One mesh: all ${t.nodes} nodes agree`],
-  APART: ["bad", (t) => `Not one mesh: ${t.nodes - t.agree} of ${t.nodes} nodes lack something`],
+  APART: ["bad", (t) => t.agree || t.groups.length < 2
+    ? `Not one mesh: ${t.nodes - t.agree} of ${t.nodes} nodes lack something`
+    : `Not one mesh: ${t.groups.length} groups are apart`],
   DIFFER: ["warn", () => "Nodes differ: much is on its way, or they are apart"],
   ALONE: ["warn", () => "One node alone"],
   UNKNOWN: ["", () => "Looking; who agrees is known after some seconds"],
