@@ -11,7 +11,8 @@ from lvs.config import EPOCH_CYCLES
 from lvs.wire import JOINING, RECOVERING
 
 _MOST = 8  # groups; who fits in none of so many is left out
-_SAMPLES = 64  # of a node and shard in an epoch
+_EVERY_S = 2.0  # between two samples of a node and shard
+_SAMPLES = 40  # ... in an epoch
 _EPOCHS = 2  # that are remembered
 _BELIEVED_S = 200.0  # who was found apart is, for so long without a sign of either
 
@@ -31,7 +32,8 @@ class Groups:
             return
         nodes = self._seen.setdefault(frame.cycle // EPOCH_CYCLES, {})
         samples = nodes.setdefault(node, {}).setdefault((frame.shard, frame.horizon), [])
-        if len(samples) < _SAMPLES:
+        late = not samples or now - samples[-1][0] >= _EVERY_S
+        if late and len(samples) < _SAMPLES:
             samples.append((now, tuple(frame.digests)))
 
     def forget(self, cycle, nodes):
@@ -53,11 +55,11 @@ class Groups:
 
     def look(self, now, nodes):
         """The groups, each a list of nodes, the largest first: one where nobody is apart."""
-        standing = {}
+        known = {}  # what was worked out of a node's samples
         groups = []
         for node in nodes:
             for group in groups:
-                if not self._apart(now, node, group[0], standing):
+                if not self._apart(now, node, group[0], known):
                     group.append(node)
                     break
             else:
@@ -67,30 +69,38 @@ class Groups:
             del self._told[pair]
         return sorted(groups, key=len, reverse=True)
 
-    def _apart(self, now, a, b, standing):
+    def _apart(self, now, a, b, known):
         """Do two nodes hold different things? By the newest epoch that says so, or not; else as
         it was said last."""
         pair = frozenset((a, b))
         for epoch in sorted(self._seen, reverse=True):
             seen = self._seen[epoch]
             shared = seen.get(a, {}).keys() & seen.get(b, {}).keys()
-            both = [(epoch, a, b, key) for key in shared] + [(epoch, b, a, key) for key in shared]
-            if any(self._differs(*one, standing) for one in both):
+            both = [
+                [self._about(epoch, node, key, known) for node in (a, b)] for key in sorted(shared)
+            ]
+            if any(self._differs(*one) or self._differs(*reversed(one)) for one in both):
                 self._told[pair] = now
                 return True
-            if shared and all(_met(seen[a][key], seen[b][key]) for key in shared):
+            if both and all(_met(*one) for one in both):
                 self._told.pop(pair, None)
                 return False
         return pair in self._told
 
-    def _differs(self, epoch, a, b, key, standing):
-        """Did b show something else where a stood at one digest for long?"""
-        if (epoch, a, key) not in standing:
-            standing[epoch, a, key] = self._stood(self._seen[epoch][a][key])
+    def _about(self, epoch, node, key, known):
+        """(samples, where digests stood, the set of each bucket's digests)."""
+        if (epoch, node, key) not in known:
+            samples = self._seen[epoch][node][key]
+            buckets = [set(said) for said in zip(*(said for _, said in samples), strict=True)]
+            known[epoch, node, key] = samples, self._stood(samples), buckets
+        return known[epoch, node, key]
+
+    def _differs(self, one, other):
+        """Did the other show something else where one stood at a digest for long?"""
         return any(
             first + self._lag <= when <= last - self._lag and said[bucket] != digest
-            for bucket, digest, first, last in standing[epoch, a, key]
-            for when, said in self._seen[epoch][b][key]
+            for bucket, digest, first, last in one[1]
+            for when, said in other[0]
         )
 
     def _stood(self, samples):
@@ -110,5 +120,4 @@ class Groups:
 
 def _met(one, other):
     """Did both show the same in each bucket at some time of an epoch?"""
-    mine, theirs = (zip(*(digests for _, digests in samples)) for samples in (one, other))
-    return not any(set(m).isdisjoint(t) for m, t in zip(mine, theirs))
+    return not any(mine.isdisjoint(theirs) for mine, theirs in zip(one[2], other[2], strict=True))
