@@ -118,3 +118,12 @@ def test_charts_begin_with_what_a_bridge_recorded(tmp_path):
     assert hour["values"]["gas"][-1] == (90000 * 86400 - 30) // 1000 / 100 + 100
     assert hour["values"]["gas"][0] == (90000 * 86400 - 7200) // 1000 / 100 + 100
     assert len(series.points("month")["times"]) <= POINTS
+
+
+def test_nodes_apart_only_by_what_is_on_its_way_are_one_group():
+    together, said = view.Together(), {}
+    for now in range(200):  # two halves, each of which knows its own half a little late
+        shown = {n: {0: now - (n % 3)} for n in range(4)} | {9: {0: now - 80}, 8: {0: now - 79}}
+        said, _ = together.look(now, shown, amount, there={0: 2 * now})
+    assert said["word"] == "APART"
+    assert [group["count"] for group in said["groups"]] == [4, 2]

@@ -118,8 +118,8 @@ class Together:
         amount: (channel number, raw) -> text with unit; when: {node: time of what it showed}, now
         if it is not said; there: {channel number: raw} that was contributed, None: not known;
         groups: lists of nodes that hold different things, held: digests by what can be compared,
-        of each node. The dict: word (of WORDS), since_s, nodes, agree, spread [text], groups [{count, names,
-        lacks}], largest first.
+        of each node. The dict: word (of WORDS), since_s, nodes, agree, spread [text], groups
+        [{count, names, lacks}], largest first.
         """
         columns = _columns(shown)
         agreed = {c: _agreed(raws) for c, raws in columns.items()}
@@ -149,15 +149,18 @@ class Together:
         if self._base is not None:
             since = min(since, self._apart)
         spreads = {c: max(raws) - min(raws) for c, raws in columns.items()}
+        rest = ""
         if len(groups) < 2:
-            groups = _by_lacks(lacks)
+            newest, old = self._marks[-1][1], self._floor(now - self._lag)
+            room = {c: raw - old.get(c, raw) for c, raw in newest.items()}
+            groups, rest = _by_lacks(behind, room)
         return {
             "word": word,
             "since_s": round(now - since),
             "nodes": len(shown),
             "agree": sum(not text for text in lacks.values()),
             "spread": [amount(c, raw) for c, raw in sorted(spreads.items()) if raw],
-            "groups": _named(groups, lacks) if word == "APART" else [],
+            "groups": _named(groups, lacks, rest) if word == "APART" else [],
         }, lacks
 
 
@@ -180,31 +183,36 @@ def _sums(grown):
     return {c: sum(raws) for c, raws in _columns(dict(enumerate(grown))).items()}
 
 
-def _by_lacks(lacks):
+def _by_lacks(behind, room):
     """Groups of nodes that lack the same, the largest first; small ones that lack different
-    amounts are one."""
-    groups = {}
-    for node, text in lacks.items():
-        groups.setdefault(text, []).append(node)
-    found = sorted(groups.items(), key=lambda item: (-len(item[1]), str(item[0])))
-    if len(found) > _GROUPS:
-        rest = [node for text, nodes in found if text for node in nodes]
-        found = [*(item for item in found if not item[0]), ("", rest)]
-    return [nodes for _, nodes in found]
+    amounts are one. behind: {node: {channel: raw}}; room: {channel: raw} that is on its way."""
+    groups = []
+    for node, lack in behind.items():
+        for first, nodes in groups:
+            close = first.keys() | lack.keys()
+            off = {c: abs(first.get(c, 0) - lack.get(c, 0)) for c in close}
+            if bool(first) == bool(lack) and all(d <= room.get(c, 0) for c, d in off.items()):
+                nodes.append(node)
+                break
+        else:
+            groups.append((lack, [node]))
+    groups.sort(key=lambda group: -len(group[1]))
+    if len(groups) <= _GROUPS:
+        return [nodes for _, nodes in groups], ""
+    whole = [nodes for lack, nodes in groups if not lack]
+    rest = [node for lack, nodes in groups if lack for node in nodes]
+    return [*whole, rest], "less, each another amount"
 
 
-def _named(groups, lacks):
-    """The groups for people."""
-    return [
-        {
-            "count": len(nodes),
-            "names": [str(n) for n in nodes[:8]],
-            "lacks": lacks[nodes[0]]
-            if len({lacks[n] for n in nodes}) == 1
-            else "less, each another amount",
-        }
+def _named(groups, lacks, rest=""):
+    """The groups for people. rest: what the last one lacks, if that is not the same."""
+    found = [
+        {"count": len(nodes), "names": [str(n) for n in nodes[:8]], "lacks": lacks[nodes[0]]}
         for nodes in groups
     ]
+    if rest:
+        found[-1]["lacks"] = rest
+    return found
 
 
 class Middle:
