@@ -33,10 +33,14 @@ MOST_NODES = 400  # rows of the table
 WORDS = ("ONE", "APART", "DIFFER", "ALONE", "UNKNOWN")
 
 
+def _least(nodes):
+    """How many of so many nodes must say something: one liar among several says what it likes."""
+    return 1 if nodes < 5 else max(2, nodes // 10)
+
+
 def _agreed(values):
-    """The k-th largest: one liar among several nodes shows what nobody else does."""
-    k = 1 if len(values) < 5 else max(2, len(values) // 10)
-    return sorted(values, reverse=True)[k - 1]
+    """The largest that enough nodes show."""
+    return sorted(values, reverse=True)[_least(len(values)) - 1]
 
 
 class Together:
@@ -105,10 +109,13 @@ class Together:
         base = self._base
         middles = [_middles({n: shown[n] for n in group}) for group in groups]
         grown = [{c: max(0, raw - base.get(c, raw)) for c, raw in m.items()} for m in middles]
-        total = _sums(grown)
+        enough = [len(group) >= _least(len(shown)) for group in groups]
+        total = _sums([g for g, believed in zip(grown, enough, strict=True) if believed])
         return {
-            node: {c: raw - own.get(c, 0) for c, raw in total.items() if raw > own.get(c, 0)}
-            for own, group in zip(grown, groups, strict=True)
+            node: {
+                c: left for c, raw in total.items() if (left := raw - believed * own.get(c, 0)) > 0
+            }
+            for own, group, believed in zip(grown, groups, enough, strict=True)
             for node in group
         }
 
@@ -138,7 +145,9 @@ class Together:
                 for n, b in self._counted(now, shown, groups).items()
             }
             if not any(lacks.values()):
-                lacks = dict.fromkeys(lacks, "something that others have")
+                lacks.update(
+                    (n, "something that others have") for group in groups[1:] for n in group
+                )
         else:
             self._base = None
         if any(lacks.values()):
