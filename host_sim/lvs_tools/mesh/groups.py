@@ -14,6 +14,7 @@ _MOST = 8  # groups; who fits in none of so many is left out
 _EVERY_S = 2.0  # between two samples of a node and shard
 _SAMPLES = 40  # ... in an epoch
 _EPOCHS = 2  # that are remembered
+_INVENTED = 16  # ... until they are looked at: whoever invents cycles costs no memory
 _BELIEVED_S = 200.0  # who was found apart is, for so long without a sign of either
 
 
@@ -30,7 +31,10 @@ class Groups:
         """An EP of a node was heard (frame: decoded), with or without values."""
         if frame.flags & (JOINING | RECOVERING) or not frame.held >> frame.shard & 1:
             return
-        nodes = self._seen.setdefault(frame.cycle // EPOCH_CYCLES, {})
+        epoch = frame.cycle // EPOCH_CYCLES
+        if epoch not in self._seen and len(self._seen) >= _INVENTED:
+            return
+        nodes = self._seen.setdefault(epoch, {})
         samples = nodes.setdefault(node, {}).setdefault((frame.shard, frame.horizon), [])
         late = not samples or now - samples[-1][0] >= _EVERY_S
         if late and len(samples) < _SAMPLES:
