@@ -33,6 +33,13 @@ def test_help_imports_no_subcommand():
     assert printed.splitlines()[-1] == "[]"
 
 
+def test_as_a_module_it_is_the_same_command():
+    words = [sys.executable, "-m", "lvs_tools.cli", "stats"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2 and "Usage: lvs " in done.stderr
+    assert "did you mean 'status'?" in done.stderr
+
+
 def test_every_listed_command_has_help():
     listed = call("--help").output
     for name in cli.main.list_commands(click.Context(cli.main)):

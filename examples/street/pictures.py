@@ -17,6 +17,8 @@ from lvs_tools.bridge.history import History
 from lvs_tools.places import ROOT
 
 FILE = "street.png"
+NIGHT = "night.png"  # of `lvs sim`
+FIGURES = ROOT / "docs" / "figures"
 
 
 def curves(history):
@@ -57,10 +59,21 @@ def draw(folder, path):
             xytext=(3, 4 + 10 * (len(story["marks"]) - 1 - n)),
             textcoords="offset points",
             fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
     axes[-1].set_xlabel("seconds since the first value")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def _small(path, to):
+    """A copy of a picture, 900 pixels wide, in 64 colours."""
+    from PIL import Image  # matplotlib brings it
+
+    with Image.open(path) as picture:
+        size = (900, picture.height * 900 // picture.width)
+        small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        small.quantize(64).save(to, optimize=True)
 
 
 @click.command()
@@ -70,13 +83,16 @@ def draw(folder, path):
     default=ROOT / SHOWN,
     help=f"That of a story which has ended. [{SHOWN}]",
 )
-def main(folder):
+@click.option("--docs", is_flag=True, help="Put both pictures into docs/figures, too.")
+def main(folder, docs):
     """Draw street.png in the story's folder.
 
     Exit codes: 0 drawn; 2 there is nothing to draw.
     """
     try:
         draw(folder, folder / FILE)
+        for name in (FILE, NIGHT) if docs else ():
+            _small(folder / name, FIGURES / name)
     except (OSError, ValueError, sqlite3.Error) as error:
         options.fail(f"{folder}: no story that has ended: {error}", 2)
     click.echo(folder / FILE)

@@ -210,3 +210,7 @@ def main():
       lvs status                       # look at one that runs
       lvs completion bash --install    # complete all this at the Tab key
     """
+
+
+if __name__ == "__main__":
+    main(prog_name="lvs")

@@ -96,6 +96,65 @@ def test_who_lacks_something_is_named_with_the_amount(cell):
     assert cell.watch(90)["together"]["word"] == "ONE"
 
 
+class Halves(Watched):
+    """Four nodes, of which each counts on; ``cut``: two and two hear nothing of each other."""
+
+    cut = False
+
+    def links(self, a, b):
+        return not self.cut or OBSERVER in (a, b) or (a > 2) == (b > 2)
+
+    def count(self, seconds, addresses=(1, 2, 3, 4), raw=20):
+        """Watch while these count; returns the words that were said, and the last view."""
+        words, said = set(), {}
+        for second in range(0, seconds, 2):
+            for address in addresses if addresses and second % 4 == 0 else ():
+                self.contribute(address, raw)
+            said = self.watch(2)
+            words.add(said["together"]["word"])
+        return words, said
+
+
+def test_halves_that_count_alike_are_apart_since_when_and_by_how_much():
+    cell = Halves(4)
+    cell.run(40)
+    words, said = cell.count(20)
+    assert "APART" not in words
+    cell.watch(20)
+    cell.cut = True
+    words, said = cell.count(120)
+    together = said["together"]
+    assert together["word"] == "APART"
+    assert 110 <= together["since_s"] <= 145
+    names = [[n.partition(":")[0] for n in group["names"]] for group in together["groups"]]
+    assert sorted(names) == [["10.0.0.1", "10.0.0.2"], ["10.0.0.3", "10.0.0.4"]]
+    for group in together["groups"]:  # 1.200 L each, but for what is on its way
+        about, amount, _ = group["lacks"].split(" ", 2)
+        assert about == "about" and 1.0 <= float(amount) <= 1.2, group
+    assert all(node["agrees"] is False for node in said["nodes"])
+    cell.cut = False
+    assert cell.count(100, ())[1]["together"]["word"] == "ONE"
+
+
+def test_halves_that_show_the_same_of_different_things_are_apart():
+    cell = Halves(4)
+    cell.run(40)
+    cell.watch(30)
+    cell.cut = True
+    cell.contribute(1, 500)
+    cell.contribute(3, 500)
+    _, said = cell.count(130, ())
+    assert said["together"]["word"] == "APART"
+    assert [g["lacks"] for g in said["together"]["groups"]] == ["about 0.500 L of water"] * 2
+
+
+def test_much_on_its_way_through_loss_is_not_apart():
+    cell = Halves(4, loss=0.3)
+    cell.run(60)
+    words, _ = cell.count(200)
+    assert "APART" not in words, words
+
+
 def test_silence_is_said_and_old_values_are_old():
     cell = Watched(2)
     cell.run(40)

@@ -118,3 +118,34 @@ def test_charts_begin_with_what_a_bridge_recorded(tmp_path):
     assert hour["values"]["gas"][-1] == (90000 * 86400 - 30) // 1000 / 100 + 100
     assert hour["values"]["gas"][0] == (90000 * 86400 - 7200) // 1000 / 100 + 100
     assert len(series.points("month")["times"]) <= POINTS
+
+
+def test_nodes_apart_only_by_what_is_on_its_way_are_one_group():
+    together, said = view.Together(), {}
+    for now in range(200):  # two halves, each of which knows its own half a little late
+        shown = {n: {0: now - (n % 3)} for n in range(4)} | {9: {0: now - 80}, 8: {0: now - 79}}
+        said, _ = together.look(now, shown, amount, there={0: 2 * now})
+    assert said["word"] == "APART"
+    assert [group["count"] for group in said["groups"]] == [4, 2]
+
+
+def test_groups_that_digests_tell_lack_what_the_others_counted():
+    together, said, lacks = view.Together(), {}, {}
+    for now in range(40):
+        together.look(now, {n: {0: 100} for n in "abcdef"}, amount)
+    shown = {n: {0: 103} for n in "abcd"} | {n: {0: 105} for n in "ef"}
+    halves = [list("abcd"), list("ef")]
+    for now in range(40, 60):
+        said, lacks = together.look(now, shown, amount, groups=halves)
+    assert (said["word"], said["since_s"], said["agree"]) == ("APART", 20, 0)
+    assert [(g["count"], g["lacks"]) for g in said["groups"]] == [
+        (4, "about 5 of 0"),
+        (2, "about 3 of 0"),
+    ]
+    # One alone may say what it likes: the others have everything.
+    shown = {n: {0: 103} for n in "abcde"} | {"f": {0: 10**6}}
+    together = view.Together()
+    for now in range(60):
+        said, lacks = together.look(now, {n: {0: 100} for n in "abcdef"}, amount)
+    said, lacks = together.look(60, shown, amount, groups=[list("abcde"), ["f"]])
+    assert said["word"] == "APART" and said["agree"] == 5 and lacks["f"] == "about 3 of 0"

@@ -26,7 +26,6 @@ from tools.website import bundle, pages, pictures, reference
 LAID = ROOT / "build" / "pages"  # the pages as Sphinx takes them
 SITE = ROOT / "build" / "site"
 _NPM = ROOT / "build" / "npm"  # what tools/website/package.json names
-_MARK = re.compile(r"<!-- picture (\w+): (.+?) -->", re.DOTALL)
 
 
 def lay_out(to=LAID):
@@ -52,18 +51,13 @@ def lay_out(to=LAID):
                 _copy(linked.resolve(), to)
         path = to / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_MARK.sub(_picture, text), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 def _copy(path, to):
     target = to / path.relative_to(ROOT)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, target)
-
-
-def _picture(mark):
-    """Markdown of a picture that is made here."""
-    return f"![{' '.join(mark[2].split())}](/_static/{mark[1]}.svg)"
 
 
 def _contents():
@@ -139,7 +133,7 @@ def build():
     shutil.copytree(pages.HOME / "_static", LAID / "_static")
     shutil.copy(fetch() / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js", LAID / "_static")
     mesh(LAID / "_static" / "mesh")
-    pictures.draw(LAID / "_static")
+    pictures.draw(LAID / pictures.HOME.relative_to(ROOT))
     shutil.rmtree(SITE, ignore_errors=True)
     arguments = ["-q", "-W", "--keep-going", "-n", "-E", "-d", str(LAID.parent / "doctrees")]
     arguments += ["-c", str(pages.HOME), "-D", f"html_static_path={LAID / '_static'}"]

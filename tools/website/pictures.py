@@ -1,13 +1,15 @@
 """Moving pictures of what the pages explain, drawn from runs of the simulator.
 
 Each is an SVG whose movement is its own (CSS, SMIL): it needs no script and no network, and shows
-its end where the reader wants no movement. `python -m tools.website.pictures FOLDER` writes all.
+its end where the reader wants no movement. `python -m tools.website.pictures` writes all to
+docs/figures, where the pages are read without the site; `make docs` draws them anew.
 """
 
 import sys
 from pathlib import Path
 
 from lvs.config import EPOCH_CYCLES
+from lvs_tools.places import ROOT
 from lvs_tools.sim import scenario
 from lvs_tools.world.prng import Prng
 from lvs_tools.world.topology import layout
@@ -79,6 +81,8 @@ class _Axes:
     def curve(self, points, colour, width=1.5):
         """A curve of (cycle, value); gaps where a value is None are passed over."""
         there = [(c, v) for c, v in points if v is not None]
+        inner = zip(there, there[1:], there[2:], strict=False)
+        there = [there[0], *(b for a, b, c in inner if not a[1] == b[1] == c[1]), there[-1]]
         way = "L".join(f"{self.x(c):.1f} {self.y(v):.1f}" for c, v in there)
         self.parts.append(
             f'<path class="c" pathLength="1" d="M{way}" fill="none" stroke="{colour}" '
@@ -155,7 +159,7 @@ def liar(cycles=512):
             adversary=[{"class": "Drain", "fraction": 0.3}],
         )
         for curve in _watch(world, cycles, _settled):
-            axes.curve(curve, colour, 1)
+            axes.curve(curve[::4], colour, 1)
         axes.parts.append(_text(axes.x(cycles) - 4, axes.y(at) + 4, words, "end", colour))
     return axes.svg("9 of 30 nodes say that everything is gone")
 
@@ -220,6 +224,7 @@ def _map(xs, ys, neighbours, known):
     return _svg("One node counts 1 unit; blue nodes count it, too", parts)
 
 
+HOME = ROOT / "docs" / "figures"
 ALL = {"epoch": epoch, "row": row, "drift": drift, "liar": liar}
 
 
@@ -231,4 +236,4 @@ def draw(folder, names=tuple(ALL)):
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]))
+    draw(Path(sys.argv[1]) if sys.argv[1:] else HOME)

@@ -185,31 +185,33 @@ class Ear:
     def agreement(self, member):
         """Does a member show the settled values that most show? True or False, or None where its
         EPs cannot be compared with anybody's: of another horizon, or no samples."""
-        verdicts = [
-            shown.vector == common
-            for index, shown in member.shards.items()
-            for common in [self._common(member, index, shown)]
-            if common is not None
-        ]
-        return all(verdicts) if verdicts else None
+        return self._agrees(member, self._votes())
 
-    def _common(self, member, index, shown):
-        """The vector that most members show of a shard with this horizon, or None if only one
-        does."""
-        if not _sample(shown):
-            return None
+    def agreements(self):
+        """The same of all members, by address, counted once."""
+        votes = self._votes()
+        return {addr: self._agrees(member, votes) for addr, member in self.members.items()}
+
+    def _votes(self):
+        """{what is comparable: {vector: how many show it}}."""
         votes = {}
-        for other in self.members.values():
-            said = other.shards.get(index)
-            if other.tag == member.tag and said and _sample(said):
-                if said.horizon == shown.horizon:
-                    votes[said.vector] = votes.get(said.vector, 0) + 1
-        if sum(votes.values()) < 2:
-            return None
-        most = max(votes.values())
-        # At a tie everybody is off: nobody can say who is right.
-        common = [vector for vector, n in votes.items() if n == most]
-        return common[0] if len(common) == 1 else ()
+        for member in self.members.values():
+            for index, shown in member.shards.items():
+                if _sample(shown):
+                    said = votes.setdefault((member.tag, index, shown.horizon), {})
+                    said[shown.vector] = said.get(shown.vector, 0) + 1
+        return votes
+
+    @staticmethod
+    def _agrees(member, votes):
+        verdicts = []
+        for index, shown in member.shards.items():
+            said = votes.get((member.tag, index, shown.horizon), {})
+            if _sample(shown) and sum(said.values()) > 1:
+                n = said[shown.vector]
+                # At a tie everybody is off: nobody can say who is right.
+                verdicts.append(n == max(said.values()) and list(said.values()).count(n) == 1)
+        return all(verdicts) if verdicts else None
 
     # --- sockets --------------------------------------------------------------------------------
 

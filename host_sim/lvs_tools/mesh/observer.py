@@ -10,8 +10,9 @@ import random
 import time
 
 from lvs import Node
-from lvs.wire import SDM, SLOTS, VALUE
+from lvs.wire import EP, SDM, SLOTS, VALUE
 from lvs_tools.mesh import ask, listen, looking
+from lvs_tools.mesh.groups import Groups
 from lvs_tools.watch import view
 
 _TURN_S = 0.5
@@ -82,6 +83,8 @@ class Observer:
         self._verdict = {}  # address: does it agree, as the newest view says
         self._deaf = ""  # why broadcasts are not heard
         self._together = view.Together()
+        self._groups = Groups(view.LAG_S)
+        self._apart = []  # groups of addresses as text, the largest first
         self._middle = view.Middle()
         self._air = view.Rate()
         self._rates = {}
@@ -104,7 +107,9 @@ class Observer:
         self._heard = now
         if frame.kind == SDM:
             self._news = True
-        elif not frame.flags & VALUE:
+        if frame.kind == EP:
+            self._groups.hear(now, member.address, frame)
+        if frame.kind == EP and not frame.flags & VALUE:
             key = member.addr, frame.shard
             digests = tuple(frame.digests)
             self._news = self._news or self._digests.get(key) != digests
@@ -201,11 +206,14 @@ class Observer:
                     for slot, raw in enumerate(said.vector)
                 }
                 when[m.address] = min(said.when for said in m.answers.values())
-        together, lacks = self._together.look(now, shown, self._amount, when)
         if now - self._compared >= _PASSIVE_S:
             self._compared = now
-            crowd = len(present) > view.MOST_NODES  # each with each: whoever invents them waits
-            self._passive = {m.addr: self._ear.agreement(m) for m in present if not crowd}
+            self._compare(now, present)
+        held = [self._groups.newest(node) for node in shown]
+        together, lacks = self._together.look(
+            now, shown, self._amount, when, groups=self._apart, held=held
+        )
+        self._news = self._news or together["word"] == "DIFFER"  # in doubt it asks on
         found = {m.addr: self._row(m, now, lacks) for m in sorted(nodes, key=_place)}
         self._verdict = {addr: row["agrees"] for addr, row in found.items()}
         quiet = None if self._heard is None else now - self._heard
@@ -230,6 +238,15 @@ class Observer:
             "warnings": self._warnings(nodes),
             "controls": None,
         }
+
+    def _compare(self, now, present):
+        """What EPs say of who agrees, and of the groups that the mesh is in."""
+        self._passive = self._ear.agreements()
+        cycles = sorted(m.cycle for m in present if m.cycle is not None)
+        if cycles:
+            names = sorted(m.address for m in present)[: view.MOST_NODES]
+            self._groups.forget(cycles[len(cycles) // 2], set(names))
+            self._apart = self._groups.look(now, names)
 
     def _amount(self, c, raw):
         name = looking.channel(self.config, c, 0)["name"]

@@ -25,19 +25,20 @@ _CERTAIN = 1 << 30
 
 
 class Watched:
-    """A scenario's run that is watched. checked: as `scenario.load` returns it.
+    """A scenario's run that is watched. checked: as `scenario.load` returns it; channels: what
+    they are called and count, as in a configuration, if not c0, c1, ... in VU.
 
     ``look``: what `lvs_tools.world.live.look` said last, empty before; ``result``: at the end.
     """
 
-    def __init__(self, checked):
+    def __init__(self, checked, channels=None):
         self.checked = checked
         self.plan = scenario.plan(checked)
         self.result = None
         self.look: dict = {}
         self.speed = START
         self._events = []
-        self._config = Config({"mesh": "sim", "channels": _channels(self.plan)})
+        self._config = Config({"mesh": "sim", "channels": channels or _channels(self.plan)})
         self._woken = asyncio.Event()
         self._together = view.Together()
         self._middle = view.Middle()
@@ -210,7 +211,8 @@ class Watched:
     # --- what is shown --------------------------------------------------------------------------
 
     def _amount(self, c, raw):
-        return f"{self._config.text(c, raw)} VU of {self._config.channels[c]}"
+        unit = self._config.about(c, "unit")
+        return f"{self._config.text(c, raw)} {unit} of {self._config.channels[c]}"
 
     def view(self, ended=""):
         """The view of the newest look. ended: what is said once the run is over."""
@@ -257,10 +259,11 @@ class Watched:
                 {
                     "name": self._config.channels[c],
                     "text": text,
-                    "unit": "VU",
+                    "label": self._config.about(c, "label"),
+                    "unit": self._config.about(c, "unit"),
                     "raw": raw,
                     "value": float(text),
-                    "spread": apart and f"{self._config.text(c, apart)} VU",
+                    "spread": apart and self._amount(c, apart).rpartition(" of ")[0],
                 }
             )
         return found
@@ -327,7 +330,7 @@ class Watched:
 
 
 def _channels(plan):
-    return [f"c{c}" for c in range(plan["workload"]["listed"])]
+    return [{"name": f"c{c}", "unit": "VU"} for c in range(plan["workload"]["listed"])]
 
 
 def _name(row):

@@ -25,6 +25,7 @@ QUIET_S = 12  # nobody heard for so long: values are old
 _RATE_S = 10  # a shorter time says little of a minute
 _KEPT_S = 300  # what was shown is remembered for so long
 _DIFFER_S = 60  # nodes never showed the same for so long
+_FOUND_S = 150  # digests of two epochs tell groups that came apart
 _TOGETHER_S = 2  # what was shown within this was shown at one time
 _HOLD_S = 30  # values lower than before are believed after so long
 _GROUPS = 6  # that are named
@@ -32,10 +33,14 @@ MOST_NODES = 400  # rows of the table
 WORDS = ("ONE", "APART", "DIFFER", "ALONE", "UNKNOWN")
 
 
+def _least(nodes):
+    """How many of so many nodes must say something: one liar among several says what it likes."""
+    return 1 if nodes < 5 else max(2, nodes // 10)
+
+
 def _agreed(values):
-    """The k-th largest: one liar among several nodes shows what nobody else does."""
-    k = 1 if len(values) < 5 else max(2, len(values) // 10)
-    return sorted(values, reverse=True)[k - 1]
+    """The largest that enough nodes show."""
+    return sorted(values, reverse=True)[_least(len(values)) - 1]
 
 
 class Together:
@@ -43,14 +48,17 @@ class Together:
 
     A node lacks what there was LAG_S before it showed its values; what is only on its way is no
     difference. What there was: what was contributed, where that is known; else what other nodes
-    showed. Then two groups that both count on can look alike: nodes that never showed the same
-    for _DIFFER_S are said to differ. lag_s: seconds of the clock that ``look`` is handed.
+    showed. Then two groups that both count on can look alike: they are told by their digests
+    where these are handed in, and nodes that never showed the same for _DIFFER_S are said to
+    differ. lag_s: seconds of the clock that ``look`` is handed.
     """
 
     def __init__(self, lag_s=LAG_S):
         self._lag = lag_s
         self._marks = deque()  # (since when, {channel: what there was})
         self._equal: float = float("-inf")  # when all showed the same
+        self._apart = 0.0  # when groups came apart
+        self._base = None  # {channel: raw} that groups had in common when they came apart
         self._word = ""
         self._since = 0.0
 
@@ -69,69 +77,151 @@ class Together:
         while len(self._marks) > 1 and self._marks[1][0] <= now - _KEPT_S:
             self._marks.popleft()
 
-    def _alike(self, now, shown, when: dict):
+    def _alike(self, now, shown, when: dict, held):
         """Have all that showed their values at one time shown the same, of late?"""
         newest = max([*when.values()] or [now])
         said = [shown[node] for node, at in when.items() if at >= newest - _TOGETHER_S]
-        if self._equal < 0 or (len(said) > 1 and all(v == said[0] for v in said)):
+        same = len(said) > 1 and all(v == said[0] for v in said)
+        for h in held:  # what cannot be compared is not known to be the same
+            keys = h.keys() & held[0].keys()
+            same = same and bool(keys) and all(h[k] == held[0][k] for k in keys)
+        if self._equal < 0 or same:
             self._equal = now
         return now - self._equal < _DIFFER_S
 
-    def look(self, now, shown, amount, when=None, there=None):
-        """(dict, {node: its lacks as text}) of ``shown``: {node: {channel number: raw}}.
-
-        amount: (channel number, raw) -> text with unit; when: {node: time of what it showed}, now
-        if it is not said; there: {channel number: raw} that was contributed, None: not known.
-        The dict: word (of WORDS), since_s, nodes, agree, spread [text], groups [{count, names,
-        lacks}], largest first.
-        """
-        columns = {}
-        for values in shown.values():
-            for c, raw in values.items():
-                columns.setdefault(c, []).append(raw)
-        agreed = {c: _agreed(raws) for c, raws in columns.items()}
-        self._mark(now, agreed if there is None else there)
-        known = False
-        lacks, groups = {}, {}
-        times: dict = dict.fromkeys(shown, now) if when is None else when
+    def _behind(self, shown, times, there):
+        """{node: {channel: raw that it lacks}}, and whether anything was known so long ago."""
+        behind, known = {}, False
         for node, values in shown.items():
             floor = self._floor(times[node] - self._lag)
             known = known or bool(floor)
             if there is not None:  # what was lost since is nobody's fault
                 floor = {c: min(raw, there.get(c, raw)) for c, raw in floor.items()}
-            behind = {c: f - values[c] for c, f in floor.items() if values.get(c, f) < f}
-            lacks[node] = ", ".join(amount(c, raw) for c, raw in behind.items())
-            groups.setdefault(lacks[node], []).append(node)
+            behind[node] = {c: f - values[c] for c, f in floor.items() if values.get(c, f) < f}
+        return behind, known
+
+    def _counted(self, now, shown, groups):
+        """{node: {channel: raw that it lacks}} of groups: about what the others counted since
+        they came apart."""
+        if self._base is None:
+            self._apart = max(self._equal, now - _FOUND_S)
+            self._base = self._floor(self._apart)
+        base = self._base
+        middles = [_middles({n: shown[n] for n in group}) for group in groups]
+        grown = [{c: max(0, raw - base.get(c, raw)) for c, raw in m.items()} for m in middles]
+        enough = [len(group) >= _least(len(shown)) for group in groups]
+        total = _sums([g for g, believed in zip(grown, enough, strict=True) if believed])
+        return {
+            node: {
+                c: left for c, raw in total.items() if (left := raw - believed * own.get(c, 0)) > 0
+            }
+            for own, group, believed in zip(grown, groups, enough, strict=True)
+            for node in group
+        }
+
+    def look(self, now, shown, amount, when=None, there=None, groups=(), held=()):
+        """(dict, {node: its lacks as text}) of ``shown``: {node: {channel number: raw}}.
+
+        amount: (channel number, raw) -> text with unit; when: {node: time of what it showed}, now
+        if it is not said; there: {channel number: raw} that was contributed, None: not known;
+        groups: lists of nodes that hold different things, held: digests by what can be compared,
+        of each node. The dict: word (of WORDS), since_s, nodes, agree, spread [text], groups
+        [{count, names, lacks}], largest first.
+        """
+        columns = _columns(shown)
+        agreed = {c: _agreed(raws) for c, raws in columns.items()}
+        self._mark(now, agreed if there is None else there)
+        times: dict = dict.fromkeys(shown, now) if when is None else when
+        behind, known = self._behind(shown, times, there)
+        lacks = {n: ", ".join(amount(c, raw) for c, raw in b.items()) for n, b in behind.items()}
         word = "UNKNOWN" if not known else "ALONE" if len(shown) == 1 else "ONE"
-        alike = self._alike(now, shown, times)
+        alike = self._alike(now, shown, times, held)
         if word == "ONE" and there is None and not alike:
             word = "DIFFER"
+        groups = [found for group in groups if (found := [n for n in group if n in shown])]
+        if len(groups) > 1:
+            lacks = {
+                n: ", ".join(f"about {amount(c, raw)}" for c, raw in b.items())
+                for n, b in self._counted(now, shown, groups).items()
+            }
+            if not any(lacks.values()):
+                lacks.update(
+                    (n, "something that others have") for group in groups[1:] for n in group
+                )
+        else:
+            self._base = None
         if any(lacks.values()):
             word = "APART"
         if word != self._word:
             self._word, self._since = word, now
+        since = self._equal if word == "DIFFER" else self._since
+        if self._base is not None:
+            since = min(since, self._apart)
         spreads = {c: max(raws) - min(raws) for c, raws in columns.items()}
+        rest = ""
+        if len(groups) < 2:
+            newest, old = self._marks[-1][1], self._floor(now - self._lag)
+            room = {c: raw - old.get(c, raw) for c, raw in newest.items()}
+            groups, rest = _by_lacks(behind, room)
         return {
             "word": word,
-            "since_s": round(now - (self._equal if word == "DIFFER" else self._since)),
+            "since_s": round(now - since),
             "nodes": len(shown),
             "agree": sum(not text for text in lacks.values()),
             "spread": [amount(c, raw) for c, raw in sorted(spreads.items()) if raw],
-            "groups": _named(groups) if word == "APART" else [],
+            "groups": _named(groups, lacks, rest) if word == "APART" else [],
         }, lacks
 
 
-def _named(groups):
-    """The groups for people; small ones that lack different amounts are one, "less"."""
-    found = sorted(groups.items(), key=lambda item: (-len(item[1]), str(item[0])))
-    if len(found) > _GROUPS:
-        rest = [node for lacks, nodes in found if lacks for node in nodes]
-        whole = [item for item in found if not item[0]]
-        found = [*whole, ("less, each another amount", rest)]
-    return [
-        {"count": len(nodes), "names": [str(n) for n in nodes[:8]], "lacks": lacks}
-        for lacks, nodes in found
+def _columns(shown):
+    """{channel: what the nodes show of it}."""
+    columns = {}
+    for values in shown.values():
+        for c, raw in values.items():
+            columns.setdefault(c, []).append(raw)
+    return columns
+
+
+def _middles(shown):
+    """{channel: the median of what the nodes show}."""
+    return {c: sorted(raws)[len(raws) // 2] for c, raws in _columns(shown).items()}
+
+
+def _sums(grown):
+    """{channel: the sum} of several dicts."""
+    return {c: sum(raws) for c, raws in _columns(dict(enumerate(grown))).items()}
+
+
+def _by_lacks(behind, room):
+    """Groups of nodes that lack the same, the largest first; small ones that lack different
+    amounts are one. behind: {node: {channel: raw}}; room: {channel: raw} that is on its way."""
+    groups = []
+    for node, lack in behind.items():
+        for first, nodes in groups:
+            close = first.keys() | lack.keys()
+            off = {c: abs(first.get(c, 0) - lack.get(c, 0)) for c in close}
+            if bool(first) == bool(lack) and all(d <= room.get(c, 0) for c, d in off.items()):
+                nodes.append(node)
+                break
+        else:
+            groups.append((lack, [node]))
+    groups.sort(key=lambda group: -len(group[1]))
+    if len(groups) <= _GROUPS:
+        return [nodes for _, nodes in groups], ""
+    whole = [nodes for lack, nodes in groups if not lack]
+    rest = [node for lack, nodes in groups if lack for node in nodes]
+    return [*whole, rest], "less, each another amount"
+
+
+def _named(groups, lacks, rest=""):
+    """The groups for people. rest: what the last one lacks, if that is not the same."""
+    found = [
+        {"count": len(nodes), "names": [str(n) for n in nodes[:8]], "lacks": lacks[nodes[0]]}
+        for nodes in groups
     ]
+    if rest:
+        found[-1]["lacks"] = rest
+    return found
 
 
 class Middle:
@@ -144,12 +234,7 @@ class Middle:
 
     def look(self, now, shown):
         """{channel number: raw} of {node: {channel number: raw}}."""
-        columns = {}
-        for values in shown.values():
-            for c, raw in values.items():
-                columns.setdefault(c, []).append(raw)
-        for c, raws in columns.items():
-            raw = sorted(raws)[len(raws) // 2]
+        for c, raw in _middles(shown).items():
             if raw >= self._said.get(c, 0):
                 self._low_since.pop(c, None)
             elif now - self._low_since.setdefault(c, now) < _HOLD_S:

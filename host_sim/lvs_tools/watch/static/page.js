@@ -4,6 +4,9 @@
 
 const QUIET_S = 12; // this page's own link to the program, too
 const POINTS = 600;
+// Between two times of a chart's axis: whole minutes, hours or days.
+const STEPS_S = [1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200,
+  86400, 172800, 432000, 864000];
 const FEW = 60; // nodes that are listed at first, those with trouble before the others
 const byId = (id) => document.getElementById(id);
 let view = null;
@@ -39,7 +42,9 @@ function span_text(s) {
 
 const WORDS = {
   ONE: ["good", (t) => `One mesh: all ${t.nodes} nodes agree`],
-  APART: ["bad", (t) => `Not one mesh: ${t.nodes - t.agree} of ${t.nodes} nodes lack something`],
+  APART: ["bad", (t) => t.agree || t.groups.length < 2
+    ? `Not one mesh: ${t.nodes - t.agree} of ${t.nodes} nodes lack something`
+    : `Not one mesh: ${t.groups.length} groups are apart`],
   DIFFER: ["warn", () => "Nodes differ: much is on its way, or they are apart"],
   ALONE: ["warn", () => "One node alone"],
   UNKNOWN: ["", () => "Looking; who agrees is known after some seconds"],
@@ -94,7 +99,7 @@ function plot(card, times, values) {
     series: [{}, { stroke: colour.line, width: 2, points: { show: times.length < 3 }, spanGaps: true,
       paths: uPlot.paths.stepped({ align: 1 }) }],
     axes: [
-      { ...axis, size: 24, space: 90, values: (_, at) => at.map(axisTime) },
+      { ...axis, size: 24, space: 90, incrs: STEPS_S, values: (_, at) => at.map(axisTime) },
       { ...axis, size: (u, labels) => 12 + 8 * Math.max(3, ...(labels ?? []).map((l) => l.length)) },
     ],
   }, [times, values], card.querySelector(".chart"));
