@@ -230,6 +230,7 @@ class Update:
                 os.remove(STAGE + "/" + name)
         if not await self._manifest():
             raise Refused("broken off")
+        error = None
         with open(STAGE + "/manifest") as f:
             for line in f:
                 error = await self._file(line)

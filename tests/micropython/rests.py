@@ -59,7 +59,7 @@ async def story(host, idle_ms):
     assert not transport.error, transport.error
     node = Node(transport)
     listen = Woken.listen
-    Woken.listen = lambda rest, came: 60 * listen(rest, came)  # whoever waits so long gives up
+    Woken.listen = lambda self, came: 60 * listen(self, came)  # whoever waits so long gives up
     running = asyncio.create_task(run(node))
     await until(lambda: node.turns)
     other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

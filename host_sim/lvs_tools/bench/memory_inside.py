@@ -11,7 +11,7 @@ import gc
 import json
 import sys
 
-from inside import Transport
+from inside import Transport  # pyright: ignore[reportMissingImports]
 
 
 def clock():
