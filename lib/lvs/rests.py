@@ -30,9 +30,9 @@ class Rest:
     def wake(self):
         """Tick as soon as may be: said by whoever made something due."""
         self.woken = True
-        self.rouse()
+        self.end()
 
-    def rouse(self):
+    def end(self):
         """End the rest."""
 
     def listen(self, came):
@@ -53,50 +53,39 @@ class Woken(Rest):
         self._sockets = None  # those that have ears
         self._ears = []
         self._heard = []  # ears that announced something
-        self._vain = False
+        self._quiet = False
 
-    def ear(self, sock):
-        """An ear at a socket: announces what comes in, once each time that it is sent there."""
-        raise NotImplementedError
-
-    def send(self, ear):
-        """Send an ear back to its socket."""
-        raise NotImplementedError
-
-    def recall(self, ear):
-        """Forget an ear."""
-        raise NotImplementedError
+    # What its kinds have: an ear of a socket, which announces what comes in, once each time that
+    # it is sent there; sending one back to its socket; forgetting one.
+    ear = send = forget = id
 
     def announce(self, ear):
         """Said by an ear: something came in."""
         self._heard.append(ear)
-        self.rouse()
+        self.end()
 
     def listen(self, came):
         """Send the ears back to their sockets; returns the longest rest (ms)."""
-        self.asleep = True
         if self._sockets is not self._transport.sockets:  # opened anew
-            self._leave()
+            self.close()
             self._sockets = self._transport.sockets
             for s in self._sockets:
                 self._ears.append(self.ear(s))
-        self._vain = bool(self._heard) and not came and not self._vain
-        if self._vain:
+        self.asleep = True
+        self._quiet = bool(self._heard) and not came and not self._quiet
+        if self._quiet:
             return _TURN_MS
         while self._heard:
             self.send(self._heard.pop())
         return _REST_MS
 
-    def _leave(self):
-        for ear in self._ears:
-            self.recall(ear)
-        self._ears = []
-        self._heard = []
-
     def close(self):
         """Nothing ends a rest any more."""
         self.asleep = False
-        self._leave()
+        for ear in self._ears:
+            self.forget(ear)
+        self._ears = []
+        self._heard = []
 
 
 class Tasks(Woken):
@@ -109,7 +98,7 @@ class Tasks(Woken):
         self._core = asyncio.core  # pyright: ignore[reportAttributeAccessIssue]
         self._loop = asyncio.current_task()
 
-    def rouse(self):
+    def end(self):
         """End the rest."""
         if self.asleep and self._core.cur_task is not self._loop:  # else its turn has come
             self.asleep = False
@@ -130,7 +119,7 @@ class Tasks(Woken):
         """Send an ear back to its socket."""
         self._core._task_queue.push(ear)
 
-    def recall(self, ear):
+    def forget(self, ear):
         """Forget an ear."""
         self._core._io_queue.remove(ear)
         self._core._task_queue.remove(ear)

@@ -58,8 +58,8 @@ class Routes:
         self.n = 1
         self.near = 0
         self._index = {}
-        self._looked = None  # epoch of the last look for who would make place, if it still holds
-        self._newcomers = self._most = 0
+        self._since = None  # epoch of the last look for who would make place, if it still holds
+        self._others = self._most = 0
         self._worst = self._gone = OTHERS
 
     def known(self, key):
@@ -83,7 +83,7 @@ class Routes:
                 self.n += 1
             else:
                 del self._index[self.key[i]]
-            self._looked = None
+            self._since = None
             self._index[key] = i
             self.key[i] = key
             self.near += 1
@@ -100,27 +100,27 @@ class Routes:
 
     def _place(self, key, epoch):
         gone = self._gone
-        if self._looked != epoch or gone > OTHERS and epoch - self.last[gone] <= _STALE:
-            self._look(epoch)
+        if self._since != epoch or gone > OTHERS and epoch - self.last[gone] <= _STALE:
+            self._find(epoch)
         # While the table is young everybody is a newcomer: let them in.
-        if self._newcomers < self.size // 4 or self.n <= self.size // 2:
+        if self._others < self.size // 4 or self.n <= self.size // 2:
             if self.n < self.size:
                 return self.n
             if self._gone > OTHERS:
                 return self._gone
         return self._worst if self._most > mix(self._salt, key) else OTHERS
 
-    def _look(self, epoch):
+    def _find(self, epoch):
         """Find who would make place: an entry that is stale, and of the newcomers the one whose
         hash is the largest. It holds until an entry is another's or not trusted any more."""
-        self._looked = epoch
-        self._newcomers = self._most = 0
+        self._since = epoch
+        self._others = self._most = 0
         self._worst = self._gone = OTHERS
         for i in range(1, self.n):
             if epoch - self.last[i] > _STALE:
                 self._gone = i
             if not self.trusted(i):
-                self._newcomers += 1
+                self._others += 1
                 h = mix(self._salt, self.key[i])
                 if h > self._most:
                     self._worst = i
@@ -169,7 +169,7 @@ class Routes:
         if not exact:
             self._shown[i] = _OFF
             self.agreed[i] = 0
-            self._looked = None
+            self._since = None
         elif not self._shown[i]:
             self._shown[i] = _AGREED
 
@@ -286,7 +286,7 @@ class Routes:
     def new_epoch(self, epoch):
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
-        self._looked = None
+        self._since = None
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1

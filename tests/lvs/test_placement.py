@@ -121,7 +121,7 @@ def test_every_shard_held_is_told_of_before_any_is_again():
     shards = len(node.replicas)
     assert shards == 3
     for _ in range(20):
-        told = [node.eps._pick()[0] for _ in range(shards)]
+        told = [node.eps._pick() for _ in range(shards)]
         assert sorted(told) == [0, 1, 2]
 
 

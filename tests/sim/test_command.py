@@ -1,11 +1,13 @@
 """`lvs sim`, `lvs swarm` and `lvs sweep` as a user calls them: output, files, exit codes."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -317,12 +319,28 @@ def test_ctrl_c_ends_it_with_130_and_leaves_nothing_behind(small, command):
         start_new_session=True,
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
     )
-    time.sleep(4)
+    worked(process.pid, 4)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert gone(process.pid)
+
+
+def worked(group, seconds):
+    """Wait until the processes of a group have computed for so long: on whatever machine."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    end = time.monotonic() + 100
+    while time.monotonic() < end:
+        done = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == group:
+                    done += int(fields[11]) + int(fields[12])
+        if done >= seconds * ticks:
+            return
+        time.sleep(0.1)
 
 
 def gone(group, seconds=10):

@@ -46,7 +46,7 @@ class Bits:
         return self.bits[self.at - 1]
 
 
-class Transport:
+class Played:
     """Takes every frame and remembers their kinds; its addresses are a simulated machine's."""
 
     error = ""
@@ -85,7 +85,7 @@ class Player:
     def __init__(self, tape):
         global now
         now = tape["start"]
-        self.transport = Transport()
+        self.transport = Played()
         self.node = Node(tape["config"], self.transport, clock, Bits(tape["bits"]).next)
         prime.settle(
             self.node, [[tape["value"]] * r.shard.slots for r in self.node.replicas], True

@@ -340,7 +340,7 @@ def command(folder, address, wifi, flash_kb, waves, rp2):
     Examples:
       lvs standin /tmp/board --wifi home:secret123 &
       lvs deploy --board ESP32_GENERIC --port /tmp/board/port
-      lvs standin /tmp/board --wifi home:secret123 --meter 27:600    # ten a second
+      lvs standin /tmp/board --wifi home:secret123 --meter 27:600  # ten a second
     """
     name, _, password = wifi.partition(":")
     with options.ending("standin", OSError, interpreters.InterpreterMissing):

@@ -18,12 +18,12 @@ from lvs_tools.fuzz.victim import Broken
 
 
 def _firmware() -> Any:
-    """The modules admin and admin_work, which leave nothing else behind in this process."""
+    """The modules admin, admin_work and trial, which leave nothing else behind in this process."""
     before = set(sys.modules)
     shims.install()
     sys.path.append(str(places.FIRMWARE))
     try:
-        return import_module("admin"), import_module("admin_work")
+        return [import_module(name) for name in ("admin", "admin_work", "trial")]
     finally:
         sys.path.remove(str(places.FIRMWARE))
         for name in set(sys.modules) - before:
@@ -37,7 +37,7 @@ async def _no_time(_ms):
 
 
 _BOARDS = (str(places.FIRMWARE), shims.PATH)
-admin, admin_work = _firmware()
+admin, admin_work, trial = _firmware()
 admin_work.asyncio = SimpleNamespace(sleep_ms=_no_time)
 admin_work.crashlog = SimpleNamespace(uptime=lambda: 5)
 KEY = b"the key of the fuzzed board"
@@ -81,6 +81,20 @@ class Files:
         if old not in self.files:
             raise OSError(2)
         self.files[new] = self.files.pop(old)
+
+    def ilistdir(self, path):
+        """(name, kind) of what is in a folder."""
+        self.stat(path)
+        for kind, paths in ((0x8000, self.files), (0x4000, self.folders)):
+            for found in sorted(paths):
+                if found and found.rpartition("/")[0] == path:
+                    yield found.rpartition("/")[2], kind
+
+    def rmdir(self, path):
+        """A folder, which must be empty."""
+        if path not in self.folders or list(self.ilistdir(path)):
+            raise OSError(39)
+        self.folders.remove(path)
 
     def statvfs(self, _path):
         """How much is free."""
@@ -207,10 +221,11 @@ def board(files, chance):
         placement=SimpleNamespace(find=lambda _: None),
         left=lambda: 0,
     )
-    admin.os = admin_work.os = files
+    admin.os = admin_work.os = trial.os = files
     admin_work.open = files.open
     settings = SimpleNamespace(load=lambda *_: _settings(chance))
-    admin.once = admin_work.once = lambda name: admin_work if name == "admin_work" else settings
+    once = {"admin_work": admin_work, "trial": trial, "settings": settings}
+    admin.once = admin_work.once = once.__getitem__
     service = admin.Admin(KEY, {"wifi": False}, node, None)
     service._print = lambda *words, **how: None
     admin.print = service.say
