@@ -57,7 +57,7 @@ class Woken(Rest):
 
     # What its kinds have: an ear of a socket, which announces what comes in, once each time that
     # it is sent there; sending one back to its socket; forgetting one.
-    ear = send = forget = id
+    ear = send = forget = int
 
     def announce(self, ear):
         """Said by an ear: something came in."""
