@@ -95,7 +95,7 @@ def test_forged_totals_add_no_more_than_invented_ones():
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if STAGES[name].parts])
 def test_a_stage_is_survived_without_liars(stage):
-    cycles = {"partition": 500, "shards": 400, "restarts": 500}.get(stage, 260)
+    cycles = {"partition": 500, "shards": 400, "restarts": 1500}.get(stage, 260)
     result = attacked(stage, cases.NOBODY, 0, cycles=cycles, seed=3)
     assert result["liars"] == 0 and result["alive"] == 12
     assert result["harm"]["error_high"] == 0 and result["harm"]["holders"] >= 1

@@ -72,9 +72,9 @@ def _busy(_honest, cycles):
 
 def _restarts(honest, cycles):
     """A third of the honest nodes restarts once a minute, one after the other; then comes a calm
-    that is longer, in which what liars held up must arrive."""
+    four times as long, in which what liars held up must arrive."""
     some = max(1, honest // 3)
-    until = cycles * 2 // 5
+    until = cycles // 5
     return {
         "workload": {"contributions_per_minute": 3, "until_cycle": until},
         "event": [
@@ -148,7 +148,7 @@ STAGES = {
         _restarts,
         _VALUES,
         20,
-        1600,
+        3200,
         [(4, EVERY)],
     ),
 }
