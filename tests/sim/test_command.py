@@ -319,7 +319,7 @@ def test_ctrl_c_ends_it_with_130_and_leaves_nothing_behind(small, command):
         start_new_session=True,
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
     )
-    worked(process.pid, 4)
+    worked(process.pid, 10)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors

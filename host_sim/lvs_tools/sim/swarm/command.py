@@ -85,9 +85,14 @@ def fails(data):
         return False
 
 
-def _quiet():
-    """Workers leave Ctrl-C to their parent, which ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _pool(workers):
+    """Processes that leave Ctrl-C to their parent, which ends them: from before they begin, or it
+    would meet them while they import."""
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return multiprocessing.get_context("spawn").Pool(workers)
+    finally:
+        signal.signal(signal.SIGINT, heeded)
 
 
 class _Sum:
@@ -160,7 +165,7 @@ def _run(seeds, minutes, most_nodes, shrink_seconds, on, workers, folder, total)
     )
     with (
         options.progress(TextColumn("{task.fields[done]}")) as bar,
-        multiprocessing.get_context("spawn").Pool(workers, _quiet) as pool,
+        _pool(workers) as pool,
     ):
         shown = bar.add_task("swarm", total=len(seeds), done="")
         # A few at a time, so that a time limit is noticed before the next ones begin.
