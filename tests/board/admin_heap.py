@@ -50,14 +50,4 @@ def scenario():
     del service, link
 
 
-_run = scenario()
-
-
-def step():
-    """One part of the measurement; False when it is over."""
-    gc.collect()  # takes place before the next step
-    try:
-        next(_run)
-        return True
-    except StopIteration:
-        return False
+steps = scenario()

@@ -116,17 +116,7 @@ def flood():
     print("refused", node.status()["refused"])
 
 
-_phases = flood()
-
-
-def step():
-    """The next phase; returns whether there is one. Garbage is collected in between."""
-    for _ in _phases:
+steps = flood()
+if sys.platform != "webassembly":  # there whoever runs the script takes them, see wasm/run.mjs
+    for _ in steps:
         gc.collect()
-        return True
-    return False
-
-
-if sys.platform != "webassembly":  # there whoever runs the script calls it, see wasm/run.mjs
-    while step():
-        pass

@@ -51,15 +51,5 @@ def scenario(asked):
     del node
 
 
-def step():
-    """One part of it; False when it is over."""
-    gc.collect()  # takes place before the next step
-    try:
-        next(_run)
-        return True
-    except StopIteration:
-        return False
-
-
 with open(sys.argv[1]) as _file:
-    _run = scenario(json.load(_file))
+    steps = scenario(json.load(_file))

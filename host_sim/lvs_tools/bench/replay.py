@@ -227,18 +227,7 @@ def heap(tape):
     print(json.dumps({"labels": labels, "spent": spent, "cycles": tape["cycles"], "calm": calm}))
 
 
-def step():
-    """One part of ``heap``; False when it is over."""
-    gc.collect()  # takes place before the next step
-    try:
-        next(_run)
-        return True
-    except StopIteration:
-        return False
-
-
 if sys.argv[2] == "count":
     print(json.dumps(count(read(sys.argv[1]))))
-    step = bool  # noqa: F811 - nothing more is to be done
 else:
-    _run = heap(read(sys.argv[1]))
+    steps = heap(read(sys.argv[1]))

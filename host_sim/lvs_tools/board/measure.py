@@ -77,14 +77,14 @@ def _said(pattern, output):
 
 
 _DRIVE = """
-import sys, vfs, asyncio  # inside.py hides what asyncio needs
+import gc, sys, vfs, asyncio  # inside.py hides what asyncio needs
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
 sys.path[:] = ["/shims", ".frozen"]
 sys.argv[:] = ["/inside.py", "/settings.json"] + sys.argv[2:]
 exec(open("/inside.py").read(), globals())
-while step():
-    pass
+for _ in steps:
+    gc.collect()
 """
 
 

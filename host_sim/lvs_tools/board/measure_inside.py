@@ -246,15 +246,5 @@ def scenario(settings, cycles):
     del tasks
 
 
-def step():
-    """One part of the measurement; False when it is over."""
-    gc.collect()  # takes place before the next step
-    try:
-        next(_run)
-        return True
-    except StopIteration:
-        return False
-
-
 with open(sys.argv[1]) as _file:
-    _run = scenario(json.load(_file), int(sys.argv[2]))
+    steps = scenario(json.load(_file), int(sys.argv[2]))

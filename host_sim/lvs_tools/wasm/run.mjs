@@ -3,8 +3,8 @@
 // The directories in MICROPYPATH, the script's own one, and every argument that names a file or
 // a directory are copied to the same place in MicroPython's in-memory file system.
 // MICROPYHEAP (bytes, 4 MiB unless told) is the first size of the heap, which grows when full.
-// A script that leaves a function `step` has it called until it returns something false; garbage
-// is collected before each call if gc.collect() was called in the one before.
+// A script that leaves a generator `steps` has it run to its end; garbage is collected before each
+// of its steps.
 // Exit status: the script's own, 1 after an exception.
 import fs from "node:fs";
 import path from "node:path";
@@ -50,11 +50,20 @@ sys.argv[:] = ${python([main, ...args])}
 __file__ = ${python(main)}
 exec(compile(open(__file__).read(), __file__, "exec"))
 `);
-  // Garbage is collected between calls from JavaScript only, never inside one.
-  for (let more = true; more;) {
-    mp.runPython("more_steps = bool(globals().get('step', bool)())");
-    more = mp.globals.get("more_steps");
-  }
+  // Garbage is collected between calls from JavaScript only, never inside one, if it was asked for.
+  mp.runPython(`import gc
+steps = globals().get("steps", iter(()))
+def step():
+    global more_steps
+    gc.collect()
+    try:
+        next(steps)
+        more_steps = True
+    except StopIteration:
+        more_steps = False
+`);
+  do mp.runPython("step()");
+  while (mp.globals.get("more_steps"));
 } catch (error) {
   if (error.name !== "PythonError") throw error;
   if (error.type === "SystemExit") {
