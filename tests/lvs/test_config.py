@@ -162,6 +162,9 @@ MESH = ("max_allowed_shift", "route_budget", "session_epochs", "horizon_epochs")
 def test_the_tag_is_the_documents():
     defaults = [NUMBERS[key][0] for key in MESH]
     assert Config(GOOD).tag == ref.mesh_tag("lvs", defaults)
+    channels = ["a", {"name": "b", "start": "2.5"}, "c", {"name": "d", "step": 25, "start": 50}]
+    begun = Config({"channels": channels})
+    assert begun.tag == ref.mesh_tag("lvs", defaults, {1: 2500, 3: 2}) != Config(GOOD).tag
 
 
 def test_what_belongs_to_the_tag():

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lvs import wire
+from lvs import audit, wire
 from tests.support import draw
 from tests.support import reference as ref
 from tests.vectors import run
@@ -52,6 +52,19 @@ def test_names_round_trip(frame):
     reason, back = ref.decode(ref.encode_names(frame), frame["tag"])
     assert reason == "" and back
     assert back["names"] == as_lists(frame["names"])[: len(back["names"])] != []
+
+
+@given(draw.good_audit, st.integers(0, 3600))
+def test_audits(frame, seconds):
+    """An answer is read as it was meant, and a question is written and read so."""
+    data = ref.encode_audit(frame)
+    assert agree(data, frame["tag"]) == ""
+    assert as_lists(lib_decode(data, frame["tag"])[1]) == as_lists({**frame, "kind": wire.AUDIT})
+    asked = ref.encode_question({**frame, "seconds": seconds})
+    buf = bytearray(wire.MAX_FRAME)
+    about = [frame[key] for key in ("tag", "nonce", "shard", "first")]
+    assert buf[: audit.question(buf, *about, seconds)] == asked
+    assert audit.asked(asked[17:-2]) == (frame["first"], min(seconds, 60), len(asked))
 
 
 @given(draw.good_frame, st.sampled_from([bytes, bytearray, memoryview]))

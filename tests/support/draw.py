@@ -81,16 +81,32 @@ def _names(draw):
     return {**head, "names": draw(st.lists(record, min_size=1, max_size=16))}
 
 
+@st.composite
+def _audit(draw):
+    _, head = draw(_head())
+    first = draw(st.integers(0, 15))
+    room = (ref.MAX_FRAME - 29) // 21  # what a slot takes at most
+    slots = draw(st.lists(st.tuples(wide, wide, wide), max_size=min(room, 16 - first)))
+    said = {"what": draw(st.sampled_from([1, 2])), "since": draw(raw), "account": draw(raw)}
+    return {**head, **said, "first": first, "slots": slots}
+
+
 good_ep = _ep()  # a frame as a dict
 good_sdm = _sdm()
 good_names = _names()
+good_audit = _audit()
 
 
 @st.composite
 def _frame(draw):
     kind, encode = draw(
         st.sampled_from(
-            [(good_ep, ref.encode_ep), (good_sdm, ref.encode_sdm), (good_names, ref.encode_names)]
+            [
+                (good_ep, ref.encode_ep),
+                (good_sdm, ref.encode_sdm),
+                (good_names, ref.encode_names),
+                (good_audit, ref.encode_audit),
+            ]
         )
     )
     f = draw(kind)

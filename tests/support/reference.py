@@ -41,9 +41,11 @@ def hash_text(text):
     return h
 
 
-def mesh_tag(mesh, numbers):
-    """The mesh tag: the name and the mesh parameters, in the order of the document."""
-    return hash_text("\n".join([mesh, *(str(n) for n in numbers)])) or 1
+def mesh_tag(mesh, numbers, starts=None):
+    """The mesh tag: the name and the mesh parameters, in the order of the document; starts: raw by
+    number of the channel."""
+    begun = [f"{c}:{raw}" for c, raw in sorted((starts or {}).items()) if raw]
+    return hash_text("\n".join([mesh, *(str(n) for n in numbers), *begun])) or 1
 
 
 def serial_diff(a, b):
@@ -205,7 +207,7 @@ def decode(data, tag):
         "cycle": cycle,
         "shard": shard,
     }
-    read = {1: _read_ep, 2: _read_sdm, 3: _read_names}.get(kind & 15)
+    read = {1: _read_ep, 2: _read_sdm, 3: _read_names, 4: _read_audit}.get(kind & 15)
     fields = read and read(data[17:-2], cycle // 64)
     return ("", {**frame, **fields}) if fields else ("malformed", None)
 
@@ -282,6 +284,41 @@ def _read_names(body, epoch):
             return None
         body = rest
     return None if body else {"names": names}
+
+
+def encode_question(f):
+    """The bytes of an audit's question, padded to what an answer may have."""
+    body = _head(4, {**f, "start": 0, "cycle": 0})
+    body += struct.pack("<BBI", 0, f["first"], f["seconds"])
+    return _seal(body.ljust(MAX_FRAME - 2, b"\0"))
+
+
+def encode_audit(f):
+    """The bytes of an answer to an audit; slots: [(given, waiting, value)] from the first on."""
+    body = struct.pack("<BBII", f["what"], f["first"], f["since"], f["account"])
+    return _seal(_head(4, f) + body + b"".join(wide(n) for slot in f["slots"] for n in slot))
+
+
+def _read_audit(body, epoch):
+    """Of an answer; who is asked reads questions."""
+    if len(body) < 10:
+        return None
+    what, first, since, account = struct.unpack_from("<BBII", body)
+    numbers, body = [], body[10:]
+    while body:
+        number, body = unwide(body, MOST) or (-1, b"")
+        numbers.append(number)
+    slots = [tuple(numbers[i : i + 3]) for i in range(0, len(numbers), 3)]
+    if (
+        what not in (1, 2)
+        or first + len(slots) > 16
+        or first > 15
+        or max(since, account) > MAX_RAW
+    ):
+        return None
+    if -1 in numbers or len(numbers) % 3:
+        return None
+    return {"what": what, "since": since, "account": account, "first": first, "slots": slots}
 
 
 # --- section 3: state ---------------------------------------------------------------------------
