@@ -62,8 +62,8 @@ def test_audits(frame, seconds):
     assert as_lists(lib_decode(data, frame["tag"])[1]) == as_lists({**frame, "kind": wire.AUDIT})
     asked = ref.encode_question({**frame, "seconds": seconds})
     buf = bytearray(wire.MAX_FRAME)
-    about = [frame[key] for key in ("tag", "nonce", "shard", "first")]
-    assert buf[: audit.question(buf, *about, seconds)] == asked
+    n = audit.question(buf, frame["tag"], frame["nonce"], frame["shard"], frame["first"], seconds)
+    assert buf[:n] == asked
     assert audit.asked(asked[17:-2]) == (frame["first"], min(seconds, 60), len(asked))
 
 
