@@ -4,6 +4,8 @@ import pytest
 
 from lvs import config, wire
 from lvs.config import CLOSING
+from lvs.journal import Journal
+from lvs_tools.world.memory_files import MemoryFiles
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
 
@@ -393,6 +395,24 @@ def test_a_mesh_alone_for_long_does_not_count_twice():
         cell.contribute(1, 9)
         cell.run(60)
     assert cell.settled()
+
+
+@pytest.mark.parametrize("epochs", [-2, 0])
+def test_a_power_cut_of_who_is_alone_counts_nothing_twice(epochs):
+    """What nobody knows is told again, but the last checkpoint still has it: shortly before its
+    session is folded, and just after."""
+    journal = Journal("", files=MemoryFiles())
+    cell = Cell(session_epochs=2, horizon_epochs=28)
+    node = cell.add(1, journal)
+    cell.active()
+    cell.contribute(1, 11)
+    cell.run(20)
+    fold = (node.ledger.session.start + node.config.lifetime + 1) * 64
+    cell.run(fold + 64 * epochs + 12 - node.clock.cycle)
+    assert node.left() == 11
+    cell.add(1, journal)
+    cell.run(64 * 4)
+    cell.settle()
 
 
 # --- clocks --------------------------------------------------------------------------------------
