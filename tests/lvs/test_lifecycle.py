@@ -483,6 +483,27 @@ def test_a_fresh_node_whose_clock_was_never_the_meshs_joins_anew():
     assert cell.nodes[4].status()["rejoins"] == 1
 
 
+@pytest.mark.parametrize("later", [0, 7])
+def test_what_was_told_under_a_clock_that_goes_back_is_told_again(later):
+    """Its session has not begun by the clock of the mesh: nobody takes its row."""
+    cell = Cell(1, session_epochs=4, horizon_epochs=12)
+    cell.active()
+    for _ in range(10):
+        cell.contribute(1, 9)
+        cell.run(50)
+    start = cell.nodes[1].ledger.session.start
+    cell.links = lambda a, b: 1 not in (a, b)
+    for _ in range(3):
+        cell.add()
+    cell.run(100)
+    cell.links = lambda a, b: True
+    cell.run(60)
+    assert start > cell.nodes[1].clock.grain() + 1
+    if later:
+        cell.contribute(1, later)
+    cell.settle()
+
+
 def test_ticks_may_wrap_at_any_time():
     """MicroPython's ticks_ms wraps at 2**30 ms: nothing is lost, no timer sleeps for days."""
     cell = Cell(3, loss=0.2, start=2**30 - 15000)
