@@ -223,6 +223,41 @@ def test_silent_exit_of_all_but_one():
     cell.settle()
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_survivor_alone_for_longer_than_the_horizon_forgets_nothing_for_a_newcomer(restarted):
+    """Whoever has only just begun has nothing that it could start over with."""
+    cell = Cell(3, **SHORT)
+    journals = [Journal("", files=MemoryFiles()) for _ in range(3)]
+    for address in (1, 2, 3):
+        cell.add(address, journals[address - 1])
+    cell.active()
+    cell.run(80)
+    for address in (1, 2, 3):
+        cell.contribute(address, 11 * address)
+    cell.settle()
+    del cell.nodes[2], cell.nodes[3]
+    cell.run(64 * (4 + CLOSING + 4))
+    if restarted:  # its last life was alone
+        cell.add(1, journals[0])
+        cell.run(60)
+    cell.add(2)
+    cell.settle(400)  # what is in the closing is told again after it
+    assert cell.nodes[1].status()["rejoins"] == 0
+
+
+def test_who_heard_nobody_but_leaves_for_long_forgets_nothing_for_a_newcomer():
+    cell = Cell(1, **SHORT)
+    cell.active()
+    leaf = Speaker(cell.nodes[1])
+    leaf.ep(held=0, flags=wire.WANT)
+    leaf.sdm([(0, 50)])
+    cell.contributed["water"] += 50
+    cell.run(64 * (4 + CLOSING + 2))
+    cell.add()
+    cell.settle()
+    assert cell.nodes[1].status()["rejoins"] == 0
+
+
 # --- RECOVERING ----------------------------------------------------------------------------------
 
 
