@@ -73,11 +73,17 @@ class Contributions:
 
     def fold(self):
         """Fold what is due in the ledger. Before that, in the closing, what nobody is known to
-        hold leaves my own rows, so that nobody takes it in the last moment."""
+        hold leaves my own rows, so that nobody takes it in the last moment. Sessions that have
+        not begun are of a clock that went back: nobody takes their rows, so they wait again."""
         cfg = self._config
         ledger = self._ledger
         closing = cfg.horizon(self._clock.epoch() + CLOSING)
-        if serial_diff(ledger.session.start, closing) <= 0:
+        newest = (self._clock.epoch() + 1) // cfg.grain
+        for s in ledger.sessions:
+            if serial_diff(s.start, newest) > 0 and s.known != s.total:
+                ledger.take_back(s)
+        start = ledger.session.start
+        if serial_diff(start, closing) <= 0 or serial_diff(start, newest) > 0:
             self.rotate()
         for s in ledger.sessions[:-1]:
             mine = s.nonce & 0xFFFFF == ledger.mark(s.nonce >> 20)  # and no copy's
@@ -115,7 +121,7 @@ class Contributions:
 
     def compared(self, r, bits):
         """Somebody's digests were compared with mine. bits: the buckets that differ; in the others
-        he holds what I hold."""
+        he holds what I hold in this shard."""
         ledger = self._ledger
         first = r.first_channel()
         if first >= ledger.channels:
@@ -124,7 +130,9 @@ class Contributions:
             if s.unsure is None and s.known == s.total:
                 continue
             for slot in range(min(r.shard.slots, ledger.channels - first)):
-                if not bits >> bucket(s.nonce, slot) & 1:
+                if bits >> bucket(s.nonce, slot) & 1:
+                    continue
+                if r.shard.find(s.start, s.nonce, slot) >= 0:  # or my digests are without it
                     s.known[first + slot] = s.held(first + slot)
             if s.unsure is not None and self._cycles >= _WHOLE:
                 self._confirm(s, r, bits)

@@ -261,6 +261,10 @@ class Journal:
             log.write_tail()
         else:
             log.drop()
+            # What is folded is in no session any more: where it went is not to come later.
+            self._put_moved(False)
+            if self._phase == _WRITING:
+                self._changes = {}  # the segment that is being written has it not
             put_ledger(log, ledger, cycle, lead)
             log.append()
         self._kept(lead)

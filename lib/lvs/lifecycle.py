@@ -36,6 +36,7 @@ class Lifecycle:
         self._routes = routes
         self._trickle = trickle
         self._journal = journal
+        self._first = clock.cycle  # of whoever has only just begun
         self.low = False
         self.recoveries = 0
         self.rejoins = 0
@@ -162,10 +163,18 @@ class Lifecycle:
         self.state = INIT
         self._wait = _PATIENCE
 
-    def come_back(self):
-        """Somebody is heard again after more than a horizon: nobody else knows what I folded."""
-        switched_on = self._clock.heard_at is None
-        if not switched_on or self.state != INIT and self._contributions.apart():
+    def come_back(self, cycle):
+        """Somebody whose clock shows ``cycle`` is heard after more than a horizon of silence:
+        nobody else knows what I folded. But no clock goes back: who is behind those that I heard
+        last, or has only just begun, has nothing to start over with."""
+        heard = self._clock.heard_at
+        if heard is None:
+            since = self._first + EPOCH_CYCLES
+            alone = self.state != INIT and self._contributions.apart()
+        else:
+            since = heard - EPOCH_CYCLES
+            alone = True
+        if alone and cycle >= since:
             self._rejoin()
 
     # --- what is found ------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class Reception:
         self.received_bytes += size
         if not routes.leaf(route):  # who holds nothing knows of nothing
             if clock.silence() > self._config.horizon_epochs * 64:
-                self._life.come_back()
+                self._life.come_back(f.cycle)
             clock.hear()
         if f.kind == SDM:
             self._hear_sdm(f, route)

@@ -14,6 +14,7 @@ from .drift_core import (
 )
 from .fixed import MAX_RAW, const, mix, serial_diff, zeros
 from .gossip import Gossip
+from .ledger import LATE
 from .routes import OTHERS, TC_START
 from .state_shard import EXPIRED, FUTURE, GREW, NEW, NO_ROOM, SAME, Shard
 from .vaultguard import ShardGuard
@@ -414,5 +415,10 @@ class Replica:
         """All was restored: enter own rows, then fold what is due by now."""
         self.shard.expect(epoch)
         self.enter(sessions)
+        first = self.first_channel()
+        for s in sessions:
+            if s.fate == LATE:  # the checkpoint may have what was taken back since
+                for c in range(first, min(first + SLOTS, len(s.total))):
+                    self.shard.lower(s.start, s.nonce, c - first, s.known[c])
         self._fold(epoch)
         self.gossip.forget()

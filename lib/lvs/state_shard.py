@@ -50,7 +50,7 @@ class Shard:
         self.grain = grain
         self.settled = Wide(SLOTS)
         self.seals = zeros("H", SLOTS)  # checksum of each settled value
-        self.changes = 0  # times that the settled vector was changed
+        self.changes = 0  # times that the settled vector, or its horizon, was changed
         self.damaged = 0  # values and rows found to have changed by themselves
         self.inflow = Wide(SLOTS)  # sum of credited rows per slot
         self.horizon = epoch // grain - lifetime - 1  # sessions that began up to here are folded
@@ -313,6 +313,7 @@ class Shard:
         folded = 0
         if horizon > self.horizon:
             self.horizon = horizon
+            self.changes += 1
             folded = self._sweep(True)
         self._redigest()  # the digests' salt is the epoch
         assert self.count <= self.capacity and 0 <= self.uncredited <= self.count

@@ -4,6 +4,8 @@ import pytest
 
 from lvs import config, wire
 from lvs.config import CLOSING
+from lvs.journal import Journal
+from lvs_tools.world.memory_files import MemoryFiles
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
 
@@ -221,6 +223,41 @@ def test_silent_exit_of_all_but_one():
     cell.settle()
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_survivor_alone_for_longer_than_the_horizon_forgets_nothing_for_a_newcomer(restarted):
+    """Whoever has only just begun has nothing that it could start over with."""
+    cell = Cell(3, **SHORT)
+    journals = [Journal("", files=MemoryFiles()) for _ in range(3)]
+    for address in (1, 2, 3):
+        cell.add(address, journals[address - 1])
+    cell.active()
+    cell.run(80)
+    for address in (1, 2, 3):
+        cell.contribute(address, 11 * address)
+    cell.settle()
+    del cell.nodes[2], cell.nodes[3]
+    cell.run(64 * (4 + CLOSING + 4))
+    if restarted:  # its last life was alone
+        cell.add(1, journals[0])
+        cell.run(60)
+    cell.add(2)
+    cell.settle(400)  # what is in the closing is told again after it
+    assert cell.nodes[1].status()["rejoins"] == 0
+
+
+def test_who_heard_nobody_but_leaves_for_long_forgets_nothing_for_a_newcomer():
+    cell = Cell(1, **SHORT)
+    cell.active()
+    leaf = Speaker(cell.nodes[1])
+    leaf.ep(held=0, flags=wire.WANT)
+    leaf.sdm([(0, 50)])
+    cell.contributed["water"] += 50
+    cell.run(64 * (4 + CLOSING + 2))
+    cell.add()
+    cell.settle()
+    assert cell.nodes[1].status()["rejoins"] == 0
+
+
 # --- RECOVERING ----------------------------------------------------------------------------------
 
 
@@ -395,6 +432,24 @@ def test_a_mesh_alone_for_long_does_not_count_twice():
     assert cell.settled()
 
 
+@pytest.mark.parametrize("epochs", [-2, 0])
+def test_a_power_cut_of_who_is_alone_counts_nothing_twice(epochs):
+    """What nobody knows is told again, but the last checkpoint still has it: shortly before its
+    session is folded, and just after."""
+    journal = Journal("", files=MemoryFiles())
+    cell = Cell(session_epochs=2, horizon_epochs=28)
+    node = cell.add(1, journal)
+    cell.active()
+    cell.contribute(1, 11)
+    cell.run(20)
+    fold = (node.ledger.session.start + node.config.lifetime + 1) * 64
+    cell.run(fold + 64 * epochs + 12 - node.clock.cycle)
+    assert node.left() == 11
+    cell.add(1, journal)
+    cell.run(64 * 4)
+    cell.settle()
+
+
 # --- clocks --------------------------------------------------------------------------------------
 
 
@@ -461,6 +516,27 @@ def test_a_fresh_node_whose_clock_was_never_the_meshs_joins_anew():
     cell.links = lambda a, b: True
     cell.settle(120)
     assert cell.nodes[4].status()["rejoins"] == 1
+
+
+@pytest.mark.parametrize("later", [0, 7])
+def test_what_was_told_under_a_clock_that_goes_back_is_told_again(later):
+    """Its session has not begun by the clock of the mesh: nobody takes its row."""
+    cell = Cell(1, session_epochs=4, horizon_epochs=12)
+    cell.active()
+    for _ in range(10):
+        cell.contribute(1, 9)
+        cell.run(50)
+    start = cell.nodes[1].ledger.session.start
+    cell.links = lambda a, b: 1 not in (a, b)
+    for _ in range(3):
+        cell.add()
+    cell.run(100)
+    cell.links = lambda a, b: True
+    cell.run(60)
+    assert start > cell.nodes[1].clock.grain() + 1
+    if later:
+        cell.contribute(1, later)
+    cell.settle()
 
 
 def test_ticks_may_wrap_at_any_time():
