@@ -27,7 +27,7 @@ def crc16(data, n: int) -> int:
     """As fixed.crc16."""
     if int(len(data)) < n:
         raise IndexError(n)
-    p = ptr8(data)
+    p = ptr8(data)  # pyright: ignore[reportUndefinedVariable] - viper has it
     c = 0xFFFF
     for i in range(n):
         x = (c >> 8) ^ p[i]
