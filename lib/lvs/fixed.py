@@ -5,6 +5,7 @@ Totals of rows live in ``0 .. 2**30 - 1``; every intermediate result of the prot
 nothing and gives the same bits everywhere (docs/protocol.md, section 2).
 """
 
+import binascii
 import sys
 from array import array
 
@@ -12,6 +13,8 @@ try:
     from micropython import const as const  # the rest of lvs takes it from here
 except ImportError:
     const = int  # CPython: the value itself  # pyright: ignore[reportAssignmentType]
+
+_crc_hqx = getattr(binascii, "crc_hqx", None)  # CPython has the same polynomial in C
 
 MAX_RAW = 0x3FFFFFFF  # the largest total of a row, and the mask of a 30-bit field
 LONG = 29  # bits of a session's total from which on another follows: a row has one more
@@ -63,10 +66,40 @@ def mix(h, x):
     return ((h & 0x7FFF) * 20021 + (h >> 15)) & MAX_RAW
 
 
+def mix4(h, x, y, z):
+    """Three steps of ``mix``."""
+    return mix(mix(mix(h, x), y), z)
+
+
+def crc16(data, n):
+    """CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) of the first n bytes."""
+    if _crc_hqx:
+        return _crc_hqx(memoryview(data)[:n], 0xFFFF)
+    c = 0xFFFF
+    for i in range(n):
+        x = (c >> 8) ^ data[i]
+        x ^= x >> 4
+        c = ((c << 8) ^ (x << 12) ^ (x << 5) ^ x) & 0xFFFF
+    return c
+
+
+if sys.implementation.name == "micropython":
+    try:
+        from .native import crc16 as crc16
+        from .native import mix as mix
+        from .native import mix4 as mix4
+    except (ImportError, SyntaxError, ValueError):
+        pass  # a port without a native emitter
+
+
+def fold16(h):
+    """16 bits of a 30-bit hash."""
+    return (h ^ (h >> 14)) & 0xFFFF
+
+
 def hash16(h):
     """The 16 best-mixed bits of a 30-bit hash, after three more rounds."""
-    h = mix(mix(mix(h, 0x2545F49), 0x1B873593), 0x0CC9E2D5)
-    return (h ^ (h >> 14)) & 0xFFFF
+    return fold16(mix4(h, 0x2545F49, 0x1B873593, 0x0CC9E2D5))
 
 
 def hash_text(text):
@@ -74,4 +107,4 @@ def hash_text(text):
     h = 0x1505
     for byte in text.encode():
         h = mix(h, byte + 1)
-    return mix(mix(mix(h, 0x2545F49), 0x1B873593), len(text))
+    return mix4(h, 0x2545F49, 0x1B873593, len(text))

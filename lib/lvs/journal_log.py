@@ -7,9 +7,9 @@ appending (file systems for flash keep small files with the directory). Each mes
 own, which end in its tag: a board that was carried to another and back finds its own again.
 """
 
-from .fixed import const
+from .fixed import const, crc16
 from .journal_reader import BUFFER, CRC, END, FORMAT, HEAD, LATEST, Reader
-from .wire import crc16, put16
+from .wire import put16
 
 _MOST = const(60000)  # records in a segment
 _SEGMENT = "seg-"

@@ -5,7 +5,8 @@ A record: kind (1 byte), length of the payload (3), mark of the segment (2), ind
 mark, a random number, or an index that was there already. docs/durability.md has the payloads.
 """
 
-from .wire import crc16, get16
+from .fixed import crc16
+from .wire import get16
 
 FORMAT = 4
 CHECK = 0xC1  # a checkpoint begins: format, mesh tag, channels, cycle, number of the segment

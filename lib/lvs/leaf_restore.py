@@ -4,10 +4,11 @@ Boards unload it.
 """
 
 from .config import EPOCH_CYCLES
+from .fixed import crc16
 from .leaf_state import CARRY, HEAD, MARK, VERSION, Kept
 from .ledger import TAKEN, Ledger, Session
 from .wide import Wide
-from .wire import crc16, get16, get30, get_wide
+from .wire import get16, get30, get_wide
 
 
 def _sound(b):

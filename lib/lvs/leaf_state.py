@@ -5,9 +5,9 @@ A store is any object with ``read(i)`` (the bytes of copy 0 or 1, b"" if there a
 other. Nothing is told before it is written.
 """
 
-from .fixed import MAX_RAW, const
+from .fixed import MAX_RAW, const, crc16
 from .ledger import TAKEN
-from .wire import crc16, put16, put30, put_wide
+from .wire import put16, put30, put_wide
 
 SESSIONS = 6  # at most: others may force new ones on it
 ASKED = 4  # epochs in which one is only asked for, until what nobody has of it waits again

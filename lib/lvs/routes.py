@@ -57,6 +57,7 @@ class Routes:
         self.allowance = zeros("H", size)  # bytes of reply
         self.n = 1
         self.near = 0
+        self._apart = False  # may a clock be off by two cycles or more?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
         self._others = self._most = 0
@@ -161,6 +162,7 @@ class Routes:
     def steers(self, i, offset):
         """What a route shows is to be believed, and so is its clock (cycles, against mine)."""
         self.offset[i] = max(-1000, min(1000, offset))
+        self._apart |= offset > 1 or offset < -1
 
     def judge(self, i, exact):
         """A route's sample agrees with me to the bit, or does not: then its trust is gone."""
@@ -193,6 +195,7 @@ class Routes:
     def gained(self, cycles):
         """My clock was slewed: it gained so many cycles on what the others' were when heard."""
         if cycles:
+            self._apart = True
             for i in range(1, self.n):
                 if self.offset[i] != _UNKNOWN:
                     self.offset[i] = max(-1000, min(1000, self.offset[i] - cycles))
@@ -203,18 +206,25 @@ class Routes:
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
+        if not self._apart:
+            return 0
+        self._apart = False
         ahead = behind = 0
         close = TC_START
         for i in range(1, self.n):
             offset = self.offset[i]
-            if offset == _UNKNOWN or cycle - self.heard[i] > within:
+            if offset == _UNKNOWN:
                 continue
-            if offset > 1:
-                ahead += self.tc(i)
-            elif offset < -1:
-                behind += self.tc(i)
-            else:
+            apart = offset > 1 or offset < -1
+            self._apart |= apart
+            if cycle - self.heard[i] > within:
+                continue
+            if not apart:
                 close += self.tc(i)
+            elif offset > 0:
+                ahead += self.tc(i)
+            else:
+                behind += self.tc(i)
         # At a tie the one behind follows, or two nodes would never meet.
         if ahead and ahead >= behind + close:
             return 2

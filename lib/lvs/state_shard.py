@@ -10,7 +10,7 @@ before it is folded or told to anybody: since rows only grow, a row that flipped
 otherwise stay in the mesh for ever (docs/durability.md).
 """
 
-from .fixed import MAX_RAW, hash16, mix, serial_diff, zeros
+from .fixed import MAX_RAW, fold16, hash16, mix, mix4, serial_diff, zeros
 from .wide import MOST, Wide
 from .wire import BUCKETS, SLOTS
 
@@ -28,10 +28,6 @@ DAMAGED = 7  # the row changed by itself: it is not to be used
 def bucket(nonce, slot):
     """Digest bucket (0..7) of a row."""
     return (nonce ^ (nonce >> 7) ^ slot) & (BUCKETS - 1)
-
-
-def _fold16(h):
-    return (h ^ (h >> 14)) & 0xFFFF
 
 
 class Shard:
@@ -76,8 +72,8 @@ class Shard:
     # --- checksums ------------------------------------------------------------------------------
 
     def _seal(self, slot):
-        h = mix(mix(self.settled.lo[slot], self.settled.hi[slot]), 0x0CC9E2D5)
-        return _fold16(mix(mix(h, slot + 1), 0x1B873593))
+        h = mix4(self.settled.lo[slot], self.settled.hi[slot], 0x0CC9E2D5, slot + 1)
+        return fold16(mix(h, 0x1B873593))
 
     def seal(self):
         """Declare the settled vector to be as it should be."""
@@ -101,8 +97,8 @@ class Shard:
         return not bad
 
     def _row_check(self, p):
-        h = mix(mix(mix(self.nonce[p], self.claimed[p]), self.credited[p]), 0x0CC9E2D5)
-        return _fold16(mix(h, (self.start[p] << 4) | self.slot[p]))
+        h = mix4(self.nonce[p], self.claimed[p], self.credited[p], 0x0CC9E2D5)
+        return fold16(mix(h, (self.start[p] << 4) | self.slot[p]))
 
     def sound(self, p):
         """True if the row at ring position p has not changed by itself; otherwise it is noted."""
@@ -284,9 +280,8 @@ class Shard:
         """
         if not self.credited[p]:
             return
-        h = mix(self.epoch & 0xFFFF, self.nonce[p])
-        h = mix(h, self.credited[p])
-        h = hash16(mix(h, (self.start[p] << 4) | self.slot[p]))
+        place = (self.start[p] << 4) | self.slot[p]
+        h = hash16(mix4(self.epoch & 0xFFFF, self.nonce[p], self.credited[p], place))
         b = self.bucket(p)
         self.digests[b] = (self.digests[b] + sign * h) & 0xFFFF
 

@@ -5,14 +5,10 @@ write into a buffer that the caller owns; the decoder reads into one preallocate
 hostile until ``Frame.decode`` has returned "".
 """
 
-import binascii
 from array import array
 
-from .fixed import const
+from .fixed import const, crc16
 from .wide import Wide
-
-# CPython has the same polynomial in C; MicroPython takes the table.
-_crc_hqx = getattr(binascii, "crc_hqx", None)
 
 MAX_FRAME = 250
 EP = 1
@@ -41,25 +37,6 @@ _EP_FIX = const(43)
 _LONGEST = const(7)  # bytes of 48 bits
 _SDM_FIX = const(21)
 _CRC = const(2)
-
-
-_TABLE = array("H", bytes(512))
-for _i in range(256):
-    _c = _i << 8
-    for _ in range(8):
-        _c = ((_c << 1) ^ 0x1021) & 0xFFFF if _c & 0x8000 else _c << 1
-    _TABLE[_i] = _c
-
-
-def crc16(data, n):
-    """CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) of the first n bytes."""
-    if _crc_hqx:
-        return _crc_hqx(bytes(memoryview(data)[:n]), 0xFFFF)
-    table = _TABLE
-    c = 0xFFFF
-    for i in range(n):
-        c = ((c << 8) & 0xFF00) ^ table[(c >> 8) ^ data[i]]
-    return c
 
 
 def put16(buf, i, v):

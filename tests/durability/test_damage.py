@@ -5,8 +5,9 @@ import random
 import pytest
 
 from lvs import journal_log, journal_reader, journal_restore
+from lvs.fixed import crc16
 from lvs.journal_reader import CHECK, HEAD, Reader
-from lvs.wire import crc16, put16
+from lvs.wire import put16
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.node_bench import Bench, judge
 

@@ -10,9 +10,10 @@ import os
 import vfs
 
 from lvs import NotDurable
+from lvs.fixed import crc16
 from lvs.journal_files import Files
 from lvs.journal_reader import HEAD, Reader
-from lvs.wire import crc16, put16
+from lvs.wire import put16
 from tests.durability.vfs_cuts import blank, chip, mount
 from tests.support.node_bench import Bench, judge
 

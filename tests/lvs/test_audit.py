@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs import audit, wire
+from lvs import audit, fixed, wire
 from tests.support.cell import Cell
 from tests.support.leaf_bench import LeafCell, Store
 
@@ -281,7 +281,7 @@ def test_an_older_state_has_no_account_yet(leaves):
     leaf.flush()
     for i, copy in enumerate(store.copies):
         b = bytearray(copy[:-7])  # since, how many, and the checksum
-        store.copies[i] = bytes(b) + wire.crc16(b, len(b)).to_bytes(2, "little")
+        store.copies[i] = bytes(b) + fixed.crc16(b, len(b)).to_bytes(2, "little")
     leaf = cell.leaf(50, store)
     assert leaf.left() == 4 and leaf.ledger.carried
     assert asker.ask_leaf(leaf)[0] == (11, 0, 7)

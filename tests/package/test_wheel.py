@@ -20,6 +20,7 @@ import pytest
 
 import lvs
 from lvs_tools import cli, interpreters, places
+from lvs_tools.board import profiles
 
 SITE = Path(sysconfig.get_path("purelib"))
 _EACH = """
@@ -227,7 +228,7 @@ def test_board_commands_run_with_their_extra(board):
     for (line, code, text), (exit_code, said) in zip(expected, found, strict=True):
         assert exit_code == code and text in said, (line, said)
     listed = json.loads((board.home / "mip" / "mpy" / "package.json").read_text())["urls"]
-    assert len(listed) == len(list(places.PROTOCOL.rglob("*.py")))
+    assert len(listed) == sum(not profiles.native(p) for p in places.PROTOCOL.rglob("*.py"))
 
 
 def test_what_is_deployed_is_the_same_from_the_wheel(board):

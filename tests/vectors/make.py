@@ -73,6 +73,7 @@ def _numbers(rng):
     pairs = [(a, b) for a in RAW for b in (0, 1, 2**15, 2**30 - 1)]
     for a, b in pairs + [(_raw(rng), _raw(rng)) for _ in range(30)]:
         yield "mix", [a, b], ref.mix(a, b)
+        yield "mix4", [a, b, b, a], ref.mix(ref.mix(ref.mix(a, b), b), a)
         yield "ticks_diff", [a, b], ref.ticks_diff(a, b)
     for h in [*RAW, *(_raw(rng) for _ in range(30))]:
         yield "hash16", [h], ref.hash16(h)

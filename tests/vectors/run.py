@@ -212,8 +212,9 @@ def _drift(samples, settled, confidence, max_step, level):
 
 
 KINDS = {
-    "crc16": lambda text: wire.crc16(_bytes(text), len(text) // 2),
+    "crc16": lambda text: fixed.crc16(_bytes(text), len(text) // 2),
     "mix": fixed.mix,
+    "mix4": fixed.mix4,
     "hash16": fixed.hash16,
     "serial_diff": fixed.serial_diff,
     "ticks_diff": fixed.ticks_diff,

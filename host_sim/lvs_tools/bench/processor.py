@@ -15,6 +15,7 @@ from pathlib import Path
 from lvs_tools import interpreters
 from lvs_tools.bench import played, tape
 from lvs_tools.bench.table import Goal, Table, number
+from lvs_tools.board import profiles
 from lvs_tools.places import LIB, PROTOCOL
 
 TITLE = "Processor"
@@ -24,13 +25,12 @@ PICTURES = ()
 _HEAP = 256 << 20  # bytes: no collection while it is counted
 _CONTROL_S = 120  # until a process that waits begins to count
 _PARTS = ("CRC of 250 bytes", "EP decoded", "SDM decoded", "drift of 15 x 16 samples")
-_FAST = re.compile(r"^\s*@micropython\.(viper|native)", re.MULTILINE)
 _TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 
 def fast():
     """The modules of the protocol that are native or viper code, each with a plain twin."""
-    return sorted(p for p in PROTOCOL.glob("*.py") if _FAST.search(p.read_text(encoding="utf-8")))
+    return sorted(path for path in PROTOCOL.glob("*.py") if profiles.native(path))
 
 
 def missing():

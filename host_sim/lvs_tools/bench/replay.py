@@ -16,7 +16,7 @@ import os
 import sys
 from array import array
 
-from lvs import Node, wire
+from lvs import Node, fixed, wire
 from lvs.drift_core import Drift, Window
 from lvs.wide import Wide
 from lvs_tools.world import prime
@@ -144,7 +144,7 @@ def parts(tape, config):
         assert frame.decode(data, config.tag, config.grain) == ""
 
     return [
-        ("CRC of 250 bytes", lambda: wire.crc16(full, wire.MAX_FRAME)),
+        ("CRC of 250 bytes", lambda: fixed.crc16(full, wire.MAX_FRAME)),
         ("EP decoded", lambda: decode(newest["EP heard"])),
         ("SDM decoded", lambda: decode(newest["SDM heard"])),
         ("drift of 15 x 16 samples", step),

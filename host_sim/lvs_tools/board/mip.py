@@ -36,6 +36,8 @@ def build(out, arch=None):
         folder = Path(out) / kind
         names = []
         for path in profiles.protocol():
+            if kind == "mpy" and not arch and profiles.native(path):
+                continue
             name = path.relative_to(LIB).with_suffix("." + kind).as_posix()
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +63,7 @@ def build(out, arch=None):
     show_default=True,
     help="Where they go.",
 )
-@click.option("--arch", metavar="NAME", help="Of the board, if a module has native code.")
+@click.option("--arch", metavar="NAME", help="Of the board's processor: else without native code.")
 @click.option("--root", is_flag=True, help="Write the package.json in the project's root.")
 @options.PRINT_JSON
 def command(out, arch, root, as_json):

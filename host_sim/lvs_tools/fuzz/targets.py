@@ -1,9 +1,9 @@
 """What is fuzzed: functions of some bytes that return if all is well, and raise otherwise."""
 
 from lvs import names
-from lvs.fixed import MAX_RAW
+from lvs.fixed import MAX_RAW, crc16
 from lvs.wide import MOST
-from lvs.wire import MAX_RELAYS, SHARDS, SLOTS, Frame, crc16, put16, put30
+from lvs.wire import MAX_RELAYS, SHARDS, SLOTS, Frame, put16, put30
 from lvs_tools.fuzz.scribe import Scribe
 from lvs_tools.fuzz.victim import Broken, Victim
 
