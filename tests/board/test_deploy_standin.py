@@ -460,7 +460,7 @@ def test_logs_tell_at_once_how_the_board_is(deployed, monkeypatch):
 
 def test_a_board_in_safe_mode_gets_a_try_after_a_deployment(deployed, tmp_path):
     data = some_config(channels=["water"])
-    with deployed(data, [("/restarts", b"9c")], pace=4) as standin:
+    with deployed(data, [("/restarts", b"9c")], pace=4, reset_cause=2) as standin:
         standin.wait_for("LVS: safe mode: another try in an hour")
         result = deploy.deploy_port(standin.port, PROFILE, {})
         assert result.joined == "alone" and not result.copied, result
