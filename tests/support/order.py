@@ -29,6 +29,7 @@ PARTS = (
         "durability/test_scenarios.py",
         "adversaries/test_adversaries.py",
         "adversaries/test_stages.py",
+        "world/test_world.py",
         "world/test_leaves.py",
     ),
     (
@@ -36,7 +37,6 @@ PARTS = (
         "sim/test_swarm.py",
         "sim/test_mutants.py",
         "world/test_starts.py",
-        "world/test_world.py",
         "security/test_starts.py",
         "durability/test_boards.py",
         "durability/test_powercut.py",
