@@ -25,9 +25,10 @@ $(STEPS): setup-%:
 run: setup-run ## Run a real mesh of twelve nodes on this machine (ARGS="--nodes 30": lvs mesh --help)
 	@$(BIN)/lvs mesh $(ARGS)
 
-# Four at a time: many of them wait.
+# Four at a time: many of them wait; tests/support/order.py says which begin. Compiled files are kept
+# whatever the shell says: hundreds of interpreters start here, and each would compile them again.
 test: lint ## Run all checks and tests (ARGS="-k wire": any arguments of pytest)
-	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 lint: setup ## Check style, types for both board families, and that MicroPython compiles it all
 	@$(BIN)/python -m tools.lint

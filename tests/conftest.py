@@ -9,6 +9,7 @@ import pytest
 
 from lvs_tools import interpreters
 from tests.support.interpreters import in_ci, require
+from tests.support.order import PARTS, in_parts
 
 pytest_plugins = ["tests.support.firmware_bench"]
 
@@ -47,11 +48,14 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave the tests of real boards out where no board is named; second tries in CI."""
+    """Leave the tests of real boards out where no board is named; second tries in CI; order."""
     tests = Path(__file__).parent
+    name_of = {item: item.path.relative_to(tests).as_posix() for item in items}
     for item in items:
-        if in_ci() and item.path.relative_to(tests).parts[0] in _REAL_TIME:
+        if in_ci() and name_of[item].partition("/")[0] in _REAL_TIME:
             item.add_marker(pytest.mark.flaky(reruns=1))
+    if getattr(config, "workerinput", {}).get("workercount") == len(PARTS):
+        items[:] = in_parts(items, name_of.__getitem__)
     if config.getoption("--port"):
         return
     skip = pytest.mark.skip(reason="needs a board: pytest --port /dev/ttyACM0")

@@ -4,18 +4,15 @@ A subcommand is a module of its own with a click command object named `command`.
 beyond the plain package is in the tables here, and is looked for before anything else is done.
 """
 
-import difflib
 import errno
 import importlib
 import importlib.util
-import platform
 import sys
 
 import click
 from click.shell_completion import CompletionItem
 
-import lvs
-from lvs_tools import interpreters, places
+from lvs_tools import places
 from lvs_tools.shell import codes
 
 # name: (module, what `lvs --help` says of it, the extra that it needs or None)
@@ -124,9 +121,11 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx, args):
         """Find the subcommand, and whether what its options need is here. Raises Missing."""
-        near = difflib.get_close_matches(args[0], COMMANDS, 1)
-        if near and args[0] not in COMMANDS and not ctx.resilient_parsing:
-            ctx.fail(f"No such command '{args[0]}': did you mean '{near[0]}'?")
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            import difflib
+
+            if near := difflib.get_close_matches(args[0], COMMANDS, 1):
+                ctx.fail(f"No such command '{args[0]}': did you mean '{near[0]}'?")
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except Missing:
@@ -172,6 +171,11 @@ class LazyGroup(click.Group):
 
 def versions():
     """The versions, such as "0.2.0 (CPython 3.11.7, MicroPython 1.28.0)"."""
+    import platform  # as what is below: nothing else here needs them, and --help is to be quick
+
+    import lvs
+    from lvs_tools import interpreters
+
     found = [f"{platform.python_implementation()} {platform.python_version()}"]
     micropython = interpreters.micropython_release()
     if micropython:  # else the commands that need one say what is wrong with it

@@ -23,7 +23,7 @@ def test_every_single_cut(medium, work):
 
 
 @pytest.mark.parametrize(
-    ("medium", "stride"), [(ESP32, 4), (RP2, 4), (PLAIN, 60)], ids=["esp32", "rp2", "plain"]
+    ("medium", "stride"), [(ESP32, 4), (RP2, 4), (PLAIN, 97)], ids=["esp32", "rp2", "plain"]
 )
 def test_pairs_of_cuts(medium, stride):
     """The second cut hits the recovery from the first. `make powercut` runs all pairs."""

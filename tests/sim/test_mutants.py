@@ -183,9 +183,9 @@ MUTANTS = {
     steps_overshoot: 65,
     no_budget: 70,
     ticks_compared_with_less: 5,
-    budgets_are_never_renewed: 4,
-    a_large_contribution_is_cut: 3,
-    no_anti_entropy: 19,
+    budgets_are_never_renewed: 188,
+    a_large_contribution_is_cut: 10,
+    no_anti_entropy: 42,
     a_session_keeps_the_old_total: 19,
 }
 

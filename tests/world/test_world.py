@@ -10,7 +10,7 @@ from tests.support.worlds import ENGINE, advance, plan_of, run, world_of
 
 EVERYTHING = {
     "nodes": 9,
-    "cycles": 200,
+    "cycles": 150,
     "topology": {"kind": "ring", "degree": 4},
     "link": {"loss": 0.2, "duplicate": 0.05, "reorder": 0.05, "bandwidth_kbps": 2000},
     "workload": {"contributions_per_minute": 6, "channels": 20, "amount": "0.75"},
