@@ -106,10 +106,11 @@ def pair(tmp_path_factory, firmware):
         yield site, boards
 
 
-def wait_until(condition, seconds=40):
+def wait_until(condition, seconds=120, shows=None):
+    """Wait for a condition; shows: a function whose value is told if it never comes true."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, shows and shows()
         time.sleep(0.3)
 
 
@@ -162,7 +163,7 @@ def counted(site, boards, most):
     def told():
         return [int(files_on(site.standin(b).image).get("/told", b"0")) for b in boards]
 
-    wait_until(lambda: told() == [most] * len(boards), 60)
+    wait_until(lambda: told() == [most] * len(boards), 120, told)
     return 1000 * sum(told())
 
 
@@ -562,4 +563,8 @@ def test_pulses_are_counted_through_an_update(site, firmware, port, pin):
     given = standin.pulses[pin]
     assert given > before  # it counts on, on trial
     wait_until(lambda: board.status()["state"] == "ACTIVE")
-    wait_until(lambda: {b.status()["raw"][0] for b in (board, other)} <= {given - 1, given})
+
+    def found():
+        return {b.status()["raw"][0] for b in (board, other)}
+
+    wait_until(lambda: found() <= {given - 1, given}, shows=lambda: (found(), given))
