@@ -274,6 +274,25 @@ def test_it_listens_on_where_a_computer_is_heard_first(monkeypatch):
     assert list(silent) == ["127.0.0.9:4785"]
 
 
+@pytest.mark.parametrize("changed", [0, 1])
+def test_the_mesh_is_awaited_after_whatever_restarted_a_board(monkeypatch, changed):
+    """A file that is removed, or that had arrived when the last transfer broke off, is none that
+    is copied."""
+    status = {**dict.fromkeys(("frozen", "page", "update")), "board": PROFILE, "name": "roof"}
+    status.update(micropython=[1, 28, 0], mpy=6, machine="", state="ACTIVE", peers=1)
+    waited = []
+    monkeypatch.setattr(AirBoard, "status", lambda board: status)
+    monkeypatch.setattr(AirBoard, "read", lambda *_: b"/gone.mpy")
+    monkeypatch.setattr(AirBoard, "update", lambda *_: ("id", changed))
+    monkeypatch.setattr(AirBoard, "wait_for_trial", lambda *_, **more: status)
+    monkeypatch.setattr(fleet_air, "settle", lambda *_: waited.append(1) or {})
+    results, said = {}, []
+    board = AirBoard("127.0.0.1", KEY.encode())
+    fleet_air.update([fleet_air.Member(board, status)], results, says=said.append)
+    assert len(waited) == changed and results[board.host].copied == []
+    assert ("kept" in said[-1]) == bool(changed)
+
+
 def test_what_does_not_start_is_taken_back(site, firmware):
     board = site.add()
     with pytest.raises(
