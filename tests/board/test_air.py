@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from lvs_tools import cli, interpreters, places, shims
-from lvs_tools.board import air, deploy_air, fleet_air, profiles
+from lvs_tools.board import air, deploy_air, fleet_air, measure, profiles
 from lvs_tools.board.air import AirBoard
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.result import LIST
@@ -504,6 +504,10 @@ def test_what_the_service_takes_of_the_heap(tmp_path):
     print(found)
     assert found["service"] < 7_000 and found["afterwards"] < 10_000
     assert found["request"] < 20_000
+    # Beside the node with full tables, at its worst moment, 32 KB are left.
+    profile = profiles.load(measure.TEST_BOARD)
+    node = json.loads(measure.ACCEPTED.read_text(encoding="utf-8"))["heap_high_water"]
+    assert node + found["request"] + 32 * 1024 <= profile["heap_kb"] * 1024
 
 
 def test_what_may_not_go_over_the_air(pair):
