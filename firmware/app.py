@@ -37,6 +37,15 @@ def led_code(wifi, node):
     return "joining" if node.state in ("INIT", "JOINING") else "active"
 
 
+def company(node):
+    """Whether a node has a peer, as its status counts them: one that showed state of late."""
+    routes = node.routes
+    for i in range(1, routes.n):
+        if routes.heard[i] >= node.clock.cycle - 256:
+            return True
+    return False
+
+
 def asked(console):
     """Whether somebody at the serial port wants to know. console: see parts."""
     if console:
@@ -51,7 +60,7 @@ async def supervise(tasks, node, wifi, console):
     looks = 0
     while True:
         journal = node.journal
-        now = (node.state, wifi and wifi.state, node.routes.near > 0, journal.error)
+        now = (node.state, wifi and wifi.state, company(node), journal.error)
         now += (len(node.reception.dropped), bool(node.eps.names and node.eps.names.wrong))
         looks += 1
         if now != was or looks > _MINUTE or asked(console):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lvs import Config, Node
+from tests.support.cell import Cell, Speaker
 from tests.support.firmware_bench import sleep_ms
 
 OWN = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"  # others run beside this one
@@ -304,6 +305,31 @@ def test_the_state_is_told_at_changes_every_minute_and_when_asked(app, bench, li
         return True
 
     assert live(story(), 300_000)
+
+
+def test_the_first_peer_is_told_as_soon_as_it_is_one(app, bench, live, monkeypatch):
+    """`lvs deploy` waits for it. What a neighbour says is heard before it is a peer."""
+    cell = Cell(1)
+    cell.active()
+    node, told = cell.nodes[1], []
+    Speaker(node, 9).sdm(own=[(0, 5)])
+    assert node.routes.near == 1 and node.status()["peers"] == 0
+
+    def tell(node, _wifi, _told):
+        told.append(node.status()["peers"])
+
+    monkeypatch.setattr(app, "once", {"telling": SimpleNamespace(tell=tell)}.get)
+
+    async def story():
+        task = asyncio.create_task(app.supervise({}, node, None, None))
+        await sleep_ms(3000)
+        Speaker(node, 9).ep()
+        await sleep_ms(3000)
+        task.cancel()
+        return True
+
+    assert live(story(), 60_000)
+    assert told == [0, 1]
 
 
 @pytest.mark.parametrize(
