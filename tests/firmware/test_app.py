@@ -218,6 +218,29 @@ def test_low_power_is_on_with_the_values_of_the_documentation(app, value, starte
     assert begun == started
 
 
+@pytest.mark.parametrize(
+    ("kinds", "sleeps"),
+    [([], True), (["callback", "adc"], True), (["pulse"], False), (["adc", "button"], False)],
+)
+def test_a_board_that_counts_on_a_pin_does_without_light_sleep(app, monkeypatch, kinds, sleeps):
+    """It would stop counters and state machines (docs/boards/sources.md)."""
+    import power
+
+    given = []
+
+    class Power:
+        def __init__(self, *settings):
+            given.append(settings[-1])
+
+        async def run(self):
+            pass
+
+    monkeypatch.setattr(power, "Power", Power)
+    board = {"wifi": False, "low_power": True, "sources": [{"kind": kind} for kind in kinds]}
+    app.parts.start_extras({"board": board}, None, None, None, lambda _, c, __: c.close(), None)
+    assert given == [sleeps]
+
+
 def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):
     import sys
 
