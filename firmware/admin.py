@@ -199,7 +199,7 @@ class Admin:
             await asyncio.sleep_ms(100)
         restarts = once("restarts")
         restarts.announce()
-        restarts.again(self.node.journal)  # nothing is between this and the restart
+        restarts.restart(self.node.journal)  # nothing is between this and the restart
 
     def _listen(self):
         """A listening socket. Raises OSError."""

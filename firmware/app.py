@@ -37,7 +37,7 @@ def led_code(wifi, node):
     return "joining" if node.state in ("INIT", "JOINING") else "active"
 
 
-def company(node):
+def heard(node):
     """Whether a node has a peer, as its status counts them: one that showed state of late."""
     routes = node.routes
     for i in range(1, routes.n):
@@ -60,7 +60,7 @@ async def supervise(tasks, node, wifi, console):
     looks = 0
     while True:
         journal = node.journal
-        now = (node.state, wifi and wifi.state, company(node), journal.error)
+        now = (node.state, wifi and wifi.state, heard(node), journal.error)
         now += (len(node.reception.dropped), bool(node.eps.names and node.eps.names.wrong))
         looks += 1
         if now != was or looks > _MINUTE or asked(console):

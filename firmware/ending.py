@@ -47,4 +47,4 @@ def crash(e, led, node):
     watchdog.keep_fed_if_running()  # for the wait, and for whoever presses Ctrl-C in it
     led.show("crashed", 1)
     time.sleep_ms(_RESTART_S * 1000)
-    once("restarts").again(node and node.journal)
+    once("restarts").restart(node and node.journal)

@@ -76,7 +76,7 @@ def lived():
         pass
 
 
-def again(journal):
+def restart(journal):
     """Restart the board with all that it has counted on flash. What comes while that is written is
     written, too; of what comes in the last such moment nobody knows. journal: None if no node was
     made."""
@@ -95,7 +95,7 @@ def to_mend(what, minutes, journal):
     """Restart the board: the network or the peer that was missed may be a matter of this board."""
     crashlog.write("no %s for %d minutes; restarting" % (what, minutes))
     announce()
-    again(journal)
+    restart(journal)
 
 
 def reset_cause():

@@ -228,7 +228,7 @@ def test_a_journal_that_fails_keeps_no_board_from_restarting(bench, restarts):
         raise MemoryError("no room")
 
     with pytest.raises(bench.Reset):
-        restarts.again(SimpleNamespace(flush=flush))
+        restarts.restart(SimpleNamespace(flush=flush))
 
 
 # --- new files on trial --------------------------------------------------------------------------
