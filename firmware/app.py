@@ -13,6 +13,7 @@ from led import CODES, Led
 
 _LOOK_MS = const(500)  # between two looks at tasks and state
 _MINUTE = const(120)  # looks
+_SOON = const(16)  # after a change: whoever is heard then may be a peer by now
 
 node = None  # the running node, for the REPL
 started = False  # since the board was: restarts are counted once
@@ -37,15 +38,6 @@ def led_code(wifi, node):
     return "joining" if node.state in ("INIT", "JOINING") else "active"
 
 
-def heard(node):
-    """Whether a node has a peer, as its status counts them: one that showed state of late."""
-    routes = node.routes
-    for i in range(1, routes.n):
-        if routes.heard[i] >= node.clock.cycle - 256:
-            return True
-    return False
-
-
 def asked(console):
     """Whether somebody at the serial port wants to know. console: see parts."""
     if console:
@@ -60,12 +52,12 @@ async def supervise(tasks, node, wifi, console):
     looks = 0
     while True:
         journal = node.journal
-        now = (node.state, wifi and wifi.state, heard(node), journal.error)
+        now = (node.state, wifi and wifi.state, node.routes.near > 0, journal.error)
         now += (len(node.reception.dropped), bool(node.eps.names and node.eps.names.wrong))
         looks += 1
         if now != was or looks > _MINUTE or asked(console):
+            looks = 0 if now == was else _MINUTE - _SOON
             was = now
-            looks = 0
             told = once("telling").tell(node, wifi, told)
         for name, task in tasks.items():
             if task.done():
