@@ -91,7 +91,7 @@ powercut: setup ## Cut the power at every flash operation, and at pairs of them 
 	@$(BIN)/python -m tests.durability.campaign $(ARGS)
 
 air: setup ## Update five boards over the air, with accidents (a minute or two, on stand-ins)
-	@LVS_LONG=1 $(BIN)/pytest tests/board/test_air.py $(ARGS)
+	@LVS_LONG=1 $(BIN)/pytest tests/board/test_air.py -o faulthandler_timeout=0 $(ARGS)
 
 peace: setup ## Worlds without a liar in which nothing may be lost, at full size (hours; ARGS="--engine pypy")
 	@$(BIN)/python -m tests.world.peace $(ARGS)

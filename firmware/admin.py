@@ -18,7 +18,6 @@ from binascii import hexlify
 
 from micropython import const
 
-import sources
 from app import once
 
 KEY_MIN = const(16)  # characters: shorter ones are guessed from one recorded connection
@@ -192,18 +191,15 @@ class Admin:
 
     async def _restart(self):
         """Restart as soon as the others hold what was contributed here, at the latest in 10 s."""
-        import machine
-
         print("LVS: admin: restarting")
         await asyncio.sleep_ms(_TURN_MS)
         for _ in range(100):
             if not self.node.left():
                 break
             await asyncio.sleep_ms(100)
-        sources.collect()
-        self.node.journal.flush()  # nothing is contributed between this and ...
-        once("restarts").announce()
-        machine.reset()
+        restarts = once("restarts")
+        restarts.announce()
+        restarts.restart(self.node.journal)  # nothing is between this and the restart
 
     def _listen(self):
         """A listening socket. Raises OSError."""

@@ -30,6 +30,8 @@ _NAMES = const(16)  # of routes in one answer
 _LINES = const(300)  # of a manifest
 _HOLD_S = const(120)  # that new files must do, unless less is asked for
 _FREE = const(8)  # blocks of flash that an update leaves
+_EEXIST = const(17)
+_ENOSPC = const(28)
 
 
 async def answer(admin, request, link):
@@ -166,13 +168,14 @@ def reboot(admin, _request):
 
 
 def make_folders(path):
-    """Make the folders above a path."""
+    """Make the folders above a path. Raises OSError."""
     parts = path.split("/")
     for n in range(2, len(parts)):
         try:
             os.mkdir("/".join(parts[:n]))
-        except OSError:
-            pass  # it is there
+        except OSError as e:
+            if e.args[0] != _EEXIST:
+                raise
 
 
 async def digest(path):
@@ -199,6 +202,17 @@ def allowed(path):
     return names[1] not in KEPT and not any([name in ("", ".", "..") for name in names[1:]])
 
 
+def full(path, size):
+    """What is said where there is no room for a file of so many bytes."""
+    stat = os.statvfs("/")
+    return "the flash is full: %s takes %d KB and %d must stay, of %d" % (
+        path,
+        size + 1023 >> 10,
+        _FREE * stat[0] >> 10,
+        stat[0] * stat[3] >> 10,
+    )
+
+
 class Update:
     """Takes in a manifest, then the files of it that the board lacks, and orders the trial.
 
@@ -215,6 +229,7 @@ class Update:
         self.hold = request.get("hold", _HOLD_S)
         self.order = []
         self.frozen = frozen(1)
+        self.writing = STAGE + "/manifest", 80 * self.lines  # what is, and its size
 
     async def run(self):
         """All of it; the answer."""
@@ -224,28 +239,37 @@ class Update:
             return {"error": "the last update is being tidied up; try again"}
         if not 0 < self.lines <= _LINES or not 0 < self.hold <= _HOLD_S:
             return {"error": "not an update"}
+        try:
+            error = await self._take()
+        except OSError as e:
+            if e.args[0] != _ENOSPC:
+                raise
+            error = full(*self.writing)
+        if error:
+            for _ in once("trial").clean(STAGE):  # a full flash: the room is the journal's
+                await asyncio.sleep_ms(0)
+            return {"error": error}
+        self.admin.restart = bool(self.order)
+        return {"changed": len(self.order)}
+
+    async def _take(self):
+        """Stage all of it and order the trial; what is wrong, if anything. Raises Refused, and
+        OSError, ConfigError or ValueError, too."""
         make_folders(STAGE + "/old/x")
         for name in ("failed", "commit", "list"):
             if exists(STAGE + "/" + name):
                 os.remove(STAGE + "/" + name)
         if not await self._manifest():
             raise Refused("broken off")
-        error = None
         with open(STAGE + "/manifest") as f:
             for line in f:
                 error = await self._file(line)
                 if error:
-                    break
-        if error:
-            for _ in once("trial").clean(STAGE):  # a full flash: the room is the journal's
-                await asyncio.sleep_ms(0)
-            return {"error": error}
+                    return error
         os.remove(STAGE + "/manifest")
-        if not self.order:
-            return {"changed": 0}
-        self._begin()
-        self.admin.restart = True
-        return {"changed": len(self.order)}
+        if self.order:
+            self._begin()
+        return ""
 
     async def _manifest(self):
         """Take the manifest in; whether it is the one that was announced."""
@@ -283,6 +307,7 @@ class Update:
             await self.link.send(b"=")
             return ""
         self.order.append(path if there else "+" + path)
+        self.writing = path, size
         for target in (path, STAGE + path, STAGE + "/old" + path):
             make_folders(target)
         if await digest(STAGE + path) == wanted:
@@ -290,19 +315,25 @@ class Update:
             return ""
         stat = os.statvfs("/")
         if size + _FREE * stat[0] > stat[0] * stat[3]:
-            kb = path, size + 1023 >> 10, stat[0] * stat[3] >> 10
-            return "the flash is full: %s takes %d KB and 32 must stay, of %d" % kb
+            return full(path, size)
         await self.link.send(b"+")
         return await self._receive(STAGE + path, size, wanted)
 
     async def _receive(self, path, size, wanted):
         h = hashlib.sha256()
-        with open(path, "wb") as f:
-            while size:
-                data = await self.link.some(size)
-                size -= len(data)
-                h.update(data)
-                f.write(data)
+        try:
+            with open(path, "wb") as f:
+                while size:
+                    data = await self.link.some(size)
+                    size -= len(data)
+                    h.update(data)
+                    f.write(data)
+        except OSError:
+            while size:  # who sends does not listen before the end
+                size -= len(await self.link.some(size))
+            if exists(path):
+                os.remove(path)
+            raise
         if hexlify(h.digest()).decode() != wanted:
             os.remove(path)
             return "%s did not arrive whole" % path[len(STAGE) :]
@@ -324,6 +355,7 @@ class Update:
         own = [name for name in ("lvs.json", "profile.json") if name in names]
         if own:
             Config(once("settings").load("/", own))
+        self.writing = STAGE + "/list", 80 * len(self.order)
         node = self.admin.node
         peers = [node.routes.key[i] for i in heard(node)]
         with open(STAGE + "/about", "w") as f:

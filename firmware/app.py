@@ -13,6 +13,7 @@ from led import CODES, Led
 
 _LOOK_MS = const(500)  # between two looks at tasks and state
 _MINUTE = const(120)  # looks
+_SOON = const(16)  # after a change: whoever is heard then may be a peer by now
 
 node = None  # the running node, for the REPL
 started = False  # since the board was: restarts are counted once
@@ -55,8 +56,8 @@ async def supervise(tasks, node, wifi, console):
         now += (len(node.reception.dropped), bool(node.eps.names and node.eps.names.wrong))
         looks += 1
         if now != was or looks > _MINUTE or asked(console):
+            looks = 0 if now == was else _MINUTE - _SOON
             was = now
-            looks = 0
             told = once("telling").tell(node, wifi, told)
         for name, task in tasks.items():
             if task.done():

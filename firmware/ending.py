@@ -27,7 +27,7 @@ def end(e, led, node):
             print("LVS: cannot start:", e)
             led.show("configuration", 20)
         else:
-            crash(e, led)
+            crash(e, led, node)
     except KeyboardInterrupt:
         print("LVS: not restarted")
 
@@ -40,13 +40,11 @@ def stopped(node):
         print("LVS: known to nobody else yet: %s; %s" % (node.left_text(), fate))
 
 
-def crash(e, led):
-    """Keep a record and restart the board."""
-    import machine
-
+def crash(e, led, node):
+    """Keep a record and restart the board; meters turn on while it waits."""
     once("restarts").announce(1)
     crashlog.write("crashed; restarting in %d s" % _RESTART_S, e)
     watchdog.keep_fed_if_running()  # for the wait, and for whoever presses Ctrl-C in it
     led.show("crashed", 1)
     time.sleep_ms(_RESTART_S * 1000)
-    machine.reset()
+    once("restarts").restart(node and node.journal)

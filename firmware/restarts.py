@@ -6,11 +6,14 @@ supply that flickers is no fault of the program.
 
 import os
 
+from micropython import const
+
 import crashlog
 import sources
 
 PATH = "/restarts"
 RESTARTS = 5  # without two minutes of life between, and then it is safe mode
+_ROUNDS = const(4)  # an erase takes as long as ten pulses; the next write has none
 
 
 def _read():
@@ -73,15 +76,26 @@ def lived():
         pass
 
 
-def to_mend(what, minutes, journal):
-    """Restart the board: the network or the peer that was missed may be a matter of this board."""
+def restart(journal):
+    """Restart the board with all that it has counted on flash. What comes while that is written is
+    written, too; of what comes in the last such moment nobody knows. journal: None if no node was
+    made."""
     import machine
 
-    sources.collect()
-    journal.flush()
+    try:
+        for _ in range(_ROUNDS if journal else 0):
+            sources.collect()
+            journal.flush()
+    except Exception as e:  # what cannot be kept must not keep the board
+        print("LVS: before the restart: %s: %s" % (type(e).__name__, e))
+    machine.reset()
+
+
+def to_mend(what, minutes, journal):
+    """Restart the board: the network or the peer that was missed may be a matter of this board."""
     crashlog.write("no %s for %d minutes; restarting" % (what, minutes))
     announce()
-    machine.reset()
+    restart(journal)
 
 
 def reset_cause():

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from lvs_tools import cli, interpreters, places, shims
-from lvs_tools.board import air, deploy_air, fleet_air, profiles
+from lvs_tools.board import air, deploy_air, fleet_air, measure, profiles
 from lvs_tools.board.air import AirBoard
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.result import LIST
@@ -106,10 +106,11 @@ def pair(tmp_path_factory, firmware):
         yield site, boards
 
 
-def wait_until(condition, seconds=40):
+def wait_until(condition, seconds=120, shows=None):
+    """Wait for a condition; shows: a function whose value is told if it never comes true."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, shows and shows()
         time.sleep(0.3)
 
 
@@ -162,7 +163,7 @@ def counted(site, boards, most):
     def told():
         return [int(files_on(site.standin(b).image).get("/told", b"0")) for b in boards]
 
-    wait_until(lambda: told() == [most] * len(boards), 60)
+    wait_until(lambda: told() == [most] * len(boards), 120, told)
     return 1000 * sum(told())
 
 
@@ -271,6 +272,25 @@ def test_it_listens_on_where_a_computer_is_heard_first(monkeypatch):
     found, silent = fleet_air.find([], None, 70, KEY.encode())
     assert [m.board.host for m in found] == ["127.0.0.1:4785"]
     assert list(silent) == ["127.0.0.9:4785"]
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_the_mesh_is_awaited_after_whatever_restarted_a_board(monkeypatch, changed):
+    """A file that is removed, or that had arrived when the last transfer broke off, is none that
+    is copied."""
+    status = {**dict.fromkeys(("frozen", "page", "update")), "board": PROFILE, "name": "roof"}
+    status.update(micropython=[1, 28, 0], mpy=6, machine="", state="ACTIVE", peers=1)
+    waited = []
+    monkeypatch.setattr(AirBoard, "status", lambda board: status)
+    monkeypatch.setattr(AirBoard, "read", lambda *_: b"/gone.mpy")
+    monkeypatch.setattr(AirBoard, "update", lambda *_: ("id", changed))
+    monkeypatch.setattr(AirBoard, "wait_for_trial", lambda *_, **more: status)
+    monkeypatch.setattr(fleet_air, "settle", lambda *_: waited.append(1) or {})
+    results, said = {}, []
+    board = AirBoard("127.0.0.1", KEY.encode())
+    fleet_air.update([fleet_air.Member(board, status)], results, says=said.append)
+    assert len(waited) == changed and results[board.host].copied == []
+    assert ("kept" in said[-1]) == bool(changed)
 
 
 def test_what_does_not_start_is_taken_back(site, firmware):
@@ -484,6 +504,10 @@ def test_what_the_service_takes_of_the_heap(tmp_path):
     print(found)
     assert found["service"] < 7_000 and found["afterwards"] < 10_000
     assert found["request"] < 20_000
+    # Beside the node with full tables, at its worst moment, 32 KB are left.
+    profile = profiles.load(measure.TEST_BOARD)
+    node = json.loads(measure.ACCEPTED.read_text(encoding="utf-8"))["heap_high_water"]
+    assert node + found["request"] + 32 * 1024 <= profile["heap_kb"] * 1024
 
 
 def test_what_may_not_go_over_the_air(pair):
@@ -562,4 +586,8 @@ def test_pulses_are_counted_through_an_update(site, firmware, port, pin):
     given = standin.pulses[pin]
     assert given > before  # it counts on, on trial
     wait_until(lambda: board.status()["state"] == "ACTIVE")
-    wait_until(lambda: {b.status()["raw"][0] for b in (board, other)} <= {given - 1, given})
+
+    def found():
+        return {b.status()["raw"][0] for b in (board, other)}
+
+    wait_until(lambda: found() <= {given - 1, given}, shows=lambda: (found(), given))

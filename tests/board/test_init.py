@@ -124,6 +124,18 @@ def test_without_questions(tmp_path):
     assert not (tmp_path / "secrets.json").exists()
 
 
+@pytest.mark.parametrize(("more", "said"), [([], 1), (["--password", ""], 0), (["--json"], 1)])
+def test_a_password_that_was_not_given_is_said(tmp_path, more, said):
+    result = without_questions(tmp_path, *more)
+    assert result.exit_code == 0, result.output
+    line = (
+        f"'home' is taken as an open network; if it has one, write it in {tmp_path}/secrets.json"
+    )
+    assert result.stderr.count(line) == result.stderr.count("\n") == said
+    assert result.stdout.count("\n") == 1
+    assert json.loads((tmp_path / "secrets.json").read_text()) == {"wifi_password": ""}
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

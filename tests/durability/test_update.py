@@ -12,6 +12,7 @@ def test_a_cut_at_every_operation_leaves_one_whole_set(micropython):
     points, again, outcomes = result["kept"]
     assert points > 300 and again > 30 and set(outcomes) == {"old", "new"}
     assert result["failures"] > 15
+    assert result["full"].count("/boot.py") > 5 and "" in result["full"]
     points, again, outcomes = result["back"]
     assert points > 300 and again > 30 and set(outcomes) == {"old"}
 

@@ -21,6 +21,7 @@ import vfs
 
 from tests.durability.vfs_chip import Chip, images
 
+admin_work.once = {"trial": trial}.get  # the host's files are gone once the chip is mounted
 with open(sys.argv[1]) as source:
     BOOT = source.read().partition("\ntry:\n")[0]
 STRIDE = int(sys.argv[2])
@@ -103,6 +104,7 @@ class Stream:
     def __init__(self, lines):
         self.lines = lines
         self.told = []  # answers to lines
+        self.reads = -1  # of the host, until the flash is full; below: never
         self.waiting = b"".join([line + b"\n" for line in lines])
 
     def write(self, data):
@@ -116,6 +118,9 @@ class Stream:
         pass
 
     async def readinto(self, view):
+        self.reads -= self.reads >= 0
+        if self.reads == 0:
+            fill()
         n = min(len(view), len(self.waiting), 300)
         view[:n] = self.waiting[:n]
         self.waiting = self.waiting[n:]
@@ -148,11 +153,24 @@ def mount(image):
     chip.trace = []
 
 
-def take_in():
-    """The update, as far as the restart that it asks for; whether all was as it should be."""
-    request = {"manifest": ID, "lines": len(LINES), "hold": 1}
-    update = admin_work.Update(FakeAdmin, request, admin.Link(Stream(LINES)))
-    return asyncio.run(update.run()) == {"changed": 6}
+def take_in(reads=-1):
+    """The update, as far as the restart that it asks for; what is wrong with it, "" if nothing.
+    reads: after which something else fills the flash; below 0: nothing does."""
+    request = {"manifest": ID, "lines": len(LINES), "hold": 1, "do": "update"}
+    stream = Stream(LINES)
+    stream.reads = reads
+    answer = asyncio.run(admin_work.answer(FakeAdmin, request, admin.Link(stream)))
+    return "" if answer == {"changed": 6} else answer.get("error", str(answer))
+
+
+def fill():
+    """Take what is free on the flash, as the journal or somebody's program might."""
+    try:
+        while True:
+            with open("/filler", "ab") as f:  # what is not closed well is not there
+                f.write(bytes(4096))
+    except OSError:
+        pass
 
 
 def read(path):
@@ -211,7 +229,7 @@ def story(good):
     """The whole of an update from the old set; (start image, trace, operation of the decision)."""
     start = fresh()
     mount(start)
-    assert take_in() and state() == "old"
+    assert take_in() == "" and state() == "old"
     assert boot() and state() == "on trial"
     decided = len(chip.trace)
     if good:
@@ -248,7 +266,7 @@ def cut(good, wrong):
             mount(here)
             boot()
             boot()
-            if not (take_in() and boot() and state() == "on trial"):
+            if not (take_in() == "" and boot() and state() == "on trial"):
                 wrong.append("%s: cannot be updated again" % where)
     return points, again, outcomes
 
@@ -277,12 +295,37 @@ def fail(wrong):
     return failures
 
 
+def crowd(wrong):
+    """The flash is full after each of the host's bytes: one line says of what there is no room,
+    nothing is left behind, and with room the same update goes well. Files named in these lines."""
+    start = fresh()
+    named = []
+    reads = 1
+    while True:
+        mount(start)
+        said = take_in(reads)
+        if reads > 5 and "filler" not in os.listdir("/"):
+            return named  # all had been said before
+        where = "full after %d reads" % reads
+        if said and not said.startswith("the flash is full: /"):
+            wrong.append("%s: %s" % (where, said))
+        if said and (state() != "old" or "update" in os.listdir("/")):
+            wrong.append("%s: left behind" % where)
+        named.append(said.split()[4] if said else "")
+        os.remove("/filler")
+        if said and not (take_in() == "" and boot() and state() == "on trial"):
+            wrong.append("%s: cannot be updated again" % where)
+        reads += 1
+
+
 def main():
     wrong = []
     back = cut(False, wrong)
     kept = cut(True, wrong)
     failures = 0 if wrong and FIRST else fail(wrong)
-    print(json.dumps({"kept": kept, "back": back, "failures": failures, "wrong": wrong[:10]}))
+    named = [] if wrong and FIRST else crowd(wrong)
+    result = {"kept": kept, "back": back, "failures": failures, "full": named}
+    print(json.dumps(dict(result, wrong=wrong[:10])))
 
 
 main()

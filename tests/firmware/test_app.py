@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lvs import Config, Node
+from tests.support.cell import Cell, Speaker
 from tests.support.firmware_bench import sleep_ms
 
 OWN = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"  # others run beside this one
@@ -217,6 +218,29 @@ def test_low_power_is_on_with_the_values_of_the_documentation(app, value, starte
     assert begun == started
 
 
+@pytest.mark.parametrize(
+    ("kinds", "sleeps"),
+    [([], True), (["callback", "adc"], True), (["pulse"], False), (["adc", "button"], False)],
+)
+def test_a_board_that_counts_on_a_pin_does_without_light_sleep(app, monkeypatch, kinds, sleeps):
+    """It would stop counters and state machines (docs/boards/sources.md)."""
+    import power
+
+    given = []
+
+    class Power:
+        def __init__(self, *settings):
+            given.append(settings[-1])
+
+        async def run(self):
+            pass
+
+    monkeypatch.setattr(power, "Power", Power)
+    board = {"wifi": False, "low_power": True, "sources": [{"kind": kind} for kind in kinds]}
+    app.parts.start_extras({"board": board}, None, None, None, lambda _, c, __: c.close(), None)
+    assert given == [sleeps]
+
+
 def test_no_espnow_on_this_board_is_one_line(app, bench, live, monkeypatch):
     import sys
 
@@ -304,6 +328,31 @@ def test_the_state_is_told_at_changes_every_minute_and_when_asked(app, bench, li
         return True
 
     assert live(story(), 300_000)
+
+
+def test_the_first_peer_is_told_soon(app, bench, live, monkeypatch):
+    """`lvs deploy` waits for it. What a neighbour says is heard before it is a peer."""
+    cell = Cell(1)
+    cell.active()
+    node, told = cell.nodes[1], []
+    Speaker(node, 9).sdm(own=[(0, 5)])
+    assert node.routes.near == 1 and node.status()["peers"] == 0
+
+    def tell(node, _wifi, _told):
+        told.append(node.status()["peers"])
+
+    monkeypatch.setattr(app, "once", {"telling": SimpleNamespace(tell=tell)}.get)
+
+    async def story():
+        task = asyncio.create_task(app.supervise({}, node, None, None))
+        await sleep_ms(3000)
+        Speaker(node, 9).ep()
+        await sleep_ms(7000)
+        task.cancel()
+        return True
+
+    assert live(story(), 60_000)
+    assert told == [0, 1]
 
 
 @pytest.mark.parametrize(

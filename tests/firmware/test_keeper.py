@@ -187,6 +187,50 @@ def test_a_restart_that_was_asked_for_is_none(restarts, tmp_path):
     assert "restarted by the watchdog" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize("crashed", [False, True])
+def test_a_meter_turns_on_while_a_restart_is_prepared(bench, restarts, monkeypatch, crashed):
+    """In the ten seconds after a crash, and while the journal is written, which may erase."""
+    import ending
+    import sources
+    from pulse import Pulse
+
+    meter, counted, due = Pulse({"pin": 4}), [], [7, 3, 1]
+
+    def turn(times):
+        for _ in range(times):
+            for level in (0, 1):
+                bench.drive(4, level)
+                bench.sleep_ms(30)
+
+    def flush():
+        kept.append(len(counted))
+        turn(due.pop(0) if due else 0)
+
+    kept = []
+    node = SimpleNamespace(contribute=lambda _, amount: counted.append(float(str(amount))))
+    node.journal = SimpleNamespace(flush=flush)
+    monkeypatch.setattr(sources, "_made", ([], [("water", meter)]))
+    monkeypatch.setattr(sources, "_node", node)
+    bench.sleep_ms(50)
+    with pytest.raises(bench.Reset):
+        if crashed:
+            monkeypatch.setattr(ending, "once", {"restarts": restarts}.get)
+            led = SimpleNamespace(show=lambda *_: turn(5))
+            ending.end(RuntimeError("a crash"), led, node)
+        else:
+            restarts.to_mend("peer", 60, node.journal)
+    assert sum(counted) == 11 + 5 * crashed and kept[-1] == len(counted)
+    assert restarts.begin("wdt") == crashed  # announced before
+
+
+def test_a_journal_that_fails_keeps_no_board_from_restarting(bench, restarts):
+    def flush():
+        raise MemoryError("no room")
+
+    with pytest.raises(bench.Reset):
+        restarts.restart(SimpleNamespace(flush=flush))
+
+
 # --- new files on trial --------------------------------------------------------------------------
 
 

@@ -75,6 +75,7 @@ def deploy_air(
     result.bytes = sum(sent.values())
     result.unchanged = len(wanted) - len(sent)
     result.started = True
+    result.restarted = bool(changed)
     if changed:
         status = board.wait_for_trial(name, hold=hold, says=says)
     result.says = state_of(status)

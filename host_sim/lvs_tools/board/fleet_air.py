@@ -196,8 +196,8 @@ def update(members, results, *, compiled=True, hold=HOLD_S, says=None):
         except BoardError as error:
             raise BoardError(f"stopped: {error}; {_untried(len(members) - n)}") from None
         results[host] = result
-        says(f"{member.name}: {'kept' if result.copied else 'up to date'}: {result.says}")
-        if not result.copied:
+        says(f"{member.name}: {'kept' if result.restarted else 'up to date'}: {result.says}")
+        if not result.restarted:
             continue
         lagging = settle(members, _EXACT_S)
         if lagging:

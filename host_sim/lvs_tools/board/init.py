@@ -401,7 +401,11 @@ def dialogue(answers, given, password, sources, sinks, yes):
         password = good(password, good_password)
     elif ssid and not yes:
         password = ask(
-            "Its password", good_password, default="", show_default=False, hide_input=True
+            "Its password (empty: it has none)",
+            good_password,
+            default="",
+            show_default=False,
+            hide_input=True,
         )
     hostname = None
     if ssid:
@@ -486,6 +490,12 @@ def command(
         write(out / "lvs.json", config)
         if config["board"]["wifi"]:
             write(out / "secrets.json", {"wifi_password": password or ""}, private=True)
+        if config["board"]["wifi"] and password is None:
+            click.echo(
+                f"init: no --password, so '{ssid}' is taken as an open network; if it has one, "
+                f"write it in {out / 'secrets.json'} before the next step",
+                err=True,
+            )
         answers.done()
     written = [str(out / "lvs.json")]
     if config["board"]["wifi"]:

@@ -87,7 +87,7 @@ class Joining:
     def text(self):
         """What came of it, for people."""
         if self.joined == "mesh":
-            return f"in mesh '{self.mesh}' with {self.peers} peers"
+            return f"in mesh '{self.mesh}' with {self.peers} peer{'s' * (self.peers != 1)}"
         if self.joined == "alone":
             return (
                 f"alone in mesh '{self.mesh}': nobody was heard; right for the first board, else "

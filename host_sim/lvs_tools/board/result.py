@@ -18,6 +18,7 @@ class Result:
     unchanged: int = 0
     removed: list = field(default_factory=list)
     kept: list = field(default_factory=list)
+    restarted: bool = False  # over the air: for what was copied, removed, or had arrived before
     bytes: int = 0
     started: bool = False  # its node runs
     joined: str = ""  # "mesh": with others, "alone": with nobody

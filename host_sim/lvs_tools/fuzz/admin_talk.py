@@ -52,6 +52,7 @@ class Files:
     def __init__(self):
         self.files = dict(OLD)
         self.folders = {""}
+        self.writes = -1  # until somebody else has filled the flash; below: never
         self._nonces = 0
 
     def urandom(self, n):
@@ -106,7 +107,7 @@ class Files:
         if "w" in mode:
             if path.rpartition("/")[0] not in self.folders:
                 raise OSError(2)
-            return _Writing(self.files, path, "b" in mode)
+            return _Writing(self, path, "b" in mode)
         if path not in self.files:
             raise OSError(2)
         data = io.BytesIO(self.files[path])
@@ -116,13 +117,16 @@ class Files:
 class _Writing:
     """A file that is written; it is there from the beginning."""
 
-    def __init__(self, files, path, binary):
-        self._files, self._path, self._binary = files, path, binary
-        files[path] = b""
+    def __init__(self, flash, path, binary):
+        self._flash, self._path, self._binary = flash, path, binary
+        flash.files[path] = b""
 
     def write(self, data):
-        """Append."""
-        self._files[self._path] += bytes(data) if self._binary else data.encode()
+        """Append. Raises OSError when the flash is full."""
+        self._flash.writes -= self._flash.writes > 0
+        if self._flash.writes == 0:
+            raise OSError(28, "full")
+        self._flash.files[self._path] += bytes(data) if self._binary else data.encode()
 
     def __enter__(self):
         return self
@@ -272,6 +276,7 @@ def _own(files):
 def _connection(chance, files, heard):
     """One connection, and a restart if it leads to one. Raises Broken."""
     before, all_before = _own(files), dict(files.files)
+    files.writes = chance.randrange(30) if chance.randrange(4) == 0 else -1
     service = board(files, chance)
     knows = chance.randrange(3) > 0
     stream = Stream(chance, knows, heard)
@@ -283,6 +288,8 @@ def _connection(chance, files, heard):
         raise Broken("files changed before any restart: %s" % sorted(files.files))
     if not knows and (answers or files.files != all_before or service.counts["served"]):
         raise Broken("a stranger was answered: %r" % answers)
+    if "OSError: [Errno 28]" in answers.decode("utf-8", "replace"):
+        raise Broken("a full flash is not said: %r" % answers)
     if service.restart != ("/update/try" in files.files):
         raise Broken("a restart without an update, or an update without one")
     if service.restart:
