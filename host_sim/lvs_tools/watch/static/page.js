@@ -95,12 +95,16 @@ function plot(card, times, values) {
     height: 140,
     cursor: { show: false },
     select: { show: false },
-    scales: { x: { time: false }, y: { range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) } },
+    // Room above and below: the line is as thick at its ends.
+    scales: { x: { time: false }, y: { range: (_, low, high) => {
+      const room = (high - low) / 20 || 1;
+      return [low - room, high + room];
+    } } },
     series: [{}, { stroke: colour.line, width: 2, points: { show: times.length < 3 }, spanGaps: true,
       paths: uPlot.paths.stepped({ align: 1 }) }],
     axes: [
-      { ...axis, size: 24, space: 90, incrs: STEPS_S, values: (_, at) => at.map(axisTime) },
-      { ...axis, size: (u, labels) => 12 + 8 * Math.max(3, ...(labels ?? []).map((l) => l.length)) },
+      { ...axis, size: 24, space: 64, incrs: STEPS_S, values: (_, at) => at.map(axisTime) },
+      { ...axis, space: 24, size: (u, labels) => 12 + 8 * Math.max(3, ...(labels ?? []).map((l) => l.length)) },
     ],
   }, [times, values], card.querySelector(".chart"));
 }
