@@ -192,6 +192,7 @@ def row(nodes=24, seed=11, most_ms=12000):
                 known[machine.index] = timeline.now - began
     drawing = _map(xs, ys, places.neighbours, known)
     label = _text(xs[source], ys[source] - 16, "1 unit", "middle", _BLUE)
+    label = label.replace("<text", '<text paint-order="stroke" stroke="#fff" stroke-width="4"')
     return drawing.replace("</svg>", label + "</svg>")
 
 

@@ -10,7 +10,7 @@ const [WIDE, HIGH, COLUMNS] = narrow ? [520, 680, 4] : [960, 600, 5];
 const R = 17;
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-let plans, worker, honest = 0, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
+let plans, worker, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
 let chosen = -1, frames = [];
 
 // --- places: a village -----------------------------------------------------------------------
@@ -231,7 +231,8 @@ function begin() {
   over = paused = false;
   $("pause").textContent = "Pause";
   $("result").hidden = true;
-  $("say").textContent = "Starting the nodes ...";
+  $("say").textContent = `Starting ${plan.nodes} nodes and strangers, which takes some seconds ...`;
+  settle(plan.nodes - plan.adversaries[0].count, plan.nodes, plan.seed);
   tell("pace", Number($("speed").value));
   tell("begin", plan);
 }
@@ -239,8 +240,6 @@ function begin() {
 function hear({ data }) {
   if (data.error) return fail(data.error);
   if (data.begun) {
-    honest = data.begun.honest;
-    settle(honest, data.begun.nodes, Number($("seed").value));
     buttons(true);
   } else if (data.seen && !over) {
     seen = data.seen;
