@@ -99,7 +99,7 @@ function node(n) {
   if (exact || n.lying) pen.fill();
   pen.stroke();
   pen.setLineDash([]);
-  if (told) text(n.x, n.y + R + 16, off ? "off" : told[2], ink.ink, 14, "center");
+  if (told) text(n.x, n.y + R + (narrow ? 20 : 16), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
 }
 
 function ring(x, y, r, colour, width) {
