@@ -290,7 +290,7 @@ _VERDICTS = {
 
 def ended(verdict):
     """What the page says once a run is over."""
-    return f"The run has ended: {_VERDICTS.get(verdict, verdict)}"
+    return f"The run has ended, {_VERDICTS.get(verdict, verdict)}"
 
 
 def now_text():
