@@ -122,7 +122,8 @@ def test_halves_of_a_mesh_with_equal_sums_are_told_by_what_they_hold():
     tag = cell.nodes[1].config.tag
     seen = ask.Look(Ear(tag, clock=lambda: cell.now / 1000), tag, "", NONCE)
     cell.look(seen).begin()
-    assert not seen.apart()  # a moment says nothing: what others have may be on its way
+    # A moment says nothing, for what others have may be on its way: it asks on.
+    assert not seen.apart() and not seen.settled()
     cell.run(2)
     said = figures(cell.look(seen), dict(SHORT, channels=CHANNELS))
     assert said["channels"][0]["text"] == "2.500" and not said["one_mesh"]
@@ -137,6 +138,7 @@ def test_halves_of_a_mesh_with_equal_sums_are_told_by_what_they_hold():
     cell.run(30)  # a look of its own, later
     later = ask.Look(Ear(tag, clock=lambda: cell.now / 1000), tag, "", NONCE)
     cell.look(later).begin()
+    assert later.settled()
     cell.run(2)
     said = figures(cell.look(later), dict(SHORT, channels=CHANNELS))
     assert said["one_mesh"] and said["channels"][0]["text"] == "5.000"

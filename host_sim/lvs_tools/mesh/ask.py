@@ -104,18 +104,26 @@ class Look:
         shown = self.values(member)
         return {c: raw - shown[c] for c, raw in self.first.items() if shown.get(c, raw) < raw}
 
-    def groups(self):
+    def groups(self, **about):
         """Those that answered, in groups that hold different contributions, by their digests: two
-        halves of a mesh may well show equal sums. The largest first; one if nobody is apart."""
+        halves of a mesh may well show equal sums. The largest first; one if nobody is apart.
+        about: what Groups.brief takes."""
         answered = {m.addr: m for m in self.answered()}
         cycles = sorted(m.cycle for m in answered.values() if m.cycle is not None)
         if cycles:
             self._digests.forget(cycles[len(cycles) // 2], answered)
-        return [[answered[addr] for addr in group] for group in self._digests.brief(answered)]
+        return [
+            [answered[addr] for addr in group] for group in self._digests.brief(answered, **about)
+        ]
 
     def apart(self):
         """Is anybody behind, or in a group of its own?"""
         return any(self.behind(m) for m in self.answered()) or len(self.groups()) > 1
+
+    def settled(self):
+        """Is nothing open: do all nodes answer, is nobody behind, and have they shown the same?"""
+        answered = len(self.answered()) == len(self.nodes())
+        return answered and not self.apart() and len(self.groups(least_s=0)) == 1
 
 
 @contextlib.asynccontextmanager
@@ -172,7 +180,7 @@ async def look(tag=None, port=listen.PORT, broadcast=listen.EVERYBODY, peers=(),
             answered = len(seen.answered())
             if not seen.first:
                 seen.begin()
-            elif answered == known and not seen.apart() and answered == len(seen.nodes()):
+            elif answered == known and seen.settled():
                 break
             known = answered
         seen.seconds = time.monotonic() - began

@@ -67,20 +67,21 @@ class Groups:
             del self._told[pair]
         return groups
 
-    def brief(self, nodes):
+    def brief(self, nodes, least_s=_STOOD_S):
         """The same of a look of some seconds, which is too short for a lag: apart are two of whom
-        one stood at a digest all the time, and the other never showed it."""
-        return _sorted(nodes, self._never_met)
+        one stood at a digest all the time, of least_s, and the other never showed it."""
+        return _sorted(nodes, lambda a, b: self._never_met(a, b) >= least_s)
 
     def _never_met(self, a, b):
-        longest = 0.0
+        """Seconds for which that was so of two; -1: they met, or cannot be compared."""
+        longest = -1
         for seen in self._seen.values():
             keys = seen.get(a, {}).keys() & seen.get(b, {}).keys()
             if keys:
                 longest = max(stood := max(_missed(seen[a][k], seen[b][k]) for k in keys), longest)
                 if stood < 0:
-                    return False
-        return longest >= _STOOD_S
+                    return -1
+        return longest
 
     def _apart(self, now, a, b, known):
         """Do two nodes hold different things? By the newest epoch that says so, or not; else as
