@@ -192,7 +192,7 @@ def _show_version(context, _, wanted):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Commands marked [board], [bridge] or [cluster] need that extra: pip install"
+    epilog="Commands marked [board], [bridge], [cluster] or [watch] need that extra: pip install"
     " 'lvs[board]'. Exit codes: 0 well; 1 not well; 2 nothing was done; 3 something is left to"
     " look after; 130 Ctrl-C; 'lvs exit-codes' says more.",
 )

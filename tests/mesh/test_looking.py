@@ -42,7 +42,7 @@ class Asked(Cell):
             self.said = bytes(frame)
             super().carry(source, frame, addr)
 
-    def look(self, seen=None):
+    def look(self, seen=None) -> ask.Look:
         """Ask everybody; returns the Look."""
         tag = self.nodes[1].config.tag
         seen = seen or ask.Look(Ear(tag, clock=time.monotonic), tag, "")
@@ -110,6 +110,38 @@ def test_who_lacks_what_others_showed_is_behind():
     for address in (1, 3):
         parts.settle(cell.nodes[address].replicas[0].shard, 1, 1500)
     assert figures(cell.look(seen), dict(SHORT, channels=CHANNELS))["one_mesh"]
+
+
+def test_halves_of_a_mesh_with_equal_sums_are_told_by_what_they_hold():
+    cell = Asked(4)
+    cell.run(80)  # well within an epoch
+    cell.links = lambda a, b: (a < 3) == (b < 3)
+    for address in (1, 3):
+        cell.nodes[address].contribute("water", "2.5")
+    cell.run(10)
+    tag = cell.nodes[1].config.tag
+    seen = ask.Look(Ear(tag, clock=lambda: cell.now / 1000), tag, "", NONCE)
+    cell.look(seen).begin()
+    # A moment says nothing, for what others have may be on its way: it asks on.
+    assert not seen.apart() and not seen.settled()
+    cell.run(2)
+    said = figures(cell.look(seen), dict(SHORT, channels=CHANNELS))
+    assert said["channels"][0]["text"] == "2.500" and not said["one_mesh"]
+    assert [m["group"] for m in said["members"]] == [1, 1, 2, 2]
+    assert [m["agrees"] for m in said["members"]] == [True, True, False, False]
+    assert "NOT ONE" in next(iter(status.lines(said)))
+    table = list(members.lines(said))
+    assert ["GROUP 1" in line for line in table[1:5]] == [True, True, False, False]
+    assert "2 groups (about 10.0.0.1, 10.0.0.3) hold different contributions" in table[5]
+    assert max(map(len, table[:5])) <= 80
+    cell.links = lambda a, b: True
+    cell.run(30)  # a look of its own, later
+    later = ask.Look(Ear(tag, clock=lambda: cell.now / 1000), tag, "", NONCE)
+    cell.look(later).begin()
+    assert later.settled()
+    cell.run(2)
+    said = figures(cell.look(later), dict(SHORT, channels=CHANNELS))
+    assert said["one_mesh"] and said["channels"][0]["text"] == "5.000"
 
 
 def test_a_question_changes_nothing_in_those_who_are_asked(cell):

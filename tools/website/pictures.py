@@ -1,8 +1,9 @@
 """Moving pictures of what the pages explain, drawn from runs of the simulator.
 
-Each is an SVG whose movement is its own (CSS, SMIL): it needs no script and no network, and shows
-its end where the reader wants no movement. `python -m tools.website.pictures` writes all to
-docs/figures, where the pages are read without the site; `make docs` draws them anew.
+Each is an SVG whose movement is its own (CSS): it needs no script and no network, and shows its
+end where the reader wants no movement. It is no wider than its words can be read on a phone.
+`python -m tools.website.pictures` writes all to docs/figures, where the pages are read without the
+site; `make docs` draws them anew.
 """
 
 import sys
@@ -15,9 +16,9 @@ from lvs_tools.world.prng import Prng
 from lvs_tools.world.topology import layout
 from lvs_tools.world.world import World
 
-_WIDE, _HIGH = 720, 330
-_PLOT = (64, 40, 632, 230)  # x, y, width, height of the axes
-_BLUE, _RED, _GREY, _INK = "#1f6fb2", "#c2410c", "#9aa4af", "#24292f"
+_WIDE, _HIGH = 480, 290
+_PLOT = (52, 40, 412, 196)  # x, y, width, height of the axes
+_BLUE, _RED, _GREY, _INK = "#1f6fb2", "#c2410c", "#57606a", "#24292f"
 _LOOP = 12  # seconds of a curve's movement
 
 
@@ -30,7 +31,7 @@ def _world(**sections):
 def _svg(title, parts, style=""):
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDE} {_HIGH}" '
-        f'width="{_WIDE}" height="{_HIGH}" role="img" font-family="sans-serif" font-size="13" '
+        f'width="{_WIDE}" height="{_HIGH}" role="img" font-family="sans-serif" font-size="14" '
         f'fill="{_INK}"><title>{title}</title><style>{style}\n'
         "@media (prefers-reduced-motion: reduce) { * { animation: none !important } }</style>"
         f'<rect width="{_WIDE}" height="{_HIGH}" rx="8" fill="#fff"/>'
@@ -126,7 +127,7 @@ def epoch(cycles=512):
     for curve in curves:
         axes.curve(curve, _BLUE)
     axes.parts.append(_text(axes.x(cycles), 58, "each dashed line begins an epoch", "end", _GREY))
-    return axes.svg("16 of 20 nodes say that the value is 0. It may move by 0.1 % an epoch")
+    return axes.svg("16 of 20 nodes say 0; it moves by 0.1 % an epoch")
 
 
 def drift(cycles=60):
@@ -141,7 +142,7 @@ def drift(cycles=60):
     axes = _Axes(cycles, 99000, 101000)
     for curve in curves:
         axes.curve(curve, _BLUE, 1)
-    return axes.svg("24 nodes that disagree by up to 2 units, a fifth of all packets lost")
+    return axes.svg("24 nodes up to 2 units apart, 20 % of packets lost")
 
 
 def liar(cycles=512):
@@ -178,8 +179,8 @@ def row(nodes=24, seed=11, most_ms=12000):
         world.run_cycle()
     places = layout({**shape, "islands": 1}, nodes, Prng(seed, 1))
     side, spots = 32768, Prng(seed, 1)
-    xs = [40 + 640 * spots.below(side) // side for _ in range(nodes)]
-    ys = [64 + 226 * spots.below(side) // side for _ in range(nodes)]
+    xs = [30 + 420 * spots.below(side) // side for _ in range(nodes)]
+    ys = [64 + 176 * spots.below(side) // side for _ in range(nodes)]
     source = min(range(nodes), key=lambda i: xs[i])
     world.contribute(world.machines[source], 0, "1")
     began, known = world.timeline.now, {source: 0}
@@ -191,37 +192,36 @@ def row(nodes=24, seed=11, most_ms=12000):
                 known[machine.index] = timeline.now - began
     drawing = _map(xs, ys, places.neighbours, known)
     label = _text(xs[source], ys[source] - 16, "1 unit", "middle", _BLUE)
+    label = label.replace("<text", '<text paint-order="stroke" stroke="#fff" stroke-width="4"')
     return drawing.replace("</svg>", label + "</svg>")
 
 
 def _map(xs, ys, neighbours, known):
     """The picture of a map on which nodes come to know something: {node: ms}."""
     last = max(known.values())
-    loop = f'dur="{_LOOP}s" repeatCount="indefinite"'
     parts = [
         f'<path d="M{xs[i]} {ys[i]}L{xs[j]} {ys[j]}" stroke="#d8dee4"/>'
         for i, near in enumerate(neighbours)
         for j in near
         if i < j
     ]
+    style = ""
     for i in range(len(xs)):
-        fill = _BLUE if i in known else "#fff"
-        moves = ""
-        if i in known:
-            at = 0.05 + 0.7 * known[i] / max(1, last)
-            moves = (
-                f'<animate attributeName="fill" values="#fff;#fff;{_BLUE};{_BLUE}" '
-                f'keyTimes="0;{at:.3f};{min(1, at + 0.01):.3f};1" {loop}/>'
-                f'<animate attributeName="r" values="9;9;14;9;9" keyTimes="0;{at:.3f};'
-                f'{at + 0.02:.3f};{at + 0.06:.3f};1" {loop}/>'
-            )
         parts.append(
-            f'<circle cx="{xs[i]}" cy="{ys[i]}" r="9" fill="{fill}" stroke="{_BLUE}">{moves}'
-            "</circle>"
+            f'<circle cx="{xs[i]}" cy="{ys[i]}" r="9" fill="{_BLUE if i in known else "#fff"}" '
+            f'stroke="{_BLUE}" style="animation: n{i} {_LOOP}s infinite"/>'
         )
-    seconds = f"{last / 1000:.1f}"
-    parts.append(_text(16, _HIGH - 12, f"{len(known)} of {len(xs)} nodes after {seconds} s"))
-    return _svg("One node counts 1 unit; blue nodes count it, too", parts)
+        if i in known:
+            at = 5 + 70 * known[i] / max(1, last)
+            style += (
+                f"@keyframes n{i} {{ 0%, {at:.1f}% {{ fill: #fff; stroke-width: 1 }}"
+                f" {at + 2:.1f}% {{ fill: {_BLUE}; stroke-width: 10 }}"
+                f" {at + 6:.1f}%, 100% {{ fill: {_BLUE}; stroke-width: 1 }} }}\n"
+            )
+    everybody = "All" if len(known) == len(xs) else f"{len(known)} of"
+    words = f"{everybody} {len(xs)} nodes count it within {last / 1000:.1f} s"
+    parts.append(_text(16, _HIGH - 12, words))
+    return _svg("One node counts 1 unit; blue nodes count it, too", parts, style)
 
 
 HOME = ROOT / "docs" / "figures"

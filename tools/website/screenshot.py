@@ -21,7 +21,6 @@ from lvs_tools.watch.page import Page
 from lvs_tools.watch.server import serving
 
 FILE = ROOT / "docs" / "figures" / "dashboard.png"
-_SIZE = {"width": 1000, "height": 620}
 _STREET = ROOT / "examples" / "street"
 _AFTER = 7200 + 1500  # cycles: the street is cut for 25 minutes
 
@@ -49,7 +48,9 @@ async def take(path, chromium, settings=(), after=_AFTER):
         if running in done:
             running.result()
         browser = await play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        shown = await browser.new_page(viewport=_SIZE, color_scheme="light")
+        shown = await browser.new_page(
+            viewport={"width": 1000, "height": 620}, color_scheme="light"
+        )
         await shown.goto(url)
         await shown.locator("article canvas").first.wait_for()
         await shown.wait_for_timeout(1500)  # the charts' past comes after the first values

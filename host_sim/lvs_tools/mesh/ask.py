@@ -14,8 +14,9 @@ import time
 import psutil
 
 from lvs.wide import of
-from lvs.wire import BUCKETS, DIRECT, JOINING, MAX_FRAME, SLOTS, WANT, encode_ep
+from lvs.wire import BUCKETS, DIRECT, EP, JOINING, MAX_FRAME, SLOTS, WANT, encode_ep
 from lvs_tools.mesh import listen
+from lvs_tools.mesh.groups import Groups
 
 _PAUSES_S = (0.25, 0.4, 0.85, 1.5, 2.0, 3.0)  # between questions: a reply may be lost, or wait
 _NOBODY_S = 66.0  # in which every node of a small quiet mesh says something by itself
@@ -45,20 +46,30 @@ def broadcasts(first):
 
 
 class Look:
-    """One look at a mesh.
+    """One look at a mesh. nonce: of the own questions.
 
     ``ear``: what was heard; ``first``: what each shard's slots (channel numbers) stood at when the
     look began, the largest of all; ``deaf``: why broadcasts could not be heard; ``echo``: was the
     own question heard as a broadcast? ``seconds``: how long it took.
     """
 
-    def __init__(self, ear, tag, deaf):
+    def __init__(self, ear, tag, deaf, nonce=0):
         self.ear = ear
+        ear.on_frame = self._hear
+        self._own = f"{nonce:08x}"
+        self._digests = Groups(0, every_s=0)
         self.tag = tag
         self.deaf = deaf
         self.echo = False
         self.first = {}
         self.seconds = 0.0
+
+    def _hear(self, member, frame, _):
+        if member.session.endswith(self._own):
+            self.echo = True
+            del self.ear.members[member.addr]
+        elif frame.kind == EP and member.tag == self.tag:
+            self._digests.hear(member.last, member.addr, frame)
 
     @property
     def members(self):
@@ -93,9 +104,26 @@ class Look:
         shown = self.values(member)
         return {c: raw - shown[c] for c, raw in self.first.items() if shown.get(c, raw) < raw}
 
+    def groups(self, **about):
+        """Those that answered, in groups that hold different contributions, by their digests: two
+        halves of a mesh may well show equal sums. The largest first; one if nobody is apart.
+        about: what Groups.brief takes."""
+        answered = {m.addr: m for m in self.answered()}
+        cycles = sorted(m.cycle for m in answered.values() if m.cycle is not None)
+        if cycles:
+            self._digests.forget(cycles[len(cycles) // 2], answered)
+        return [
+            [answered[addr] for addr in group] for group in self._digests.brief(answered, **about)
+        ]
+
     def apart(self):
-        """Is anybody behind?"""
-        return any(self.behind(m) for m in self.answered())
+        """Is anybody behind, or in a group of its own?"""
+        return any(self.behind(m) for m in self.answered()) or len(self.groups()) > 1
+
+    def settled(self):
+        """Is nothing open: do all nodes answer, is nobody behind, and have they shown the same?"""
+        answered = len(self.answered()) == len(self.nodes())
+        return answered and not self.apart() and len(self.groups(least_s=0)) == 1
 
 
 @contextlib.asynccontextmanager
@@ -144,15 +172,7 @@ async def look(tag=None, port=listen.PORT, broadcast=listen.EVERYBODY, peers=(),
             tag = await _find(ear, _NOBODY_S)
             if tag is None:
                 return None
-        seen = Look(ear, tag, deaf)
-        name = f"{nonce:08x}"
-
-        def own(member, _, __):
-            if member.session.endswith(name):
-                seen.echo = True
-                del ear.members[member.addr]
-
-        ear.on_frame = own
+        seen = Look(ear, tag, deaf, nonce)
         known = 0
         for pause in _PAUSES_S:
             _ask(seen, nonce, [(b, port) for b in broadcasts(broadcast)] + list(peers))
@@ -160,7 +180,7 @@ async def look(tag=None, port=listen.PORT, broadcast=listen.EVERYBODY, peers=(),
             answered = len(seen.answered())
             if not seen.first:
                 seen.begin()
-            elif answered == known and not seen.apart() and answered == len(seen.nodes()):
+            elif answered == known and seen.settled():
                 break
             known = answered
         seen.seconds = time.monotonic() - began

@@ -11,7 +11,8 @@ from lvs.config import EPOCH_CYCLES
 from lvs.wire import JOINING, RECOVERING
 
 _MOST = 8  # groups; who fits in none of so many is left out
-_EVERY_S = 2.0  # between two samples of a node and shard
+_EVERY_S = 2.0  # between two samples of a node and shard, where it is watched for long
+_STOOD_S = 1.5  # a look tells groups by what stood for so long
 _SAMPLES = 40  # ... in an epoch
 _EPOCHS = 2  # that are remembered
 _INVENTED = 16  # ... until they are looked at: whoever invents cycles costs no memory
@@ -20,10 +21,11 @@ _BELIEVED_S = 200.0  # who was found apart is, for so long without a sign of eit
 
 class Groups:
     """Samples of digests, and the groups that they show. lag_s: what was shown so long ago,
-    everybody shows."""
+    everybody shows; every_s: between two samples."""
 
-    def __init__(self, lag_s):
+    def __init__(self, lag_s, every_s=_EVERY_S):
         self._lag = lag_s
+        self._every = every_s
         self._told = {}  # two nodes that were found apart: when
         self._seen = {}  # epoch: {node: {(shard, horizon): [(when, digests)]}}
 
@@ -36,7 +38,7 @@ class Groups:
             return
         nodes = self._seen.setdefault(epoch, {})
         samples = nodes.setdefault(node, {}).setdefault((frame.shard, frame.horizon), [])
-        late = not samples or now - samples[-1][0] >= _EVERY_S
+        late = not samples or now - samples[-1][0] >= self._every
         if late and len(samples) < _SAMPLES:
             samples.append((now, tuple(frame.digests)))
 
@@ -60,18 +62,26 @@ class Groups:
     def look(self, now, nodes):
         """The groups, each a list of nodes, the largest first: one where nobody is apart."""
         known = {}  # what was worked out of a node's samples
-        groups = []
-        for node in nodes:
-            for group in groups:
-                if not self._apart(now, node, group[0], known):
-                    group.append(node)
-                    break
-            else:
-                if len(groups) < _MOST:
-                    groups.append([node])
+        groups = _sorted(nodes, lambda a, b: self._apart(now, a, b, known))
         for pair in [p for p, at in self._told.items() if now - at > _BELIEVED_S]:
             del self._told[pair]
-        return sorted(groups, key=len, reverse=True)
+        return groups
+
+    def brief(self, nodes, least_s=_STOOD_S):
+        """The same of a look of some seconds, which is too short for a lag: apart are two of whom
+        one stood at a digest all the time, of least_s, and the other never showed it."""
+        return _sorted(nodes, lambda a, b: self._never_met(a, b) >= least_s)
+
+    def _never_met(self, a, b):
+        """Seconds for which that was so of two; -1: they met, or cannot be compared."""
+        longest = -1
+        for seen in self._seen.values():
+            keys = seen.get(a, {}).keys() & seen.get(b, {}).keys()
+            if keys:
+                longest = max(stood := max(_missed(seen[a][k], seen[b][k]) for k in keys), longest)
+                if stood < 0:
+                    return -1
+        return longest
 
     def _apart(self, now, a, b, known):
         """Do two nodes hold different things? By the newest epoch that says so, or not; else as
@@ -95,8 +105,7 @@ class Groups:
         """(samples, where digests stood, the set of each bucket's digests)."""
         if (epoch, node, key) not in known:
             samples = self._seen[epoch][node][key]
-            buckets = [set(said) for said in zip(*(said for _, said in samples), strict=True)]
-            known[epoch, node, key] = samples, self._stood(samples), buckets
+            known[epoch, node, key] = samples, self._stood(samples), _buckets(samples)
         return known[epoch, node, key]
 
     def _differs(self, one, other):
@@ -120,6 +129,34 @@ class Groups:
                     found.append((bucket, digest, first, last))
                 first, last, digest = when, when, said[bucket]
         return found
+
+
+def _sorted(nodes, apart):
+    """Groups of nodes that are not apart from their first one, the largest first."""
+    groups = []
+    for node in nodes:
+        for group in groups:
+            if not apart(node, group[0]):
+                group.append(node)
+                break
+        else:
+            if len(groups) < _MOST:
+                groups.append([node])
+    return sorted(groups, key=len, reverse=True)
+
+
+def _buckets(samples):
+    """The set of each bucket's digests."""
+    return [set(said) for said in zip(*(said for _, said in samples), strict=True)]
+
+
+def _missed(one, other):
+    """Seconds of the samples of two of whom one stood at a digest that the other never showed;
+    -1 if there is no such bucket."""
+    both = zip(_buckets(one), _buckets(other), strict=True)
+    if any(a.isdisjoint(b) and 1 in (len(a), len(b)) for a, b in both):
+        return min(samples[-1][0] - samples[0][0] for samples in (one, other))
+    return -1
 
 
 def _met(one, other):

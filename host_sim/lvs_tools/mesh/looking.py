@@ -171,6 +171,8 @@ def members(config, seen, port):
     """Everybody who was heard, a list of dicts."""
     _, ahead = clocks(seen)
     now = time.monotonic()
+    groups = seen.groups()
+    number = {m.addr: n for n, group in enumerate(groups, 1) for m in group if len(groups) > 1}
     found = []
     for m in seen.members:
         lacks = {c: amount(config, c, raw) for c, raw in sorted(seen.behind(m).items())}
@@ -180,8 +182,9 @@ def members(config, seen, port):
                 "address": m.addr[0] if m.addr[1] == port else m.address,
                 "state": m.state or ("UNKNOWN" if m.version == VERSION else "OTHER VERSION"),
                 "answered": m in seen.answered(),
-                "agrees": not lacks,
+                "agrees": not lacks and number.get(m.addr, 1) == 1,
                 "behind": names,
+                "group": number.get(m.addr),
                 "session": m.session,
                 "held": [i for i in range(30) if m.held >> i & 1],
                 "channels": m.channels,
@@ -200,12 +203,21 @@ def warnings(config, seen, port):
     """What is not as it should be, a line each, with the mend."""
     said = []
     told = [m for m in members(config, seen, port) if m["state"] != "READER"]
-    if seen.apart():
-        behind = [m["address"] for m in told if not m["agrees"]]
+    behind = [m["address"] for m in told if m["behind"]]
+    if behind:
         said.append(
             f"{len(behind)} of {len(told)} nodes lack what others showed {seen.seconds:.0f} s ago"
             f" ({', '.join(behind[:3])}{', ...' if len(behind) > 3 else ''}):"
             " 'lvs members' shows what; look for a link that is down"
+        )
+    groups = {}
+    for m in told:
+        groups.setdefault(m["group"], []).append(m["address"])
+    if len(groups.keys() - {None}) > 1:
+        firsts = [groups[n][0] for n in sorted(groups.keys() - {None})]
+        said.append(
+            f"{len(firsts)} groups (about {', '.join(firsts[:3])}) hold different contributions,"
+            " whatever their sums: 'lvs members' shows who; look for a link that is down"
         )
     contradicting = [m["address"] for m in told if m["other_list"]]
     if contradicting:

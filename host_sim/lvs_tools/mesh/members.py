@@ -12,7 +12,7 @@ def _cells(m):
     ahead = m["ahead_cycles"]
     clock = "-" if ahead is None else f"{ahead:+d}" if ahead else "0"
     listed = "-" if m["channels"] is None else str(m["channels"])
-    values = "same" if m["agrees"] else "BEHIND"
+    values = "BEHIND" if m["behind"] else f"GROUP {m['group']}" if m["group"] else "same"
     if not m["answered"]:
         values = "-" if m["state"] == "READER" else "no answer"
     return (
@@ -48,7 +48,8 @@ def command(config, port, broadcast, seconds, json_path):
     """List who is in a running mesh: state, agreement, clock, load.
 
     CONFIG: of any of its nodes [./config.json or ./lvs.json]. `values`: "same" if the node
-    shows all that anybody showed when the look began; `clock`: cycles ahead of the others; `load`:
+    shows all that anybody showed when the look began; a GROUP holds other contributions than the
+    others, though its sums be equal; `clock`: cycles ahead of the others; `load`:
     the larger of the board's own and the share of its traffic budget; `shards`: how many of
     sixteen channels it holds; `channels`: how many it lists. A READER holds nothing: a leaf, or
     somebody who looks as you do.

@@ -1,6 +1,7 @@
 """What is on the page at present, for everybody who looks, and who carries out its buttons."""
 
 import asyncio
+import json
 
 from lvs_tools.watch.series import Series
 
@@ -13,10 +14,12 @@ class Refused(ValueError):
 
 class Page:
     """What is shown. do: coroutine function (action, dict) -> what was done, a text, which raises
-    Refused; None: nothing can be done here. ``view``: the newest (see view); ``series``."""
+    Refused; None: nothing can be done here. ``view``: the newest (see view), ``text``: as JSON,
+    written once for all who look; ``series``."""
 
     def __init__(self, do=None):
         self.view = None
+        self.text = "null"
         self.series = Series()
         self.do = do
         self._next = asyncio.Event()
@@ -24,6 +27,7 @@ class Page:
     def show(self, view):
         """A new view: the charts keep its values, and whoever looks gets it."""
         self.view = view
+        self.text = json.dumps(view)
         if not view["quiet"]:
             values = {c["name"]: c["value"] for c in view["channels"]}
             self.series.add(view["clock_s"], values)
@@ -31,16 +35,16 @@ class Page:
         woken.set()
 
     async def views(self):
-        """The view there is, and each new one; of several that came meanwhile the newest. None
-        after _BEAT_S without a new one."""
+        """The view there is, and each new one, as JSON; of several that came meanwhile the newest.
+        "" after _BEAT_S without a new one."""
         seen = None
         while True:
             coming = self._next
             if self.view is not None and self.view is not seen:
                 seen = self.view
-                yield seen
+                yield self.text
                 continue
             try:
                 await asyncio.wait_for(coming.wait(), _BEAT_S)
             except asyncio.TimeoutError:
-                yield None
+                yield ""

@@ -88,7 +88,11 @@ def _assets():
 
 
 def _json(value, status=200):
-    return Response(json.dumps(value), status, {"Content-Type": "application/json", **_HEADERS})
+    return _text(json.dumps(value), status)
+
+
+def _text(text, status=200):
+    return Response(text, status, {"Content-Type": "application/json", **_HEADERS})
 
 
 class _App(Microdot):
@@ -128,7 +132,7 @@ def application(page, loopback=True):
 
     @app.get("/view.json")
     async def view(_):
-        return _json(page.view)
+        return _text(page.text)
 
     @app.get("/history.json")
     async def history(request):
@@ -177,7 +181,7 @@ class _Stream:
 
     async def __anext__(self):
         view = await anext(self._views)
-        return f"data: {json.dumps(view)}\n\n" if view else ": still here\n\n"
+        return f"data: {view}\n\n" if view else ": still here\n\n"
 
     async def aclose(self):
         """Nobody reads it any more."""

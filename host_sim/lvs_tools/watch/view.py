@@ -91,14 +91,16 @@ class Together:
 
     def _behind(self, shown, times, there):
         """{node: {channel: raw that it lacks}}, and whether anything was known so long ago."""
-        behind, known = {}, False
-        for node, values in shown.items():
-            floor = self._floor(times[node] - self._lag)
-            known = known or bool(floor)
+        behind, floors = {}, {}
+        for when in {times[node] for node in shown}:
+            floor = self._floor(when - self._lag)
             if there is not None:  # what was lost since is nobody's fault
                 floor = {c: min(raw, there.get(c, raw)) for c, raw in floor.items()}
+            floors[when] = floor
+        for node, values in shown.items():
+            floor = floors[times[node]]
             behind[node] = {c: f - values[c] for c, f in floor.items() if values.get(c, f) < f}
-        return behind, known
+        return behind, any(floors.values())
 
     def _counted(self, now, shown, groups):
         """{node: {channel: raw that it lacks}} of groups: about what the others counted since
@@ -288,7 +290,7 @@ _VERDICTS = {
 
 def ended(verdict):
     """What the page says once a run is over."""
-    return f"The run has ended: {_VERDICTS.get(verdict, verdict)}"
+    return f"The run has ended, {_VERDICTS.get(verdict, verdict)}"
 
 
 def now_text():

@@ -10,7 +10,7 @@ const [WIDE, HIGH, COLUMNS] = narrow ? [520, 680, 4] : [960, 600, 5];
 const R = 17;
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-let plans, worker, honest = 0, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
+let plans, worker, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
 let chosen = -1, frames = [];
 
 // --- places: a village -----------------------------------------------------------------------
@@ -99,7 +99,7 @@ function node(n) {
   if (exact || n.lying) pen.fill();
   pen.stroke();
   pen.setLineDash([]);
-  if (told) text(n.x, n.y + R + 16, off ? "off" : told[2], ink.ink, 14, "center");
+  if (told) text(n.x, n.y + R + (narrow ? 20 : 16), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
 }
 
 function ring(x, y, r, colour, width) {
@@ -231,7 +231,8 @@ function begin() {
   over = paused = false;
   $("pause").textContent = "Pause";
   $("result").hidden = true;
-  $("say").textContent = "Starting the nodes ...";
+  $("say").textContent = `Starting ${plan.nodes} nodes and strangers, which takes some seconds ...`;
+  settle(plan.nodes - plan.adversaries[0].count, plan.nodes, plan.seed);
   tell("pace", Number($("speed").value));
   tell("begin", plan);
 }
@@ -239,8 +240,6 @@ function begin() {
 function hear({ data }) {
   if (data.error) return fail(data.error);
   if (data.begun) {
-    honest = data.begun.honest;
-    settle(honest, data.begun.nodes, Number($("seed").value));
     buttons(true);
   } else if (data.seen && !over) {
     seen = data.seen;

@@ -79,12 +79,13 @@ function colours() {
   return get("--accent") && { line: seen("--accent"), text: seen("--quiet"), grid: seen("--line") };
 }
 
-function axisTime(seconds) {
+function axisTime(seconds, step) {
   if (view.kind === "sim") return span === "hour" ? `${+(seconds / 60).toFixed(1)} min` : `${+(seconds / 3600).toFixed(1)} h`;
   const at = new Date(seconds * 1000);
   return span === "month"
     ? at.toLocaleDateString([], { day: "numeric", month: "short" })
-    : at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    : at.toLocaleTimeString([], step < 60
+      ? { minute: "2-digit", second: "2-digit" } : { hour: "2-digit", minute: "2-digit" });
 }
 
 function plot(card, times, values) {
@@ -95,12 +96,17 @@ function plot(card, times, values) {
     height: 140,
     cursor: { show: false },
     select: { show: false },
-    scales: { x: { time: false }, y: { range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) } },
+    // Room above and below: the line is as thick at its ends.
+    scales: { x: { time: false }, y: { range: (_, low, high) => {
+      const room = (high - low) / 20 || 1;
+      return [low - room, high + room];
+    } } },
     series: [{}, { stroke: colour.line, width: 2, points: { show: times.length < 3 }, spanGaps: true,
       paths: uPlot.paths.stepped({ align: 1 }) }],
     axes: [
-      { ...axis, size: 24, space: 90, incrs: STEPS_S, values: (_, at) => at.map(axisTime) },
-      { ...axis, size: (u, labels) => 12 + 8 * Math.max(3, ...(labels ?? []).map((l) => l.length)) },
+      { ...axis, size: 24, space: 64, incrs: STEPS_S,
+        values: (_, at, __, ___, step) => at.map((seconds) => axisTime(seconds, step)) },
+      { ...axis, space: 24, size: (u, labels) => 12 + 8 * Math.max(3, ...(labels ?? []).map((l) => l.length)) },
     ],
   }, [times, values], card.querySelector(".chart"));
 }
