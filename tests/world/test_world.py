@@ -63,6 +63,13 @@ def test_a_quiet_mesh_is_exact():
     assert result["reach_cycles"]["max"] <= 4
 
 
+def test_reach_is_not_that_of_contributions_that_wait_for_a_cold_start():
+    start = {"value": 0, "established": False}
+    work = {"contributions_per_minute": 30, "until_cycle": 40}
+    result = run(nodes=4, cycles=560, start=start, workload=work)
+    assert result["exact"] and 1 <= result["reach_cycles"]["max"] <= 16
+
+
 def test_a_node_alone_works():
     result = run(nodes=1, cycles=90, workload={"contributions_per_minute": 20})
     assert result["exact"] and result["contributed_raw"] > 0

@@ -4,6 +4,7 @@ from lvs.wire import SLOTS
 from lvs_tools.world.network import POLL_MS
 
 _SETTLING = ("INIT", "RECOVERING")  # states in which a node has nothing to show
+_ACTIVE = ("ACTIVE", "LOW_POWER")
 _SAMPLES = 16  # contributions followed at a time
 _GIVE_UP = 512  # cycles after which one counts as never having arrived
 _POINTS = 240  # of the history
@@ -35,9 +36,11 @@ class Reach:
         self._open = []  # [start, nonce, channel, total, at ms, machines that lack it]
 
     def follow(self, machine, channel, now, machines):
-        """Follow what a machine has just contributed, if there is room."""
+        """Follow what a machine has just contributed, if there is room. Not before it is active:
+        what waits until then goes out under another session, which nobody is asked for."""
         ledger = machine.node.ledger
-        if len(self._open) < _SAMPLES and ledger.sessions:
+        active = machine.node.state in _ACTIVE
+        if active and len(self._open) < _SAMPLES and ledger.sessions:
             session = ledger.session
             total = session.total[channel] + ledger.waiting[channel]
             lacking = [m for m in machines if m is not machine]
