@@ -31,7 +31,7 @@ LIVE = 4
 FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the EPs in each
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
-_PAST = const(8)  # folds that are remembered: a sender that far behind is believed about time
+_PAST = const(64)  # folds that are remembered: a sender that far behind is believed about time
 _FRESH = const(2)  # and for those that still move
 
 
