@@ -12,7 +12,7 @@ from .drift_core import (
     Window,
     coefficient,
 )
-from .fixed import MAX_RAW, const, mix, serial_diff, zeros
+from .fixed import MAX_RAW, const, hash16, mix, serial_diff, zeros
 from .gossip import Gossip
 from .ledger import LATE
 from .routes import OTHERS, TC_START
@@ -31,7 +31,7 @@ LIVE = 4
 FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the EPs in each
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
-_PAST = const(8)  # folds that are remembered: a sender that far behind is believed about time
+_PAST = const(32)  # folds that are remembered: a sender that far behind is believed about time
 _FRESH = const(2)  # and for those that still move
 
 
@@ -73,7 +73,7 @@ class Replica:
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
         self._lacks = 0  # buckets that never equalled a peer's since
-        self._past = zeros("i", _PAST)  # what was settled before each fold, hashed
+        self._past = zeros("H", _PAST)  # what was settled before each fold, hashed
         self._sole = False  # all that is known came by one route
         self._horizon = config.horizon_epochs
         self._budget = config.route_budget
@@ -170,7 +170,7 @@ class Replica:
         h = horizon & 0xFFFF
         for s in range(SLOTS):
             h = mix(mix(h, vector.lo[s]), vector.hi[s])
-        return h
+        return hash16(h)
 
     def held_before(self, frame):
         """Does an EP show what I held before a fold? Then its sender is behind in time alone."""

@@ -563,18 +563,19 @@ def test_a_stalled_node_does_not_race():
     assert node.clock.cycle - cycle <= 6
 
 
-def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone():
+@pytest.mark.parametrize("behind", [100, 64 * 20])
+def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone(behind):
     """Restarted nodes are the majority: those who stayed on go slower until they are there."""
     for vector, slew in (([1000], -1), ([999], 0)):
         cell = Cell(1, **SHORT)
         cell.prime(1000)
         node = cell.nodes[1]
-        for _ in range(4):
+        for _ in range(4 + behind // 50):
             Speaker(node, 50, 5000).ep()
             cell.run(50)
         parts.settle(node.replicas[0].shard, 0, 1050)  # what was folded lately
-        late = node.clock.cycle - 100
-        for k in range(4):
+        late = node.clock.cycle - behind
+        for k in range(12):
             horizon = node.config.horizon(late >> 6)
             Speaker(node, 60 + k, 6000 + k).ep(vector, cycle=late, horizon=horizon)
         cell.run(5)
