@@ -230,11 +230,14 @@ class Contributions:
         for c in range(ledger.channels):
             self._issue(c)
 
-    def apart(self):
+    def apart(self, cycle):
         """Of a node that never heard anybody in this life: was it alone for so long, or with the
-        last one, that what it folded is nobody else's?"""
-        cycles = self._config.horizon_epochs * EPOCH_CYCLES
-        return self._ledger.partial or self._cycles > cycles
+        last one, that what it folded is nobody else's? cycle: of who is heard; not beside him who
+        is in a mesh's first epoch."""
+        cfg = self._config
+        if cycle >> 6 <= (cfg.lifetime + 2) * cfg.grain:
+            return False
+        return self._ledger.partial or self._cycles > cfg.horizon_epochs * EPOCH_CYCLES
 
     def drained(self, since, most):
         """Is there nothing to wait for before the node stops? since: cycle when it was told to;

@@ -36,7 +36,6 @@ class Lifecycle:
         self._routes = routes
         self._trickle = trickle
         self._journal = journal
-        self._first = clock.cycle  # of whoever has only just begun
         self.low = False
         self.recoveries = 0
         self.rejoins = 0
@@ -169,12 +168,10 @@ class Lifecycle:
         last, or has only just begun, has nothing to start over with."""
         heard = self._clock.heard_at
         if heard is None:
-            since = self._first + EPOCH_CYCLES
-            alone = self.state != INIT and self._contributions.apart()
+            alone = self.state != INIT and self._contributions.apart(cycle)
         else:
-            since = heard - EPOCH_CYCLES
-            alone = True
-        if alone and cycle >= since:
+            alone = cycle >= heard - EPOCH_CYCLES
+        if alone:
             self._rejoin()
 
     # --- what is found ------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from .drift_core import (
     Window,
     coefficient,
 )
-from .fixed import MAX_RAW, const, mix, serial_diff, zeros
+from .fixed import MAX_RAW, const, hash16, mix, serial_diff, zeros
 from .gossip import Gossip
 from .ledger import LATE
 from .routes import OTHERS, TC_START
@@ -73,7 +73,7 @@ class Replica:
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
         self._lacks = 0  # buckets that never equalled a peer's since
-        self._past = zeros("i", _PAST)  # what was settled before each fold, hashed
+        self._past = zeros("H", _PAST)  # what was settled before each fold, hashed
         self._sole = False  # all that is known came by one route
         self._horizon = config.horizon_epochs
         self._budget = config.route_budget
@@ -170,7 +170,7 @@ class Replica:
         h = horizon & 0xFFFF
         for s in range(SLOTS):
             h = mix(mix(h, vector.lo[s]), vector.hi[s])
-        return h
+        return hash16(h)
 
     def held_before(self, frame):
         """Does an EP show what I held before a fold? Then its sender is behind in time alone."""
