@@ -10,7 +10,7 @@ from .fixed import const, serial_diff
 from .ledger import BEYOND, SURE, TAKEN
 from .wide import MOST
 
-_NEWEST = const(3)  # sessions that are kept without a total
+_NEWEST = const(6)  # sessions that are kept without a total: _POOL of two spans
 _FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
 _PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
 _POOL = const(3)
@@ -89,7 +89,7 @@ def decide(parts, cycles, spoken, span, rotate):
             journal.notice = (
                 "journal: a copy of it is in use: %d raw that waited here were told there" % told
             )
-    pool = [s for s in ledger.sessions[:-1] if s.start == span()[1] and s.fate < TAKEN]
+    pool = [s for s in ledger.sessions[:-1] if s.start == span()[1] and s.fate < TAKEN][-_POOL:]
     for s in pool:
         # Or nobody knows of it, and nobody is here.
         if s.fate == SURE and s is not spoken or not met and not max(s.known):
