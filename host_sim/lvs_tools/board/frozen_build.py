@@ -133,6 +133,8 @@ def interpreter(profile, micropython, out):
     )
     log = folder / "build.log"
     jobs = f"-j{os.cpu_count() or 1}"
+    # Newer sources build for this machine's own width, whatever they are told.
+    wide = "FORCE_32BIT flag is no longer" in (root / "ports/unix/Makefile").read_text()
     make(["make", "-C", str(root / "mpy-cross"), jobs], log)
     make(
         [
@@ -143,6 +145,7 @@ def interpreter(profile, micropython, out):
             f"BUILD={folder / 'build'}",
             f"FROZEN_MANIFEST={manifest}",
             "MICROPY_FORCE_32BIT=1",
+            f"MPY_CROSS_FLAGS=-march={'x64' if wide else 'x86'}",
             *(f"MICROPY_PY_{name}=0" for name in ("SSL", "BTREE", "FFI", "THREAD")),
         ],
         log,
