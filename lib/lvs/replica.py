@@ -170,7 +170,7 @@ class Replica:
         h = horizon & 0xFFFF
         for s in range(SLOTS):
             h = mix(mix(h, vector.lo[s]), vector.hi[s])
-        return hash16(h)
+        return hash16(h) or 1  # 0: no fold yet
 
     def held_before(self, frame):
         """Does an EP show what I held before a fold? Then its sender is behind in time alone."""

@@ -582,6 +582,15 @@ def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone(behind):
         assert node.clock.slew == slew
 
 
+def test_before_the_first_fold_nobody_is_behind_in_time_alone():
+    """Nor by a vector whose hash is what a place without a fold holds."""
+    cell = Cell(1, **SHORT)
+    cell.prime(1000)
+    frame = wire.Frame()
+    frame.horizon, frame.vector.lo[0] = 100, 84526
+    assert not cell.nodes[1].replicas[0].held_before(frame)
+
+
 @pytest.mark.parametrize("behind, follows", [(100, True), (100, False), (40, False)])
 def test_an_established_node_follows_when_most_are_far_ahead(behind, follows):
     """Of a mesh that heard too few of the others when it came back; a half that lies does not."""
