@@ -41,6 +41,7 @@ class Lifecycle:
         self.rejoins = 0
         self.doubts = ""  # why the node last recovered
         self.remembered = []
+        self.strays = []  # by how many cycles clocks heard of late are ahead, of those far off
         self.listed = 0  # channels in the longest list that was heard of
         self._seek()
 
@@ -87,6 +88,7 @@ class Lifecycle:
     def cycle(self, now):
         """Once a cycle: what the present state waits for. now: ticks."""
         if self.state != INIT and not self._clock.cycle % (EPOCHS * EPOCH_CYCLES):
+            self.strays = sorted(self._clocks.values())
             self._clocks = {}
         if self.state == INIT:
             self._wait -= 1

@@ -252,6 +252,19 @@ def _warnings(node):
                 "counter: %s is at %s, and ends at %s; append a channel with a coarser step"
                 % (name, node.config.text(c, node.raw(c, False)), node.config.text(c, END))
             )
+    strays = node.life.strays
+    if strays:
+        off = strays[len(strays) // 2]
+        out.append(
+            "clock: %d of %d nodes heard go by a clock %s %s this one; until they have met, "
+            "within about twice that, values may differ"
+            % (
+                len(strays),
+                node.routes.recent(node.clock.epoch(), 2 * EPOCHS + 1),
+                span(abs(off) * CYCLE_MS // 1000),
+                "ahead of" if off > 0 else "behind",
+            )
+        )
     if node.eps.names:
         out.extend(node.eps.names.warnings(node.clock.epoch()))
     for r in node.placement.replicas:

@@ -563,6 +563,23 @@ def test_a_stalled_node_does_not_race():
     assert node.clock.cycle - cycle <= 6
 
 
+def test_that_clocks_are_far_apart_is_said_until_they_have_met():
+    """Who stayed on while the others were off counts apart for hours, and no vote says so."""
+    cell = Cell(1, **SHORT)
+    cell.prime(1000)
+    node = cell.nodes[1]
+    for _ in range(16):
+        for k in range(4):
+            at = node.clock.cycle + (1200 if k == 0 else 0)
+            horizon = node.config.horizon(at >> 6)
+            Speaker(node, 60 + k, 6000 + k).ep([1000], cycle=at, horizon=horizon)
+        cell.run(32)
+    said = [text for text in node.status()["warnings"] if text.startswith("clock: ")]
+    assert said and said[0].startswith("clock: 1 of 4 nodes heard go by a clock 20 min ahead")
+    cell.run(1024)
+    assert "clock: " not in str(node.status()["warnings"])
+
+
 @pytest.mark.parametrize("behind", [100, 64 * 20])
 def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone(behind):
     """Restarted nodes are the majority: those who stayed on go slower until they are there."""
