@@ -32,6 +32,7 @@ FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the E
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
 _PAST = const(64)  # folds that are remembered: a sender that far behind is believed about time
+_PATIENCE = const(1024)  # cycles by which rows that come in prolong the wait for more, in all
 _FRESH = const(2)  # and for those that still move
 
 
@@ -70,6 +71,7 @@ class Replica:
         self.established = False
         self.phase = EMPTY
         self.waited = self.offered = 0  # cycles in this phase, and since state was first offered
+        self._patience = _PATIENCE
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
         self._lacks = 0  # buckets that never equalled a peer's since
@@ -246,6 +248,8 @@ class Replica:
         if p >= 0 or not shard.crowded() or self._last(route, own):
             did = shard.merge(start, nonce, slot, total, route)
             p = shard.find(start, nonce, slot)
+        if did == NEW and KEPT <= self.phase < LIVE:
+            self._fetched(start)
         if did == NO_ROOM:
             self.refused += 1
         elif did == EXPIRED:
@@ -262,6 +266,13 @@ class Replica:
             else:
                 self.guard.credit(p, route, total, own, self.established)
         return did
+
+    def _fetched(self, start):
+        """A row that was lacking is here: there may be more, though not without end."""
+        shard = self.shard
+        if self._patience > 0 and serial_diff(start, shard.epoch // shard.grain) < 0:
+            self._patience -= self.waited
+            self.waited = 0
 
     def _last(self, route, own):
         """May a new row have one of the last places of a crowded ring?"""

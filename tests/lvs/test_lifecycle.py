@@ -113,6 +113,23 @@ def test_joining_ends_though_no_peer_has_equal_rows():
     assert node.state == "ACTIVE"
 
 
+@pytest.mark.parametrize(("rows", "cycles"), [(6, 32 + 6 * 16), (200, 1024 + 64)])
+def test_joining_goes_on_while_rows_of_before_come_in_but_not_for_ever(rows, cycles):
+    """At its traffic limit a crowd's rows take longer than 32 cycles; a liar may invent some."""
+    cell = Cell(1, session_epochs=4096, horizon_epochs=4096)
+    node = cell.nodes[1]
+    at = node.config.grain * 64 * 10  # a grain is longer than all that happens here
+    Speaker(node).ep([5], cycle=at, horizon=node.config.horizon(at >> 6))
+    cell.run(6)
+    began = node.clock.cycle
+    for k in range(rows):
+        if node.state == "JOINING":
+            Speaker(node, 7, 7).sdm(relayed=[(9, 1000 + k, 0, 1)])
+            cell.run(16)
+    cell.run(64, lambda: node.state == "ACTIVE")
+    assert abs(node.clock.cycle - began - cycles) <= 32
+
+
 def test_joining_and_recovering_senders_are_no_samples():
     cell = Cell(1)
     cell.active()
