@@ -22,6 +22,7 @@ _MEANINGS = (
     ("recovered ", "Memory had changed by itself, and was fetched anew. Again: a weak supply?"),
     ("mesh: ", "Somebody in reach is not of this mesh: ignored, or to be brought up to date."),
     ("counter: ", "This channel ends soon; until then it counts on."),
+    ("held: ", "No board in reach keeps this channel; what is counted here is kept meanwhile."),
     ("clock: ", "Some were off, others counted on: they wait for each other; nothing is lost."),
     ("channels[", "Two lists of channels contradict each other: make them the same."),
     ("rows: ", "More nodes than this board has room for: what it lacks it may show too low."),

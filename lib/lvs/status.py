@@ -5,7 +5,7 @@ from .capacity import warnings
 from .config import CYCLE_MS, EPOCH_CYCLES
 from .votes import EPOCHS
 from .wide import END, FAR
-from .wire import VERSION
+from .wire import SLOTS, VERSION
 
 
 def session_name(start, nonce):
@@ -224,6 +224,21 @@ def _unlisted(node):
     ]
 
 
+def _homeless(node):
+    """What was counted in shards that nobody in reach holds, as texts."""
+    config = node.config
+    out = []
+    for c, name in enumerate(config.channels):
+        shard = c // SLOTS
+        left = 0 if node.placement.find(shard) else node.ledger.left(c)
+        if left and not node.routes.holders(shard, node.clock.cycle, 4 * EPOCH_CYCLES):
+            out.append(
+                "held: nobody heard holds shard %d, so that %s of %s wait; let some node hold "
+                "more shards" % (shard, _amount(config, c, left), name)
+            )
+    return out
+
+
 def _warnings(node):
     out = []
     for text in (
@@ -265,6 +280,7 @@ def _warnings(node):
                 "ahead of" if off > 0 else "behind",
             )
         )
+    out.extend(_homeless(node))
     if node.eps.names:
         out.extend(node.eps.names.warnings(node.clock.epoch()))
     for r in node.placement.replicas:

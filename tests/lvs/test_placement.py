@@ -80,6 +80,20 @@ def test_a_channel_of_a_shard_held_elsewhere_is_asked_for():
     assert cell.nodes[holder].age(name) == 0
 
 
+def test_what_waits_because_nobody_holds_its_shard_is_said():
+    cell = Cell(1, channels=CHANNELS, held=1)
+    node = cell.nodes[1]
+    cell.active()
+    missing = next(s for s in range(3) if s not in node.status()["held"])
+    cell.contribute(1, 12, CHANNELS[16 * missing])
+    cell.run(10)
+    (said,) = node.status()["warnings"]
+    assert said.startswith("held: nobody heard holds shard %d, so that 0.012 of" % missing)
+    cell.add(held=3)
+    cell.run(120)
+    assert node.status()["warnings"] == []
+
+
 def test_contributions_to_a_shard_held_elsewhere_arrive_through_loss():
     for seed in range(4):
         cell = Cell(4, channels=CHANNELS, held=2, seed=seed, loss=0.3)
