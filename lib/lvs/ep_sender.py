@@ -12,6 +12,7 @@ from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
 _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
+_WITNESSES = const(8)  # of all, in four cycles, who show a clock that is contested
 _READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
 _EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
@@ -154,6 +155,12 @@ class EpSender:
         sessions in the table only by chance."""
         if index not in self._answers and self._noise.below(self._routes.near + 1) < 128:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
+
+    def witness(self, now):
+        """Clocks are contested: show mine, however many showed theirs, once in a while."""
+        if ticks_diff(now, self._said_at) >= _EP_MS:
+            if self._noise.below(self._routes.near + 1) < _WITNESSES:
+                self.say(now, self._pick())
 
     def named(self, f, where, now):
         """Somebody's list of channels contradicts mine, or he says their names. where: his

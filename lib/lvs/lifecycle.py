@@ -137,11 +137,12 @@ class Lifecycle:
             self._clocks.pop(key, None)
             return False
         self._note(offset, key)
-        most = self._routes.recent(self._clock.epoch(), EPOCHS if kept else 2)
         if kept:
-            if 2 * self._ahead(kept) > most + 1:
+            # Of all neighbours: of those heard of late most may be loud, and hush the others.
+            if 2 * self._ahead(kept) > self._routes.near + 1:
                 self._return()
             return False
+        most = self._routes.recent(self._clock.epoch(), 2)
         # Of two that are as many the one behind follows.
         ahead = 2 * self._ahead(MAX_RAW)
         if ahead >= most or 2 * len(self._clocks) - ahead > most + 1:

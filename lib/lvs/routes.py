@@ -18,6 +18,7 @@ _TC_EPOCH = const(16)  # ... and what each adds
 TC_MAX = 255
 TRUSTED = 64  # two epochs of agreement
 
+_FEW = const(16)  # clocks off, one of so many neighbours: let nobody who is loud hush the others
 _STALE = const(64)  # unheard epochs after which any entry may be taken over: Trickle hushes long
 _UNKNOWN = const(0x7FFF)  # no clock to go by
 _AGREED = const(1)  # what a route showed in this epoch ...
@@ -58,6 +59,7 @@ class Routes:
         self.n = 1
         self.near = 0
         self._apart = False  # may a clock be off by two cycles or more?
+        self.contested = False  # are so many that those who are hushed should say their clocks?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
         self._others = self._most = 0
@@ -206,10 +208,11 @@ class Routes:
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
+        self.contested = False
         if not self._apart:
             return 0
         self._apart = False
-        ahead = behind = 0
+        ahead = behind = voices = 0
         close = TC_START
         for i in range(1, self.n):
             offset = self.offset[i]
@@ -221,10 +224,13 @@ class Routes:
                 continue
             if not apart:
                 close += self.tc(i)
-            elif offset > 0:
+                continue
+            voices += 1
+            if offset > 0:
                 ahead += self.tc(i)
             else:
                 behind += self.tc(i)
+        self.contested = voices * _FEW > self.near
         # At a tie the one behind follows, or two nodes would never meet.
         if ahead and ahead >= behind + close:
             return 2

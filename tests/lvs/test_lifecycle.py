@@ -644,3 +644,17 @@ def test_an_established_node_follows_when_most_are_far_ahead(behind, follows):
     cell.run(20)
     assert node.clock.cycle - cycle - 20 == (behind if follows else 0)
     assert node.value("water", raw=True) == value
+
+
+def test_whoever_hushes_the_others_is_not_most():
+    """Of ten neighbours only four were heard of late, all far ahead."""
+    cell = Cell(11)
+    cell.active()
+    cell.run(150)
+    node = cell.nodes[11]
+    epoch = node.clock.epoch()
+    for key in range(1, 11):
+        node.routes.last[node.routes.known(key)] = epoch if key < 5 else epoch - 9
+    for key in range(1, 5):
+        node.life.stray(100, node.transport.key(key), node.config.horizon_epochs * 64)
+    assert node.state == "ACTIVE"

@@ -118,6 +118,45 @@ def test_clock_offset_is_a_weighted_median_of_those_that_are_believed():
     assert routes.clock_offset(cycle, 128) == 0
 
 
+def test_clocks_are_contested_by_more_than_one_of_sixteen_neighbours():
+    routes = agreeing(size=128, count=48)
+    for key in range(4):
+        i = routes.known(key)
+        routes.told(i, key, 100, 100, 1)
+        routes.steers(i, 5)
+        routes.clock_offset(100, 128)
+        assert routes.contested == (key == 3)
+    routes.clock_offset(300, 128)
+    assert not routes.contested  # heard too long ago
+
+
+def test_a_contested_clock_is_shown_however_many_hush():
+    cell = mesh_of_two()
+    node = cell.nodes[1]
+    sent = []
+    cell.links = lambda a, b: sent.append(a) or False
+    for hushed in (True, False):
+        node.routes.contested = False
+        sent.clear()
+
+        def hush(contest=not hushed):
+            node.trickle.agreeing = 9
+            node.routes._apart = contest
+            i = node.routes.known(2)
+            node.routes.heard[i] = node.clock.cycle
+            node.routes.steers(i, 5 if contest else 0)
+
+        cell.run(200, each=hush)
+        assert (1 in sent) != hushed
+
+
+def mesh_of_two():
+    cell = Cell(2)
+    cell.prime(1000)
+    cell.run(100)
+    return cell
+
+
 def test_a_slewed_clock_gains_on_what_was_heard():
     routes = agreeing(count=2)
     for key, offset in ((0, 5), (1, None)):

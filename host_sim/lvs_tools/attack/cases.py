@@ -35,6 +35,7 @@ STRATEGIES = {
     "clock_value": "clock_value.py:ClockValue",
     "clock_flags": "clock_value.py:ClockFlags",
     "clock_agree": "clock_value.py:ClockAgree",
+    "hushed_clock": "hushed_clock.py:HushedClock",
     "usurper": "usurper.py:Usurper",
     "same_usurper": "usurper.py:SameUsurper",
     "future_host": "early_host.py:FutureHost",
