@@ -134,20 +134,23 @@ def test_a_simulated_mesh_is_seen_cut_and_joined(visit, about):
     with Serving(mesh.page, mesh.run) as served:
         page = visit(served.url, **about)
         page.get_by_role("button", name="60 x").click()
-        page.get_by_text("One mesh: all 6 nodes agree").wait_for()
+        page.get_by_text("One mesh: all 6 nodes agree,").wait_for()
         assert page.locator("article").count() == 3
         page.locator("article canvas").first.wait_for()
         assert page.get_by_role("row").count() >= 6
         page.get_by_role("button", name="Cut in two").focus()
         page.keyboard.press("Enter")
         page.get_by_text("The second half of the nodes is cut off").wait_for()
-        page.get_by_text("Not one mesh").wait_for()
+        page.get_by_role("status").filter(has_text="Not one mesh").wait_for()
         page.get_by_role("button", name="Join again").click()
-        page.get_by_text("One mesh: all 6 nodes agree").wait_for()
+        page.get_by_role("status").filter(has_text="One mesh: all 6 nodes agree").wait_for()
         page.get_by_label("What the liars do").select_option("Inflate")
         page.get_by_role("button", name="One lies").click()
         page.get_by_role("cell", name="LIAR").wait_for()
         page.get_by_label("Day").check(force=True)
+        page.get_by_role("img", name=re.compile("^Chart of c2, the last day: from")).wait_for()
+        assert page.get_by_role("article", name="c2").count() == 1
+        assert page.get_by_label("Lose packets").get_attribute("aria-valuetext") == "0 %"
         page.get_by_role("button", name="Pause").click()
         page.locator("button[aria-pressed=true]", has_text="Pause").wait_for()
         fits(page)
@@ -241,6 +244,10 @@ def test_the_mesh_of_the_site_is_clicked_and_ends_with_the_bits_of_lvs_sim(visit
     for key in ("ArrowRight", "ArrowRight", "Enter"):  # node 1
         page.keyboard.press(key)
     page.get_by_text(re.compile("Node 1: .*cut off")).wait_for()
+    told = page.get_by_role("status").filter(has_text=re.compile("counted|nodes hold"))
+    told.wait_for()
+    assert told.count() == 1 and told.get_attribute("id") == "mesh-told"
+    assert page.locator("#mesh-say[role], #mesh-say[aria-live]").count() == 0
     page.wait_for_function(cycle, arg=4)
     page.get_by_role("button", name="End, and show the scenario").click()
     page.locator("#mesh-result").wait_for()
