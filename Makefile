@@ -1,7 +1,7 @@
 # Every target that needs the environment depends on a step of it (tools/setup_env.py), which takes
 # no time when all is there: setup-run, setup-board, setup-sim, or setup for everything.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure bench attack bridge watch swarm fuzz flood powercut durability air peace nights operator street docs clean
+.PHONY: help setup run test lint lock firmware flash deploy fleet repl logs mip emulate measure bench attack bridge watch frames swarm fuzz flood powercut durability air peace nights operator street docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -77,6 +77,9 @@ bridge: setup ## Kill a bridge at random moments under load, with a real broker 
 
 watch: setup ## Measure the dashboard on 300 simulated nodes: memory, how soon it answers (minutes)
 	@$(BIN)/python -m tests.watch.endurance $(ARGS)
+
+frames: setup ## Measure the frames a second of the mesh in the browser (two minutes; ARGS=--json)
+	@$(BIN)/python -m tests.website.frames $(ARGS)
 
 swarm: setup-run ## Run random worlds for long: MINUTES=30 (ARGS="--seeds 1..500": lvs swarm --help)
 	@$(BIN)/lvs swarm --seeds 1..100000 --minutes $(or $(MINUTES),30) $(ARGS)

@@ -5,10 +5,7 @@ and so are in one file. Nothing is timed: a busy machine takes a minute for what
 """
 
 import asyncio
-import functools
-import http.server
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -23,7 +20,8 @@ from lvs_tools.watch.page import Page
 from lvs_tools.watch.server import serving
 from lvs_tools.world import runner
 from tests.support.interpreters import require
-from tools.website import build, bundle
+from tests.website import alone
+from tools.website import bundle
 
 _NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -136,20 +134,23 @@ def test_a_simulated_mesh_is_seen_cut_and_joined(visit, about):
     with Serving(mesh.page, mesh.run) as served:
         page = visit(served.url, **about)
         page.get_by_role("button", name="60 x").click()
-        page.get_by_text("One mesh: all 6 nodes agree").wait_for()
+        page.get_by_text("One mesh: all 6 nodes agree,").wait_for()
         assert page.locator("article").count() == 3
         page.locator("article canvas").first.wait_for()
         assert page.get_by_role("row").count() >= 6
         page.get_by_role("button", name="Cut in two").focus()
         page.keyboard.press("Enter")
         page.get_by_text("The second half of the nodes is cut off").wait_for()
-        page.get_by_text("Not one mesh").wait_for()
+        page.get_by_role("status").filter(has_text="Not one mesh").wait_for()
         page.get_by_role("button", name="Join again").click()
-        page.get_by_text("One mesh: all 6 nodes agree").wait_for()
+        page.get_by_role("status").filter(has_text="One mesh: all 6 nodes agree").wait_for()
         page.get_by_label("What the liars do").select_option("Inflate")
         page.get_by_role("button", name="One lies").click()
         page.get_by_role("cell", name="LIAR").wait_for()
         page.get_by_label("Day").check(force=True)
+        page.get_by_role("img", name=re.compile("^Chart of c2, the last day: from")).wait_for()
+        assert page.get_by_role("article", name="c2").count() == 1
+        assert page.get_by_label("Lose packets").get_attribute("aria-valuetext") == "0 %"
         page.get_by_role("button", name="Pause").click()
         page.locator("button[aria-pressed=true]", has_text="Pause").wait_for()
         fits(page)
@@ -220,31 +221,13 @@ def test_old_values_are_said_to_be_old_and_text_from_the_air_is_text(visit):
 SMALL = ["nodes=7", "adversary.0.count=2", "workload.contributions_per_minute=20"]
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format, *args):  # noqa: A002
-        pass
-
-
 @pytest.fixture
 def site(tmp_path):
     """The address of the page with a small mesh, without the site around it."""
     require("wasm")
-    static = tmp_path / "_static" / "mesh"
-    build.mesh(static)
     plans = {"Drain": {"says": bundle.LIARS["Drain"], "plan": bundle.plan("Drain", SMALL)}}
-    (static / "plans.json").write_text(json.dumps(plans))
-    text = (bundle.HOME / "page.md").read_text()
-    (body,) = re.findall(r"```\{raw\} html\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "page.html").write_text(
-        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<link rel="icon" href="data:,"><body>{body}'
-    )
-    handler = functools.partial(_Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/docs/page.html"
-        server.shutdown()
+    with alone.served(tmp_path, plans) as url:
+        yield url
 
 
 def test_the_mesh_of_the_site_is_clicked_and_ends_with_the_bits_of_lvs_sim(visit, site, tmp_path):
@@ -261,6 +244,10 @@ def test_the_mesh_of_the_site_is_clicked_and_ends_with_the_bits_of_lvs_sim(visit
     for key in ("ArrowRight", "ArrowRight", "Enter"):  # node 1
         page.keyboard.press(key)
     page.get_by_text(re.compile("Node 1: .*cut off")).wait_for()
+    told = page.get_by_role("status").filter(has_text=re.compile("counted|nodes hold"))
+    told.wait_for()
+    assert told.count() == 1 and told.get_attribute("id") == "mesh-told"
+    assert page.locator("#mesh-say[role], #mesh-say[aria-live]").count() == 0
     page.wait_for_function(cycle, arg=4)
     page.get_by_role("button", name="End, and show the scenario").click()
     page.locator("#mesh-result").wait_for()

@@ -8,10 +8,11 @@ const narrow = canvas.clientWidth < 560;
 const [WIDE, HIGH, COLUMNS] = narrow ? [520, 680, 4] : [960, 600, 5];
 [canvas.width, canvas.height] = [WIDE, HIGH];
 const R = 17;
+const HEARD_MS = 10000;  // least time between two verdicts that are read aloud
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 let plans, worker, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
-let chosen = -1, frames = [];
+let chosen = -1, frames = [], heard = -HEARD_MS;
 
 // --- places: a village -----------------------------------------------------------------------
 
@@ -167,11 +168,25 @@ function regroup() {
   if (apart.length) tell("act", { action: "partition", nodes: apart });
 }
 
+function put(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
+// What is shown, and read aloud: at once, or (rarely) not more often than somebody can listen.
+function show(words, rarely) {
+  put($("say"), words);
+  const now = performance.now();
+  if (rarely && now - heard < HEARD_MS) return;
+  heard = now;
+  put($("told"), words);
+}
+
 function say(n) {
   const told = seen && !n.liar ? seen.nodes[n.i] : null;
-  $("node").textContent = n.liar
+  const words = n.liar
     ? `Stranger ${n.i}: ${n.asked ? "lies" : "silent"}`
     : told ? `Node ${n.i}: ${told[0].toLowerCase()}, ${told[2] || "no value"}${n.cut ? ", cut off" : ""}` : "";
+  put($("node"), words);
 }
 
 function nearest(event) {
@@ -206,7 +221,9 @@ $("pause").addEventListener("click", () => {
 $("speed").addEventListener("change", () => tell("pace", Number($("speed").value)));
 $("loss").addEventListener("change", () => tell("act", { action: "loss", value: Number($("loss").value) }));
 $("loss").addEventListener("input", () => {
-  $("loss-is").textContent = Math.round($("loss").value * 100) + " %";
+  const words = Math.round($("loss").value * 100) + " %";
+  $("loss-is").textContent = words;
+  $("loss").setAttribute("aria-valuetext", words);
 });
 $("liars").addEventListener("click", () => nodes.filter((n) => n.liar).forEach(act));
 $("join").addEventListener("click", () => {
@@ -231,7 +248,7 @@ function begin() {
   over = paused = false;
   $("pause").textContent = "Pause";
   $("result").hidden = true;
-  $("say").textContent = `Starting ${plan.nodes} nodes and strangers, which takes some seconds ...`;
+  show(`Starting ${plan.nodes} nodes and strangers, which takes some seconds ...`);
   settle(plan.nodes - plan.adversaries[0].count, plan.nodes, plan.seed);
   tell("pace", Number($("speed").value));
   tell("begin", plan);
@@ -255,9 +272,9 @@ function verdict() {
   const on = seen.nodes.filter((told) => told[1] !== null);
   const exact = on.filter((told) => told[1] === seen.total).length;
   const drawnOff = Math.max(0, ...on.map((told) => Math.abs(told[1] - seen.total)));
-  $("say").textContent = exact === on.length
+  show(exact === on.length
     ? `All ${on.length} nodes hold exactly what was counted: ${seen.text}.`
-    : `${exact} of ${on.length} nodes hold all that was counted; the others are off by up to ${(drawnOff / 1000).toFixed(3)}.`;
+    : `${exact} of ${on.length} nodes hold all that was counted; the others are off by up to ${(drawnOff / 1000).toFixed(3)}.`, true);
 }
 
 function end(told) {
@@ -265,12 +282,12 @@ function end(told) {
   $("hash").textContent = told.trace_hash;
   $("scenario").textContent = told.scenario;
   $("result").hidden = false;
-  $("say").textContent = "Ended.";
+  show("Ended.");
 }
 
 function fail(why) {
   buttons(false);
-  $("say").textContent = `It could not go on: ${why}`;
+  show(`It could not go on: ${why}`);
   root.dataset.error = why;
 }
 

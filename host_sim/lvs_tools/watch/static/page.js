@@ -54,6 +54,9 @@ function showTogether(t) {
   const [colour, text] = WORDS[t.word];
   const word = byId("word");
   word.className = `word ${colour}`;
+  // Read aloud when the answer is another, not each second.
+  if (word.dataset.said !== t.word) put(byId("word-said"), text(t));
+  word.dataset.said = t.word;
   put(word, text(t) + (t.word === "UNKNOWN" ? "" : `, for ${span_text(t.since_s)}`));
   const lines = t.groups.map((g) =>
     `${g.count} ${g.count === 1 ? "node" : "nodes"} (${g.names.join(", ")}` +
@@ -118,6 +121,8 @@ function card(name) {
   const chart = make("div", { className: "chart", role: "img" });
   chart.setAttribute("role", "img");
   const node = make("article", {}, title, value, note, chart);
+  title.id = `channel-${charts.size}`;
+  node.setAttribute("aria-labelledby", title.id);
   byId("channels").append(node);
   return { node, title, value, note, chart, times: [], values: [], step: 6, plot: null };
 }
@@ -168,10 +173,11 @@ function showChannels(v) {
     if (c.shown !== shown) {
       c.shown = shown;
       c.value.replaceChildren(channel.text, " ", make("small", { textContent: channel.unit }));
-      const least = c.values[0];
-      c.chart.setAttribute("aria-label", `Chart of the last ${span}` +
-        (least === undefined ? "" : `: from ${least} to ${channel.text} ${channel.unit}`));
     }
+    const first = c.values[0];
+    const label = `Chart of ${c.title.textContent}, the last ${span}` +
+      (first === undefined ? "" : `: from ${first} to ${shown}`);
+    if (c.label !== label) c.chart.setAttribute("aria-label", c.label = label);
     put(c.note, v.quiet ? `as of ${span_text(v.heard_s ?? 0)} ago` : channel.spread ? `nodes within ${channel.spread}` : "all nodes show this");
     if (!v.quiet && !added) extend(c, v.clock_s, channel.value);
   }
@@ -262,7 +268,10 @@ function control(c) {
     const slider = make("input", { type: "range", min: 0, max: c.range.max, step: 5, value: c.range.value });
     slider.setAttribute("aria-label", c.legend);
     const shown = make("output");
-    const say = () => put(shown, `${slider.value} %`);
+    const say = () => {
+      put(shown, `${slider.value} %`);
+      slider.setAttribute("aria-valuetext", shown.textContent);
+    };
     slider.oninput = say;
     slider.onchange = () => press({ action: c.range.action, percent: Number(slider.value) });
     say();
