@@ -245,8 +245,10 @@ class Replica:
             shard.credit(p, min(shard.claimed[p], total) - shard.credited[p])
         # Refused, it comes back by digest when there is room.
         did = NO_ROOM
-        if p >= 0 or not shard.crowded() or self._last(route, own):
-            did = shard.merge(start, nonce, slot, total, route)
+        if p >= 0:
+            did = shard.grow(p, total, route)
+        elif not shard.crowded() or self._last(route, own):
+            did = shard.enter(start, nonce, slot, total, route)
             p = shard.find(start, nonce, slot)
         if did == NEW and KEPT <= self.phase < LIVE:
             self._fetched(start)
