@@ -46,7 +46,9 @@ class EpSender:
         horizon = count = 0
         if r:
             shard = r.shard
-            digests, horizon, count = shard.digests, shard.horizon, shard.slots
+            digests = shard.digests
+            horizon = shard.horizon
+            count = shard.slots
             if flags & VALUE:
                 for i in range(shard.slots):
                     vector.add(i, shard.settled, shard.inflow)

@@ -23,7 +23,8 @@ class Outbox:
         self._noise = noise
         self._peers = peers
         self.buf = bytearray(MAX_FRAME)
-        self._frame = memoryview(self.buf)  # the frame that was sent last
+        self._whole = memoryview(self.buf)
+        self._frame = self._whole  # the frame that was sent last: as long a one needs no other
         self._addresses = []
         self._fresh = 0  # times that they are used before they are looked at again
         self.remembered = []  # addresses from before the last start
@@ -33,11 +34,12 @@ class Outbox:
 
     def send(self, buf, n, addr):
         """The first n bytes of a buffer to an address, None for all."""
-        frame = self._frame
-        if len(frame) != n or buf is not self.buf:
+        if buf is not self.buf:
             frame = memoryview(buf)[:n]
-            if buf is self.buf:
-                self._frame = frame
+        else:
+            if len(self._frame) != n:
+                self._frame = self._whole[:n]
+            frame = self._frame
         if not self._transport.send(frame, addr):
             self.unsent += 1
         self._governor.spend(n)

@@ -190,8 +190,9 @@ class Routes:
         """(number of trusted routes, mean TC of all, 0..255)."""
         trusted = total = 0
         for i in range(1, self.n):
-            total += self.tc(i)
-            trusted += self.trusted(i)
+            tc = self.tc(i)
+            total += tc
+            trusted += tc >= TRUSTED
         return trusted, total // (self.n - 1) if self.n > 1 else 0
 
     def gained(self, cycles):

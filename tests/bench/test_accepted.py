@@ -6,6 +6,7 @@ import pytest
 
 from lvs import Config
 from lvs_tools.bench import accepted, processor
+from lvs_tools.places import ROOT
 from lvs_tools.plan import fit
 from tests.support.interpreters import require
 
@@ -38,6 +39,19 @@ def test_a_plan_reckons_with_the_traffic_that_was_measured(before):
     assert 1000 * fit.mesh(config, 1, fit.ONE)["kb_per_min"] == pytest.approx(busy, rel=0.25)
     idle = before["radio: N=10, 0 a minute, 0 % loss, settled"]
     assert idle <= 1000 * fit.mesh(config, 0, fit.ONE)["kb_per_min"] <= 2 * idle
+
+
+def test_a_plan_reckons_with_the_traffic_of_the_page():
+    """Within an eighth, as long as the governor holds nothing back; beyond it says so."""
+    page = json.loads((ROOT / "docs" / "figures" / "bench.json").read_text(encoding="utf-8"))
+    cells = [row for row in page["parts"]["scale"]["rows"] if row["what"] == "cell"]
+    assert {10, 30, 100, 300} <= {row["nodes"] for row in cells}
+    for row in cells:
+        planned = fit.mesh(Config({"channels": ["a"], "nodes": row["nodes"]}), 1, fit.ONE)
+        if row["nodes"] <= 300:
+            assert 1000 * planned["kb_per_min"] == pytest.approx(row["bytes"], rel=0.125)
+        else:
+            assert any(text.startswith("traffic: ") for text in planned["problems"])
 
 
 def test_what_is_accepted_is_all_that_is_compared(before):

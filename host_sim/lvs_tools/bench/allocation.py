@@ -12,7 +12,10 @@ ALONE = False
 PICTURES = ()
 _HEAP = 2 << 20  # bytes: a larger one takes longer to count
 _ZERO = ("EP sent", "SDM sent", "idle tick", "cycle")  # goal: these allocate nothing
-_WHY = "objects made anew in each call; which ones, this does not say"
+_WHY = {
+    "EP sent": "a view of the buffer for `sendto`, where the last frame had another length",
+    "SDM sent": "a view of the buffer for `sendto`, where the last frame had another length",
+}
 
 
 def missing():
@@ -81,7 +84,7 @@ def goals(rows):
                     number(found["median"]),
                     "0",
                     not found["median"],
-                    _WHY,
+                    _WHY.get(label, "objects made anew in each call"),
                 )
 
 

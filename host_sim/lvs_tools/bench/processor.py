@@ -161,7 +161,8 @@ def goals(rows):
                 number(parts, 1),
                 "at most 4 (20 ms of an RP2040, of 5 ms a packet)",
                 parts <= 4,
-                "what is folded, and the digests, are not done in slices",
+                "every row's checksum and digest, every route's trust and vote in one turn: slices"
+                " of them would change when damage is seen and what is said meanwhile",
             )
 
 

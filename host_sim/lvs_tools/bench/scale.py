@@ -142,9 +142,10 @@ def tables(rows):
             head,
             lines,
             [
-                "Nothing is lost; a board's governor stops at 50 KB a minute. Heap by the measured"
-                " sizes of tables (`lvs plan`), one channel. 3,000 and 10,000 nodes take hours:"
-                " `lvs bench --large --only scale`.",
+                "Nothing is lost; a board's governor stops at 50 KB a minute: where `lvs plan`"
+                " reckons with more, it says so, and what waits for the governor is told late."
+                " Heap by the measured sizes of tables (`lvs plan`), one channel. 3,000 and 10,000"
+                " nodes take hours: `lvs bench --large --only scale`.",
             ],
         )
     ]
