@@ -75,6 +75,14 @@ def test_a_build_that_fails_is_one_line_and_its_log_is_kept(sources, tmp_path):
     assert not (out / "RPI_PICO_W" / "left").exists()
 
 
+def test_what_cmake_found_wrong_is_in_the_line(tmp_path):
+    said = (
+        "ok\nCMake Error at CMakeLists.txt:99 (add_executable):\n  Cannot find:\n\n    lib/x.c\n"
+    )
+    with pytest.raises(BoardError, match=r"\(add_executable\): Cannot find: lib/x\.c; all of it"):
+        frozen_build.make(["sh", "-c", f"printf '{said}'; exit 1"], tmp_path / "log")
+
+
 @pytest.mark.parametrize(
     ("gone", "says"),
     [

@@ -113,8 +113,11 @@ def make(command, log):
             raise
     if status:
         lines = log.read_text(errors="replace").splitlines()
-        wrong = [line.strip() for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
-        why = (wrong or lines or ["it printed nothing"])[0]
+        text = [line.strip() for line in lines if line.strip()] or ["it printed nothing"]
+        wrong = [i for i, line in enumerate(text) if re.search(r"\berror\b", line, re.IGNORECASE)]
+        at = (wrong or [0])[0]
+        # CMake names the place in one line and what is wrong in those after it.
+        why = " ".join(text[at : at + 3] if text[at].startswith("CMake Error") else [text[at]])
         raise BoardError(f"the build failed: {why[:200]}; all of it is in {log}")
 
 
