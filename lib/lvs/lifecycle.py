@@ -187,13 +187,17 @@ class Lifecycle:
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
         if it is not to be compared with my state yet."""
+        self.time(f, key)
+        if r.phase < KEPT:
+            r.offer(f, key)
+        return self.state == INIT or r.phase < KEPT
+
+    def time(self, f, key):
+        """Somebody has state, and so a clock: one to go by, if one is looked for."""
         if self.state == INIT:
             if not self._clocks:
                 self._wait = _PATIENCE
             self._note(f.cycle - self._clock.cycle, key)
-        if r.phase < KEPT:
-            r.offer(f, key)
-        return self.state == INIT or r.phase < KEPT
 
     def _offset(self):
         """By how many cycles to move my clock."""

@@ -121,19 +121,34 @@ class Reception:
             self._eps.wanted(f, addr, self._now())
             if r is None and f.held >> f.shard & 1:
                 self._elsewhere.again(f.shard)
-        if r is None or stateless:
-            self._hear_seeker(r, f, addr, route)
+        if r is None and not stateless:
+            self._hear_stranger(f, key, route)
+        elif stateless:
+            self._hear_seeker(r, f, addr)
         else:
             self._hear_state(r, f, addr, key, route)
         return ""
 
-    def _hear_seeker(self, r, f, addr, route):
-        """An EP of somebody without state, or of a shard that is not held here."""
-        if r and r.live:
-            if self._life.state != "INIT":
-                self._compare(r, f, addr)
-        elif f.held >> f.shard & 1:
-            self._trickle.hear(True, route)  # one question is enough for all who seek
+    def _hear_seeker(self, r, f, addr):
+        """An EP of somebody without state."""
+        if r and r.live and self._life.state != "INIT":
+            self._compare(r, f, addr)
+
+    def _hear_stranger(self, f, key, route):
+        """An EP with the state of a shard that is not held here. Nothing of it can be judged, but
+        whoever has no shard in common with me has no other way to tell me the time."""
+        self._trickle.hear(True, route)  # one question is enough for all who seek
+        placed = self._placement
+        if f.shard < placed.shards and not f.held & placed.held_map():
+            self._life.time(f, key)
+            offset = f.cycle - self._clock.cycle
+            if not self._life.stray(offset, key, self._kept()):
+                self._routes.steers(route, offset, True)
+
+    def _kept(self):
+        """Cycles by which clocks may be ahead of state that is to be defended, 0: of none."""
+        some = any([r.established for r in self._placement.replicas])
+        return self._config.horizon_epochs * 64 if some else 0
 
     def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""

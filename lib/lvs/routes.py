@@ -59,6 +59,7 @@ class Routes:
         self.n = 1
         self.near = 0
         self._apart = False  # may a clock be off by two cycles or more?
+        self._strange = False  # did a stranger's clock steer in this epoch?
         self.contested = False  # are so many that those who are hushed should say their clocks?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
@@ -161,10 +162,12 @@ class Routes:
         """True when a session names a cycle before the newest that it named by this route."""
         return i != OTHERS and self.nonce[i] == nonce and cycle < self.cycle[i]
 
-    def steers(self, i, offset):
-        """What a route shows is to be believed, and so is its clock (cycles, against mine)."""
+    def steers(self, i, offset, stranger=False):
+        """What a route shows is to be believed, and so is its clock (cycles, against mine).
+        stranger: nothing of it can be judged, for it has no shard in common with me."""
         self.offset[i] = max(-1000, min(1000, offset))
         self._apart |= offset > 1 or offset < -1
+        self._strange |= stranger
 
     def judge(self, i, exact):
         """A route's sample agrees with me to the bit, or does not: then its trust is gone."""
@@ -205,7 +208,7 @@ class Routes:
 
     def clock_offset(self, cycle, within):
         """Median of the believed clocks against mine (cycles), weighted by TC; mine weighs as a
-        newcomer's.
+        newcomer's, and as each does where strangers, who can earn none, are among them.
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
@@ -223,14 +226,15 @@ class Routes:
             self._apart |= apart
             if cycle - self.heard[i] > within:
                 continue
+            tc = TC_START if self._strange else self.tc(i)
             if not apart:
-                close += self.tc(i)
+                close += tc
                 continue
             voices += 1
             if offset > 0:
-                ahead += self.tc(i)
+                ahead += tc
             else:
-                behind += self.tc(i)
+                behind += tc
         self.contested = voices * _FEW > self.near
         # At a tie the one behind follows, or two nodes would never meet.
         if ahead and ahead >= behind + close:
@@ -304,6 +308,7 @@ class Routes:
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
         self._since = None
+        self._strange = False
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1

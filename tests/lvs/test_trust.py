@@ -118,6 +118,20 @@ def test_clock_offset_is_a_weighted_median_of_those_that_are_believed():
     assert routes.clock_offset(cycle, 128) == 0
 
 
+def test_a_strangers_clock_counts_as_much_as_each_of_those_who_earned_trust():
+    routes = agreeing(count=2)
+    for key in range(5):
+        i = routes.admit(key, key, 0)
+        routes.told(i, key, 100, 100, 1)
+        routes.steers(i, 0 if key < 2 else 9)
+    assert routes.tc(routes.known(0)) > TC_START == routes.tc(routes.known(4))
+    assert routes.clock_offset(100, 128) == 0
+    routes.steers(routes.known(4), 9, True)
+    assert routes.clock_offset(100, 128) == 2  # three of six, and who is behind follows
+    routes.new_epoch(1)
+    assert routes.clock_offset(100, 128) == 0
+
+
 def test_clocks_are_contested_by_more_than_one_of_sixteen_neighbours():
     routes = agreeing(size=128, count=48)
     for key in range(4):

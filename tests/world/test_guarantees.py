@@ -3,7 +3,8 @@
 import pytest
 
 from lvs_tools.sim import engine, scenario
-from tests.support.worlds import measured
+from lvs_tools.world.world import World
+from tests.support.worlds import advance, measured, plan_of
 
 
 def measure(name, *settings):
@@ -153,3 +154,25 @@ def test_more_nodes_than_the_tables_hold_are_refused_and_counted():
     assert result["refused"] > 0
     assert result["negative_values"] == 0
     assert not result["exact"] and result["why"]
+
+
+def test_nodes_without_a_shard_in_common_have_one_clock():
+    """Each holds one shard of two; clocks 10 % off part the two crowds by 200 cycles an hour."""
+    plan = plan_of(
+        nodes=9,
+        cycles=900,
+        seed=3,
+        link={"loss": 0.2},
+        workload={"contributions_per_minute": 2, "channels": 17, "until_cycle": 700},
+        config={"held": 1, "session_epochs": 4, "horizon_epochs": 4},
+    )
+    world = World(plan)
+    advance(world, 1)
+    for machine in world.machines:
+        machine.clock.skew(1100000 if machine.node.status()["held"] == [0] else 900000)
+    advance(world, plan["cycles"] - 1)
+    held = [machine.node.status()["held"] for machine in world.machines]
+    assert [0] in held and [1] in held
+    clocks = [machine.node.clock.cycle for machine in world.machines]
+    assert max(clocks) - min(clocks) <= 32, clocks
+    assert world.result()["exact"], world.result()["why"]
