@@ -119,7 +119,7 @@ def warnings(config, shard):
         out.append(
             "rows: %d are room for %d nodes that contribute to all channels, not for %d; "
             "set 'rows' to %d, or have fewer channels"
-            % (rows, pairs_of(rows, config) // shard.slots, config.nodes, known)
+            % (rows, pairs_of(rows, config) // max(1, shard.slots), config.nodes, known)
         )
     expected, present = outlook(shard, config)
     full = rows * 3 // 4  # from here on relayed rows are refused

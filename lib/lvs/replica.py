@@ -141,7 +141,11 @@ class Replica:
         middle = (len(vectors) - 1) // 2
         vector = of([sorted([v[s] for v in vectors])[middle] for s in range(SLOTS)])
         grain = epoch // self.shard.grain
-        self.shard.adopt(vector, grain - serial_diff(grain, best), epoch)
+        horizon = grain - serial_diff(grain, best)
+        if horizon < self.shard.folded(epoch):
+            self.seek(self.phase)  # of before a fold: whoever offered has no more what it folded
+            return
+        self.shard.adopt(vector, horizon, epoch)
         self.shard.mended()
         self.gossip.forget()
         self.votes.forget()

@@ -109,6 +109,15 @@ def filled(capacity_, ages):
     return node
 
 
+def test_a_shard_beyond_the_list_has_no_channel_yet():
+    """Held for others, before any of its channels was heard of."""
+    cfg = config(300, 1, rows=64)
+    shard = Cell(1, channels=["water"]).nodes[1].replicas[0].shard
+    shard.slots = 0
+    shard.capacity = 64
+    assert "rows: 64 are room for" in capacity.warnings(cfg, shard)[0]
+
+
 def test_a_ring_that_fills_is_said_a_day_ahead_and_not_before():
     """Sessions three days long: those that are two and a half days old are followed by others."""
     young, old = [36] * 40, [60] * 40

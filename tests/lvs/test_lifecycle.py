@@ -72,6 +72,19 @@ def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
     assert not replica.offers
 
 
+def test_offers_of_before_a_fold_are_asked_for_again():
+    """The newcomer's clock is past the fold: what it would adopt lacks what is in no row any more."""
+    node = Cell(1, **SHORT).nodes[1]
+    replica = node.replicas[0]
+    at = 64 * 20
+    for value, epoch in ((5, 19), (7, 20)):
+        Speaker(node).ep([value], cycle=at, horizon=node.config.horizon(epoch))
+        assert len(replica.offers) == 1
+        replica.adopt(20)
+        assert replica.live == (value == 7) and not replica.offers
+    assert node.value("water", raw=True) == 7
+
+
 def test_a_newcomer_among_one_waits_for_more_offers_but_not_for_ever():
     cell = Cell(1)
     cell.active()
