@@ -150,6 +150,11 @@ class Lifecycle:
             self._rejoin()
         return True
 
+    def hurried(self):
+        """Are most far behind? Then they are waited for, whatever they hold: what differs can be
+        settled by those alone who fold together."""
+        return 2 * (len(self._clocks) - self._ahead(MAX_RAW)) > self._routes.near + 1
+
     def _ahead(self, most):
         """How many of the clocks are ahead of mine, by less than so many cycles."""
         n = 0

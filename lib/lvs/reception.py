@@ -161,7 +161,7 @@ class Reception:
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)
         self._eps.hear(f.shard, agrees)
-        if agrees or not r.established or r.held_before(f):
+        if agrees or not r.established or r.held_before(f) or offset < 0 and life.hurried():
             self._routes.steers(route, offset)
         same = self._compare(r, f, addr, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.

@@ -73,7 +73,7 @@ def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
 
 
 def test_offers_of_before_a_fold_are_asked_for_again():
-    """The newcomer's clock is past the fold: what it would adopt lacks what is in no row any more."""
+    """The clock is past the fold: what would be adopted lacks what is in no row any more."""
     node = Cell(1, **SHORT).nodes[1]
     replica = node.replicas[0]
     at = 64 * 20
@@ -621,7 +621,11 @@ def test_who_shows_what_was_held_before_a_fold_is_behind_in_time_alone(behind):
             Speaker(node, 50, 5000).ep()
             cell.run(50)
         parts.settle(node.replicas[0].shard, 0, 1050)  # what was folded lately
-        late = node.clock.cycle - behind
+        for k in range(20):  # those behind are not most, who would be waited for in any case
+            Speaker(node, 80 + k, 8000 + k).ep()
+        cell.run(129)
+        parts.settle(node.replicas[0].shard, 0, 1050)
+        late = node.clock.cycle - behind - 128
         for k in range(12):
             horizon = node.config.horizon(late >> 6)
             Speaker(node, 60 + k, 6000 + k).ep(vector, cycle=late, horizon=horizon)
@@ -657,6 +661,22 @@ def test_an_established_node_follows_when_most_are_far_ahead(behind, follows):
     cell.run(20)
     assert node.clock.cycle - cycle - 20 == (behind if follows else 0)
     assert node.value("water", raw=True) == value
+
+
+@pytest.mark.parametrize(("behind", "slew"), [(3, -1), (2, 0)])
+def test_an_established_node_waits_when_most_are_far_behind_whatever_they_hold(behind, slew):
+    """Else they would fold in other epochs for ever, and nobody could say who is right."""
+    cell = Cell(1)
+    cell.prime(1000)
+    node = cell.nodes[1]
+    cell.run(150)
+    for k in range(4):
+        at = node.clock.cycle - (70 if k < behind else 0)
+        horizon = node.config.horizon(at >> 6)
+        for _ in range(2):
+            Speaker(node, 60 + k, 6000 + k).ep([900], cycle=at, horizon=horizon)
+    cell.run(5)
+    assert node.clock.slew == slew
 
 
 def test_whoever_hushes_the_others_is_not_most():
