@@ -58,17 +58,16 @@ class Votes:
         """A table entry belongs to another route now."""
         self._votes[route] = SILENT
 
-    def count(self, epoch, recent):
+    def count(self, epoch, near):
         """Once an epoch: is there a dispute, and do most hold something else for the fourth time
-        in a row? recent: routes heard of late; nobody moves for the few votes that come through
-        while most are hushed."""
+        in a row? near: neighbours, hushed ones, too: whoever hushes the others is not most."""
         exact, off = self.tally(epoch)
         self.others = off
         self.total = total = exact + off + 1
         self.apart = self.apart + 1 if off else 0
         self.disputed = off * 4 >= total
         # At half and half everybody doubts, or two nodes that disagree never heal.
-        if off * 2 >= total and (total - 1) * 2 >= recent:
+        if off * 2 >= max(total, near + 1):
             self._doubts = min(self._doubts + 1, _DOUBTS)
         else:
             self._doubts = 0

@@ -691,3 +691,22 @@ def test_whoever_hushes_the_others_is_not_most():
     for key in range(1, 5):
         node.life.stray(100, node.transport.key(key), node.config.horizon_epochs * 64)
     assert node.state == "ACTIVE"
+
+
+def test_whoever_hushes_the_others_is_not_most_of_the_votes():
+    """Of ten neighbours only five were heard of late, and four of them hold something else."""
+    cell = Cell(11)
+    cell.active()
+    cell.run(150)
+    node = cell.nodes[11]
+    epoch = node.clock.epoch()
+    r = node.replicas[0]
+    r.votes.forget()
+    for key in range(1, 11):
+        route = node.routes.known(key)
+        node.routes.last[route] = epoch if key < 6 else epoch - 9
+        if key < 6:
+            r.votes.cast(route, key == 5, epoch)
+    for _ in range(5):
+        r.next_epoch(epoch, node.clock.cycle)
+        assert r.votes.disputed and not r.votes.diverged

@@ -310,7 +310,7 @@ def test_few_votes_move_nobody():
         assert not v.diverged
     for _ in range(4):
         assert not v.diverged
-        v.count(10, 4)
+        v.count(10, 3)
     assert v.diverged
 
 
