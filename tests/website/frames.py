@@ -50,7 +50,7 @@ _WATCH = """seconds => new Promise(done => {
     const drawn = window.drawn.sort((one, other) => one - other);
     done({ fps: gaps.length * 1000 / (now - at[0]), longest_ms: Math.max(...gaps),
       late: gaps.filter(gap => gap > 34).length, task_ms: Math.max(...tasks), frames: gaps.length,
-      draw_p50_ms: drawn[drawn.length >> 1], draw_p99_ms: drawn[Math.floor(drawn.length * 0.99)] });
+      p50_ms: drawn[drawn.length >> 1], p99_ms: drawn[Math.floor(drawn.length * 0.99)] });
   };
   window.drawn = [];
   window.next(next);
@@ -115,8 +115,8 @@ def work(windows):
     half = {key: statistics.median(window[key] for window in windows) for key in windows[0]}
     return (
         f"main thread: {half['busy_ms']:.2f} ms of a processor a frame, of {FRAME_MS:.1f}"
-        f" (script {half['script_ms']:.2f}); a draw by the clock: half {half['draw_p50_ms']:.1f} ms"
-        f" or less, 99 % {half['draw_p99_ms']:.1f}"
+        f" (script {half['script_ms']:.2f}); a draw by the clock: half {half['p50_ms']:.1f} ms"
+        f" or less, 99 % {half['p99_ms']:.1f}"
     )
 
 

@@ -35,14 +35,24 @@ function settle(count, total, seed) {
       x = (0.08 + (k % COLUMNS + draw() * 0.35) / COLUMNS) * WIDE;
       y = 78 + ((Math.floor(k / COLUMNS) + draw() * 0.35) * COLUMNS * (HIGH - 130)) / count;
     }
-    nodes.push({ i, liar, home: [x, y], x, y, lying: false, asked: false, cut: false, off: false });
+    nodes.push({ i, liar, home: [x, y], goal: [x, y], x, y, lying: false, asked: false, cut: false, off: false });
   }
 }
 
-// Who are apart are in two halves of the map, each in the order of the village.
-function where(n, apart) {
-  if (n.liar || !apart) return n.home;
-  return [n.home[0] * 0.46 + (n.cut ? WIDE * 0.54 : 0), n.home[1]];
+// Who are apart are in two halves of the map, each in the order of the village; on a phone in rows
+// of two, as there is no room for more values side by side.
+function place() {
+  const honest = nodes.filter((n) => !n.liar), cut = honest.filter((n) => n.cut);
+  const halves = [honest.filter((n) => !n.cut), cut];
+  for (const [half, group] of halves.entries()) {
+    const rows = Math.max(5, Math.ceil(group.length / 2));
+    for (const [k, n] of group.entries()) {
+      const left = half * WIDE;
+      n.goal = !cut.length ? n.home
+        : narrow ? [left / 2 + (0.13 + (k % 2) * 0.24) * WIDE, 78 + (Math.floor(k / 2) * (HIGH - 160)) / rows]
+          : [n.home[0] * 0.46 + left * 0.54, n.home[1]];
+    }
+  }
 }
 
 // --- drawing ---------------------------------------------------------------------------------
@@ -59,7 +69,7 @@ let ink = colours();
 function draw(now) {
   requestAnimationFrame(draw);
   const apart = nodes.some((n) => n.cut && !n.liar);
-  const moved = move(apart), running = waves(now);
+  const moved = move(), running = waves(now);
   if (!stale && !moved && !running.length) return;
   stale = running.length > 0;  // the last waves are wiped away, too
   pen.clearRect(0, 0, WIDE, HIGH);
@@ -74,10 +84,10 @@ function draw(now) {
 }
 
 // Bring all nearer to where they belong; whether somebody moved.
-function move(apart) {
+function move() {
   let moved = false;
   for (const n of nodes) {
-    const [x, y] = where(n, apart);
+    const [x, y] = n.goal;
     if (n.x === x && n.y === y) continue;
     const near = still || Math.abs(x - n.x) + Math.abs(y - n.y) < 0.5;
     n.x += (x - n.x) * (near ? 1 : 0.12);
@@ -104,7 +114,7 @@ function waves(now) {
 
 function node(n) {
   const told = seen && !n.liar ? seen.nodes[n.i] : null;
-  if (n.i === chosen) circles([[n.x, n.y, R + 6]], ink.ink, 2);
+  if (n.i === chosen) circles([[n.x, n.y, R + 5]], ink.ink, 2);
   pen.fillStyle = ink.paper;
   pen.beginPath();
   if (n.liar) pen.rect(n.x - 12, n.y - 12, 24, 24);
@@ -119,7 +129,7 @@ function node(n) {
   if (exact || n.lying) pen.fill();
   pen.stroke();
   pen.setLineDash([]);
-  if (told) text(n.x, n.y + R + (narrow ? 20 : 16), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
+  if (told) text(n.x, n.y + R + (narrow ? 23 : 19), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
 }
 
 function circles(rings, colour, width) {
@@ -176,6 +186,7 @@ function act(n) {
 
 // All who are cut off are one group: an event that names them all.
 function regroup() {
+  place();
   const apart = nodes.filter((n) => n.cut && !n.liar).map((n) => n.i);
   tell("act", { action: "heal" });
   if (apart.length) tell("act", { action: "partition", nodes: apart });
@@ -290,7 +301,8 @@ function verdict() {
   const drawnOff = Math.max(0, ...on.map((told) => Math.abs(told[1] - seen.total)));
   show(exact === on.length
     ? `All ${on.length} nodes hold exactly what was counted: ${seen.text}.`
-    : `${exact} of ${on.length} nodes hold all that was counted; the others are off by up to ${(drawnOff / 1000).toFixed(3)}.`, true);
+    : `${exact || "None"} of ${on.length} nodes hold${exact > 1 ? "" : "s"} all that was counted; `
+      + `${exact ? "the others" : "they"} are off by up to ${(drawnOff / 1000).toFixed(3)}.`, true);
 }
 
 function end(told) {
