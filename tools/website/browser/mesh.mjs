@@ -129,7 +129,7 @@ function node(n) {
   if (exact || n.lying) pen.fill();
   pen.stroke();
   pen.setLineDash([]);
-  if (told) text(n.x, n.y + R + (narrow ? 23 : 19), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
+  if (told) text(n.x, n.y + R + (narrow ? 20 : 19), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
 }
 
 function circles(rings, colour, width) {
