@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import lvs
-from lvs_tools import cli, interpreters, places
+from lvs_tools import cli, interpreters, options, places
+from lvs_tools.mesh import node_main
 
 # What a plain installation has: see pyproject.toml.
 PLAIN = {"click", "rich", "tomli", "psutil", "lvs", "lvs_tools"}
@@ -200,3 +201,46 @@ def test_version_does_not_mind_a_micropython_that_is_none(monkeypatch):
     assert call("--version").exit_code == 0
     monkeypatch.setenv("MICROPYTHON", "false")
     assert "MicroPython" not in call("--version").output
+
+
+# Paths that are read, or folders of a state that are made and locked before the work begins.
+_NOT_RESULTS = {
+    "audit config", "backup config", "backup folders", "bridge history", "bridge state",
+    "config set path", "doctor config", "export folder", "members config", "node journal",
+    "standin folder", "status config", "watch config",
+}  # fmt: skip
+
+
+def paths(name, command):
+    """("command parameter", the parameter's type) of all paths that need not be there."""
+    for param in command.params:
+        if isinstance(param.type, click.Path) and not param.type.exists:
+            yield f"{name} {param.name}", param.type
+    for below in getattr(command, "commands", {}).values():
+        yield from paths(f"{name} {below.name}", below)
+
+
+def test_every_file_that_is_written_is_refused_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    checked = set()
+    for name in cli.COMMANDS:
+        command = cli.main.get_command(click.Context(cli.main), name)
+        for whose, kind in paths(name, command):
+            if whose in _NOT_RESULTS:
+                continue
+            assert isinstance(kind, (options.OutputFile, options.OutputFolder)), whose
+            wanted = isinstance(kind, options.OutputFolder)
+            end = (getattr(kind, "_endings", ()) or ("",))[0]
+            (tmp_path / f"named{end}").mkdir(exist_ok=True)
+            wrong = ["file", "file/below"] if wanted else [f"named{end}", f"absent/x{end}"]
+            for path in wrong:
+                with pytest.raises(click.BadParameter) as refused:
+                    kind.convert(str(tmp_path / path), None, None)
+                assert refused.value.exit_code == 2 and "\n" not in refused.value.message, whose
+            checked.add(whose)
+    assert {"sim plot_path", "export csv_path", "sweep out"} <= checked, sorted(checked)
+
+
+def test_the_help_of_a_nodes_prompt_has_80_columns():
+    said = node_main.as_text({"answer": "help", "help": node_main.HELP})
+    assert "contribute CHANNEL AMOUNT" in said and max(map(len, said.splitlines())) <= 80

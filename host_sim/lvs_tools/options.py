@@ -121,6 +121,11 @@ def write_json(path, figures):
     return path != "-"
 
 
+def number(count, one, many):
+    """A count with its noun: number(1, "node answers", "nodes answer")."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def counted(text):
     """A key that sorts names and addresses as people count: board2 before board10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]

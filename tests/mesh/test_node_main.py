@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -223,3 +224,14 @@ def test_a_session_is_announced_before_its_first_frame():
         {"session": "0001"},
         ("frame", b"bbbbbb"),
     ]
+
+
+def test_a_port_that_another_node_of_this_machine_has_names_the_way_out(tmp_path, capsys):
+    path = tmp_path / "c.json"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("0.0.0.0", 0))
+        config = {"mesh": "m", "channels": ["a"], "port": other.getsockname()[1]}
+        path.write_text(json.dumps(config))
+        assert node_main.main([str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "is in use on 0.0.0.0" in said and "'address' each" in said

@@ -45,6 +45,17 @@ def test_bash_completes_commands_options_and_choices():
     assert completed("lvs", "completion", "f") == ["fish"]
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+def test_fish_completes_them_too(tmp_path):
+    script = (
+        "source (lvs completion fish | psub); complete -C 'lvs mem'; complete -C 'lvs mesh --lo'"
+    )
+    env = {**ENV, "HOME": str(tmp_path)}
+    done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, env=env)
+    offered = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert done.stderr == "" and offered == ["members", "--loss"]
+
+
 def test_tab_asks_no_subcommand_and_is_silent_where_an_extra_is_missing(monkeypatch):
     """Also where the program that completes could not run what is typed."""
 

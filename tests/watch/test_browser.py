@@ -230,6 +230,17 @@ def site(tmp_path):
         yield url
 
 
+_PICTURE = "() => document.getElementById('mesh-map').toDataURL()"
+_PAINTS = """() => {  // counts the frames since the map was painted last
+  const pen = document.getElementById("mesh-map").getContext("2d");
+  const clear = pen.clearRect.bind(pen);
+  window.idle = 0;
+  pen.clearRect = (...box) => { window.idle = 0; clear(...box); };
+  const next = () => { window.idle++; requestAnimationFrame(next); };
+  next();
+}"""
+
+
 def test_the_mesh_of_the_site_is_clicked_and_ends_with_the_bits_of_lvs_sim(visit, site, tmp_path):
     page = visit(site, viewport=PHONE)
     cycle = "least => Number(document.getElementById('mesh').dataset.cycle) >= least"
@@ -251,6 +262,13 @@ def test_the_mesh_of_the_site_is_clicked_and_ends_with_the_bits_of_lvs_sim(visit
     page.wait_for_function(cycle, arg=4)
     page.get_by_role("button", name="End, and show the scenario").click()
     page.locator("#mesh-result").wait_for()
+    # What stands still is not painted again; what is chosen is seen at once.
+    page.evaluate(_PAINTS)
+    page.wait_for_function("idle > 30")
+    before = page.evaluate(_PICTURE)
+    page.locator("#mesh-map").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"before => ({_PICTURE})() !== before", arg=before)
     (tmp_path / "clicked.toml").write_text(page.locator("#mesh-scenario").inner_text())
     checked = scenario.load(tmp_path / "clicked.toml")
     assert [event["action"] for event in checked["event"]] == ["contribute", "heal", "partition"]

@@ -39,7 +39,8 @@ def audit(path, port, broadcast, spread, leaves=0):
 
 def lines(said):
     """An audit for people, 80 columns."""
-    yield f"mesh '{said['mesh']}', tag {said['tag']}: {len(said['nodes'])} nodes answer"
+    answer = options.number(len(said["nodes"]), "node answers", "nodes answer")
+    yield f"mesh '{said['mesh']}', tag {said['tag']}: {answer}"
     for channel in said["channels"]:
         yield ""
         yield from _channel(said["nodes"], channel)
@@ -62,7 +63,7 @@ def _channel(nodes, channel):
         yield f"{address:38} {text:>{width}}  {since}"[:80]
     rest = len(nodes) - len(rows)
     if rest:
-        yield f"{rest} nodes contributed nothing"
+        yield f"{options.number(rest, 'node', 'nodes')} contributed nothing"
     yield f"{'sum':38} {channel['given']:>{width}}"
     for what, key in (("of that waits", "waits"), ("the mesh began with", "start")):
         if channel[key + "_raw"]:

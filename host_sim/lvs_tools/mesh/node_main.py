@@ -52,11 +52,11 @@ _COLUMNS = ("session", "channel", "claimed_raw", "credited_raw")  # of rows
 _IN_WORDS = ("values", "differ", "lost", "waits")
 HELP = {
     "contribute CHANNEL AMOUNT": "add an amount (units) to a channel",
-    "value CHANNEL": "what the whole mesh contributed to a channel, as far as this node knows",
+    "value CHANNEL": "its value, as far as this node knows",
     "values": "the same for every channel",
-    "status": "state, peers, trust, traffic, warnings, who holds other values, what may be lost",
+    "status": "state, peers, traffic, warnings, who differs",
     "rows": "every session's contributions that this node knows",
-    "watch": "print every change of a value as it happens; again to stop",
+    "watch": "print each change of a value; again to stop",
     "help": "this list",
     "quit": "end the node",
 }
@@ -500,6 +500,8 @@ def _main(argv):
         text = str(error)
         if not text.startswith(options["config"]):  # a file that cannot be read names itself
             text = f"{options['config']}: {text}"
+        if " is in use on 0.0.0.0" in text:
+            text += "; nodes of one machine need an 'address' each: docs/start.md"
         print(text, file=sys.stderr)
         return 2
     status = node.status()

@@ -10,7 +10,8 @@ def lines(said):
     """The figures of a look for people, 80 columns."""
     name = f"mesh {said['mesh']}" if said["mesh"] else f"mesh with tag {said['tag']}"
     agree = "one mesh, all agree" if said["one_mesh"] else "NOT ONE: nodes differ"
-    yield f"{name}, port {said['port']}: {said['answered']} nodes answer; {agree}"
+    answer = options.number(said["answered"], "node answers", "nodes answer")
+    yield f"{name}, port {said['port']}: {answer}; {agree}"
     shown = said["channels"]
     width = max([len(c.get("label", c["name"])) for c in shown] or [0])
     digits = max([len(c["text"]) for c in shown] or [0])

@@ -9,10 +9,11 @@ const [WIDE, HIGH, COLUMNS] = narrow ? [520, 680, 4] : [960, 600, 5];
 [canvas.width, canvas.height] = [WIDE, HIGH];
 const R = 17;
 const HEARD_MS = 10000;  // least time between two verdicts that are read aloud
+const FADES = 0.45, LEVELS = 8;  // a wave lives for this share of a cycle, in so many shades
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 let plans, worker, nodes = [], seen = null, came = 0, span = 333, over = false, paused = false;
-let chosen = -1, frames = [], heard = -HEARD_MS;
+let chosen = -1, frames = [], heard = -HEARD_MS, stale = true;
 
 // --- places: a village -----------------------------------------------------------------------
 
@@ -34,14 +35,24 @@ function settle(count, total, seed) {
       x = (0.08 + (k % COLUMNS + draw() * 0.35) / COLUMNS) * WIDE;
       y = 78 + ((Math.floor(k / COLUMNS) + draw() * 0.35) * COLUMNS * (HIGH - 130)) / count;
     }
-    nodes.push({ i, liar, home: [x, y], x, y, pulse: 0, lying: false, asked: false, group: 0, cut: false, off: false });
+    nodes.push({ i, liar, home: [x, y], goal: [x, y], x, y, lying: false, asked: false, cut: false, off: false });
   }
 }
 
-// Who are apart are in two halves of the map, each in the order of the village.
-function where(n, apart) {
-  if (n.liar || !apart) return n.home;
-  return [n.home[0] * 0.46 + (n.cut ? WIDE * 0.54 : 0), n.home[1]];
+// Who are apart are in two halves of the map, each in the order of the village; on a phone in rows
+// of two, as there is no room for more values side by side.
+function place() {
+  const honest = nodes.filter((n) => !n.liar), cut = honest.filter((n) => n.cut);
+  const halves = [honest.filter((n) => !n.cut), cut];
+  for (const [half, group] of halves.entries()) {
+    const rows = Math.max(5, Math.ceil(group.length / 2));
+    for (const [k, n] of group.entries()) {
+      const left = half * WIDE;
+      n.goal = !cut.length ? n.home
+        : narrow ? [left / 2 + (0.13 + (k % 2) * 0.24) * WIDE, 78 + (Math.floor(k / 2) * (HIGH - 160)) / rows]
+          : [n.home[0] * 0.46 + left * 0.54, n.home[1]];
+    }
+  }
 }
 
 // --- drawing ---------------------------------------------------------------------------------
@@ -54,38 +65,56 @@ function colours() {
 }
 let ink = colours();
 
+// Draws only what moved: nothing is painted while no wave runs, no node moves and nothing was told.
 function draw(now) {
   requestAnimationFrame(draw);
-  count(now);
-  pen.clearRect(0, 0, WIDE, HIGH);
-  if (!nodes.length) return;
   const apart = nodes.some((n) => n.cut && !n.liar);
+  const moved = move(), running = waves(now);
+  if (!stale && !moved && !running.length) return;
+  stale = running.length > 0;  // the last waves are wiped away, too
+  pen.clearRect(0, 0, WIDE, HIGH);
   if (apart) line(WIDE / 2, 48, WIDE / 2, HIGH - 66, ink.grey, [4, 6]);
-  for (const n of nodes) {
-    const [x, y] = where(n, apart);
-    n.x += (x - n.x) * (still ? 1 : 0.12);
-    n.y += (y - n.y) * (still ? 1 : 0.12);
+  for (const [colour, level, rings] of running) {
+    pen.globalAlpha = (1 - level / LEVELS) * 0.35;
+    circles(rings, colour, 1.5);
   }
-  if (!still) waves(now);
+  pen.globalAlpha = 1;
   for (const n of nodes) node(n);
   text(WIDE / 2, 30, seen ? `counted in all: ${seen.text}     second ${seen.cycle}` : "", ink.ink, 20, "center");
 }
 
-function waves(now) {
-  const share = Math.min(1.6, (now - came) / span);
-  for (const [ms, from] of frames) {
-    const age = share - ms / 1000;
-    const n = nodes[from];
-    if (age < 0 || age > 0.45 || !n) continue;
-    pen.globalAlpha = (1 - age / 0.45) * 0.35;
-    ring(n.x, n.y, R + age * 170, n.liar ? ink.red : ink.blue, 1.5);
+// Bring all nearer to where they belong; whether somebody moved.
+function move() {
+  let moved = false;
+  for (const n of nodes) {
+    const [x, y] = n.goal;
+    if (n.x === x && n.y === y) continue;
+    const near = still || Math.abs(x - n.x) + Math.abs(y - n.y) < 0.5;
+    n.x += (x - n.x) * (near ? 1 : 0.12);
+    n.y += (y - n.y) * (near ? 1 : 0.12);
+    if (near) [n.x, n.y] = [x, y];
+    moved = true;
   }
-  pen.globalAlpha = 1;
+  return moved;
+}
+
+// The waves that run: [[colour, level, [[x, y, radius]]]], for one stroke each.
+function waves(now) {
+  if (still) return [];
+  const share = Math.min(1 + FADES, (now - came) / span), found = new Map();
+  for (const [ms, from] of frames) {
+    const age = share - ms / 1000, n = nodes[from];
+    if (age < 0 || age >= FADES || !n) continue;
+    const level = Math.floor((age / FADES) * LEVELS), key = n.liar ? level + LEVELS : level;
+    if (!found.has(key)) found.set(key, [n.liar ? ink.red : ink.blue, level, []]);
+    found.get(key)[2].push([n.x, n.y, R + age * 170]);
+  }
+  return [...found.values()];
 }
 
 function node(n) {
   const told = seen && !n.liar ? seen.nodes[n.i] : null;
-  if (n.i === chosen) ring(n.x, n.y, R + 6, ink.ink, 2);
+  if (n.i === chosen) circles([[n.x, n.y, R + 5]], ink.ink, 2);
   pen.fillStyle = ink.paper;
   pen.beginPath();
   if (n.liar) pen.rect(n.x - 12, n.y - 12, 24, 24);
@@ -100,14 +129,17 @@ function node(n) {
   if (exact || n.lying) pen.fill();
   pen.stroke();
   pen.setLineDash([]);
-  if (told) text(n.x, n.y + R + (narrow ? 20 : 16), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
+  if (told) text(n.x, n.y + R + (narrow ? 20 : 19), off ? "off" : told[2], ink.ink, narrow ? 20 : 14, "center");
 }
 
-function ring(x, y, r, colour, width) {
+function circles(rings, colour, width) {
   pen.strokeStyle = colour;
   pen.lineWidth = width;
   pen.beginPath();
-  pen.arc(x, y, r, 0, 7);
+  for (const [x, y, r] of rings) {
+    pen.moveTo(x + r, y);
+    pen.arc(x, y, r, 0, 7);
+  }
   pen.stroke();
 }
 
@@ -128,21 +160,12 @@ function text(x, y, words, colour, size, align) {
   pen.fillText(words, x, y);
 }
 
-// Frames a second, as they come: a test asks for it.
-let drawn = 0, since = 0;
-function count(now) {
-  drawn++;
-  if (now - since >= 1000) {
-    root.dataset.fps = Math.round((drawn * 1000) / (now - since));
-    [drawn, since] = [0, now];
-  }
-}
-
 // --- what is clicked -------------------------------------------------------------------------
 
 const tell = (name, value) => worker.postMessage([name, value]);
 
 function act(n) {
+  stale = true;
   if (over || !seen) return;
   if (n.liar) {
     if (!n.asked) tell("act", { action: "lie", nodes: [n.i] });
@@ -163,6 +186,7 @@ function act(n) {
 
 // All who are cut off are one group: an event that names them all.
 function regroup() {
+  place();
   const apart = nodes.filter((n) => n.cut && !n.liar).map((n) => n.i);
   tell("act", { action: "heal" });
   if (apart.length) tell("act", { action: "partition", nodes: apart });
@@ -208,6 +232,7 @@ canvas.addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (step && nodes.length) {
     chosen = (Math.max(chosen, step < 0 ? 0 : -1) + step + nodes.length) % nodes.length;
+    stale = true;
     say(nodes[chosen]);
   } else if ((event.key === "Enter" || event.key === " ") && nodes[chosen]) act(nodes[chosen]);
   else return;
@@ -245,6 +270,7 @@ function begin() {
   plan.link.loss = Math.floor(Number($("loss").value) * 2 ** 30 + 0.5);
   if (!$("old").checked) plan.start = { spread: 0, value: 100000, established: false };
   seen = null;
+  stale = true;
   over = paused = false;
   $("pause").textContent = "Pause";
   $("result").hidden = true;
@@ -260,6 +286,7 @@ function hear({ data }) {
     buttons(true);
   } else if (data.seen && !over) {
     seen = data.seen;
+    stale = true;
     [came, span, frames] = [performance.now(), data.span, seen.frames];
     for (const i of seen.lying) nodes[i].lying = nodes[i].asked = true;
     root.dataset.cycle = seen.cycle;
@@ -274,7 +301,8 @@ function verdict() {
   const drawnOff = Math.max(0, ...on.map((told) => Math.abs(told[1] - seen.total)));
   show(exact === on.length
     ? `All ${on.length} nodes hold exactly what was counted: ${seen.text}.`
-    : `${exact} of ${on.length} nodes hold all that was counted; the others are off by up to ${(drawnOff / 1000).toFixed(3)}.`, true);
+    : `${exact || "None"} of ${on.length} nodes hold${exact > 1 ? "" : "s"} all that was counted; `
+      + `${exact ? "the others" : "they"} are off by up to ${(drawnOff / 1000).toFixed(3)}.`, true);
 }
 
 function end(told) {
@@ -293,7 +321,10 @@ function fail(why) {
 
 async function start() {
   requestAnimationFrame(draw);
-  const theme = () => { ink = colours(); };
+  const theme = () => {
+    ink = colours();
+    stale = true;
+  };
   new MutationObserver(theme).observe(document.body, { attributes: true });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
   try {
