@@ -284,6 +284,13 @@ class TestOneNode:
         assert process.wait(20) == 130
         assert process.stderr.read() == ""
 
+    def test_a_journal_that_cannot_be_written_keeps_nothing(self, start, tmp_path):
+        process = start(self.config(), "--journal", f"{tmp_path}/config.json/no folder")
+        self.ask(process, "contribute water 2.5")
+        process.stdin.close()
+        said = [json.loads(line) for line in process.stdout]
+        assert said[-1]["left"] == 2500 and not said[-1]["kept"]
+
     def test_a_signal_lets_it_tell_first_and_a_second_one_does_not(self, start, kind):
         if kind != "cpython":
             pytest.skip("MicroPython hands a program no signals")

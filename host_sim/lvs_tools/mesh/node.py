@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from lvs_tools import options
 from lvs_tools.interpreters import InterpreterMissing, mend
 from lvs_tools.interpreters import micropython as find_micropython
 from lvs_tools.mesh.process import NODE_MAIN
@@ -17,7 +18,7 @@ from lvs_tools.mesh.process import NODE_MAIN
 @click.option("--seed", default=0, help="Of the losses.")
 @click.option(
     "--journal",
-    type=click.Path(file_okay=False),
+    type=options.OutputFolder(),
     metavar="FOLDER",
     help="Keep what a power cut must not lose in this folder.",
 )
@@ -50,7 +51,7 @@ def command(config, micropython, loss, seed, journal, report_ms, as_json, no_inp
     words = [str(NODE_MAIN), config, "--loss", str(loss), "--seed", str(seed)]
     words += ["--report-ms", str(report_ms)]
     if journal:
-        words += ["--journal", journal]
+        words += ["--journal", str(journal)]
     if no_input:
         words.append("--no-input")
     if not as_json and sys.stdin.isatty() and sys.stdout.isatty():

@@ -435,7 +435,8 @@ class Session:
     def farewell(self):
         """Say what nobody was told; True when it is lost, though there was somebody to tell."""
         left = self.node.left()
-        kept = self.node.journal.durable
+        journal = self.node.journal
+        kept = journal.durable and not journal.error
         if left:
             self.say({"left": left, "kept": kept, "text": self.node.left_text()})
         return left and not kept and self.node.clock.heard_at is not None
