@@ -158,7 +158,7 @@ class EpSender:
         if index not in self._answers and self._noise.below(self._routes.near + 1) < 128:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
-    def witness(self, now):
+    def show(self, now):
         """Clocks are contested: show mine, however many showed theirs, once in a while."""
         if ticks_diff(now, self._said_at) >= _EP_MS:
             if self._noise.below(self._routes.near + 1) < _WITNESSES:

@@ -41,7 +41,7 @@ class Lifecycle:
         self.rejoins = 0
         self.doubts = ""  # why the node last recovered
         self.remembered = []
-        self.strays = []  # by how many cycles clocks heard of late are ahead, of those far off
+        self.apart = []  # by how many cycles clocks heard of late are ahead, of those far off
         self.listed = 0  # channels in the longest list that was heard of
         self._seek()
 
@@ -88,7 +88,7 @@ class Lifecycle:
     def cycle(self, now):
         """Once a cycle: what the present state waits for. now: ticks."""
         if self.state != INIT and not self._clock.cycle % (EPOCHS * EPOCH_CYCLES):
-            self.strays = sorted(self._clocks.values())
+            self.apart = sorted(self._clocks.values())
             self._clocks = {}
         if self.state == INIT:
             self._wait -= 1
@@ -150,7 +150,7 @@ class Lifecycle:
             self._rejoin()
         return True
 
-    def hurried(self):
+    def hurry(self):
         """Are most far behind? Then they are waited for, whatever they hold: what differs can be
         settled by those alone who fold together."""
         return 2 * (len(self._clocks) - self._ahead(MAX_RAW)) > self._routes.near + 1

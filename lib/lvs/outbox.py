@@ -23,8 +23,8 @@ class Outbox:
         self._noise = noise
         self._peers = peers
         self.buf = bytearray(MAX_FRAME)
-        self._whole = memoryview(self.buf)
-        self._frame = self._whole  # the frame that was sent last: as long a one needs no other
+        self._buffer = memoryview(self.buf)
+        self._frame = self._buffer  # the frame that was sent last: as long a one needs no other
         self._addresses = []
         self._fresh = 0  # times that they are used before they are looked at again
         self.remembered = []  # addresses from before the last start
@@ -38,7 +38,7 @@ class Outbox:
             frame = memoryview(buf)[:n]
         else:
             if len(self._frame) != n:
-                self._frame = self._whole[:n]
+                self._frame = self._buffer[:n]
             frame = self._frame
         if not self._transport.send(frame, addr):
             self.unsent += 1

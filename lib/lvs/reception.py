@@ -122,7 +122,7 @@ class Reception:
             if r is None and f.held >> f.shard & 1:
                 self._elsewhere.again(f.shard)
         if r is None and not stateless:
-            self._hear_stranger(f, key, route)
+            self._heard(f, key, route)
         elif stateless:
             self._hear_seeker(r, f, addr)
         else:
@@ -134,7 +134,7 @@ class Reception:
         if r and r.live and self._life.state != "INIT":
             self._compare(r, f, addr)
 
-    def _hear_stranger(self, f, key, route):
+    def _heard(self, f, key, route):
         """An EP with the state of a shard that is not held here. Nothing of it can be judged, but
         whoever has no shard in common with me has no other way to tell me the time."""
         self._trickle.hear(True, route)  # one question is enough for all who seek
@@ -161,7 +161,7 @@ class Reception:
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)
         self._eps.hear(f.shard, agrees)
-        if agrees or not r.established or r.held_before(f) or offset < 0 and life.hurried():
+        if agrees or not r.established or r.held_before(f) or offset < 0 and life.hurry():
             self._routes.steers(route, offset)
         same = self._compare(r, f, addr, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.

@@ -250,7 +250,7 @@ class Replica:
         if p >= 0:
             did = shard.grow(p, total, route)
         else:
-            did = self._take_in(start, nonce, slot, total, route, own)
+            did = self._learned(start, nonce, slot, total, route, own)
             p = shard.find(start, nonce, slot)
         if did == NO_ROOM:
             self.refused += 1
@@ -269,20 +269,20 @@ class Replica:
                 self.guard.credit(p, route, total, own, self.established)
         return did
 
-    def _fetched(self, start):
+    def _found(self, start):
         """A row that was lacking is here: there may be more, though not without end."""
         shard = self.shard
         if self._patience > 0 and serial_diff(start, shard.epoch // shard.grain) < 0:
             self._patience -= self.waited
             self.waited = 0
 
-    def _take_in(self, start, nonce, slot, total, route, own):
+    def _learned(self, start, nonce, slot, total, route, own):
         """Enter a new row. Refused, it comes back by digest when there is room."""
         if self.shard.crowded() and not self._last(route, own):
             return NO_ROOM
         did = self.shard.enter(start, nonce, slot, total, route)
         if did == NEW and KEPT <= self.phase < LIVE:
-            self._fetched(start)
+            self._found(start)
         return did
 
     def _last(self, route, own):

@@ -59,8 +59,8 @@ class Routes:
         self.n = 1
         self.near = 0
         self._apart = False  # may a clock be off by two cycles or more?
-        self._strange = False  # did a stranger's clock steer in this epoch?
-        self.contested = False  # are so many that those who are hushed should say their clocks?
+        self._level = False  # did a stranger's clock steer in this epoch?
+        self.disputed = False  # are so many that those who are hushed should say their clocks?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
         self._others = self._most = 0
@@ -162,12 +162,12 @@ class Routes:
         """True when a session names a cycle before the newest that it named by this route."""
         return i != OTHERS and self.nonce[i] == nonce and cycle < self.cycle[i]
 
-    def steers(self, i, offset, stranger=False):
+    def steers(self, i, offset, level=False):
         """What a route shows is to be believed, and so is its clock (cycles, against mine).
-        stranger: nothing of it can be judged, for it has no shard in common with me."""
+        level: nothing of it can be judged, for it has no shard in common with me."""
         self.offset[i] = max(-1000, min(1000, offset))
         self._apart |= offset > 1 or offset < -1
-        self._strange |= stranger
+        self._level |= level
 
     def judge(self, i, exact):
         """A route's sample agrees with me to the bit, or does not: then its trust is gone."""
@@ -212,7 +212,7 @@ class Routes:
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
-        self.contested = False
+        self.disputed = False
         if not self._apart:
             return 0
         self._apart = False
@@ -226,7 +226,7 @@ class Routes:
             self._apart |= apart
             if cycle - self.heard[i] > within:
                 continue
-            tc = TC_START if self._strange else self.tc(i)
+            tc = TC_START if self._level else self.tc(i)
             if not apart:
                 close += tc
                 continue
@@ -235,7 +235,7 @@ class Routes:
                 ahead += tc
             else:
                 behind += tc
-        self.contested = voices * _FEW > self.near
+        self.disputed = voices * _FEW > self.near
         # At a tie the one behind follows, or two nodes would never meet.
         if ahead and ahead >= behind + close:
             return 2
@@ -308,7 +308,7 @@ class Routes:
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
         self._since = None
-        self._strange = False
+        self._level = False
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1

@@ -224,7 +224,7 @@ def _unlisted(node):
     ]
 
 
-def _homeless(node):
+def _gone(node):
     """What was counted in shards that nobody in reach holds, as texts."""
     config = node.config
     out = []
@@ -267,7 +267,7 @@ def _warnings(node):
                 "counter: %s is at %s, and ends at %s; append a channel with a coarser step"
                 % (name, node.config.text(c, node.raw(c, False)), node.config.text(c, END))
             )
-    strays = node.life.strays
+    strays = node.life.apart
     if strays:
         off = strays[len(strays) // 2]
         out.append(
@@ -280,7 +280,7 @@ def _warnings(node):
                 "ahead of" if off > 0 else "behind",
             )
         )
-    out.extend(_homeless(node))
+    out.extend(_gone(node))
     if node.eps.names:
         out.extend(node.eps.names.warnings(node.clock.epoch()))
     for r in node.placement.replicas:

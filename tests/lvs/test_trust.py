@@ -139,9 +139,9 @@ def test_clocks_are_contested_by_more_than_one_of_sixteen_neighbours():
         routes.told(i, key, 100, 100, 1)
         routes.steers(i, 5)
         routes.clock_offset(100, 128)
-        assert routes.contested == (key == 3)
+        assert routes.disputed == (key == 3)
     routes.clock_offset(300, 128)
-    assert not routes.contested  # heard too long ago
+    assert not routes.disputed  # heard too long ago
 
 
 def test_a_contested_clock_is_shown_however_many_hush():
@@ -150,7 +150,7 @@ def test_a_contested_clock_is_shown_however_many_hush():
     sent = []
     cell.links = lambda a, b: sent.append(a) or False
     for hushed in (True, False):
-        node.routes.contested = False
+        node.routes.disputed = False
         sent.clear()
 
         def hush(contest=not hushed):
