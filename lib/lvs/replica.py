@@ -247,11 +247,13 @@ class Replica:
         if lacking and p >= 0 and shard.via[p] != route:
             # What two routes say needs no budget while there is nothing to compare with.
             shard.credit(p, min(shard.claimed[p], total) - shard.credited[p])
-        if p >= 0:
-            did = shard.grow(p, total, route)
-        else:
-            did = self._learned(start, nonce, slot, total, route, own)
+        # Refused, it comes back by digest when there is room.
+        did = NO_ROOM
+        if p >= 0 or not shard.crowded() or self._last(route, own):
+            did = shard.merge(start, nonce, slot, total, route)
             p = shard.find(start, nonce, slot)
+        if did == NEW and KEPT <= self.phase < LIVE:
+            self._found(start)
         if did == NO_ROOM:
             self.refused += 1
         elif did == EXPIRED:
@@ -275,15 +277,6 @@ class Replica:
         if self._patience > 0 and serial_diff(start, shard.epoch // shard.grain) < 0:
             self._patience -= self.waited
             self.waited = 0
-
-    def _learned(self, start, nonce, slot, total, route, own):
-        """Enter a new row. Refused, it comes back by digest when there is room."""
-        if self.shard.crowded() and not self._last(route, own):
-            return NO_ROOM
-        did = self.shard.enter(start, nonce, slot, total, route)
-        if did == NEW and KEPT <= self.phase < LIVE:
-            self._found(start)
-        return did
 
     def _last(self, route, own):
         """May a new row have one of the last places of a crowded ring?"""

@@ -197,30 +197,22 @@ class Shard:
         via: index of the route to be charged. Returns SAME, GREW, NEW, OLD, EXPIRED, FUTURE,
         NO_ROOM or DAMAGED. ``credited`` is left alone: VaultGuard decides when a claim counts.
         """
-        p = self.find(start, nonce, slot)
-        if p >= 0:
-            return self.grow(p, total, via)
-        return self.enter(start, nonce, slot, total, via)
-
-    def grow(self, p, total, via):
-        """As ``merge``, of the row at ring position p."""
-        assert 0 <= total <= MAX_RAW
-        known = self.claimed[p]
-        if total <= known:
-            return SAME if total >= self.credited[p] else OLD
-        if not self.sound(p):
-            return DAMAGED
-        if self.credited[p] == known:
-            self.uncredited += 1
-        self.claimed[p] = total
-        self.check[p] = self._row_check(p)
-        self.repeats[p] = 0
-        self.via[p] = via
-        return GREW
-
-    def enter(self, start, nonce, slot, total, via):
-        """As ``merge``, of a row that is not here."""
         assert 0 <= total <= MAX_RAW and 0 <= slot < SLOTS
+        i = self._probe(start, nonce, slot)
+        p = self._table[i] - 1
+        if p >= 0:
+            known = self.claimed[p]
+            if total <= known:
+                return SAME if total >= self.credited[p] else OLD
+            if not self.sound(p):
+                return DAMAGED
+            if self.credited[p] == known:
+                self.uncredited += 1
+            self.claimed[p] = total
+            self.check[p] = self._row_check(p)
+            self.repeats[p] = 0
+            self.via[p] = via
+            return GREW
         if serial_diff(start, self.horizon) <= 0:
             return EXPIRED
         if serial_diff(start, (self.epoch + 1) // self.grain) > 0:
@@ -240,7 +232,7 @@ class Shard:
         self.repeats[p] = 0
         self.via[p] = via
         self.check[p] = self._row_check(p)
-        self._table[self._probe(start, nonce, slot)] = p + 1
+        self._table[i] = p + 1
         self.uncredited += 1
         return NEW
 
