@@ -46,9 +46,7 @@ class EpSender:
         horizon = count = 0
         if r:
             shard = r.shard
-            digests = shard.digests
-            horizon = shard.horizon
-            count = shard.slots
+            digests, horizon, count = shard.digests, shard.horizon, shard.slots
             if flags & VALUE:
                 for i in range(shard.slots):
                     vector.add(i, shard.settled, shard.inflow)
@@ -158,10 +156,10 @@ class EpSender:
         if index not in self._answers and self._noise.below(self._routes.near + 1) < 128:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
-    def show(self, now):
+    def announce(self, now):
         """Clocks are contested: show mine, however many showed theirs, once in a while."""
-        if ticks_diff(now, self._said_at) >= _EP_MS:
-            if self._noise.below(self._routes.near + 1) < _WITNESSES:
+        if self._noise.below(self._routes.near + 1) < _WITNESSES:
+            if ticks_diff(now, self._said_at) >= _EP_MS:
                 self.say(now, self._pick())
 
     def named(self, f, where, now):

@@ -41,7 +41,6 @@ class Lifecycle:
         self.rejoins = 0
         self.doubts = ""  # why the node last recovered
         self.remembered = []
-        self.apart = []  # by how many cycles clocks heard of late are ahead, of those far off
         self.listed = 0  # channels in the longest list that was heard of
         self._seek()
 
@@ -88,7 +87,7 @@ class Lifecycle:
     def cycle(self, now):
         """Once a cycle: what the present state waits for. now: ticks."""
         if self.state != INIT and not self._clock.cycle % (EPOCHS * EPOCH_CYCLES):
-            self.apart = sorted(self._clocks.values())
+            self._clock.apart = sorted(self._clocks.values())
             self._clocks = {}
         if self.state == INIT:
             self._wait -= 1
@@ -139,8 +138,12 @@ class Lifecycle:
         self._note(offset, key)
         if kept:
             # Of all neighbours: of those heard of late most may be loud, and hush the others.
-            if 2 * self._ahead(kept) > self._routes.near + 1:
+            half = self._routes.near + 1 >> 1
+            if self._ahead(kept) > half:
                 self._return()
+            elif len(self._clocks) - self._ahead(MAX_RAW) > half:
+                # Most are waited for, whatever they hold: only who folds together can settle it.
+                self._routes.steers(self._routes.known(key), offset)
             return False
         most = self._routes.recent(self._clock.epoch(), 2)
         # Of two that are as many the one behind follows.
@@ -149,11 +152,6 @@ class Lifecycle:
             self._ledger.astray()
             self._rejoin()
         return True
-
-    def hurry(self):
-        """Are most far behind? Then they are waited for, whatever they hold: what differs can be
-        settled by those alone who fold together."""
-        return 2 * (len(self._clocks) - self._ahead(MAX_RAW)) > self._routes.near + 1
 
     def _ahead(self, most):
         """How many of the clocks are ahead of mine, by less than so many cycles."""
@@ -192,17 +190,20 @@ class Lifecycle:
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
         if it is not to be compared with my state yet."""
-        self.time(f, key)
+        self.told(f, key)
         if r.phase < KEPT:
             r.offer(f, key)
         return self.state == INIT or r.phase < KEPT
 
-    def time(self, f, key):
-        """Somebody has state, and so a clock: one to go by, if one is looked for."""
+    def told(self, f, key):
+        """Somebody has state, and so a clock: one to go by, if one is looked for. Returns by how
+        many cycles it is ahead."""
+        offset = f.cycle - self._clock.cycle
         if self.state == INIT:
             if not self._clocks:
                 self._wait = _PATIENCE
-            self._note(f.cycle - self._clock.cycle, key)
+            self._note(offset, key)
+        return offset
 
     def _offset(self):
         """By how many cycles to move my clock."""

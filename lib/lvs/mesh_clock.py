@@ -22,6 +22,7 @@ class MeshClock:
         self.slew = 0  # +1: half-length cycles, -1: double-length, 0: as local time goes
         self.heard_at = None  # cycle when anybody was last heard
         self._turned = cycle >> 6
+        self.apart = ()  # by how many cycles clocks heard of late are ahead, of those far off
 
     def epoch(self):
         """The epoch: 64 cycles."""

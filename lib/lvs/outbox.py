@@ -23,8 +23,7 @@ class Outbox:
         self._noise = noise
         self._peers = peers
         self.buf = bytearray(MAX_FRAME)
-        self._buffer = memoryview(self.buf)
-        self._frame = self._buffer  # the frame that was sent last: as long a one needs no other
+        self._frame = memoryview(self.buf)  # the frame that was sent last
         self._addresses = []
         self._fresh = 0  # times that they are used before they are looked at again
         self.remembered = []  # addresses from before the last start
@@ -34,12 +33,11 @@ class Outbox:
 
     def send(self, buf, n, addr):
         """The first n bytes of a buffer to an address, None for all."""
-        if buf is not self.buf:
+        frame = self._frame
+        if len(frame) != n or buf is not self.buf:
             frame = memoryview(buf)[:n]
-        else:
-            if len(self._frame) != n:
-                self._frame = self._buffer[:n]
-            frame = self._frame
+            if buf is self.buf:
+                self._frame = frame
         if not self._transport.send(frame, addr):
             self.unsent += 1
         self._governor.spend(n)

@@ -123,16 +123,11 @@ class Reception:
                 self._elsewhere.again(f.shard)
         if r is None and not stateless:
             self._heard(f, key, route)
-        elif stateless:
-            self._hear_seeker(r, f, addr)
-        else:
+        elif not stateless:
             self._hear_state(r, f, addr, key, route)
-        return ""
-
-    def _hear_seeker(self, r, f, addr):
-        """An EP of somebody without state."""
-        if r and r.live and self._life.state != "INIT":
+        elif r and r.live and self._life.state != "INIT":
             self._compare(r, f, addr)
+        return ""
 
     def _heard(self, f, key, route):
         """An EP with the state of a shard that is not held here. Nothing of it can be judged, but
@@ -140,15 +135,10 @@ class Reception:
         self._trickle.hear(True, route)  # one question is enough for all who seek
         placed = self._placement
         if f.shard < placed.shards and not f.held & placed.held_map():
-            self._life.time(f, key)
-            offset = f.cycle - self._clock.cycle
-            if not self._life.stray(offset, key, self._kept()):
-                self._routes.steers(route, offset, True)
-
-    def _kept(self):
-        """Cycles by which clocks may be ahead of state that is to be defended, 0: of none."""
-        some = any([r.established for r in self._placement.replicas])
-        return self._config.horizon_epochs * 64 if some else 0
+            offset = self._life.told(f, key)
+            self._life.stray(offset, key, self._config.horizon_epochs * 64)
+            self._routes.steers(route, offset)
+            self._routes.equal = True
 
     def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""
@@ -161,7 +151,7 @@ class Reception:
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)
         self._eps.hear(f.shard, agrees)
-        if agrees or not r.established or r.held_before(f) or offset < 0 and life.hurry():
+        if agrees or not r.established or r.held_before(f):
             self._routes.steers(route, offset)
         same = self._compare(r, f, addr, agrees) and -2 < offset < 2
         # Whoever disagrees does not silence those who have something to defend.

@@ -71,7 +71,7 @@ class Replica:
         self.established = False
         self.phase = EMPTY
         self.waited = self.offered = 0  # cycles in this phase, and since state was first offered
-        self._patience = _PATIENCE
+        self.allowance = _PATIENCE
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
         self._lacks = 0  # buckets that never equalled a peer's since
@@ -142,7 +142,7 @@ class Replica:
         vector = of([sorted([v[s] for v in vectors])[middle] for s in range(SLOTS)])
         grain = epoch // self.shard.grain
         horizon = grain - serial_diff(grain, best)
-        if horizon < self.shard.folded(epoch):
+        if horizon + self.shard.lifetime + 1 < grain:
             self.seek(self.phase)  # of before a fold: whoever offered has no more what it folded
             return
         self.shard.adopt(vector, horizon, epoch)
@@ -252,8 +252,10 @@ class Replica:
         if p >= 0 or not shard.crowded() or self._last(route, own):
             did = shard.merge(start, nonce, slot, total, route)
             p = shard.find(start, nonce, slot)
-        if did == NEW and KEPT <= self.phase < LIVE:
-            self._found(start)
+        if did == NEW and start != shard.epoch // shard.grain:
+            # It is of before: there may be more, though not without end.
+            self.allowance -= self.waited
+            self.waited = max(0, -self.allowance)
         if did == NO_ROOM:
             self.refused += 1
         elif did == EXPIRED:
@@ -270,13 +272,6 @@ class Replica:
             else:
                 self.guard.credit(p, route, total, own, self.established)
         return did
-
-    def _found(self, start):
-        """A row that was lacking is here: there may be more, though not without end."""
-        shard = self.shard
-        if self._patience > 0 and serial_diff(start, shard.epoch // shard.grain) < 0:
-            self._patience -= self.waited
-            self.waited = 0
 
     def _last(self, route, own):
         """May a new row have one of the last places of a crowded ring?"""

@@ -59,8 +59,7 @@ class Routes:
         self.n = 1
         self.near = 0
         self._apart = False  # may a clock be off by two cycles or more?
-        self._level = False  # did a stranger's clock steer in this epoch?
-        self.disputed = False  # are so many that those who are hushed should say their clocks?
+        self.equal = False  # do all clocks weigh the same, for a stranger's is among them?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
         self._others = self._most = 0
@@ -162,12 +161,10 @@ class Routes:
         """True when a session names a cycle before the newest that it named by this route."""
         return i != OTHERS and self.nonce[i] == nonce and cycle < self.cycle[i]
 
-    def steers(self, i, offset, level=False):
-        """What a route shows is to be believed, and so is its clock (cycles, against mine).
-        level: nothing of it can be judged, for it has no shard in common with me."""
+    def steers(self, i, offset):
+        """What a route shows is to be believed, and so is its clock (cycles, against mine)."""
         self.offset[i] = max(-1000, min(1000, offset))
         self._apart |= offset > 1 or offset < -1
-        self._level |= level
 
     def judge(self, i, exact):
         """A route's sample agrees with me to the bit, or does not: then its trust is gone."""
@@ -193,9 +190,8 @@ class Routes:
         """(number of trusted routes, mean TC of all, 0..255)."""
         trusted = total = 0
         for i in range(1, self.n):
-            tc = self.tc(i)
-            total += tc
-            trusted += tc >= TRUSTED
+            total += self.tc(i)
+            trusted += self.trusted(i)
         return trusted, total // (self.n - 1) if self.n > 1 else 0
 
     def gained(self, cycles):
@@ -212,7 +208,7 @@ class Routes:
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
-        self.disputed = False
+        self.disputed = False  # are so many off that those who are hushed should say their clocks?
         if not self._apart:
             return 0
         self._apart = False
@@ -226,7 +222,7 @@ class Routes:
             self._apart |= apart
             if cycle - self.heard[i] > within:
                 continue
-            tc = TC_START if self._level else self.tc(i)
+            tc = TC_START if self.equal else self.tc(i)
             if not apart:
                 close += tc
                 continue
@@ -308,7 +304,7 @@ class Routes:
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
         self._since = None
-        self._level = False
+        self.equal = False
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1

@@ -301,14 +301,10 @@ class Shard:
 
     # --- time ---------------------------------------------------------------------------------
 
-    def folded(self, epoch):
-        """The horizon in an epoch: rows of sessions that began up to that grain are folded."""
-        return epoch // self.grain - self.lifetime - 1
-
     def advance(self, epoch):
         """Go to a later epoch and fold what is due. Returns the number of rows folded."""
         self.epoch = epoch
-        horizon = self.folded(epoch)
+        horizon = epoch // self.grain - self.lifetime - 1
         folded = 0
         if horizon > self.horizon:
             self.horizon = horizon

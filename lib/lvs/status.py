@@ -267,7 +267,7 @@ def _warnings(node):
                 "counter: %s is at %s, and ends at %s; append a channel with a coarser step"
                 % (name, node.config.text(c, node.raw(c, False)), node.config.text(c, END))
             )
-    strays = node.life.apart
+    strays = node.clock.apart
     if strays:
         off = strays[len(strays) // 2]
         out.append(
