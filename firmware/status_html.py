@@ -23,7 +23,7 @@ _MEANINGS = (
     ("mesh: ", "Somebody in reach is not of this mesh: ignored, or to be brought up to date."),
     ("counter: ", "This channel ends soon; until then it counts on."),
     ("held: ", "No board in reach keeps this channel; what is counted here is kept meanwhile."),
-    ("clock: ", "Some were off, others counted on: they wait for each other; nothing is lost."),
+    ("clock: ", "Some were off while others counted on: they wait for each other."),
     ("channels[", "Two lists of channels contradict each other: make them the same."),
     ("rows: ", "More nodes than this board has room for: what it lacks it may show too low."),
     ("peers: ", "A name in the configuration is not known to the name server."),

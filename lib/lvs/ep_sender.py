@@ -157,9 +157,9 @@ class EpSender:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
     def announce(self, now):
-        """Clocks are contested: show mine, however many showed theirs, once in a while."""
-        if self._noise.below(self._routes.near + 1) < _WITNESSES:
-            if ticks_diff(now, self._said_at) >= _EP_MS:
+        """Show my clock if clocks are contested, however many showed theirs, once in a while."""
+        if self._routes.disputed and ticks_diff(now, self._said_at) >= _EP_MS:
+            if self._noise.below(self._routes.near + 1) < _WITNESSES:
                 self.say(now, self._pick())
 
     def named(self, f, where, now):

@@ -141,7 +141,7 @@ class Lifecycle:
             half = self._routes.near + 1 >> 1
             if self._ahead(kept) > half:
                 self._return()
-            elif len(self._clocks) - self._ahead(MAX_RAW) > half:
+            elif offset < 0 and len(self._clocks) - self._ahead(MAX_RAW) > half:
                 # Most are waited for, whatever they hold: only who folds together can settle it.
                 self._routes.steers(self._routes.known(key), offset)
             return False

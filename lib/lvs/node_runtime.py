@@ -235,8 +235,7 @@ class Node:
             slew = clock.slew
             self.routes.gained(2 if slew > 0 else -4 if slew < 0 else 0)
             clock.steer(self.routes.clock_offset(clock.cycle, 128))
-            if self.routes.disputed:
-                self.eps.announce(now)
+            self.eps.announce(now)
         self.journal.note(not self.life.seeking())
         if self._drain:
             self._stop()

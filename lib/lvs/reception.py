@@ -121,24 +121,25 @@ class Reception:
             self._eps.wanted(f, addr, self._now())
             if r is None and f.held >> f.shard & 1:
                 self._elsewhere.again(f.shard)
-        if r is None and not stateless:
-            self._heard(f, key, route)
-        elif not stateless:
+        if r is None or stateless:
+            self._hear_seeker(r, f, addr, key, route)
+        else:
             self._hear_state(r, f, addr, key, route)
-        elif r and r.live and self._life.state != "INIT":
-            self._compare(r, f, addr)
         return ""
 
-    def _heard(self, f, key, route):
-        """An EP with the state of a shard that is not held here. Nothing of it can be judged, but
-        whoever has no shard in common with me has no other way to tell me the time."""
-        self._trickle.hear(True, route)  # one question is enough for all who seek
+    def _hear_seeker(self, r, f, addr, key, route):
+        """An EP of somebody without state, or of a shard that is not held here. Nothing of this
+        can be judged, but whoever has no shard in common with me can tell me the time."""
         placed = self._placement
-        if f.shard < placed.shards and not f.held & placed.held_map():
-            offset = self._life.told(f, key)
-            self._life.stray(offset, key, self._config.horizon_epochs * 64)
-            self._routes.steers(route, offset)
-            self._routes.equal = True
+        if r and r.live:
+            if self._life.state != "INIT":
+                self._compare(r, f, addr)
+        elif f.held >> f.shard & 1:
+            self._trickle.hear(True, route)  # one question is enough for all who seek
+            strange = f.shard < placed.shards and not f.held & placed.held_map()
+            if strange and not f.flags & (JOINING | RECOVERING):
+                self._routes.steers(route, self._life.told(f, key))
+                self._routes.equal = True
 
     def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""

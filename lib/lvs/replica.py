@@ -141,11 +141,11 @@ class Replica:
         middle = (len(vectors) - 1) // 2
         vector = of([sorted([v[s] for v in vectors])[middle] for s in range(SLOTS)])
         grain = epoch // self.shard.grain
-        horizon = grain - serial_diff(grain, best)
-        if horizon + self.shard.lifetime + 1 < grain:
+        late = serial_diff(grain, best)
+        if late > self.shard.lifetime + 1:
             self.seek(self.phase)  # of before a fold: whoever offered has no more what it folded
             return
-        self.shard.adopt(vector, horizon, epoch)
+        self.shard.adopt(vector, grain - late, epoch)
         self.shard.mended()
         self.gossip.forget()
         self.votes.forget()
@@ -252,10 +252,10 @@ class Replica:
         if p >= 0 or not shard.crowded() or self._last(route, own):
             did = shard.merge(start, nonce, slot, total, route)
             p = shard.find(start, nonce, slot)
-        if did == NEW and start != shard.epoch // shard.grain:
-            # It is of before: there may be more, though not without end.
-            self.allowance -= self.waited
-            self.waited = max(0, -self.allowance)
+        before = start != shard.epoch // shard.grain & 0xFFFF
+        if did == NEW and lacking and before and self.allowance > 0:
+            self.allowance -= self.waited  # there may be more, though not for ever
+            self.waited = 0
         if did == NO_ROOM:
             self.refused += 1
         elif did == EXPIRED:

@@ -58,6 +58,7 @@ class Routes:
         self.allowance = zeros("H", size)  # bytes of reply
         self.n = 1
         self.near = 0
+        self.disputed = False  # so many clocks are off that those who are hushed should say theirs
         self._apart = False  # may a clock be off by two cycles or more?
         self.equal = False  # do all clocks weigh the same, for a stranger's is among them?
         self._index = {}
@@ -208,7 +209,6 @@ class Routes:
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
-        self.disputed = False  # are so many off that those who are hushed should say their clocks?
         if not self._apart:
             return 0
         self._apart = False
@@ -223,11 +223,10 @@ class Routes:
             if cycle - self.heard[i] > within:
                 continue
             tc = TC_START if self.equal else self.tc(i)
+            voices += apart
             if not apart:
                 close += tc
-                continue
-            voices += 1
-            if offset > 0:
+            elif offset > 0:
                 ahead += tc
             else:
                 behind += tc

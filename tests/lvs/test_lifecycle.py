@@ -141,6 +141,7 @@ def test_joining_goes_on_while_rows_of_before_come_in_but_not_for_ever(rows, cyc
             cell.run(16)
     cell.run(64, lambda: node.state == "ACTIVE")
     assert abs(node.clock.cycle - began - cycles) <= 32
+    assert -32 <= node.replicas[0].allowance <= 1024
 
 
 def test_joining_and_recovering_senders_are_no_samples():
@@ -679,15 +680,21 @@ def test_an_established_node_waits_when_most_are_far_behind_whatever_they_hold(b
     assert node.clock.slew == slew
 
 
-def test_whoever_hushes_the_others_is_not_most():
-    """Of ten neighbours only four were heard of late, all far ahead."""
+def one_of_eleven(heard):
+    """A node of eleven that heard so many of the others of late, and its epoch."""
     cell = Cell(11)
     cell.active()
     cell.run(150)
     node = cell.nodes[11]
     epoch = node.clock.epoch()
     for key in range(1, 11):
-        node.routes.last[node.routes.known(key)] = epoch if key < 5 else epoch - 9
+        node.routes.last[node.routes.known(key)] = epoch if key <= heard else epoch - 9
+    return node, epoch
+
+
+def test_whoever_hushes_the_others_is_not_most():
+    """Of ten neighbours only four were heard of late, all far ahead."""
+    node, _ = one_of_eleven(4)
     for key in range(1, 5):
         node.life.stray(100, node.transport.key(key), node.config.horizon_epochs * 64)
     assert node.state == "ACTIVE"
@@ -695,18 +702,11 @@ def test_whoever_hushes_the_others_is_not_most():
 
 def test_whoever_hushes_the_others_is_not_most_of_the_votes():
     """Of ten neighbours only five were heard of late, and four of them hold something else."""
-    cell = Cell(11)
-    cell.active()
-    cell.run(150)
-    node = cell.nodes[11]
-    epoch = node.clock.epoch()
+    node, epoch = one_of_eleven(5)
     r = node.replicas[0]
     r.votes.forget()
-    for key in range(1, 11):
-        route = node.routes.known(key)
-        node.routes.last[route] = epoch if key < 6 else epoch - 9
-        if key < 6:
-            r.votes.cast(route, key == 5, epoch)
+    for key in range(1, 6):
+        r.votes.cast(node.routes.known(key), key == 5, epoch)
     for _ in range(5):
         r.next_epoch(epoch, node.clock.cycle)
         assert r.votes.disputed and not r.votes.diverged

@@ -8,7 +8,7 @@ from lvs import holders, placement
 from lvs.replica import LIVE
 from lvs.routes import Routes
 from lvs.status import showing
-from tests.support.cell import Cell, Speaker
+from tests.support.cell import Cell, Speaker, encode_ep
 from tests.support.parts import establish
 
 CHANNELS = [f"c{n}" for n in range(40)]  # three shards
@@ -78,6 +78,40 @@ def test_a_channel_of_a_shard_held_elsewhere_is_asked_for():
     assert reader.value(name, raw=True) == 700
     assert 0 <= reader.age(name) < 80
     assert cell.nodes[holder].age(name) == 0
+
+
+def test_who_starts_among_strangers_takes_their_clock_and_waits_for_nobody_else():
+    cell = Cell(1, channels=CHANNELS, held=1)
+    node = cell.nodes[1]
+    other = next(s for s in range(3) if not node.placement.find(s))
+    stranger = Speaker(node)
+    ahead = 30
+
+    def speak():
+        head = stranger.head(cycle=node.clock.cycle + ahead, shard=other)
+        horizon = node.config.horizon(head["cycle"] >> 6) & 0xFFFF
+        state = {
+            "noise": 1,
+            "flags": 0,
+            "load": 0,
+            "held": 1 << other,
+            "channels": 40,
+            "prints": 0,
+        }
+        rest = {"horizon": horizon, "digests": [0] * 8, "vector": [0]}
+        stranger.say(encode_ep({**head, **state, **rest}))
+
+    began = node.clock.cycle
+    for _ in range(12):
+        if node.state == "INIT":
+            speak()
+        cell.run(1)
+    assert node.state == "JOINING" and node.clock.cycle - began >= ahead
+    cell.run(33)
+    assert node.state == "ACTIVE"  # nobody has its shard
+    speak()
+    cell.run(8)
+    assert node.clock.slew == 1
 
 
 def test_what_waits_because_nobody_holds_its_shard_is_said():
