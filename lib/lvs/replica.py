@@ -71,7 +71,7 @@ class Replica:
         self.established = False
         self.phase = EMPTY
         self.waited = self.offered = 0  # cycles in this phase, and since state was first offered
-        self.allowance = _PATIENCE
+        self.allowance = _PATIENCE  # what is left of it in this life
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
         self._lacks = 0  # buckets that never equalled a peer's since

@@ -157,7 +157,7 @@ def test_more_nodes_than_the_tables_hold_are_refused_and_counted():
 
 
 def test_nodes_without_a_shard_in_common_have_one_clock():
-    """Each holds one shard of two; clocks 10 % off part the two crowds by 200 cycles an hour."""
+    """Each holds one shard of two; clocks 10 % off part the crowds by 180 cycles in 15 minutes."""
     plan = plan_of(
         nodes=9,
         cycles=900,
