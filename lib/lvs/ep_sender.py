@@ -13,6 +13,7 @@ _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
 _WITNESSES = const(8)  # of all, in four cycles, who show a clock that is contested
+_ANSWERS = const(16)  # of all, who answer whoever asks, whatever else is said
 _READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
 _EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
@@ -113,6 +114,7 @@ class EpSender:
         outbox = self._outbox
         n = self._encode(index, flags)
         waited = ticks_diff(now, self._said_at) >= _EP_MS and (wanted or self._crowd < _EPS)
+        waited = waited or self._life.state == "INIT"  # however loud others are: it asks
         if not waited and not self._governor.ready(n, self._governor.full // 4):
             return
         self._said_at = now
@@ -142,11 +144,13 @@ class EpSender:
         reader = not f.held >> f.shard & 1
         if reader and self._noise.below(self._routes.near + 1) > _READERS:
             return
-        if f.flags & DIRECT or reader:
+        # Some answer in any case: else whoever is loud decides what a newcomer hears.
+        witness = self._noise.below(self._routes.near + 1) < _ANSWERS
+        if f.flags & DIRECT or reader or witness:
             n = self._encode(f.shard, flags | (VALUE if reader else 0))
-            if self._governor.ready(n):
+            if witness or self._governor.ready(n):
                 self._outbox.reply(self._buf, n, addr)
-        elif f.shard not in self._answers:
+        if not (f.flags & DIRECT or reader or f.shard in self._answers):
             delay = 50 + self._noise.below(_WANT_MS) * self._governor.stretch()
             self._answers[f.shard] = [(now + delay) & MAX_RAW, 0]
 

@@ -190,9 +190,10 @@ class Lifecycle:
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
         if it is not to be compared with my state yet."""
+        more = self.state == INIT and key not in self._clocks
         self.told(f, key)
-        if r.phase < KEPT:
-            r.offer(f, key)
+        if r.phase < KEPT and r.offer(f, key) and more:
+            self._ask_more()
         return self.state == INIT or r.phase < KEPT
 
     def told(self, f, key):
@@ -200,10 +201,20 @@ class Lifecycle:
         many cycles it is ahead."""
         offset = f.cycle - self._clock.cycle
         if self.state == INIT:
-            if not self._clocks:
-                self._wait = _PATIENCE
+            more = key not in self._clocks
             self._note(offset, key)
+            found = self._clocks.values()
+            if more and len(found) == 1:
+                self._wait = _PATIENCE
+            elif more and max(found) - min(found) > _STRAY:
+                self._ask_more()
         return offset
+
+    def _ask_more(self):
+        """Those who answer contradict each other: while others come in there may be more who
+        know."""
+        self._wait = max(self._wait, _ALONE)
+        self._trickle.hurry(self._now())
 
     def _offset(self):
         """By how many cycles to move my clock."""

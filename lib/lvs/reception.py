@@ -47,6 +47,8 @@ class Reception:
             return
         clock = self._clock
         route = routes.admit(key, addr, clock.epoch())
+        if route != known:
+            routes.allowance[route] = len(data)
         if f.kind == EP and routes.bears(route, f.held) or route != known:
             for r in self._placement.replicas:
                 r.votes.clear(route)

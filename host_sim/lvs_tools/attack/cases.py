@@ -36,6 +36,8 @@ STRATEGIES = {
     "clock_flags": "clock_value.py:ClockFlags",
     "clock_agree": "clock_value.py:ClockAgree",
     "hushed_clock": "hushed_clock.py:HushedClock",
+    "captor": "captor.py:Captor",
+    "far_captor": "captor.py:FarCaptor",
     "usurper": "usurper.py:Usurper",
     "same_usurper": "usurper.py:SameUsurper",
     "future_host": "early_host.py:FutureHost",
