@@ -5,15 +5,15 @@ sections 8 and 11).
 """
 
 from .fixed import MAX_RAW, const, ticks_diff, unload
-from .replica import KEPT, LIVE
+from .replica import DOUBT, KEPT, LIVE
 from .wide import scratch
-from .wire import BUCKETS, DIRECT, VALUE, WANT, encode_ep
+from .wire import BUCKETS, DIRECT, MAX_FRAME, VALUE, WANT, encode_ep
 
 _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
 _WITNESSES = const(8)  # of all, in four cycles, who show a clock that is contested
-_ANSWERS = const(16)  # of all, who answer whoever asks, whatever else is said
+_ASKED = const(16)  # of all, who answer somebody whose answers contradict each other
 _READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
 _EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
@@ -144,15 +144,19 @@ class EpSender:
         reader = not f.held >> f.shard & 1
         if reader and self._noise.below(self._routes.near + 1) > _READERS:
             return
-        # Some answer in any case: else whoever is loud decides what a newcomer hears.
-        witness = self._noise.below(self._routes.near + 1) < _ANSWERS
-        if f.flags & DIRECT or reader or witness:
+        # Some answer in any case, more if answers contradict each other: else whoever is loud
+        # decides what is heard. Who is asked too loudly for a broadcast answers him alone.
+        doubt = f.flags & DOUBT == DOUBT
+        some = self._noise.below(self._routes.near + 1) < (_ASKED if doubt else _ENOUGH + 1)
+        loud = not self._governor.ready(MAX_FRAME, self._governor.full // 4)
+        if f.flags & DIRECT or reader or some and (doubt or loud):
             n = self._encode(f.shard, flags | (VALUE if reader else 0))
-            if witness or self._governor.ready(n):
+            if some or self._governor.ready(n):
                 self._outbox.reply(self._buf, n, addr)
-        if not (f.flags & DIRECT or reader or f.shard in self._answers):
-            delay = 50 + self._noise.below(_WANT_MS) * self._governor.stretch()
-            self._answers[f.shard] = [(now + delay) & MAX_RAW, 0]
+        elif f.shard not in self._answers:
+            delay = self._noise.below(_WANT_MS) * self._governor.stretch()
+            delay = 50 + (delay >> 3 if some else delay)
+            self._answers[f.shard] = [(now + delay) & MAX_RAW, -MAX_RAW if some else 0]
 
     def vote(self, index, now):
         """A shard is disputed: say what I hold, however many said the same. With more than 128

@@ -3,7 +3,7 @@
 
 from .config import EPOCH_CYCLES
 from .fixed import MAX_RAW, const
-from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
+from .replica import DOUBT, DOUBTED, EMPTY, FLAGS, KEPT, LIVE
 from .votes import EPOCHS
 from .wire import LOW_POWER
 
@@ -54,6 +54,8 @@ class Lifecycle:
 
     def flags(self, r):
         """EP flags for a shard, None for one that is not held."""
+        if self.disputed:
+            return DOUBT
         return (LOW_POWER if self.low else 0) | (FLAGS[r.phase] if r else 0)
 
     def low_power(self, on):
@@ -75,12 +77,14 @@ class Lifecycle:
     def _seek(self):
         """Look for peers, and for the clock that they have."""
         self.state = INIT
+        self.disputed = False  # do those who answer contradict each other?
         self._wait = _ALONE  # cycles until an end is made of it
         self._clocks = {}  # route: its clock against mine, of those that show state
 
     def activate(self):
         """There is a clock; the rest is up to the shards."""
         self.state = JOIN
+        self.disputed = False
         self._clocks = {}
         self._name()
 
@@ -190,10 +194,9 @@ class Lifecycle:
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
         if it is not to be compared with my state yet."""
-        more = self.state == INIT and key not in self._clocks
         self.told(f, key)
-        if r.phase < KEPT and r.offer(f, key) and more:
-            self._ask_more()
+        if r.phase < KEPT:
+            r.offer(f, key)
         return self.state == INIT or r.phase < KEPT
 
     def told(self, f, key):
@@ -206,15 +209,12 @@ class Lifecycle:
             found = self._clocks.values()
             if more and len(found) == 1:
                 self._wait = _PATIENCE
-            elif more and max(found) - min(found) > _STRAY:
-                self._ask_more()
+            elif (more or not self.disputed) and max(found) - min(found) > _STRAY:
+                # While others come in there may be more who know.
+                self.disputed = True
+                self._wait = max(self._wait, 2 * _ALONE)
+                self._trickle.hurry(self._now())
         return offset
-
-    def _ask_more(self):
-        """Those who answer contradict each other: while others come in there may be more who
-        know."""
-        self._wait = max(self._wait, _ALONE)
-        self._trickle.hurry(self._now())
 
     def _offset(self):
         """By how many cycles to move my clock."""

@@ -28,6 +28,7 @@ DOUBTED = 1  # its memory changed by itself: the same
 KEPT = 2  # state of the last life: shown, but rows may be missing
 FETCHING = 3  # a settled vector that was offered; rows are missing
 LIVE = 4
+DOUBT = JOINING | RECOVERING | WANT  # of whoever is answered contradictory things
 FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the EPs in each
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident
@@ -77,7 +78,6 @@ class Replica:
         self._lacks = 0  # buckets that never equalled a peer's since
         self._past = zeros("H", _PAST)  # what was settled before each fold, hashed
         self._sole = False  # all that is known came by one route
-        self.agreed = False  # most of those that were asked hold what was adopted
         self._horizon = config.horizon_epochs
         self._budget = config.route_budget
         self.refused = 0  # rows for which the ring had no room
@@ -153,8 +153,6 @@ class Replica:
         self.confidence = 0
         self.established = self._quiet = False
         self._sole = len(self.offers) == 1
-        same = [v for v in vectors if v.equals(vector)]
-        self.agreed = 2 * len(same) > len(self.offers) > 2
         self.offers = []
         self._enter(FETCHING)
         self.guard.new_epoch()
@@ -162,17 +160,15 @@ class Replica:
     # --- hearing ------------------------------------------------------------------------------
 
     def offer(self, frame, key):
-        """Keep the newest that a route offers while there is no state to compare it with, of many
-        routes a salted draw: not of those who are loud. True if it contradicts another."""
+        """Keep the newest that a route offers while there is no state to compare it with; of many
+        routes a salted draw: not of those who are loud."""
         self._know(frame.count)
         offers = [o for o in self.offers if o[0] != key]
         same = [o[2] for o in offers if o[2].equals(frame.vector)]
         vector = same[0] if same else Wide(SLOTS)
         vector.copy(frame.vector)
-        more = len(same) < len(offers)
         offers.append((key, frame.horizon, vector))
         self.offers = sorted(offers, key=lambda o: self._routes.draw(o[0]))[: 2 * WINDOW]
-        return more
 
     def _know(self, slots):
         """Somebody has so many channels in this shard: carry those that my list lacks."""
@@ -316,7 +312,6 @@ class Replica:
         if not self.live:
             return False
         diverged = self.votes.diverged
-        self._quiet |= self.agreed  # whoever is loud since then is not most
         if not diverged and (self.established or self._quiet):
             if self.window.n:
                 self._gain()

@@ -100,7 +100,7 @@ def test_a_newcomer_adopts_the_median_of_its_offers():
     node = cell.nodes[1]
     for k, value in enumerate((1000, 1001, 10**9)):
         Speaker(node, 20 + k, 200 + k).ep([value])
-    cell.run(10)
+    cell.run(7)
     assert node.state == "JOINING" and node.value("water", raw=True) == 1001
 
 
@@ -111,7 +111,7 @@ def test_an_offer_of_another_age_is_outvoted():
     offers = (10, horizon), (99, horizon - 1), (11, horizon), (12, horizon)
     for k, (value, at) in enumerate(offers):
         Speaker(node, 20 + k, 200 + k).ep([value], horizon=at)
-    cell.run(10)
+    cell.run(7)
     assert node.value("water", raw=True) == 11
     assert node.replicas[0].shard.horizon == horizon
 
