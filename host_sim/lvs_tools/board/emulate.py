@@ -317,7 +317,7 @@ def command(uf2, board, bootrom, node, seconds, as_json):
     """Run the node on real firmware in an RP2040 emulator.
 
     The vectors of tests/vectors first, then a minute of a node, alone and without radio, then its
-    restart from what it left in flash. A second of the board's takes about seven. Where there
+    restart from what it left in flash. A second of the board's takes two to ten. Where there
     is nothing to do it with it says so in one line, and that is no failure.
 
     \b
