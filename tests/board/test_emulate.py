@@ -64,7 +64,7 @@ def play(tmp_path, monkeypatch, text):
         #!{sys.executable}
         import re, sys
         from littlefs import LittleFS, UserContext
-        run, modules, rom, firmware, flash, offset, until = sys.argv[1:]
+        run, modules, rom, firmware, flash, offset, until, patience = sys.argv[1:]
         data = open(flash, "rb").read()
         context = UserContext(len(data))
         context.buffer = bytearray(data)
@@ -125,3 +125,13 @@ def test_an_emulator_that_ends_is_one_line(image, rom, tmp_path, monkeypatch):
     result = lvs("--uf2", image, "--bootrom", rom)
     assert result.exit_code == 1 and result.output.count("\n") == 2
     assert "the emulator ended with status 1; its last line was: such chip" in result.output
+
+
+@pytest.mark.parametrize("last", ["LVS: out of memory; restarting", ""])
+def test_a_board_that_stops_is_said_with_its_last_line(image, rom, tmp_path, monkeypatch, last):
+    said = f'print("4.4 {last}")\n' if last else ""
+    why = "the board restarts itself; it is at 0x10021c9e"
+    play(tmp_path, monkeypatch, f'{said}print("4.5 {why}")\nsys.exit(4)\n')
+    result = lvs("--uf2", image, "--bootrom", rom)
+    assert result.exit_code == 1
+    assert f"{why}, 4.5 s after it began; its last line was: {last}" in result.output

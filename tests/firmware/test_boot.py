@@ -1,12 +1,15 @@
 """boot.py: the escape window, and an update that may be cut anywhere."""
 
 import os
+import re
 import shutil
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lvs_tools import places
+from lvs_tools import interpreters, places
 from lvs_tools.board.deploy import commit_order
 
 BOOT = (places.FIRMWARE / "boot.py").read_text()
@@ -145,6 +148,46 @@ def test_ctrl_c_in_the_window_keeps_the_repl(bench, tmp_path, capsys):
     main = (places.FIRMWARE / "main.py").read_text()
     exec(compile(main, "main.py", "exec"), names)
     assert "not started" in capsys.readouterr().out and "app" not in names
+
+
+START = """
+import sys
+names = {"stay": True, "__name__": "__main__"}
+exec(open(sys.argv[1]).read(), names)
+import app, parts
+config = {"mesh": "m", "channels": ["a"], "port": 47811, "board": {"journal": False}}
+node = parts.make_node(config, None)
+import micropython
+micropython.mem_info()
+"""
+
+
+def test_what_lives_is_not_strewn_over_all_of_the_memory(micropython, tmp_path):
+    """Or there is no room in one piece for the table of names, and the board restarts for ever."""
+    script = tmp_path / "start.py"
+    script.write_text(START)
+    main = places.FIRMWARE / "main.py"
+    path = (places.FIRMWARE, places.LIB)
+    said = interpreters.run(micropython, script, [main], path=path, heap=340 * 1024)
+    free = int(re.findall(r"free: (\d+)", said)[0])
+    largest = int(re.findall(r"max free sz: (\d+)", said)[0]) * 32  # bytes in a block
+    assert largest > free // 3, said
+
+
+def test_out_of_memory_is_said_and_counts_as_a_crash(bench, monkeypatch, capsys):
+    done = []
+
+    def without_room():
+        raise MemoryError
+
+    def once(name):
+        return SimpleNamespace(announce=lambda crashed: done.append((name, crashed)))
+
+    monkeypatch.setitem(sys.modules, "app", SimpleNamespace(main=without_room, once=once))
+    with pytest.raises(bench.Reset):
+        exec((places.FIRMWARE / "main.py").read_text(), {"__name__": "__main__"})
+    assert capsys.readouterr().out == "LVS: out of memory; restarting\n"
+    assert done == [("restarts", 1)]
 
 
 def test_after_a_soft_reset_a_running_watchdog_is_fed(bench, tmp_path):

@@ -138,6 +138,14 @@ def test_idle_connections_are_closed_and_do_no_harm(bench, free_port, monkeypatc
     import status_page
 
     monkeypatch.setattr(status_page._App, "patience_s", 0.3)
+    served = status_page.Microdot.handle_request
+    open_at = [0]
+
+    async def handle_request(self, *given):
+        open_at.append(self.open)
+        await served(self, *given)
+
+    monkeypatch.setattr(status_page.Microdot, "handle_request", handle_request)
 
     def idle():
         return socket.create_connection(("127.0.0.1", free_port), timeout=10)
@@ -150,6 +158,7 @@ def test_idle_connections_are_closed_and_do_no_harm(bench, free_port, monkeypatc
             idlers = [await asyncio.to_thread(idle) for _ in range(100)]
             ended = [await asyncio.to_thread(s.recv, 1) for s in idlers]
             assert ended == [b""] * 100  # each was closed, most of them at once
+            assert max(open_at) == 4
             for s in idlers:
                 s.close()
             assert "ACTIVE" in (await asyncio.to_thread(get, free_port, "/"))[1]

@@ -44,6 +44,9 @@ def test_numbers_have_limits(key):
         )
 
 
+APART = "%s: %r; has a letter with its accent apart; type it anew as one"
+
+
 @pytest.mark.parametrize(
     "data, message",
     [
@@ -68,6 +71,8 @@ def test_numbers_have_limits(key):
         ({**GOOD, "peers": "host"}, "peers: 'host'; must be a list of 0 or more texts"),
         ({**GOOD, "mesh": 5}, "mesh: 5; must be a text of 1 to 64 characters"),
         ({**GOOD, "mesh": ""}, "mesh: ''; must be a text of 1 to 64 characters"),
+        ({**GOOD, "mesh": "Gru\u0308n"}, APART % ("mesh", "Gru\u0308n")),
+        ({"channels": ["a", "u\u0308"]}, APART % ("channels[1]", "u\u0308")),
         ({**GOOD, "board": 5}, "board: 5; must be a JSON object"),
         ({**GOOD, "kb_per_minute": 5}, "kb_per_minute: unknown key; did you mean 'kb_per_min'?"),
         ({**GOOD, "xyz": 5}, "xyz: unknown key; did you mean 'mesh'?"),

@@ -30,6 +30,8 @@ _FLASH_KB = 2048
 _BLOCK = 4096
 _ROM_BYTES = 16384
 _CHANNEL = "people"
+_STOPPED = 4  # run.mjs's status when it gave up; its last line is why
+_GRACE_S = 30  # for it to say so by itself
 _TELL_LOST = 12  # contributions that a power cut may cost: those of the last ten seconds, or so
 _MINUTE = r"LVS: now \w+, .* up [1-9]\d* min"
 _STATE = re.compile(rf"LVS: now (\w+), .*{_CHANNEL} (\d+).* (\d+) KB free")
@@ -165,7 +167,7 @@ class Emulator:
         """Switch it on until it says a line that matches; heard: called with (the board's seconds,
         line). Its flash is kept. Returns that line. Raises BoardError."""
         with subprocess.Popen(
-            [*self._command, until],
+            [*self._command, until, str(self._patience)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -173,17 +175,20 @@ class Emulator:
             errors="replace",
         ) as process:
             assert process.stdout
-            late = threading.Timer(self._patience, process.kill)
+            late = threading.Timer(self._patience + _GRACE_S, process.kill)
             late.start()
-            line = ""
+            seconds = line = last = ""
             try:
                 for said in process.stdout:
+                    last = line
                     seconds, _, line = said.rstrip().partition(" ")
                     heard(seconds, line)
                 status = process.wait()
             finally:
                 late.cancel()
                 process.kill()
+        if status == _STOPPED:
+            raise BoardError(f"{line}, {seconds} s after it began; its last line was: {last}")
         if status < 0:
             raise BoardError(f"not done after {self._patience} s; the last line was: {line}")
         if status or not re.search(until, line):
@@ -312,7 +317,7 @@ def command(uf2, board, bootrom, node, seconds, as_json):
     """Run the node on real firmware in an RP2040 emulator.
 
     The vectors of tests/vectors first, then a minute of a node, alone and without radio, then its
-    restart from what it left in flash. A second of the board's takes about seven. Where there
+    restart from what it left in flash. A second of the board's takes two to ten. Where there
     is nothing to do it with it says so in one line, and that is no failure.
 
     \b
