@@ -156,8 +156,9 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
                 raise
-            what = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(f"{what}{error.strerror or error}") from None
+            from lvs_tools import options  # slow, and not needed for --help
+
+            raise click.ClickException(options.words(error)) from None
 
     def format_commands(self, ctx, formatter):
         """List the subcommands from the table, without importing them."""

@@ -69,6 +69,8 @@ class OutputFolder(click.Path):
 
     def convert(self, value, param, ctx):
         """The checked path."""
+        if not os.fsdecode(value):
+            self.fail("'' names no folder: leave the option out, or give one", param, ctx)
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         there = next(p for p in (path, *path.absolute().parents) if p.exists())
         why = _unwritable(there)
@@ -149,10 +151,18 @@ def warn(text):
     ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def words(error):
+    """An error as people say it: that of a file or socket without its number, the file named."""
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}{error.strerror}"
+    return str(error)
+
+
 def fail(error, code) -> NoReturn:
     """End the program with one line about an error and this exit code."""
     ERRORS.print("[red]error:[/] ", end="")
-    ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    ERRORS.print(words(error), markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 
@@ -163,7 +173,7 @@ def ending(who, *errors, interrupted=""):
     try:
         yield
     except errors as error:
-        click.echo(f"{who}: {error}", err=True)
+        click.echo(f"{who}: {words(error)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         if interrupted:

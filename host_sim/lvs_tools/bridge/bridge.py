@@ -31,7 +31,7 @@ class Bridge:
     """A node that is shown. config: its Config; folder: what it must not forget; warn: (text).
 
     ``tellers``: objects with changed(); ``recorder``: a history.Recorder or None; ``metrics``: a
-    prometheus.Metrics or None. Raises Busy, store.StoreError, sqlite3.Error, OSError.
+    prometheus.Metrics or None. Raises Busy, store.StoreError, OSError.
     """
 
     def __init__(self, config, folder, warn):
