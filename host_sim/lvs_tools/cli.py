@@ -153,12 +153,18 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise SystemExit(130) from None
+        except click.Abort as error:  # of a question: by Ctrl-C, or there is nobody to answer
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise SystemExit(130) from None
+            raise click.ClickException(
+                f"nobody answers here: 'lvs {ctx.invoked_subcommand} --help' has options for"
+                " the answers"
+            ) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
                 raise
-            from lvs_tools import options  # slow, and not needed for --help
-
-            raise click.ClickException(options.words(error)) from None
+            what = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{what}{error.strerror or error}") from None
 
     def format_commands(self, ctx, formatter):
         """List the subcommands from the table, without importing them."""

@@ -151,12 +151,22 @@ def warn(text):
     ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+# "[Errno 2] No such file or directory: 'x'", by itself or in what was made of it.
+_NUMBERED = re.compile(r"\[Errno -?\d+\] ([^:'()]+)(: '[^']*')?")
+
+
 def words(error):
     """An error as people say it: that of a file or socket without its number, the file named."""
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename}: " if error.filename else ""
         return f"{what}{error.strerror}"
-    return str(error)
+    return _NUMBERED.sub(r"\1", str(error))
+
+
+def named(path, error):
+    """The same, beginning with the name of the file that it is about."""
+    text = words(error)
+    return text if text.startswith(str(path)) else f"{path}: {text}"
 
 
 def fail(error, code) -> NoReturn:
@@ -168,13 +178,13 @@ def fail(error, code) -> NoReturn:
 
 @contextlib.contextmanager
 def ending(who, *errors, interrupted=""):
-    """End the program with one line that names ``who`` where one of these errors gets here (1), or
-    Ctrl-C does (130: with a line if there is something to be said of it)."""
+    """End the program with one line that names ``who`` where one of these errors gets here (with
+    its ``exit_code``, else 1), or Ctrl-C does (130: with a line if there is something to say)."""
     try:
         yield
     except errors as error:
         click.echo(f"{who}: {words(error)}", err=True)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         if interrupted:
             click.echo(f"{who}: interrupted; {interrupted}", err=True)

@@ -142,7 +142,9 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
         bridge = Bridge(about, state, options.warn)
         bridge.metrics = metrics
         bridge.recorder = Recorder(history, about, every) if history else None
-    except (ConfigError, Busy, StoreError, OSError) as error:
+    except ConfigError as error:
+        options.fail(options.named(config, error), EXIT_UNABLE)
+    except (Busy, StoreError, OSError) as error:
         options.fail(error, EXIT_UNABLE)
     click.echo(f"bridge of mesh {about.mesh}: looking for it", err=True)
     asyncio.run(_main(bridge, broker, topic or topics.base(about.mesh), discovery, not read_only))
