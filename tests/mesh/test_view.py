@@ -1,11 +1,12 @@
 """What `lvs mesh` shows: numbers to the last bit, states in words, a verdict that says why."""
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 from rich.console import Console
 
-from lvs_tools.mesh import view
+from lvs_tools.mesh import command, view
 from lvs_tools.mesh.plan import make_plan
 
 
@@ -166,3 +167,14 @@ def test_verdict_that_fails_says_why():
     assert any("differ by 1 raw" in line for line in lines)
     assert any("2.999 to 3" in line for line in lines)
     assert not any("after the last" in line for line in lines)
+
+
+def test_it_is_said_once_how_another_terminal_looks_at_it():
+    out, shown = io.StringIO(), []
+    see = command.hinted(Console(file=out, width=80), shown.append)
+    mesh = SimpleNamespace(folder=Path("/tmp/lvs-mesh-12345678"))
+    see(mesh)
+    see(mesh)
+    (line,) = out.getvalue().splitlines()
+    assert line.endswith("lvs status /tmp/lvs-mesh-12345678/node-0.json") and len(line) <= 80
+    assert shown == [mesh, mesh]
