@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
-from lvs_tools.mesh import command, view
+from lvs_tools.mesh import command, verdict, view
 from lvs_tools.mesh.plan import make_plan
 
 
@@ -137,6 +137,8 @@ def account(**changes):
         "seed": 1,
         "contributed_raw": {"water": 4000},
         "lost_raw": {"water": 1000},
+        "pending_raw": 0,
+        "journal": True,
         "values_raw": {"water": {"min": 3000, "max": 3000}},
         "reasons": [],
         "warnings": [],
@@ -152,6 +154,15 @@ def test_verdict_for_people():
     assert lines[0].startswith("exact: 3 nodes (2 on MicroPython)")
     assert "contributed 4, lost with killed nodes 1; all say 3 VU" in lines[1]
     assert any("1.5 s after the last contribution" in line for line in lines)
+
+
+def test_what_waits_in_a_journal_at_the_end_is_not_said_to_be_lost():
+    """As that of a node that was killed and is not in the mesh again yet."""
+    assert "contributed 4, not told yet 1;" in view.verdict_lines(account(pending_raw=1000))[1]
+    waits = verdict.lost_in_spite_of_journals({"water": 1000, "power": 0}, 1000)
+    assert [line.partition(":")[0] for line in waits] == ["water"] and "lost" not in waits[0]
+    (gone,) = verdict.lost_in_spite_of_journals({"water": 1000}, 999)
+    assert gone.endswith("they are lost")
 
 
 def test_verdict_that_fails_says_why():

@@ -169,7 +169,7 @@ def command(
     Examples:
       lvs mesh                                    # twelve nodes for a minute
       lvs mesh --loss 0.3 --kill 5                # a third of all packets lost
-      lvs mesh --nodes 3 --seconds 20 --json -    # for programs
+      lvs mesh --nodes 3 --seconds 40 --json -    # for programs
     """
     console = Console(stderr=json_path == "-")
     seconds = seconds or (_WATCHED_S if watch else _SECONDS)

@@ -21,7 +21,7 @@ TABLE = {
         "it was told to end",
         "a socket or file failed while it ran",
         "it could not start",
-        "what nobody was told within a minute is lost",
+        "others were there, and what they were not told in a minute is lost",
     ),
     "status": ("one mesh", "nodes lack what others show", _HEARD),
     "members": ("one mesh", "nodes lack what others show", _HEARD),
