@@ -146,3 +146,12 @@ def test_a_history_that_cannot_be_written_is_named(recorded, monkeypatch):
     assert result.output == (
         f"error: history/{FILE}: attempt to write a readonly database; give another --history\n"
     )
+
+
+def test_a_table_without_a_row_says_when_the_history_is(recorded):
+    result = call(
+        "export", "history", "--csv", "-", "--from", "2025-12-31T23:55Z", "--every", "1h"
+    )
+    assert result.exit_code == 0 and result.stdout.startswith("time,water")
+    assert "from 2026-01-01T00:00:00Z to 2026-01-01T00:49:59Z" in result.stderr
+    assert "warning" not in call("export", "history", "--csv", "all.csv").output

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import sys
 from pathlib import Path
@@ -146,7 +147,8 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
         options.fail(options.named(config, error), EXIT_UNABLE)
     except (Busy, StoreError, OSError) as error:
         options.fail(error, EXIT_UNABLE)
-    click.echo(f"bridge of mesh {about.mesh}: looking for it", err=True)
+    bridge.say = functools.partial(click.echo, err=True)
+    bridge.say(f"bridge of mesh {about.mesh}: looking for it")
     asyncio.run(_main(bridge, broker, topic or topics.base(about.mesh), discovery, not read_only))
     if close:
         close()

@@ -79,14 +79,19 @@ def _cells(history, rows):
         yield datetime.fromtimestamp(at / 1000, timezone.utc), cells
 
 
+def _stamp(when, timespec="seconds"):
+    return when.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
 def write_csv(history, rows, stream):
     """Write rows as CSV (RFC 4180, UTF-8, times in UTC); returns how many."""
     out = csv.writer(stream, lineterminator="\r\n")
     out.writerow(["time", *map(heading, history.channels)])
     n = 0
     for when, cells in _cells(history, rows):
-        stamp = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        out.writerow([stamp, *("" if cell is None else cell for cell in cells)])
+        out.writerow(
+            [_stamp(when, "milliseconds"), *("" if cell is None else cell for cell in cells)]
+        )
         n += 1
     return n
 
@@ -148,7 +153,7 @@ def _write(history, rows, csv_path, parquet_path):
     """Write the tables that are wanted. rows: () -> an iterator; returns how many, by path."""
     written = {}
     if csv_path == "-":
-        write_csv(history, rows(), sys.stdout)
+        written["-"] = write_csv(history, rows(), sys.stdout)
     elif csv_path:
         with (
             _whole(csv_path) as path,
@@ -194,7 +199,7 @@ def command(folder, csv_path, parquet_path, start, end, every, as_json):
         raise click.UsageError("give --csv FILE or --parquet FILE")
     try:
         history = History(folder)
-        first, last = history.span()
+        first, last = span = history.span()
     except OSError as error:
         options.fail(error, EXIT_UNABLE)
     except sqlite3.Error as error:
@@ -215,6 +220,13 @@ def command(folder, csv_path, parquet_path, start, end, every, as_json):
         written = _write(history, rows, csv_path, parquet_path)
     except sqlite3.Error as error:
         options.fail(f"{Path(folder, FILE)}: {error}; nothing was written", EXIT_UNABLE)
+    if not any(written.values()):
+        begin, until = (_stamp(datetime.fromtimestamp(t // 1000, timezone.utc)) for t in span)
+        options.warn(
+            f"no row: the history goes from {begin} to {until}; give other times, or a smaller"
+            " --every"
+        )
+    written.pop("-", None)
     if as_json:
         click.echo(json.dumps({"rows": written}), err=csv_path == "-")
         return

@@ -91,7 +91,8 @@ class Client(aiomqtt.Client):
 
 class Mqtt:
     """One bridge at one broker. where: base of its topics; prefix: Home Assistant's, or ""; take:
-    are contributions taken? bridge: has config, store, values, text(name), state(), warn(text)."""
+    are contributions taken? bridge: has config, store, values, text(name), state(), warn(text)
+    and say(text)."""
 
     def __init__(self, broker_, where, prefix, take, bridge):
         self._broker = broker_
@@ -175,6 +176,7 @@ class Mqtt:
             await asyncio.sleep(_OTHER_S)
             self._refuse_another()
             self.connected, self.error = True, ""
+            self._bridge.say(f"broker {self._broker.host}:{self._broker.port}: connected")
             if not self._take:
                 await client.unsubscribe(self._topic("contribute/+"))
             else:
