@@ -153,6 +153,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise SystemExit(130) from None
+        except click.Abort as error:  # of a question: by Ctrl-C, or there is nobody to answer
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise SystemExit(130) from None
+            raise click.ClickException(
+                f"nobody answers here: 'lvs {ctx.invoked_subcommand} --help' has options for"
+                " the answers"
+            ) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
                 raise

@@ -69,6 +69,8 @@ class OutputFolder(click.Path):
 
     def convert(self, value, param, ctx):
         """The checked path."""
+        if not os.fsdecode(value):
+            self.fail("'' names no folder: leave the option out, or give one", param, ctx)
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         there = next(p for p in (path, *path.absolute().parents) if p.exists())
         why = _unwritable(there)
@@ -149,22 +151,40 @@ def warn(text):
     ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+# "[Errno 2] No such file or directory: 'x'", by itself or in what was made of it.
+_NUMBERED = re.compile(r"\[Errno -?\d+\] ([^:'()]+)(: '[^']*')?")
+
+
+def words(error):
+    """An error as people say it: that of a file or socket without its number, the file named."""
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}{error.strerror}"
+    return _NUMBERED.sub(r"\1", str(error))
+
+
+def named(path, error):
+    """The same, beginning with the name of the file that it is about."""
+    text = words(error)
+    return text if text.startswith(str(path)) else f"{path}: {text}"
+
+
 def fail(error, code) -> NoReturn:
     """End the program with one line about an error and this exit code."""
     ERRORS.print("[red]error:[/] ", end="")
-    ERRORS.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    ERRORS.print(words(error), markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 
 @contextlib.contextmanager
 def ending(who, *errors, interrupted=""):
-    """End the program with one line that names ``who`` where one of these errors gets here (1), or
-    Ctrl-C does (130: with a line if there is something to be said of it)."""
+    """End the program with one line that names ``who`` where one of these errors gets here (with
+    its ``exit_code``, else 1), or Ctrl-C does (130: with a line if there is something to say)."""
     try:
         yield
     except errors as error:
-        click.echo(f"{who}: {error}", err=True)
-        sys.exit(1)
+        click.echo(f"{who}: {words(error)}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         if interrupted:
             click.echo(f"{who}: interrupted; {interrupted}", err=True)

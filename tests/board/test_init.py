@@ -147,7 +147,7 @@ def test_a_password_that_was_not_given_is_said(tmp_path, more, said):
 def test_a_mistake_is_one_line(tmp_path, arguments, text):
     arguments = [*arguments, *(["--channels", "a"] if "--channels" not in arguments else [])]
     result = run(tmp_path, "--mesh", "m", "--ssid", "home", "--yes", *arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     lines = result.output.strip().splitlines()
     assert len(lines) == 1 and text in lines[0]
     assert not (tmp_path / "lvs.json").exists()
@@ -273,7 +273,7 @@ def test_sources_without_questions_and_a_name_for_the_board(tmp_path):
 )
 def test_a_bad_source_is_one_line(tmp_path, source, text):
     result = without_questions(tmp_path, "--source", source)
-    assert result.exit_code == 1 and text in result.output
+    assert result.exit_code == 2 and text in result.output
     assert result.output.count("\n") == 1
 
 
@@ -308,7 +308,7 @@ def test_sinks_without_questions(bench, tmp_path):
 )
 def test_a_bad_sink_is_one_line(tmp_path, sink, text):
     result = without_questions(tmp_path, "--sink", sink)
-    assert result.exit_code == 1 and text in result.output
+    assert result.exit_code == 2 and text in result.output
     assert result.output.count("\n") == 1
 
 

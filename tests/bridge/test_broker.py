@@ -128,10 +128,12 @@ def test_alone_it_takes_contributions_and_says_no_value(mosquitto, tmp_path, mon
 
 def test_a_bridge_that_is_gone_is_offline_and_its_values_stay(mosquitto, tmp_path, monkeypatch):
     monkeypatch.setattr(bridge_module, "clock", fast.clock)
+    said = []
 
     async def run():
         mesh = campaign.Mesh(free_udp_port(), 2, random.Random(3))
         one, teller = bridge_at(mosquitto, tmp_path / "one", mesh.config("127.0.0.201"), [])
+        one.say = said.append
         try:
             work = [asyncio.create_task(job) for job in (one.run(), teller.run())]
             await _until(lambda: teller.sent > 2)
@@ -147,8 +149,12 @@ def test_a_bridge_that_is_gone_is_offline_and_its_values_stay(mosquitto, tmp_pat
 
     online, offline = asyncio.run(asyncio.wait_for(run(), 60))
     assert json.loads(online[f"{campaign.BASE}/bridge"])["state"] == "online"
-    said = json.loads(offline[f"{campaign.BASE}/bridge"])
-    assert (said["connected"], said["state"]) == (False, "offline")
+    state = json.loads(offline[f"{campaign.BASE}/bridge"])
+    assert (state["connected"], state["state"]) == (False, "offline")
+    assert sorted(text.partition(": ")[2] for text in said) == [
+        "connected",
+        "met it, values are told",
+    ]
     assert f"{campaign.BASE}/value/water" in offline
 
 

@@ -79,7 +79,7 @@ def test_a_broker_is_a_host_or_a_url():
 def test_prometheus_reads_what_is_served_and_nothing_before_the_mesh_is_met():
     metrics = prometheus.Metrics()
     port = free_port()
-    close = prometheus.serve(metrics, port, "127.0.0.1")
+    close = prometheus.serve(metrics, "127.0.0.1", port)
 
     def read():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:

@@ -1,11 +1,12 @@
 """What `lvs mesh` shows: numbers to the last bit, states in words, a verdict that says why."""
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 from rich.console import Console
 
-from lvs_tools.mesh import view
+from lvs_tools.mesh import command, verdict, view
 from lvs_tools.mesh.plan import make_plan
 
 
@@ -136,6 +137,8 @@ def account(**changes):
         "seed": 1,
         "contributed_raw": {"water": 4000},
         "lost_raw": {"water": 1000},
+        "pending_raw": 0,
+        "journal": True,
         "values_raw": {"water": {"min": 3000, "max": 3000}},
         "reasons": [],
         "warnings": [],
@@ -153,6 +156,15 @@ def test_verdict_for_people():
     assert any("1.5 s after the last contribution" in line for line in lines)
 
 
+def test_what_waits_in_a_journal_at_the_end_is_not_said_to_be_lost():
+    """As that of a node that was killed and is not in the mesh again yet."""
+    assert "contributed 4, not told yet 1;" in view.verdict_lines(account(pending_raw=1000))[1]
+    waits = verdict.lost_in_spite_of_journals({"water": 1000, "power": 0}, 1000)
+    assert [line.partition(":")[0] for line in waits] == ["water"] and "lost" not in waits[0]
+    (gone,) = verdict.lost_in_spite_of_journals({"water": 1000}, 999)
+    assert gone.endswith("they are lost")
+
+
 def test_verdict_that_fails_says_why():
     lines = view.verdict_lines(
         account(
@@ -166,3 +178,14 @@ def test_verdict_that_fails_says_why():
     assert any("differ by 1 raw" in line for line in lines)
     assert any("2.999 to 3" in line for line in lines)
     assert not any("after the last" in line for line in lines)
+
+
+def test_it_is_said_once_how_another_terminal_looks_at_it():
+    out, shown = io.StringIO(), []
+    see = command.hinted(Console(file=out, width=80), shown.append)
+    mesh = SimpleNamespace(folder=Path("/tmp/lvs-mesh-12345678"))
+    see(mesh)
+    see(mesh)
+    (line,) = out.getvalue().splitlines()
+    assert line.endswith("lvs status /tmp/lvs-mesh-12345678/node-0.json") and len(line) <= 80
+    assert shown == [mesh, mesh]

@@ -208,6 +208,12 @@ def test_old_values_are_said_to_be_old_and_text_from_the_air_is_text(visit):
         assert page.get_by_role("status").first.is_visible()
         page.get_by_text("as of 12 s ago").wait_for()
         assert page.locator("#channels.old").count() == 1
+        # Nor is it one mesh for ever longer.
+        assert (
+            page.locator("#word").inner_text()
+            == "Not known now. Before: One mesh: all 1 nodes agree"
+        )
+        assert page.locator("#word.good").count() == 0 and page.locator("#nodes.old").count() == 1
         assert page.locator("main img").count() == 0 and page.title() != "evil"
         assert page.locator("tbody tr").count() == 60
         page.get_by_role("button", name="List all 300").click()

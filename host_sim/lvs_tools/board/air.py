@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.profiles import BadArgument, BoardError
 
 PORT = 4785  # TCP; the mesh's port, over UDP
 KEY_MIN = 16  # as the firmware has it
@@ -62,18 +62,18 @@ def mac(key, *parts):
 
 
 def admin_key(path=None):
-    """The key in a secrets.json, as bytes. Raises BoardError."""
+    """The key in a secrets.json, as bytes. Raises BadArgument."""
     path = Path(path or "secrets.json")
     try:
         key = json.loads(path.read_text(encoding="utf-8")).get("admin_key")
     except OSError:
-        raise BoardError(
+        raise BadArgument(
             f"{path}: not found; name the file with the boards' admin_key: --secrets FILE"
         ) from None
     except (ValueError, AttributeError):
-        raise BoardError(f"{path}: is no JSON object") from None
+        raise BadArgument(f"{path}: is no JSON object") from None
     if not isinstance(key, str) or len(key) < KEY_MIN:
-        raise BoardError(
+        raise BadArgument(
             f"{path}: admin_key is missing or shorter than {KEY_MIN} characters; "
             "docs/boards/updates.md says how to make one"
         )
@@ -81,10 +81,10 @@ def admin_key(path=None):
 
 
 def split(host):
-    """(address, port) of "ADDRESS" or "ADDRESS:PORT". Raises BoardError."""
+    """(address, port) of "ADDRESS" or "ADDRESS:PORT". Raises BadArgument."""
     address, _, port = host.partition(":")
     if not address or not (port or str(PORT)).isdigit():
-        raise BoardError(f"'{host}': must be ADDRESS or ADDRESS:PORT")
+        raise BadArgument(f"'{host}': must be ADDRESS or ADDRESS:PORT")
     return address, int(port or PORT)
 
 

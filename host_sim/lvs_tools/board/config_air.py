@@ -8,7 +8,7 @@ import click
 from lvs_tools import options
 from lvs_tools.board import air, deploy_air
 from lvs_tools.board.air import HOST, SECRETS, AirBoard
-from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.profiles import BadArgument, BoardError
 
 HOLD = click.option(
     "--hold",
@@ -32,16 +32,16 @@ def find(config, key):
 
 def change(config, assignment):
     """Carry out "KEY=VALUE" in a configuration: VALUE is JSON, or else text; without one the key
-    is removed. Raises BoardError."""
+    is removed. Raises BadArgument."""
     key, equals, text = assignment.partition("=")
     if not equals or not key:
-        raise BoardError(f"'{assignment}': must be KEY=VALUE, such as board.led=false")
+        raise BadArgument(f"'{assignment}': must be KEY=VALUE, such as board.led=false")
     *above, last = key.split(".")
     place = config
     for part in above:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
-            raise BoardError(f"{key}: {part} is no object with keys")
+            raise BadArgument(f"{key}: {part} is no object with keys")
     try:
         value = json.loads(text) if text else None
     except ValueError:
@@ -85,15 +85,20 @@ def get(key, host, secrets):
 
 
 def needed(host):
-    """The value of --host. Raises BoardError."""
+    """The value of --host. Raises BadArgument."""
     if not host:
-        raise BoardError("which board? --host ADDR; `lvs fleet list` finds them")
+        raise BadArgument("which board? --host ADDR; `lvs fleet list` finds them")
     return host
 
 
 @command.command(name="set")
 @click.argument("assignments", nargs=-1, metavar="KEY=VALUE...")
-@click.option("--file", "path", type=click.Path(dir_okay=False), help="A whole lvs.json instead.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A whole lvs.json instead.",
+)
 @HOST
 @SECRETS
 @HOLD
@@ -110,11 +115,11 @@ def set_(assignments, path, host, secrets, hold, as_json):
     with options.ending("config", BoardError, interrupted=air.BY_ITSELF):
         board = AirBoard(needed(host), air.admin_key(secrets))
         if bool(path) == bool(assignments):
-            raise BoardError("give KEY=VALUE, or --file FILE")
+            raise BadArgument("give KEY=VALUE, or --file FILE")
         try:
             config = json.loads(Path(path).read_text(encoding="utf-8")) if path else None
         except ValueError as error:
-            raise BoardError(f"{path}: is not JSON ({error})") from None
+            raise BadArgument(f"{path}: is not JSON ({error})") from None
         config = deploy_air.read_config(board) if config is None else config
         for assignment in assignments:
             change(config, assignment)

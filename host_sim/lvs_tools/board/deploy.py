@@ -19,7 +19,7 @@ from lvs.config_check import parse
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.joining import Joining
-from lvs_tools.board.profiles import PLAIN, BoardError
+from lvs_tools.board.profiles import PLAIN, BadArgument, BoardError
 from lvs_tools.board.result import LIST, Result, sha256, twin
 from lvs_tools.board.serial_board import SerialBoard, choose_port
 from lvs_tools.places import FIRMWARE
@@ -133,13 +133,13 @@ def check_own(own, profile):
             data = parse(path.read_text(encoding="utf-8"))
             for key in ("mesh", "channels") if name == "lvs.json" else ():
                 if key not in data:
-                    raise BoardError(
+                    raise BadArgument(
                         f"{path}: {key} is missing; `lvs init` writes a complete file"
                     )
             if name == "lvs.json":
                 holders.check(Config({**profile["config"], **data}).data)
         except (OSError, ValueError) as error:
-            raise BoardError(f"{path}: {error}") from None
+            raise BadArgument(options.named(path, error)) from None
 
 
 def wants_page(board, own, profile):
@@ -228,7 +228,7 @@ def own_files(config, secrets):
         if path.exists():
             found[name] = path
         elif given:
-            raise BoardError(f"{path}: no such file")
+            raise BadArgument(f"{path}: no such file")
     return found
 
 

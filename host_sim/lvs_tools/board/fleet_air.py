@@ -11,7 +11,7 @@ from lvs import Config, ConfigError
 from lvs_tools import options
 from lvs_tools.board import deploy_air
 from lvs_tools.board.air import HOLD_S, PORT, AirBoard
-from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.profiles import BadArgument, BoardError
 from lvs_tools.mesh import listen
 
 _STAGES = {  # what a board's "update" says, for people
@@ -43,7 +43,7 @@ def settings(path):
     try:
         return Config(path) if path else None
     except (ConfigError, OSError) as error:
-        raise BoardError(f"{path}: {error}") from None
+        raise BadArgument(options.named(path, error)) from None
 
 
 async def _listen(seconds, tag, port, broadcast, enough):

@@ -12,7 +12,7 @@ from lvs import ConfigError, holders
 from lvs.config import Config
 from lvs_tools import options
 from lvs_tools.board import profiles
-from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.profiles import BadArgument, BoardError
 
 KINDS = ("pulse", "button", "adc")
 SINKS = {  # kind: what follows the channel in --sink
@@ -94,11 +94,11 @@ def _checked(config, answer):
 
 
 def good(answer, check, *more):
-    """The same for what was given as an option. Raises BoardError."""
+    """The same for what was given as an option. Raises BadArgument."""
     try:
         return check(answer, *more)
     except click.BadParameter as error:
-        raise BoardError(error.message) from None
+        raise BadArgument(error.message) from None
 
 
 # --- sources -------------------------------------------------------------------------------------
@@ -119,19 +119,19 @@ def source_settings(kind, channel, pin, per=None, bounces=True, pull=True):
 
 
 def parse_source(text, profile, channels, taken):
-    """An entry from KIND:CHANNEL[:PIN[:NUMBER]]. Raises BoardError."""
+    """An entry from KIND:CHANNEL[:PIN[:NUMBER]]. Raises BadArgument."""
     kind, _, rest = text.partition(":")
     if kind not in KINDS:
-        raise BoardError(f"--source {text}: the kind must be one of {', '.join(KINDS)}")
+        raise BadArgument(f"--source {text}: the kind must be one of {', '.join(KINDS)}")
     channel, _, rest = rest.partition(":")
     if channel not in channels:
-        raise BoardError(f"--source {text}: '{channel}' is not in --channels")
+        raise BadArgument(f"--source {text}: '{channel}' is not in --channels")
     pin, _, per = rest.partition(":")
     try:
         pin = good_pin(pin or str(profile["pins"][kind]), profile, kind, taken)
         per = good_number(per or ("1000" if kind == "adc" else "1"))
     except click.BadParameter as error:
-        raise BoardError(f"--source {text}: {error.message}") from None
+        raise BadArgument(f"--source {text}: {error.message}") from None
     pull = pin not in profiles.gpio(profile, "no_pull")
     return source_settings(kind, channel, pin, per, pull=pull)
 
@@ -199,15 +199,15 @@ def good_side(text):
 
 
 def parse_sink(text, profile, channels, taken):
-    """An entry from what --sink has. Raises BoardError."""
+    """An entry from what --sink has. Raises BadArgument."""
     kind, _, rest = text.partition(":")
     if kind not in SINKS:
-        raise BoardError(f"--sink {text}: the kind must be one of {', '.join(SINKS)}")
+        raise BadArgument(f"--sink {text}: the kind must be one of {', '.join(SINKS)}")
     channel, *parts = rest.split(":")
     if channel not in channels:
-        raise BoardError(f"--sink {text}: '{channel}' is not in --channels")
+        raise BadArgument(f"--sink {text}: '{channel}' is not in --channels")
     if len(parts) != SINKS[kind].count(":") + 1:
-        raise BoardError(f"--sink {text}: must be {kind}:CHANNEL:{SINKS[kind]}")
+        raise BadArgument(f"--sink {text}: must be {kind}:CHANNEL:{SINKS[kind]}")
     try:
         if kind == "display":
             return sink_settings(kind, channel, good_pins(",".join(parts), profile, taken))
@@ -218,7 +218,7 @@ def parse_sink(text, profile, channels, taken):
             raise click.BadParameter(f"{parts[0]}: must be one pin")
         return sink_settings(kind, channel, pins, good_side(parts[1]), good_number(parts[2]))
     except click.BadParameter as error:
-        raise BoardError(f"--sink {text}: {error.message}") from None
+        raise BadArgument(f"--sink {text}: {error.message}") from None
 
 
 def ask_sink(profile, channels, taken):
@@ -483,7 +483,7 @@ def command(
             if (out / file).exists() and not force:
                 raise BoardError(f"{out / file} is there already; edit it, or give --force")
         if yes and not (name and mesh and channels and ssid is not None):
-            raise BoardError("--yes needs --board, --mesh, --channels and --ssid")
+            raise BadArgument("--yes needs --board, --mesh, --channels and --ssid")
         answers = Answers(out, not yes)
         profile, config, password = dialogue(answers, given, password, sources, sinks, yes)
         out.mkdir(parents=True, exist_ok=True)

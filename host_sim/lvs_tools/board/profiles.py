@@ -55,6 +55,14 @@ PAGE = ("status_page", "status_html", "today")
 class BoardError(Exception):
     """Something about a board is not as it must be; the text names it and the mend."""
 
+    exit_code = 1
+
+
+class BadArgument(BoardError):
+    """Something that was given cannot be: nothing was done."""
+
+    exit_code = 2
+
 
 def names():
     """The names of all boards, sorted."""
@@ -66,7 +74,7 @@ def load(name):
     if name not in names():
         near = difflib.get_close_matches(name.upper(), names(), 1, 0.3)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise BoardError(f"no board '{name}'{hint} There are {', '.join(names())}")
+        raise BadArgument(f"no board '{name}'{hint}; there are {', '.join(names())}")
     path = BOARDS / name / "profile.json"
     try:
         profile = json.loads(path.read_text())

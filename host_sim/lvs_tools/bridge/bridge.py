@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lvs import LvsError, Node
@@ -31,7 +32,8 @@ class Bridge:
     """A node that is shown. config: its Config; folder: what it must not forget; warn: (text).
 
     ``tellers``: objects with changed(); ``recorder``: a history.Recorder or None; ``metrics``: a
-    prometheus.Metrics or None. Raises Busy, store.StoreError, sqlite3.Error, OSError.
+    prometheus.Metrics or None; ``say``: (text) -> None, told what goes well. Raises
+    Busy, store.StoreError, OSError.
     """
 
     def __init__(self, config, folder, warn):
@@ -61,6 +63,8 @@ class Bridge:
         self._status = None
         self._status_at = self._looked = 0.0
         self._fault = ""
+        self._met = False  # was it said?
+        self.say: Callable[[str], None] = lambda _: None
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -150,7 +154,11 @@ class Bridge:
 
     def _look(self, at_once=False):
         values = self.values
-        if values.look():
+        news = values.look()
+        if values.met and not self._met:
+            self._met = True
+            self.say(f"bridge of mesh {self.config.mesh}: met it, values are told")
+        if news:
             for teller in self.tellers:
                 teller.changed()
         if self.recorder and values.said:

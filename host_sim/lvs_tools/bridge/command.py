@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -29,6 +29,15 @@ def _broker(_, __, value):
         return mqtt.broker(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def _beside(config):
+    """The folder that --state is where it was not given, looked at in the same way."""
+    try:
+        return options.OutputFolder().convert(Path(config).parent / "lvs-bridge", None, None)
+    except click.BadParameter as error:
+        error.param_hint = "'--state'"
+        raise
 
 
 async def _run(bridge, teller):
@@ -88,7 +97,7 @@ async def _run(bridge, teller):
 )
 @click.option(
     "--history",
-    type=click.Path(file_okay=False),
+    type=options.OutputFolder(),
     metavar="FOLDER",
     help="Record the values in this folder: lvs export.",
 )
@@ -101,7 +110,7 @@ async def _run(bridge, teller):
 )
 @click.option(
     "--state",
-    type=click.Path(file_okay=False),
+    type=options.OutputFolder(),
     metavar="FOLDER",
     help="What it must not forget, its journal among it [lvs-bridge beside CONFIG].",
 )
@@ -127,15 +136,19 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
     try:
         # A shard that is not held here is only known from hearsay.
         about = Config(dict(Config(config).data, held=SHARDS))
-        bridge = Bridge(about, state or Path(config).parent / "lvs-bridge", options.warn)
+        state = state or _beside(config)
+        metrics = prometheus.Metrics() if listener else None
+        # What can be refused without a trace comes before what writes.
+        close = prometheus.serve(metrics, *listener) if listener else None
+        bridge = Bridge(about, state, options.warn)
+        bridge.metrics = metrics
         bridge.recorder = Recorder(history, about, every) if history else None
-        close = None
-        if listener:
-            bridge.metrics = prometheus.Metrics()
-            close = prometheus.serve(bridge.metrics, listener[1], listener[0])
-    except (ConfigError, Busy, StoreError, OSError, sqlite3.Error) as error:
+    except ConfigError as error:
+        options.fail(options.named(config, error), EXIT_UNABLE)
+    except (Busy, StoreError, OSError) as error:
         options.fail(error, EXIT_UNABLE)
-    click.echo(f"bridge of mesh {about.mesh}: looking for it", err=True)
+    bridge.say = functools.partial(click.echo, err=True)
+    bridge.say(f"bridge of mesh {about.mesh}: looking for it")
     asyncio.run(_main(bridge, broker, topic or topics.base(about.mesh), discovery, not read_only))
     if close:
         close()

@@ -1,18 +1,22 @@
 """`lvs export`: a history as CSV or Parquet, exact, a column a channel."""
 
+import contextlib
 import csv
+import errno
 import json
+import os
 import re
 import sqlite3
 import sys
 from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import click
 
 from lvs import decimal
 from lvs_tools import options
-from lvs_tools.bridge.history import History
+from lvs_tools.bridge.history import FILE, History
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SPAN = re.compile(r"(\d+)([smhdw])")
@@ -75,14 +79,19 @@ def _cells(history, rows):
         yield datetime.fromtimestamp(at / 1000, timezone.utc), cells
 
 
+def _stamp(when, timespec="seconds"):
+    return when.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
 def write_csv(history, rows, stream):
     """Write rows as CSV (RFC 4180, UTF-8, times in UTC); returns how many."""
     out = csv.writer(stream, lineterminator="\r\n")
     out.writerow(["time", *map(heading, history.channels)])
     n = 0
     for when, cells in _cells(history, rows):
-        stamp = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        out.writerow([stamp, *("" if cell is None else cell for cell in cells)])
+        out.writerow(
+            [_stamp(when, "milliseconds"), *("" if cell is None else cell for cell in cells)]
+        )
         n += 1
     return n
 
@@ -121,6 +130,42 @@ def write_parquet(history, rows, path):
     return n
 
 
+@contextlib.contextmanager
+def _whole(path):
+    """Where to write what is to be at a path: there it is all of it, or what it was before.
+    Raises OSError that names the path."""
+    target = os.path.realpath(path)
+    # A pipe or a terminal gets it at once.
+    part = target if os.path.exists(target) and not os.path.isfile(target) else f"{target}.part"
+    try:
+        yield part
+        if part != target:
+            os.replace(part, target)
+    except OSError as error:  # a full disk does not name the file
+        raise OSError(error.errno, os.strerror(error.errno or errno.EIO), path) from None
+    finally:
+        if part != target:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+
+def _write(history, rows, csv_path, parquet_path):
+    """Write the tables that are wanted. rows: () -> an iterator; returns how many, by path."""
+    written = {}
+    if csv_path == "-":
+        written["-"] = write_csv(history, rows(), sys.stdout)
+    elif csv_path:
+        with (
+            _whole(csv_path) as path,
+            open(path, "w", newline="", encoding="utf-8") as stream,
+        ):
+            written[csv_path] = write_csv(history, rows(), stream)
+    if parquet_path:
+        with _whole(parquet_path) as path:
+            written[parquet_path] = write_parquet(history, rows(), path)
+    return written
+
+
 @click.command("export")
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option(
@@ -154,11 +199,15 @@ def command(folder, csv_path, parquet_path, start, end, every, as_json):
         raise click.UsageError("give --csv FILE or --parquet FILE")
     try:
         history = History(folder)
-        first, last = history.span()
-    except (OSError, sqlite3.Error) as error:
+        first, last = span = history.span()
+    except OSError as error:
         options.fail(error, EXIT_UNABLE)
+    except sqlite3.Error as error:
+        options.fail(f"{Path(folder, FILE)}: {error}", EXIT_UNABLE)
     if first is None:
         options.fail(f"{folder}: the history is empty", EXIT_UNABLE)
+    if start is not None and end is not None and start > end:
+        raise click.UsageError("--from is later than --to: nothing lies between them")
     start = first if start is None else start
     end = last if end is None else end
     step = every * 1000 if every else None
@@ -167,14 +216,17 @@ def command(folder, csv_path, parquet_path, start, end, every, as_json):
         """Those since something is known."""
         return (row for row in history.rows(start, end, step) if row[1])
 
-    written = {}
-    if csv_path == "-":
-        write_csv(history, rows(), sys.stdout)
-    elif csv_path:
-        with open(csv_path, "w", newline="", encoding="utf-8") as stream:
-            written[csv_path] = write_csv(history, rows(), stream)
-    if parquet_path:
-        written[parquet_path] = write_parquet(history, rows(), parquet_path)
+    try:
+        written = _write(history, rows, csv_path, parquet_path)
+    except sqlite3.Error as error:
+        options.fail(f"{Path(folder, FILE)}: {error}; nothing was written", EXIT_UNABLE)
+    if not any(written.values()):
+        begin, until = (_stamp(datetime.fromtimestamp(t // 1000, timezone.utc)) for t in span)
+        options.warn(
+            f"no row: the history goes from {begin} to {until}; give other times, or a smaller"
+            " --every"
+        )
+    written.pop("-", None)
     if as_json:
         click.echo(json.dumps({"rows": written}), err=csv_path == "-")
         return

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lvs import decimal
-from lvs_tools.bridge.store import StoreError, transaction
+from lvs_tools.bridge.store import StoreError, opening, transaction
 
 FILE = "history.db"
 
@@ -23,38 +23,44 @@ CREATE TABLE IF NOT EXISTS value
 
 class Recorder:
     """Writes a history. folder: where it is, made if it is not there; every_s: least seconds
-    between two rows of a channel. Raises StoreError where its rows count other steps, OSError,
-    sqlite3.Error."""
+    between two rows of a channel. Raises StoreError where it cannot be used or its rows count
+    other steps, OSError."""
 
     def __init__(self, folder, config, every_s=60.0):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self._db = db = sqlite3.connect(Path(folder) / FILE, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")  # a power cut may cost the newest rows, no more
-        db.executescript(_TABLES)
+        path = Path(folder) / FILE
         self._every_ms = int(every_s * 1000)
         self._ids = {}
         self._last = {}  # (at, raw) by channel name
-        for c, name in enumerate(config.channels):
-            db.execute(
-                "INSERT OR IGNORE INTO channel (name, m, e) VALUES (?, ?, ?)",
-                (name, *config.steps[c]),
+        with opening(path, "--history"):
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # A power cut may cost the newest rows, no more.
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_TABLES)
+            for c, name in enumerate(config.channels):
+                self._resume(folder, config, c, name)
+
+    def _resume(self, folder, config, c, name):
+        """Go on with a channel where the file ends."""
+        db = self._db
+        db.execute(
+            "INSERT OR IGNORE INTO channel (name, m, e) VALUES (?, ?, ?)",
+            (name, *config.steps[c]),
+        )
+        *row, m, e = db.execute("SELECT id, m, e FROM channel WHERE name = ?", (name,)).fetchone()
+        if (m, e) != config.steps[c]:
+            db.close()
+            raise StoreError(
+                f"{folder}: its channel '{name}' has steps of {decimal.text(1, (m, e))}, now"
+                f" {decimal.text(1, config.steps[c])}: give another --history"
             )
-            *row, m, e = db.execute(
-                "SELECT id, m, e FROM channel WHERE name = ?", (name,)
-            ).fetchone()
-            if (m, e) != config.steps[c]:
-                db.close()
-                raise StoreError(
-                    f"{folder}: its channel '{name}' has steps of {decimal.text(1, (m, e))}, now"
-                    f" {decimal.text(1, config.steps[c])}: give another --history"
-                )
-            shown = (config.about(c, "unit"), str(config.about(c, "offset", 0)))
-            db.execute("UPDATE channel SET unit=?, offset=? WHERE id=?", (*shown, *row))
-            self._ids[name] = row[0]
-            self._last[name] = db.execute(
-                "SELECT at, raw FROM value WHERE channel = ? ORDER BY at DESC LIMIT 1", row
-            ).fetchone()
+        shown = (config.about(c, "unit"), str(config.about(c, "offset", 0)))
+        db.execute("UPDATE channel SET unit=?, offset=? WHERE id=?", (*shown, *row))
+        self._ids[name] = row[0]
+        self._last[name] = db.execute(
+            "SELECT at, raw FROM value WHERE channel = ? ORDER BY at DESC LIMIT 1", row
+        ).fetchone()
 
     def record(self, values, now=None, at_once=False):
         """Record raw values by channel name where they changed, each no more often than it may;
@@ -86,7 +92,7 @@ class History:
 
     def __init__(self, folder):
         path = Path(folder) / FILE
-        if not path.exists():
+        if not path.is_file():
             raise FileNotFoundError(
                 f"{folder}: there is no {FILE}; 'lvs bridge --history' makes it"
             )

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sqlite3
 import ssl
 import time
@@ -46,11 +47,33 @@ class Broker:
 def broker(text):
     """The Broker of "HOST[:PORT]" or "mqtt[s]://[USER@]HOST[:PORT]". Raises ValueError."""
     parts = urlsplit(text if "://" in text else f"mqtt://{text}")
+    try:
+        port = parts.port
+    except ValueError:  # no number, or none of a port
+        port = None
+        parts = parts._replace(netloc="")
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise ValueError(f"'{text}' is neither HOST[:PORT] nor mqtt[s]://[USER@]HOST[:PORT]")
     tls = parts.scheme == "mqtts"
     user = unquote(parts.username) if parts.username else None
-    return Broker(parts.hostname, parts.port or (8883 if tls else 1883), tls, user)
+    return Broker(parts.hostname, port or (8883 if tls else 1883), tls, user)
+
+
+# What a connection's error says, in lower case, and what to look at then.
+_HINTS = (
+    ("refused", "does a broker run there, and listen to this machine?"),
+    ("not known", "is the name right?"),
+    ("not authorized", f"is it mqtt://USER@HOST, and the password in {PASSWORD}?"),
+    ("user name or password", f"is it mqtt://USER@HOST, and the password in {PASSWORD}?"),
+    ("certificate", "does this machine trust its certificate, and is that for this name?"),
+)
+
+
+def reason(error):
+    """Why there is no connection, without the numbers of a library, and what to look at."""
+    text = re.sub(r"^\[[^\]]+\] ", "", str(error))
+    hint = next((hint for found, hint in _HINTS if found in text.lower()), "")
+    return f"{text} ({hint})" if hint else text
 
 
 class Client(aiomqtt.Client):
@@ -68,7 +91,8 @@ class Client(aiomqtt.Client):
 
 class Mqtt:
     """One bridge at one broker. where: base of its topics; prefix: Home Assistant's, or ""; take:
-    are contributions taken? bridge: has config, store, values, text(name), state(), warn(text)."""
+    are contributions taken? bridge: has config, store, values, text(name), state(), warn(text)
+    and say(text)."""
 
     def __init__(self, broker_, where, prefix, take, bridge):
         self._broker = broker_
@@ -105,7 +129,7 @@ class Mqtt:
                     await self._serve(client)
             except (aiomqtt.MqttError, OSError, sqlite3.Error) as error:
                 # What is not durable was not acknowledged: it comes again.
-                self._lost(f"broker {self._broker.host}:{self._broker.port}: {error}")
+                self._lost(f"broker {self._broker.host}:{self._broker.port}: {reason(error)}")
             finally:
                 self.connected = False
             if self._ending:
@@ -152,6 +176,7 @@ class Mqtt:
             await asyncio.sleep(_OTHER_S)
             self._refuse_another()
             self.connected, self.error = True, ""
+            self._bridge.say(f"broker {self._broker.host}:{self._broker.port}: connected")
             if not self._take:
                 await client.unsubscribe(self._topic("contribute/+"))
             else:

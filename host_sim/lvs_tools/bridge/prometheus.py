@@ -4,6 +4,8 @@ import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from lvs_tools import options
+
 _GAUGES = {
     "peers": "Nodes that were heard lately, and show their state",
     "trusted": "Of them, those that are trusted",
@@ -60,11 +62,16 @@ def _gauge(name, text, told, value):
     return family
 
 
-def serve(metrics, port, host):
-    """Serve metrics at http://host:port/metrics; returns what closes it. Raises OSError."""
+def serve(metrics, host, port):
+    """Serve metrics at http://host:port/metrics; returns what closes it. Raises OSError, with
+    what to do about it."""
     registry = prometheus_client.CollectorRegistry()
     registry.register(metrics)
-    server, thread = prometheus_client.start_http_server(port, host, registry)
+    try:
+        server, thread = prometheus_client.start_http_server(port, host, registry)
+    except OSError as error:
+        why = options.words(error)
+        raise OSError(f"{host}:{port}: {why}; give another --prometheus [HOST:]PORT") from None
 
     def close():
         server.shutdown()

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS floor (channel TEXT PRIMARY KEY, raw INTEGER) WITHOUT
 
 
 class StoreError(Exception):
-    """The file belongs to something else; the text says to what and what to do."""
+    """The file cannot be used, or is something else's; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,15 @@ def atto(amount):
 
 
 @contextlib.contextmanager
+def opening(path, option):
+    """What cannot be opened is a StoreError that names it, and the option for another."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}; give another {option}") from None
+
+
+@contextlib.contextmanager
 def transaction(db):
     """All of what follows is kept, or nothing, and that when this is left."""
     db.execute("BEGIN IMMEDIATE")
@@ -71,22 +80,24 @@ def transaction(db):
 
 class Store:
     """An open file. tag: of the mesh that it belongs to; before: of the mesh that this one goes on
-    from, whose file it may be. Raises StoreError, sqlite3.Error."""
+    from, whose file it may be. Raises StoreError."""
 
     def __init__(self, path, tag, before=None):
-        self._db = db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.executescript(_TABLES)
-        known = self._about("tag", f"{tag:08x}")
-        if before is not None and known == f"{before:08x}":
-            db.execute("UPDATE about SET value = ? WHERE name = 'tag'", (f"{tag:08x}",))
-        elif known != f"{tag:08x}":
-            db.close()
-            raise StoreError(
-                f"{path} belongs to the mesh with tag {known}, not {tag:08x}: give another --state"
-            )
-        self.id = self._about("id", secrets.token_hex(4))
+        with opening(path, "--state"):
+            self._db = db = sqlite3.connect(path, isolation_level=None)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.executescript(_TABLES)
+            known = self._about("tag", f"{tag:08x}")
+            if before is not None and known == f"{before:08x}":
+                db.execute("UPDATE about SET value = ? WHERE name = 'tag'", (f"{tag:08x}",))
+            elif known != f"{tag:08x}":
+                db.close()
+                raise StoreError(
+                    f"{path} belongs to the mesh with tag {known}, not {tag:08x}: give another"
+                    " --state"
+                )
+            self.id = self._about("id", secrets.token_hex(4))
         self._forgot = 0.0
         self.version = 0  # rises whenever something was accepted
 

@@ -44,7 +44,8 @@ def _write(file, written, count):
         for value in written["values"]:
             unit = f" {value['unit']}" if value["unit"] else ""
             click.echo(f"{value['name']}: {value['value']}{unit}")
-        click.echo(f"{file}: {len(written['values'])} channels, {count}")
+        channels = options.number(len(written["values"]), "channel", "channels")
+        click.echo(f"{file}: {channels}, {count}")
 
 
 def _carry(file, path, folders):
@@ -65,7 +66,7 @@ def _carry(file, path, folders):
     written = {"format": FORMAT, "time": time, "mesh": mesh, **saved, "config": config}
     for doubt in doubts:
         options.warn(doubt)
-    _write(file, written, f"journals of {len(folders)} nodes")
+    _write(file, written, f"journals of {options.number(len(folders), 'node', 'nodes')}")
     if file != "-":
         click.echo("what other nodes contributed in their last 17 minutes may not be in it")
     sys.exit(looking.EXIT_APART if doubts else 0)
@@ -109,5 +110,5 @@ def command(file, config, port, broadcast, spread, folders):
         options.warn(f"nobody who answers holds {', '.join(unknown)}")
     if differing:
         options.warn(f"nodes differ in {', '.join(differing)}: wait until they agree")
-    _write(file, written, f"{len(said['nodes'])} nodes")
+    _write(file, written, options.number(len(said["nodes"]), "node", "nodes"))
     sys.exit(looking.EXIT_APART if unknown or differing else 0)

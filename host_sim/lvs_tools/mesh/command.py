@@ -56,6 +56,20 @@ def _live(console):
     return live, view
 
 
+def hinted(console, view):
+    """A view that says first how to look at the mesh with the commands for a running one."""
+    said = []
+
+    def show(mesh):
+        if not said:
+            said.append(mesh.folder / "node-0.json")
+            text = f"another terminal can look at it: lvs status {said[0]}"
+            console.print(text, soft_wrap=True, highlight=False, markup=False)
+        view(mesh)
+
+    return show
+
+
 class _Lines:
     """A view for pipes and logs: a line at each change of phase and every ten seconds."""
 
@@ -155,7 +169,7 @@ def command(
     Examples:
       lvs mesh                                    # twelve nodes for a minute
       lvs mesh --loss 0.3 --kill 5                # a third of all packets lost
-      lvs mesh --nodes 3 --seconds 20 --json -    # for programs
+      lvs mesh --nodes 3 --seconds 40 --json -    # for programs
     """
     console = Console(stderr=json_path == "-")
     seconds = seconds or (_WATCHED_S if watch else _SECONDS)
@@ -168,6 +182,7 @@ def command(
         raise click.UsageError(str(error)) from None
     interpreters = _interpreters(sum(plan.micropython))
     live, view = _live(console) if console.is_terminal else (_Lines(console),) * 2
+    view = hinted(console, view)
 
     def finish(account):
         for line in mesh_view.verdict_lines(account):

@@ -266,7 +266,9 @@ def examine(path, port_option, broadcast_option, seconds):
     try:
         config, number, broadcast = looking.place(path, port_option, broadcast_option)
     except ConfigError as error:
-        yield Finding("configuration", WRONG, str(error), "mend the file; 'lvs init' writes one")
+        yield Finding(
+            "configuration", WRONG, options.words(error), "mend the file; 'lvs init' writes one"
+        )
         return
     if config:
         named = ", ".join(config.channels[:4]) + (", ..." if len(config.channels) > 4 else "")

@@ -53,7 +53,10 @@ def configuration(path):
     """The Config of a file, of the first of DEFAULTS that is here where none is named, or None.
     Raises ConfigError."""
     found = [path] if path else [name for name in DEFAULTS if Path(name).exists()]
-    return Config(found[0]) if found else None
+    try:
+        return Config(found[0]) if found else None
+    except ConfigError as error:
+        raise ConfigError(options.named(found[0], error)) from None
 
 
 def place(path, port, broadcast):

@@ -59,7 +59,7 @@ def command(config, settings, output, as_json):
         data, old = migrated(changes.load(config), settings)
         new = changes.write(output, data)
     except (ConfigError, OSError) as error:
-        options.fail(f"{config}: {error}", changes.EXIT_UNABLE)
+        options.fail(options.named(config, error), changes.EXIT_UNABLE)
     hours = old.horizon_epochs / _EPOCHS_H / 2
     if as_json:
         said = changes.told(output, new, f"{old.tag:08x}") | {"within_hours": round(hours, 1)}

@@ -88,8 +88,10 @@ def command(file, config, rounded, settings, output, as_json):
         data = changes.load(config) if config else dict(saved.get("config", {}))
         data = changes.changed(started(data, saved, rounded), settings)
         new = changes.write(output, data)
-    except (ConfigError, KeyError, TypeError, OSError) as error:
-        options.fail(f"{file}: {error}", changes.EXIT_UNABLE)
+    except (KeyError, TypeError):
+        options.fail(f"{file}: is no backup that 'lvs backup' wrote", changes.EXIT_UNABLE)
+    except (ConfigError, OSError) as error:
+        options.fail(options.named(file, error), changes.EXIT_UNABLE)
     starts = [_start(new, c, saved) for c in range(len(new.channels))]
     if as_json:
         options.write_json("-", changes.told(output, new, saved["tag"]) | {"starts": starts})

@@ -191,11 +191,12 @@ class Mesh:
         contributed = self.contributed()
         lost = verdict.add_up([k["lost_raw"] for k in killed], plan.channels)
         expected = {name: contributed[name] - lost[name] for name in plan.channels}
+        pending = sum(f[1]["pending_raw"] for f in finals)
         announced = set().union(*(i.sessions for i in self.everyone()))
         unknown = verdict.shared_sessions([f[2] for f in finals]) - announced
         reasons = verdict.reasons_against(values, expected, killed, unknown, self.failures)
         if plan.journal:
-            reasons += verdict.lost_in_spite_of_journals(lost)
+            reasons += verdict.lost_in_spite_of_journals(lost, pending)
             reasons += sorted({why for i in self.everyone() for why in i.not_durable})
         lives = [[] for _ in range(plan.nodes)]
         for i in self.everyone():
@@ -213,7 +214,7 @@ class Mesh:
             "contributed_raw": contributed,
             "lost_raw": lost,
             "values_raw": verdict.spread(values, plan.channels),
-            "pending_raw": sum(f[1]["pending_raw"] for f in finals),
+            "pending_raw": pending,
             "restarted": self.restarted,
             "killed": killed,
             "bytes_per_node_per_min": verdict.traffic(lives),

@@ -48,14 +48,19 @@ def account_of_killed(contributed, sessions, known, channels):
     }
 
 
-def lost_in_spite_of_journals(lost):
-    """Reasons, a line per channel, for what was acknowledged as durable and is gone (raw)."""
-    return [
-        f"{name}: {raw} raw were acknowledged, killed nodes had them in their journals, and they"
-        " are lost"
-        for name, raw in lost.items()
-        if raw
-    ]
+def waits_in_journals(lost, pending):
+    """Is all that nobody holds (raw by channel) what nodes have yet to tell (raw, of all)?"""
+    return 0 < sum(lost.values()) <= pending
+
+
+def lost_in_spite_of_journals(lost, pending):
+    """Reasons, a line per channel, for what was acknowledged as durable and is gone (raw).
+    pending: raw that nodes have yet to tell, as one does that was started anew just now."""
+    if waits_in_journals(lost, pending):
+        fate = "nodes that were killed have them from their journals, and need longer to tell it"
+    else:
+        fate = "were acknowledged, killed nodes had them in their journals, and they are lost"
+    return [f"{name}: {raw} raw: {fate}" for name, raw in lost.items() if raw]
 
 
 def spread(values, channels):

@@ -9,6 +9,7 @@ from rich.text import Text
 from lvs import decimal
 from lvs_tools.mesh.plan import CALM_FROM
 from lvs_tools.mesh.process import interpreter_name
+from lvs_tools.mesh.verdict import waits_in_journals
 
 _AROUND = 4  # lines of the live table that are no rows: title, headings, rule, the cursor's
 _STATE_STYLES = {"ACTIVE": "green", "killed": "bold red", "gone": "bold red"}
@@ -170,13 +171,15 @@ def verdict_lines(account):
         f" seed {account['seed']}"
     )
     lines = [first]
+    waits = account["journal"] and waits_in_journals(account["lost_raw"], account["pending_raw"])
+    fate = "not told yet" if waits else "lost with killed nodes"
     width = max(len(name) for name in channels)
     for name, contributed in channels.items():
         value = account["values_raw"][name]
         same = value["min"] == value["max"]
         says = vu(value["min"]) if same else f"{vu(value['min'])} to {vu(value['max'])}"
         lost = account["lost_raw"][name]
-        lost = f", lost with killed nodes {vu(lost)}" if lost else ""
+        lost = f", {fate} {vu(lost)}" if lost else ""
         lines.append(f"  {name:{width}}  contributed {vu(contributed)}{lost}; all say {says} VU")
     lines += [f"  {reason}" for reason in account["reasons"]]
     lines += [f"  warning: {warning}" for warning in account["warnings"]]

@@ -62,8 +62,10 @@ def command(config, port, broadcast, serve, browser, history, as_json):
         if history:
             page.series.load(history, time.time())
         asyncio.run(_serve(observer, page, serve, browser))
-    except (ConfigError, FileNotFoundError, sqlite3.Error) as error:
+    except (ConfigError, FileNotFoundError) as error:
         options.fail(error, looking.EXIT_UNABLE)
+    except sqlite3.Error as error:
+        options.fail(f"--history {history}: {error}", looking.EXIT_UNABLE)
     except BrokenPipeError:
         raise
     except OSError as error:

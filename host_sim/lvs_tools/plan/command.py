@@ -27,7 +27,10 @@ def _settings(path, nodes, channels):
                 data = json.load(file)
             except ValueError as error:
                 raise ConfigError(f"{path}: is not JSON ({error})") from None
-        Config(data)  # what is wrong in the file is said as a node says it
+        try:
+            Config(data)  # what is wrong in the file is said as a node says it
+        except ConfigError as error:
+            raise ConfigError(options.named(path, error)) from None
         if data.get("held") == 0:
             del data["held"]  # a leaf's: what it asks of the nodes
     if channels:

@@ -21,7 +21,7 @@ TABLE = {
         "it was told to end",
         "a socket or file failed while it ran",
         "it could not start",
-        "what nobody was told within a minute is lost",
+        "others were there, and what they were not told in a minute is lost",
     ),
     "status": ("one mesh", "nodes lack what others show", _HEARD),
     "members": ("one mesh", "nodes lack what others show", _HEARD),
@@ -43,7 +43,11 @@ TABLE = {
     "bridge": ("it was told to end", "it broke down", "it could not start"),
     "export": ("written", _WRITTEN, "there is no history, or a bad argument"),
     "plan": ("it fits", "it does not", "it cannot be reckoned"),
-    "init": ("written", "a file is there already, or an answer is wrong", "a bad argument"),
+    "init": (
+        "written",
+        "a file is there already or cannot be written, or nobody answers",
+        "a bad argument",
+    ),
     "sim": (
         "all honest nodes end exact, or liars were among them",
         "they do not; or two runs differ",

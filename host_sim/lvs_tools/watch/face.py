@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import os
 
 import click
 
@@ -49,7 +50,9 @@ async def shown(page, serve, browser):
             url = await stack.enter_async_context(server.serving(page, *serve))
         except OSError as error:
             host, port = serve
-            why = error.strerror or str(error)
+            # asyncio says the address again; numbers below 0 are of names that are not found.
+            code = error.errno or 0
+            why = os.strerror(code) if code > 0 else error.strerror or str(error)
             mend = "give another with --serve PORT"
             raise Unable(f"{host}:{port}: {why.lower()}; {mend}") from None
         click.echo(f"dashboard: {url}", err=True)

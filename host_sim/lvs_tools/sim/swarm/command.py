@@ -269,9 +269,9 @@ def command(
     result = total.result(time.perf_counter() - began)
     if options.write_json(json_path, result):
         _OUT.print(
-            "%d worlds, %s failed; %.4f node-years in %.0f s (%.0f node-seconds a second)"
+            "%s, %s failed; %.4f node-years in %.0f s (%.0f node-seconds a second)"
             % (
-                result["seeds"],
+                options.number(result["seeds"], "world", "worlds"),
                 len(result["failed"]) or "none",
                 result["node_years"],
                 result["wall_s"],

@@ -50,19 +50,25 @@ const WORDS = {
   UNKNOWN: ["", () => "Looking; who agrees is known after some seconds"],
 };
 
-function showTogether(t) {
-  const [colour, text] = WORDS[t.word];
+function showTogether(v) {
+  const t = v.together;
+  const [colour, words] = WORDS[t.word];
+  const known = t.word !== "UNKNOWN";
+  const old = v.quiet && known; // what was agreed on while somebody was heard is not so now
+  const text = old ? `Not known now. Before: ${words(t)}` : words(t);
   const word = byId("word");
-  word.className = `word ${colour}`;
+  word.className = `word ${old ? "" : colour}`;
   // Read aloud when the answer is another, not each second.
-  if (word.dataset.said !== t.word) put(byId("word-said"), text(t));
-  word.dataset.said = t.word;
-  put(word, text(t) + (t.word === "UNKNOWN" ? "" : `, for ${span_text(t.since_s)}`));
+  if (word.dataset.said !== t.word + old) put(byId("word-said"), text);
+  word.dataset.said = t.word + old;
+  put(word, text + (known && !old ? `, for ${span_text(t.since_s)}` : ""));
   const lines = t.groups.map((g) =>
     `${g.count} ${g.count === 1 ? "node" : "nodes"} (${g.names.join(", ")}` +
     `${g.count > g.names.length ? ", ..." : ""}): ${g.lacks ? `lack ${g.lacks}` : "have everything"}`);
-  if (t.spread.length && t.word === "DIFFER") lines.push(`Nodes are within ${t.spread.join(", ")}`);
-  else if (t.spread.length && !t.groups.length) lines.push(`Nodes are within ${t.spread.join(", ")}: that is on its way`);
+  const apart = `Nodes are within ${t.spread.join(", ")}`;
+  if (t.spread.length && !old) // what was on its way then is there now, or lost
+    if (t.word === "DIFFER") lines.push(apart);
+    else if (!t.groups.length) lines.push(`${apart}: that is on its way`);
   fill(byId("groups"), lines, () => make("li"), put);
 }
 
@@ -87,8 +93,8 @@ function axisTime(seconds, step) {
   const at = new Date(seconds * 1000);
   return span === "month"
     ? at.toLocaleDateString([], { day: "numeric", month: "short" })
-    : at.toLocaleTimeString([], step < 60
-      ? { minute: "2-digit", second: "2-digit" } : { hour: "2-digit", minute: "2-digit" });
+    : at.toLocaleTimeString([], { // never minutes and seconds alone: they look like a time of day
+      hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined, hourCycle: "h23" });
 }
 
 function plot(card, times, values) {
@@ -181,7 +187,7 @@ function showChannels(v) {
     put(c.note, v.quiet ? `as of ${span_text(v.heard_s ?? 0)} ago` : channel.spread ? `nodes within ${channel.spread}` : "all nodes show this");
     if (!v.quiet && !added) extend(c, v.clock_s, channel.value);
   }
-  byId("channels").classList.toggle("old", v.quiet);
+  for (const id of ["channels", "nodes"]) byId(id).classList.toggle("old", v.quiet);
   if (added) load();
 }
 
@@ -222,7 +228,8 @@ function showNodes(v) {
 
 function showTraffic(t) {
   if (t.mean_kb_min === null) return put(byId("traffic-text"), "Not known yet");
-  put(byId("traffic-text"), `${t.mean_kb_min.toFixed(1)} KB a minute and node, at most ${t.max_kb_min.toFixed(1)}`);
+  const [mean, most] = [t.mean_kb_min.toFixed(1), t.max_kb_min.toFixed(1)];
+  put(byId("traffic-text"), `${mean} KB a minute and node${most === mean ? "" : `, at most ${most}`}`);
   put(byId("traffic-note"), `${t.of}; the budget is ${t.budget_kb_min} KB`);
   Object.assign(byId("traffic"), { max: t.budget_kb_min, high: 0.9 * t.budget_kb_min, value: t.max_kb_min });
 }
@@ -338,7 +345,7 @@ function show(v) {
   put(byId("mesh"), v.mesh);
   document.title = `${v.mesh}${v.together.word === "APART" ? " (apart)" : ""} - LVS`;
   put(byId("title"), v.title);
-  showTogether(v.together);
+  showTogether(v);
   showChannels(v);
   showNodes(v);
   showTraffic(v.traffic);
