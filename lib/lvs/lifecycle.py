@@ -223,10 +223,11 @@ class Lifecycle:
             return found[len(found) // 2] if found else 0
         # It stood still while I was off, so it is behind by something: as far as it takes to be
         # within an epoch, farther only if two fifths say so: a third may lie, and others that were
-        # off are as far behind. Of those that I knew, who is not heard says nothing of the kind.
+        # off are as far behind. Of those that I know, who shows no clock says nothing of the kind.
         near = sorted([o for o in found if -_STRAY <= o <= _STRAY] + [0])
-        quiet = [0 for key in self.remembered if key not in self._clocks]
-        far = sorted(found + quiet + [0])
+        quiet = len([key for key in self.remembered if key not in self._clocks])
+        quiet = max(quiet, self._routes.near - len(found))
+        far = sorted(found + [0] * (quiet + 1))
         far = far[len(far) * 3 // 5]
         return max(0, far if far > _STRAY else near[(len(near) - 1) // 2])
 
