@@ -176,6 +176,22 @@ def test_liars_that_were_trusted_and_loud_do_not_make_an_established_mesh_doubt_
     assert result["settled_shift_max"] == 0
 
 
+def test_whoever_restarts_among_liars_that_hush_the_others_comes_back_to_the_mesh():
+    """A third tells the mesh the truth, so often that nobody answers, and whoever asks of a clock
+    a million cycles ahead."""
+    result = run(
+        nodes=24,
+        cycles=100,
+        link={"loss": 0.2},
+        workload={"contributions_per_minute": 0},
+        start={"value": VALUE, "established": True},
+        adversary=[{"class": "captor.py:FarCaptor", "count": 8}],
+        event=[{"at_cycle": 30 + 2 * i, "action": "restart", "nodes": [i]} for i in range(4)],
+    )
+    assert result["harm"]["clock_off"] <= 2
+    assert result["harm"]["error_low"] == result["harm"]["error_high"] == 0
+
+
 def test_liars_keep_silent_before_their_cycle():
     def traffic(begin):
         return run(
