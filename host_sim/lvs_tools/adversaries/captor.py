@@ -35,7 +35,7 @@ class Captor(Persona):
         """Listen; the truth to all, and a lie to those who asked."""
         self.listen(now_ms, heard)
         self._catch(now_ms, heard)
-        if not self.due(now_ms, _EACH_MS, _EACH_MS):
+        if self.cycle is None or not self.due(now_ms, _EACH_MS, _EACH_MS):
             return []
         cycle = self.cycle + self.JUMP
         said = []
