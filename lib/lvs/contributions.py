@@ -70,6 +70,11 @@ class Contributions:
         self.fold()
         if issuing and self._clock.epoch() >= self._end:
             self.rotate()
+        # Whoever has more answers, and steady news would hush who asks by digest.
+        for s in self._ledger.sessions[:-1]:
+            if s.unsure is None and s.known != s.total:
+                for r in self._placement.replicas:
+                    r.gossip.again(s, self._now())
 
     def fold(self):
         """Fold what is due in the ledger. Before that, in the closing, what nobody is known to

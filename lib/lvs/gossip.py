@@ -74,6 +74,12 @@ class Gossip:
             self.late.append(session)
         self.news = 0
 
+    def again(self, session, now):
+        """Nobody is known to hold all of an earlier session of mine."""
+        if session not in self.late:
+            self._tell(now)
+            self.late.append(session)
+
     def learned(self, p, now):
         """The row at ring position p is new to me; others may lack it, too. Beyond a link nobody
         else says it: there it is told twice, whoever says it here."""
@@ -105,8 +111,8 @@ class Gossip:
 
     def behind(self, p, now):
         """Somebody said a total of the row at p that is older than mine."""
-        if self.shard.repeats[p] >= self.k:
-            self.shard.repeats[p] = self.k - 1
+        if self.shard.repeats[p] >= self.k - 1:
+            self.shard.repeats[p] = max(0, self.k - 2)  # in dense traffic k is one less
             self._rumour(p, now)
 
     def lacking(self, buckets, addr, whole, now):
@@ -279,7 +285,6 @@ class Gossip:
     def fill(self, writer, session, first, news, k, answer):
         """Fill a frame for everybody: totals of the session that speaks; rumours said fewer than k
         times; an answer, if there is to be."""
-        answer = answer and self.to is None
         self._own(writer, session, first, news, self.buckets if answer else 0)
         self._fill_rumours(writer, k, MAX_RELAYS // 2 if answer else MAX_RELAYS)
         if answer:

@@ -73,7 +73,7 @@ class SdmSender:
         # until it was heard twice as often: in a frame that is said anyway it costs little.
         k = g.k if governor.ready(0, half) else max(1, g.k - 1)
         k = 2 * k if governor.ready(MAX_FRAME, half + half // 2) else k
-        g.fill(w, session, first, news, k, answer)
+        g.fill(w, session, first, news, k, answer and to is None)
         self._spread(w)
         g.rest(now)
 
