@@ -233,13 +233,15 @@ def test_who_is_not_believed_strikes_no_answer_off_and_brings_no_rumour_to_rest(
     assert any(f["buckets"] for f in sdms(node))
 
 
-def test_repeated_answers_go_round_through_all_rows(cell, node):
-    """On from where the last answer stopped: at last everything is said."""
+@pytest.mark.parametrize("flags", [0, wire.DIRECT])
+def test_repeated_answers_go_round_through_all_rows(cell, node, flags):
+    """On from where the last answer stopped: at last everything is said, also to one alone, as
+    over a link between two cells."""
     everything = fill(cell, node, 150)
     said = set()
-    for k in range(30):
+    for k in range(60):
         node.transport.sent.clear()
-        Speaker(node, 9 + k % 5, 90 + k % 5).ep(digests=[1] * 8)
+        Speaker(node, 9 + k % 5, 90 + k % 5).ep(digests=[1] * 8, flags=flags)
         cell.run(3)
         said |= {r[1] for f in sdms(node) for r in f["relayed"]}
     assert said >= everything
