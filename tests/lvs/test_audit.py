@@ -288,3 +288,4 @@ def test_an_older_state_has_no_account_yet(leaves):
     assert (given, older) == (11, 7) and waiting in (0, 4)  # as what it asked was answered
     cell.run(20, cell.settled)
     assert cell.settled()
+    assert asker.ask_leaf(leaf)[0][:2] == (11, 0)

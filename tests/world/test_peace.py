@@ -24,8 +24,7 @@ ROWS = {
     "power_cuts": (*_TWICE, *_until(1100)),
     "power_cuts_short": (*_TWICE, *_until(800)),
     "power_cuts_wiped": (*_TWICE, *_until(1100)),
-    # Who credited less than most before a fold follows their votes: some epochs later.
-    "near_budget": ("nodes=8", *_until(700, 800)),
+    "near_budget": ("nodes=8", *_until(700)),
     "full_pace_20": (*_SHORTEST, *_until(500)),
     "restarts": ("nodes=6", "config.rows=60", "event.0.times=40", *_until(2600)),
     "counter_end": (),
@@ -37,11 +36,12 @@ ROWS = {
     "fast_clock": ("nodes=8", *_until(1500)),
     "stop": (),
 }
-# The first seed in which a session's owner, hushed by its own news, once never heard of an echo.
-SEEDS = {"near_budget": 3}
+# In the second a session's owner, hushed by its own news, once never heard of an echo.
+SEEDS = {"near_budget": (1, 3)}
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_nothing_is_lost_in_peace(name):
     assert name in NAMES
-    assert once(name, SEEDS.get(name, 1), ENGINE, ROWS[name]) == ""
+    for seed in SEEDS.get(name, (1,)):
+        assert once(name, seed, ENGINE, ROWS[name]) == ""
