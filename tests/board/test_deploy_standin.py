@@ -5,6 +5,8 @@ import contextlib
 import functools
 import json
 import random
+import subprocess
+import sys
 import time
 
 import pytest
@@ -579,6 +581,24 @@ def test_a_fleet_side_by_side_one_of_them_missing(tmp_path, firmware):
         assert found[a.port]["started"] and found[b.port]["started"]
         assert [found[x.port]["copied"] for x in (a, b)] == [["/led.mpy"], ["/power.mpy"]]
         assert "no serial port" in found[missing]["error"]
+
+
+def test_a_standin_is_interrupted_only_while_it_sleeps(tmp_path):
+    """Interrupted while it allocated, MicroPython on Linux kept the lock of its heap and stood
+    still: one board in thirty that Ctrl-C met while it booted."""
+    busy = "import time; t = time.time()\nwhile time.time() < t + 0.5: pass\ntime.sleep(60)"
+    standin = board_standin.board(tmp_path)
+    standin._process = process = subprocess.Popen([sys.executable, "-c", busy])
+    try:
+        time.sleep(0.2)
+        begin = time.monotonic()
+        standin._let_it_rest()
+        assert 0.1 < time.monotonic() - begin < 1.5
+        standin._let_it_rest()
+        assert time.monotonic() - begin < 1.5
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_status_page_on_the_board(tmp_path):

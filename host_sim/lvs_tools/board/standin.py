@@ -214,14 +214,24 @@ class Standin:
                 if b"\x03" in data
                 else (self._since + data)[-100:]
             )
+            if b"\x03" in data:
+                self._let_it_rest()
             _write_all(self._inner, data)
 
     def _interrupt(self):
         """Ctrl-C while it boots; before it has a handler the signal would end it."""
         if self._interrupted and self._alive and self._process:
             self._interrupted = False
+            self._let_it_rest()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGINT)
+
+    def _let_it_rest(self):
+        """Wait until it sleeps, a second at most: MicroPython on Linux that is interrupted while it
+        allocates keeps the lock of its heap, and stands still for good at the next allocation."""
+        end = time.monotonic() + 1
+        while self._process and _runs(self._process.pid) and time.monotonic() < end:
+            time.sleep(0.001)
 
     def _from_board(self):
         try:
@@ -280,6 +290,14 @@ class Standin:
                 self._from_board()
             if self._watchdog_ms and (time.monotonic() - self._fed) * 1000 > self._watchdog_ms:
                 self._restart("watchdog")
+
+
+def _runs(pid):
+    """Whether a process computes at this moment; False where nobody tells."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    except OSError:
+        return False
 
 
 def _make_raw(fd, signals=False):
