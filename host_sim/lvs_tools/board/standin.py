@@ -227,8 +227,8 @@ class Standin:
                 os.kill(self._process.pid, signal.SIGINT)
 
     def _let_it_rest(self):
-        """Wait until it sleeps, a second at most: MicroPython on Linux that is interrupted while it
-        allocates keeps the lock of its heap, and stands still for good at the next allocation."""
+        """Wait until it sleeps, a second at most: MicroPython on Linux that is interrupted while
+        it allocates keeps its heap's lock, and stands still at the next allocation."""
         end = time.monotonic() + 1
         while self._process and _runs(self._process.pid) and time.monotonic() < end:
             time.sleep(0.001)
