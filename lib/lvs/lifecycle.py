@@ -194,9 +194,9 @@ class Lifecycle:
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
         if it is not to be compared with my state yet."""
-        self.told(f, key)
         if r.phase < KEPT:
             r.offer(f, key)
+        self.told(f, key)
         return self.state == INIT or r.phase < KEPT
 
     def told(self, f, key):
@@ -209,12 +209,22 @@ class Lifecycle:
             found = self._clocks.values()
             if more and len(found) == 1:
                 self._wait = _PATIENCE
-            elif (more or not self.disputed) and max(found) - min(found) > _STRAY:
+            elif (more or not self.disputed) and (
+                max(found) - min(found) > _STRAY or self._contradicted()
+            ):
                 # While others come in there may be more who know.
                 self.disputed = True
                 self._wait = max(self._wait, 2 * _ALONE)
                 self._trickle.hurry(self._now())
         return offset
+
+    def _contradicted(self):
+        """Are there two vectors on offer for one shard, at the same fold?"""
+        for r in self._placement.replicas:
+            for _, horizon, vector in r.offers:
+                if horizon == r.offers[0][1] and not vector.equals(r.offers[0][2]):
+                    return True
+        return False
 
     def _offset(self):
         """By how many cycles to move my clock."""

@@ -34,6 +34,7 @@ FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the E
 _MEMORY = const(256)  # cycles that a sample counts for the confident
 _PAST = const(64)  # folds that are remembered: a sender that far behind is believed about time
 _PATIENCE = const(1024)  # cycles by which rows that come in prolong the wait for more, in all
+_CROWD = const(8)  # offers, more than half of them equal, by which it is settled what is true
 _FRESH = const(2)  # and for those that still move
 
 
@@ -150,9 +151,15 @@ class Replica:
         self.shard.mended()
         self.gossip.forget()
         self.votes.forget()
-        self.confidence = 0
-        self.established = self._quiet = False
-        self._sole = len(self.offers) == 1
+        # In a dispute whoever is loud would lead it on: who chose as most of a crowd do stays.
+        same = 0
+        for v in vectors:
+            same += v.equals(vector)
+        n = len(self.offers)
+        self.established = _CROWD < n < 2 * same < 2 * n
+        self.confidence = FULL_CONFIDENCE if self.established else 0
+        self._quiet = False
+        self._sole = n == 1
         self.offers = []
         self._enter(FETCHING)
         self.guard.new_epoch()

@@ -192,6 +192,20 @@ def test_whoever_restarts_among_liars_that_hush_the_others_comes_back_to_the_mes
     assert result["harm"]["error_low"] == result["harm"]["error_high"] == 0
 
 
+def test_newcomers_among_liars_that_hush_the_others_find_the_mesh():
+    """As above, and whoever asks hears of half of the value, at the mesh's own time."""
+    result = run(
+        nodes=30,
+        cycles=240,
+        link={"loss": 0.2},
+        workload={"contributions_per_minute": 0},
+        start={"value": VALUE, "established": True},
+        adversary=[{"class": "Captor", "count": 10}],
+        event=[{"at_cycle": 30, "action": "join", "nodes": [0, 1, 2]}],
+    )
+    assert result["harm"]["error_low"] == result["harm"]["error_high"] == 0
+
+
 def test_liars_keep_silent_before_their_cycle():
     def traffic(begin):
         return run(

@@ -100,8 +100,37 @@ def test_a_newcomer_adopts_the_median_of_its_offers():
     node = cell.nodes[1]
     for k, value in enumerate((1000, 1001, 10**9)):
         Speaker(node, 20 + k, 200 + k).ep([value])
-    cell.run(7)
+    cell.run(18)  # they contradict each other: it asks on
     assert node.state == "JOINING" and node.value("water", raw=True) == 1001
+
+
+def offered(values):
+    """A node to which each value was offered by a route of its own."""
+    cell = Cell(1)
+    node = cell.nodes[1]
+    for k, value in enumerate(values):
+        Speaker(node, 20 + k, 200 + k).ep([value])
+    return cell, node
+
+
+def test_contradictory_offers_are_asked_about():
+    """The clocks are the same: what is offered is not."""
+    for values, asks in (((5, 5, 5), False), ((5, 5, 6), True)):
+        cell, node = offered(values)
+        cell.run(6)
+        assert (wire.JOINING | wire.RECOVERING | wire.WANT in flags(node)) == asks
+        assert (node.state == "INIT") == asks
+        cell.run(20)
+        assert node.state != "INIT" and node.value("water", raw=True) == 5
+
+
+def test_in_a_dispute_who_chose_as_most_of_a_crowd_do_is_established():
+    """Whoever is loudest afterwards does not lead it on."""
+    for most, others, established in ((9, 1, True), (9, 0, False), (5, 4, True), (4, 4, False)):
+        node = offered([5] * most + [3] * others)[1]
+        replica = node.replicas[0]
+        replica.adopt(replica.shard.epoch)
+        assert replica.established == established
 
 
 def test_an_offer_of_another_age_is_outvoted():
