@@ -5,14 +5,14 @@ sections 8 and 11).
 """
 
 from .fixed import MAX_RAW, const, ticks_diff, unload
-from .replica import DOUBT, KEPT, LIVE
+from .replica import KEPT, LIVE
 from .wide import scratch
-from .wire import BUCKETS, DIRECT, MAX_FRAME, VALUE, WANT, encode_ep
+from .wire import BUCKETS, DIRECT, DOUBT, MAX_FRAME, VALUE, WANT, encode_ep
 
 _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
-_WITNESSES = const(8)  # of all, in four cycles, who show a clock that is contested
+_WITNESSES = const(32)  # of all, in four cycles, who show a clock that is contested
 _ASKED = const(16)  # of all, who answer somebody whose answers contradict each other
 _READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
@@ -31,7 +31,7 @@ class EpSender:
         self._outbox = outbox
         self._config = config
         self._buf = outbox.buf
-        self._said_at = now
+        self._said_at = (now - _EP_MS) & MAX_RAW
         self._crowd = 0  # EPs heard since then
         self._round = 0  # bit map of the shards that were told of in this round
         self._said = 0  # EPs said, for one in eight to a far address
@@ -146,7 +146,7 @@ class EpSender:
             return
         # Some answer in any case, more if answers contradict each other: else whoever is loud
         # decides what is heard. Who is asked too loudly for a broadcast answers him alone.
-        doubt = f.flags & DOUBT == DOUBT
+        doubt = f.flags & DOUBT
         some = self._noise.below(self._routes.near + 1) < (_ASKED if doubt else _ENOUGH + 1)
         loud = not self._governor.ready(MAX_FRAME, self._governor.full // 4)
         if f.flags & DIRECT or reader or some and (doubt or loud):

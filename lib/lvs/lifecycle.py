@@ -3,9 +3,9 @@
 
 from .config import EPOCH_CYCLES
 from .fixed import MAX_RAW, const
-from .replica import DOUBT, DOUBTED, EMPTY, FLAGS, KEPT, LIVE
+from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
 from .votes import EPOCHS
-from .wire import LOW_POWER
+from .wire import DOUBT, LOW_POWER
 
 INIT = "INIT"  # looking for peers, for their clock and for state
 JOIN = "JOINING"  # has a settled vector, fetches rows
@@ -17,6 +17,7 @@ _ALONE = const(8)  # cycles without an offer until a node goes on by itself
 _PATIENCE = const(5)  # cycles to collect offers after the first: whoever is quickest is no crowd
 _ROWS = const(32)  # cycles without anybody who has all, until what there is will do
 _STRAY = const(64)  # cycles by which a clock that has nothing to defend may differ from most
+_APART = const(8)  # and by which those that answer may, or they contradict each other
 _OFFERS = const(64)  # clocks that are remembered
 
 
@@ -54,9 +55,8 @@ class Lifecycle:
 
     def flags(self, r):
         """EP flags for a shard, None for one that is not held."""
-        if self.disputed:
-            return DOUBT
-        return (LOW_POWER if self.low else 0) | (FLAGS[r.phase] if r else 0)
+        more = (LOW_POWER if self.low else 0) | (DOUBT if self.disputed else 0)
+        return more | (FLAGS[r.phase] if r else 0)
 
     def low_power(self, on):
         """Enter or leave low power."""
@@ -204,13 +204,14 @@ class Lifecycle:
         many cycles it is ahead."""
         offset = f.cycle - self._clock.cycle
         if self.state == INIT:
-            more = key not in self._clocks
+            n = len(self._clocks)
             self._note(offset, key)
             found = self._clocks.values()
+            more = len(found) > n
             if more and len(found) == 1:
                 self._wait = _PATIENCE
             elif (more or not self.disputed) and (
-                max(found) - min(found) > _STRAY or self._contradicted()
+                max(found) - min(found) > _APART or self._contradicted()
             ):
                 # While others come in there may be more who know.
                 self.disputed = True

@@ -141,7 +141,6 @@ class Reception:
             strange = f.shard < placed.shards and not f.held & placed.held_map()
             if strange and not f.flags & (JOINING | RECOVERING):
                 self._routes.steers(route, self._life.told(f, key))
-                self._routes.equal = True
 
     def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""

@@ -28,7 +28,6 @@ DOUBTED = 1  # its memory changed by itself: the same
 KEPT = 2  # state of the last life: shown, but rows may be missing
 FETCHING = 3  # a settled vector that was offered; rows are missing
 LIVE = 4
-DOUBT = JOINING | RECOVERING | WANT  # of whoever is answered contradictory things
 FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the EPs in each
 
 _MEMORY = const(256)  # cycles that a sample counts for the confident

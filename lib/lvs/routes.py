@@ -60,7 +60,6 @@ class Routes:
         self.near = 0
         self.disputed = False  # so many clocks are off that those who are hushed should say theirs
         self._apart = False  # may a clock be off by two cycles or more?
-        self.equal = False  # do all clocks weigh the same, for a stranger's is among them?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
         self._others = self._most = 0
@@ -204,16 +203,16 @@ class Routes:
                     self.offset[i] = max(-1000, min(1000, self.offset[i] - cycles))
 
     def clock_offset(self, cycle, within):
-        """Median of the believed clocks against mine (cycles), weighted by TC; mine weighs as a
-        newcomer's, and as each does where strangers, who can earn none, are among them.
+        """Median of the believed clocks against mine (cycles), one voice a route: TC would weigh
+        those most who are loud, since who is hushed can earn none.
 
         Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
         """
         if not self._apart:
             return 0
         self._apart = False
-        ahead = behind = voices = 0
-        close = TC_START
+        ahead = behind = 0
+        close = 1  # mine
         for i in range(1, self.n):
             offset = self.offset[i]
             if offset == _UNKNOWN:
@@ -222,15 +221,13 @@ class Routes:
             self._apart |= apart
             if cycle - self.heard[i] > within:
                 continue
-            tc = TC_START if self.equal else self.tc(i)
-            voices += apart
             if not apart:
-                close += tc
+                close += 1
             elif offset > 0:
-                ahead += tc
+                ahead += 1
             else:
-                behind += tc
-        self.disputed = voices * _FEW > self.near
+                behind += 1
+        self.disputed = (ahead + behind) * _FEW > self.near
         # At a tie the one behind follows, or two nodes would never meet.
         if ahead and ahead >= behind + close:
             return 2
@@ -303,7 +300,6 @@ class Routes:
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
         self._since = None
-        self.equal = False
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:
                 self.agreed[i] += 1

@@ -24,7 +24,8 @@ JOINING = 4  # the sender has no state yet
 WANT = 8  # please send this shard: its settled vector and its rows
 VALUE = 16  # the vector holds values, for a reader; it is not a sample
 DIRECT = 32  # said to one address alone: answer there
-ALL_FLAGS = 63
+DOUBT = 64  # the sender is answered contradictory things: answer it alone
+ALL_FLAGS = 127
 
 SLOTS = 16  # channels in a shard
 SHARDS = 30  # at most: an EP has a bit for each that is held

@@ -192,6 +192,23 @@ def test_whoever_restarts_among_liars_that_hush_the_others_comes_back_to_the_mes
     assert result["harm"]["error_low"] == result["harm"]["error_high"] == 0
 
 
+def test_no_clock_follows_who_hushed_the_others_when_all_come_back():
+    """Trust is earned by speaking: who was hushed since the blackout has none."""
+    result = run(
+        nodes=30,
+        cycles=420,
+        link={"loss": 0.2},
+        workload={"contributions_per_minute": 0},
+        start={"value": VALUE, "established": True},
+        adversary=[{"class": "hushed_clock.py:HushedClock", "count": 10}],
+        event=[
+            {"at_cycle": 130, "action": "crash", "fraction": 1.0},
+            {"at_cycle": 140, "action": "restart", "fraction": 1.0},
+        ],
+    )
+    assert result["harm"]["clock_spread"] < 150
+
+
 def test_newcomers_among_liars_that_hush_the_others_find_the_mesh():
     """As above, and whoever asks hears of half of the value, at the mesh's own time."""
     result = run(

@@ -98,7 +98,7 @@ def test_flags_are_as_the_table_says():
     }
     assert table == {
         name: getattr(wire, name)
-        for name in ("LOW_POWER", "RECOVERING", "JOINING", "WANT", "VALUE", "DIRECT")
+        for name in ("LOW_POWER", "RECOVERING", "JOINING", "WANT", "VALUE", "DIRECT", "DOUBT")
     }
     assert sum(table.values()) == wire.ALL_FLAGS
 

@@ -42,7 +42,7 @@ def _ep(draw):
         **head,
         "noise": draw(raw),
         "horizon": draw(word),
-        "flags": draw(st.integers(0, 63)),
+        "flags": draw(st.integers(0, 127)),
         "load": draw(byte),
         "held": draw(raw),
         "channels": channels,

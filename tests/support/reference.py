@@ -223,7 +223,7 @@ def _read_ep(body, epoch):
             number, body = unwide(body, most) or (-1, b"")
             numbers.append(number)
     held, channels, *vector = numbers
-    if flags > 63 or noise > MAX_RAW or min(numbers) < 0 or body:
+    if flags > 127 or noise > MAX_RAW or min(numbers) < 0 or body:
         return None
     return {
         "noise": noise,
