@@ -137,10 +137,10 @@ def check_own(own, profile):
                     raise BadArgument(
                         f"{path}: {key} is missing; `lvs init` writes a complete file"
                     )
-            if name == "lvs.json" and profile is None:
-                Config(data)
-            elif name == "lvs.json":
-                holders.check(Config({**profile["config"], **data}).data)
+            if name == "lvs.json":
+                known = Config({**(profile["config"] if profile else {}), **data})
+                if profile:
+                    holders.check(known.data)
         except (OSError, ValueError) as error:
             raise BadArgument(options.named(path, error)) from None
 
