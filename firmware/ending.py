@@ -43,7 +43,10 @@ def stopped(node):
 def crash(e, led, node):
     """Keep a record and restart the board; meters turn on while it waits."""
     once("restarts").announce(1)
-    crashlog.write("crashed; restarting in %d s" % _RESTART_S, e)
+    why = ""
+    if isinstance(e, MemoryError):
+        why = ": out of memory: fewer 'rows', no status page, or a frozen build"
+    crashlog.write("crashed%s; restarting in %d s" % (why, _RESTART_S), e)
     watchdog.keep_fed_if_running()  # for the wait, and for whoever presses Ctrl-C in it
     led.show("crashed", 1)
     time.sleep_ms(_RESTART_S * 1000)

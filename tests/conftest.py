@@ -64,6 +64,13 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say in a line why the tests of real boards were left out."""
+    left = [r for r in terminalreporter.stats.get("skipped", ()) if "hardware" in r.keywords]
+    if left:
+        terminalreporter.write_line(f"{len(left)} left out: {left[0].longrepr[2]}")
+
+
 @pytest.fixture
 def port(request):
     """The serial port of the board under test."""

@@ -192,6 +192,32 @@ def test_a_configuration_without_a_needed_key_is_not_copied(tmp_path, text, expe
         deploy.check_own({"lvs.json": tmp_path / "lvs.json"}, profiles.load("ESP32_GENERIC"))
 
 
+@pytest.mark.parametrize("command", [deploy.command, fleet.at_the_cable])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "lvs.json: mesh is missing"),
+        (["--config", "twice.json"], "twice.json: channels[1]: 'water' is there twice"),
+        (["--config", "no.json"], "no.json: no such file"),
+        (["--config", "good.json", "--board", "RPI_PICOW"], "did you mean RPI_PICO_W?"),
+    ],
+)
+def test_files_are_looked_at_before_ports(command, words, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serial_board, "ports", list)
+    monkeypatch.setattr(fleet, "found_ports", list)
+    good = {"mesh": "m", "channels": ["water"]}
+    for name, data in (
+        ("lvs.json", {"channels": ["water"]}),
+        ("good.json", good),
+        ("twice.json", {**good, "channels": ["water", "water"]}),
+    ):
+        (tmp_path / name).write_text(json.dumps(data))
+    assert expected in one_line(CliRunner().invoke(command, words), 2)
+    line = one_line(CliRunner().invoke(command, ["--config", "good.json"]))
+    assert "no board at any serial port" in line
+
+
 def one_line(result, status=1):
     assert result.exit_code == status, result.output
     lines = result.output.strip().splitlines()

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 
 import click
 import pytest
@@ -67,7 +69,20 @@ def test_every_command_exists(text):
             options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
             assert {w for w in words[2:] if w.startswith("--")} <= options, line
         else:
-            assert words[0] in ("mpremote", ".venv/bin/pytest", ".venv/bin/python"), line
+            assert words[0] in (".venv/bin/mpremote", ".venv/bin/pytest", ".venv/bin/python"), line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "3 left out: Skipped: needs a board: pytest --port /dev/ttyACM0"),
+        (["--port", "/no/port"], "no serial port /no/port; ports here:"),
+    ],
+)
+def test_the_tests_of_a_board_say_what_they_lack(words, says):
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/hardware"]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, cwd=places.ROOT)
+    assert says in done.stdout and "BoardError" not in done.stdout
 
 
 @pytest.mark.parametrize("name", profiles.names())

@@ -84,6 +84,18 @@ def last_line(result):
     return result.output.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("RPI_PICO_W", "no.uf2: no such file; download it from micropython.org/download/RPI_PICO"),
+        ("", "name the board: --board NAME (make: BOARD=NAME), of ESP32_GENERIC,"),
+    ],
+)
+def test_what_was_not_given_is_one_line_with_the_mend(name, says):
+    result = run("--board", name, "--image", "no.uf2")
+    assert result.exit_code == 2 and result.output.count("\n") == 1 and says in result.output
+
+
 @pytest.mark.parametrize("name", ESP_BOARDS)
 def test_the_right_chip_is_flashed_and_verified(name, image):
     chip = profiles.load(name)["flash"]["chip"]

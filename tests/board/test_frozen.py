@@ -83,6 +83,16 @@ def test_what_cmake_found_wrong_is_in_the_line(tmp_path):
         frozen_build.make(["sh", "-c", f"printf '{said}'; exit 1"], tmp_path / "log")
 
 
+def test_a_compiler_without_32_bits_is_named(sources, tmp_path):
+    (sources / "ports" / "unix").mkdir()
+    (sources / "ports" / "unix" / "Makefile").write_text("")
+    gcc = tmp_path / "bin" / "gcc"
+    gcc.write_text("#!/bin/sh\nexit 1\n")
+    gcc.chmod(0o755)
+    with pytest.raises(BoardError, match="gcc-multilib is needed"):
+        frozen_build.interpreter(profiles.load("RPI_PICO_W"), sources, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("gone", "says"),
     [

@@ -74,6 +74,15 @@ def test_a_regression_is_seen():
     assert len(measure.regressions({**accepted, "heap_start": 1040}, accepted)) == 1
 
 
+@pytest.mark.parametrize(("beyond", "largest"), [(0, 640), (1, None)])
+def test_the_largest_block_of_a_heap_that_grew_is_not_told(monkeypatch, beyond, largest):
+    profile = profiles.load(measure.TEST_BOARD)
+    total = profile["heap_kb"] * 1024 + beyond
+    said = f"RESULT {{}}\nGC: total: {total}, used: 9, free: 9\n max blk sz: 9, max free sz: 40\n"
+    monkeypatch.setattr(measure, "_run", lambda *_: (said, {}))
+    assert measure.measure(profile)["largest_free"] == largest
+
+
 def test_above_the_budget_is_exit_code_1(monkeypatch, tmp_path):
     figures = {
         **dict.fromkeys(measure.KEYS, 5),

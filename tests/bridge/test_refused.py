@@ -34,6 +34,8 @@ def folder(tmp_path, monkeypatch):
     for name in (FILE, "bridge.db"):
         Path("garbage", name).write_bytes(bytes(range(256)) * 20)
     Path("wrong", FILE).mkdir(parents=True)
+    finer = Config(CONFIG | {"channels": [{"name": "water", "step": "0.0001"}]})
+    Recorder("finer", finer).close()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,10 @@ def folder(tmp_path, monkeypatch):
         (["--history", "h", "--state", "/proc/s"], "'--state': '/proc/s': nothing can be written"),
         (["--history", "garbage"], f"garbage/{FILE}: file is not a database; give another --hist"),
         (["--history", "wrong"], f"wrong/{FILE}: unable to open database file; give another"),
+        (
+            ["--history", "finer"],
+            "finer: its channel 'water' has steps of 0.0001, now 0.001: give",
+        ),
         (["--history", "h", "--state", "garbage"], "garbage/bridge.db: file is not a database"),
         (["--prometheus", "PORT", "--history", "h"], ": Address already in use; give another --p"),
         (["--prometheus", "192.0.2.1:9785"], "192.0.2.1:9785: Cannot assign requested address; g"),
@@ -61,9 +67,16 @@ def test_a_bridge_says_what_it_cannot_use(words, said):
         result = call("bridge", "config.json", *words)
     assert result.exit_code == 2, result.output
     assert said in result.output and "Errno" not in result.output
-    assert not Path("h").exists()
-    if "garbage" not in words and "wrong" not in words:
-        assert not Path("lvs-bridge").exists()
+    assert not Path("h").exists() and not Path("lvs-bridge").exists()
+
+
+def test_a_bridge_whose_port_is_in_use_leaves_no_folder():
+    config = json.loads(Path("config.json").read_text())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((config["address"], config["port"]))
+        result = call("bridge", "config.json", "--history", "h")
+    assert result.exit_code == 2 and "is in use" in result.output
+    assert not Path("h").exists() and not Path("lvs-bridge").exists()
 
 
 def test_a_bridge_whose_own_folder_cannot_be_made_names_the_option(monkeypatch):

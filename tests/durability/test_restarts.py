@@ -17,6 +17,13 @@ def journal(files):
     return Journal("j", files=files)
 
 
+def image(files):
+    """A copy of a flash."""
+    copy = MemoryFiles()
+    copy.files = {name: bytearray(data) for name, data in files.files.items()}
+    return copy
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_board_that_restarts_every_minute_leaves_three_rows(seed):
     files = MemoryFiles()
@@ -44,7 +51,7 @@ def test_a_board_that_restarts_every_minute_leaves_three_rows(seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_copied_flash_tells_nothing_again(seed):
     """The copy is switched on when the mesh has folded all that it knows of."""
-    files, copied = MemoryFiles(), MemoryFiles()
+    files = MemoryFiles()
     cell = Cell(3, loss=0.1, seed=seed, **FOLDING)
     cell.add(journal=journal(files))
     cell.active()
@@ -52,7 +59,7 @@ def test_a_copied_flash_tells_nothing_again(seed):
     cell.run(12)
     assert cell.nodes[4].status()["pending_raw"] > 100 * 1000
     cell.nodes[4].journal.flush()
-    copied.files = {name: bytearray(data) for name, data in files.files.items()}
+    copied = image(files)
     for _ in range(18):
         cell.contribute(4, 5)
         cell.run(64)
@@ -63,6 +70,42 @@ def test_a_copied_flash_tells_nothing_again(seed):
     cell.settle(60)
     assert "a copy of it is in use" in copy.journal.notice
     assert copy.ledger.outstanding() == 0
+
+
+@pytest.mark.parametrize("about", [{}, FOLDING])
+def test_an_old_image_written_back_tells_nothing_again(about):
+    """Over the newer flash of the same board, hours later by the scale of the second mesh: what
+    waited in it was told since, and the rows of that are there still, or folded."""
+    files = MemoryFiles()
+    cell = Cell(3, loss=0.1, **about)
+    cell.add(journal=journal(files))
+    cell.active()
+    cell.contribute(4, 200 * 1000)
+    cell.run(12)
+    cell.nodes[4].journal.flush()
+    old = image(files)
+    for _ in range(18):
+        cell.contribute(4, 5)
+        cell.run(60)
+    node = cell.add(4, journal(old))
+    assert node.ledger.outstanding() > 100 * 1000
+    cell.run(60)
+    cell.contribute(4, 7)
+    cell.settle(60)
+
+
+@pytest.mark.parametrize("about", [{}, FOLDING])
+def test_five_clones_of_a_board_that_was_alone_count_once(about):
+    files = MemoryFiles()
+    cell = Cell(loss=0.1, **about)
+    cell.add(journal=journal(files))
+    cell.active()
+    cell.contribute(1, 10 * 1000)
+    cell.run(600)  # longer than the horizon of the second
+    cell.nodes[1].journal.flush()
+    for address in range(1, 6):
+        cell.add(address, journal(image(files)))
+    cell.settle(120)
 
 
 @pytest.mark.parametrize("seed", range(5))

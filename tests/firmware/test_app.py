@@ -125,16 +125,18 @@ def test_too_few_rows_are_said_at_the_start(app, bench, live, capsys):
     assert capsys.readouterr().out.count("LVS: warning: rows: 16 are room for") == 1
 
 
-def test_a_crash_is_recorded_and_the_board_restarts(app, bench, monkeypatch):
-    def crash(_self):
+@pytest.mark.parametrize("where", ["lvs.node_runtime.Node.tick", "lvs.journal_restore.restore"])
+def test_a_crash_is_recorded_and_the_board_restarts(app, bench, monkeypatch, where):
+    def crash(*_):
         raise MemoryError("memory allocation failed")
 
-    monkeypatch.setattr(Node, "tick", crash)
+    monkeypatch.setattr(where, crash)
     monkeypatch.setattr(app.asyncio, "run", lambda c: _run(bench, c))
     with pytest.raises(bench.Reset):
         app.main()
     assert bench.told[-1] == "reset hard"
     assert "MemoryError" in app.log() and "in tick" not in app.log().splitlines()[0]
+    assert "crashed: out of memory: fewer 'rows', no status page, or a frozen" in app.log()
 
 
 def _run(bench, coroutine):

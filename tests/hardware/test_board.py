@@ -25,8 +25,14 @@ VECTORS = places.ROOT / "tests" / "vectors"
 def updated(request):
     """The port of a board with the present node on it, which is at its REPL."""
     port = request.config.getoption("--port")
-    with SerialBoard(port) as board:
-        deploy.deploy(board)
+    said = ""
+    try:
+        with SerialBoard(port) as board:
+            deploy.deploy(board)
+    except BoardError as error:
+        said = str(error)
+    if said:  # one line, with what to do
+        pytest.fail(said, pytrace=False)
     return port
 
 

@@ -1,6 +1,7 @@
 """`lvs status`, `members`, `doctor`: one look at a running mesh, and what is made of it."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import re
@@ -142,6 +143,34 @@ def test_halves_of_a_mesh_with_equal_sums_are_told_by_what_they_hold():
     cell.run(2)
     said = figures(cell.look(later), dict(SHORT, channels=CHANNELS))
     assert said["one_mesh"] and said["channels"][0]["text"] == "5.000"
+
+
+def test_who_missed_two_questions_is_asked_again(cell, monkeypatch):
+    """Of three live nodes one that answers late was left out, and nothing said of it."""
+    tag = cell.nodes[1].config.tag
+    ear = Ear(tag, clock=lambda: cell.now / 1000)
+    asked = []
+
+    def send(frame, _):
+        asked.append(frame)
+        for address, node in cell.nodes.items():
+            if address != 3 or len(asked) > 4:  # two frames a question
+                node.handle(frame, LAPTOP)
+        for reply, addr in cell.replies:
+            ear.hear(reply, addr)
+        cell.replies.clear()
+
+    @contextlib.asynccontextmanager
+    async def opened(*_):
+        yield ear, ""
+
+    cell.run(60)  # what it may answer in a minute is used up
+    monkeypatch.setattr(ear, "send", send)
+    monkeypatch.setattr(ask, "opened", opened)
+    monkeypatch.setattr(ask, "broadcasts", lambda first: [first])
+    monkeypatch.setattr(ask, "_PAUSES_S", (0,) * 7)
+    seen = asyncio.run(ask.look(tag))
+    assert seen and len(seen.answered()) == 3 and len(asked) < 2 * len(ask._PAUSES_S)
 
 
 def test_a_question_changes_nothing_in_those_who_are_asked(cell):

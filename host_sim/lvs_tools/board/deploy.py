@@ -127,7 +127,8 @@ def copy_own(board, own, result):
 
 
 def check_own(own, profile):
-    """Raise BoardError if a file of the user's could not be used by a node with a profile."""
+    """Raise BoardError if a file of the user's could not be used by a node with a profile; None
+    while the board is not known."""
     for name, path in own.items():
         try:
             data = parse(path.read_text(encoding="utf-8"))
@@ -137,7 +138,9 @@ def check_own(own, profile):
                         f"{path}: {key} is missing; `lvs init` writes a complete file"
                     )
             if name == "lvs.json":
-                holders.check(Config({**profile["config"], **data}).data)
+                known = Config({**(profile["config"] if profile else {}), **data})
+                if profile:
+                    holders.check(known.data)
         except (OSError, ValueError) as error:
             raise BadArgument(options.named(path, error)) from None
 
@@ -220,8 +223,9 @@ def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progr
     return result
 
 
-def own_files(config, secrets):
-    """{"lvs.json": path, ...} of what there is to give to a new board."""
+def own_files(config, secrets, board):
+    """{"lvs.json": path, ...} of what there is to give to a new board. board: its profile's
+    name, or None. Raises BoardError for what none could use, before a board is looked for."""
     found = {}
     for name, path, given in (("lvs.json", config, config), ("secrets.json", secrets, secrets)):
         path = Path(given or name)
@@ -229,6 +233,7 @@ def own_files(config, secrets):
             found[name] = path
         elif given:
             raise BadArgument(f"{path}: no such file")
+    check_own(found, profiles.load(board) if board else None)
     return found
 
 
@@ -340,8 +345,8 @@ def command(name, port, host, config, secrets, py, status_page, wait, as_json):
         return
     interrupted = "the board runs what it had, or run it again"
     with options.ending("deploy", BoardError, interrupted=interrupted):
+        own = own_files(config, secrets, name)
         port = choose_port(port)
-        own = own_files(config, secrets)
         with options.progress(DownloadColumn(), transient=False) as bar:
             task = bar.add_task(f"{port}: comparing", total=None)
             sizes = {}

@@ -16,7 +16,7 @@ import click
 
 from lvs_tools import options
 from lvs_tools.board import firmware_image, profiles
-from lvs_tools.board.profiles import BoardError
+from lvs_tools.board.profiles import BadArgument, BoardError
 from lvs_tools.board.serial_board import choose_port
 
 _DRIVE_WAIT_S = 60
@@ -143,7 +143,7 @@ def download_and_flash(profile, port, version):
 @click.option("--port", metavar="PORT", help="Serial port; the only one if missing.")
 @click.option(
     "--image",
-    type=click.Path(exists=True, dir_okay=False),
+    type=click.Path(dir_okay=False),
     metavar="FILE",
     help="MicroPython for this board (.bin or .uf2); downloaded if missing.",
 )
@@ -170,6 +170,9 @@ def command(name, port, image, version, erase, drive, baud, as_json):
     interrupted = "flash it again before using it"
     with options.ending("flash", BoardError, interrupted=interrupted):
         profile = profiles.load(name)
+        if image is not None and not Path(image).exists():
+            where = f"download it from micropython.org/download/{name}"
+            raise BadArgument(f"{image}: no such file; {where}")
         if image is None:
             download_and_flash(profile, port, version)
             written = None

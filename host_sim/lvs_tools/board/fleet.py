@@ -73,9 +73,9 @@ def at_the_cable(ports, name, config, secrets, wait, as_json):
     )
     interrupted = "the boards run what they had, or run it again"
     with options.ending("fleet", BoardError, interrupted=interrupted):
+        own = deploy.own_files(config, secrets, name)
         if not chosen:
             raise BoardError("no board at any serial port; name them: --ports PORT,PORT")
-        own = deploy.own_files(config, secrets)
         with options.progress(transient=False) as bar:
             tasks = {port: bar.add_task(port, total=None) for port in chosen}
             sizes = {port: {} for port in chosen}

@@ -121,6 +121,17 @@ def make(command, log):
         raise BoardError(f"the build failed: {why[:200]}; all of it is in {log}")
 
 
+def _check_32_bit():
+    """Raise BoardError unless this machine's compiler makes programs of 32 bits."""
+    done = subprocess.run(
+        ["gcc", "-m32", "-x", "c", "-", "-o", os.devnull],
+        input=b"#include <stdint.h>\nint main(void) { return 0; }\n",
+        capture_output=True,
+    )
+    if done.returncode:
+        raise BoardError("gcc makes no programs of 32 bits here: Debian's gcc-multilib is needed")
+
+
 def interpreter(profile, micropython, out):
     """Build MicroPython for this machine, with the 32-bit objects and the frozen node of a board;
     its path. Raises BoardError."""
@@ -138,6 +149,8 @@ def interpreter(profile, micropython, out):
     jobs = f"-j{os.cpu_count() or 1}"
     # Newer sources build for this machine's own width, whatever they are told.
     wide = "FORCE_32BIT flag is no longer" in (root / "ports/unix/Makefile").read_text()
+    if not wide:
+        _check_32_bit()
     make(["make", "-C", str(root / "mpy-cross"), jobs], log)
     make(
         [

@@ -14,7 +14,7 @@ from lvs_tools.board.serial_board import SerialBoard, choose_port, open_port, pl
 NOTHING = "the board has no crash log: nothing went wrong"
 QUIET_S = 70  # a running node says how it is every minute
 SILENT = (
-    "nothing for a minute: no node runs; it may be at its REPL (`lvs repl`, then `app.main()`), "
+    "it says nothing: no node runs; it may be at its REPL (`lvs repl`, then `app.main()`), "
     "or press the board's reset button"
 )
 CRASH_FILES = ("/crash.old", "/crash.log")
@@ -128,11 +128,13 @@ def command(port, crash, seconds, host, secrets, following):
             return
         open_port(port).close()  # says what is wrong with the port, if anything
         with plain_errors(port, "listening"):
-            quiet = time.monotonic()
+            quiet, heard = time.monotonic(), False
             for line in follow(port, seconds, ask=True):
                 if line is not None:
                     click.echo(line)
-                    quiet = time.monotonic()
+                    quiet, heard = time.monotonic(), True
                 elif time.monotonic() - quiet > QUIET_S:
-                    quiet = time.monotonic()
+                    quiet, heard = time.monotonic(), True
                     click.echo(f"logs: {port}: {SILENT}", err=True)
+            if not heard:
+                click.echo(f"logs: {port}: {SILENT}", err=True)

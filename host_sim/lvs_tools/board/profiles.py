@@ -71,6 +71,10 @@ def names():
 
 def load(name):
     """The profile of a board as a dict, with its ``name``. Raises BoardError."""
+    if not name:
+        raise BadArgument(
+            f"name the board: --board NAME (make: BOARD=NAME), of {', '.join(names())}"
+        )
     if name not in names():
         near = difflib.get_close_matches(name.upper(), names(), 1, 0.3)
         hint = f"; did you mean {near[0]}?" if near else ""

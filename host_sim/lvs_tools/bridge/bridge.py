@@ -38,6 +38,7 @@ class Bridge:
 
     def __init__(self, config, folder, warn):
         folder = Path(folder)
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = open(folder / "lock", "w")  # noqa: SIM115 - held as long as the bridge lives
         try:
@@ -48,6 +49,9 @@ class Bridge:
         self.warn = warn
         transport = UdpTransport(config.address, config.broadcast, config.port, clock)
         if transport.error:
+            if new:
+                (folder / "lock").unlink()
+                folder.rmdir()
             raise OSError(transport.error)
         transport = options.reach_all(transport, config)
         before = config.data.get("before", {}).get("tag")

@@ -15,7 +15,7 @@ from lvs.wire import SHARDS
 from lvs_tools import options
 from lvs_tools.bridge import mqtt, prometheus, topics
 from lvs_tools.bridge.bridge import Bridge, Busy
-from lvs_tools.bridge.history import Recorder
+from lvs_tools.bridge.history import Recorder, check
 from lvs_tools.bridge.store import StoreError
 
 EXIT_UNABLE = 2
@@ -139,6 +139,8 @@ def command(config, broker, topic, discovery, read_only, listener, history, ever
         state = state or _beside(config)
         metrics = prometheus.Metrics() if listener else None
         # What can be refused without a trace comes before what writes.
+        if history:
+            check(history, about)
         close = prometheus.serve(metrics, *listener) if listener else None
         bridge = Bridge(about, state, options.warn)
         bridge.metrics = metrics

@@ -4,6 +4,7 @@ A row says since when (ms since 1970) a channel stood at so many raw. Times of a
 whatever the machine's clock does; so do its values, unless the mesh itself fell.
 """
 
+import contextlib
 import sqlite3
 import time
 from pathlib import Path
@@ -21,12 +22,33 @@ CREATE TABLE IF NOT EXISTS value
 """
 
 
+def check(folder, config):
+    """Raise StoreError if a history that is there cannot go on with this configuration. No row is
+    written."""
+    path = Path(folder) / FILE
+    if not path.exists():
+        return
+    with opening(path, "--history"):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+        with contextlib.closing(db):
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'channel'").fetchone():
+                return
+            steps = {name: (m, e) for name, m, e in db.execute("SELECT name, m, e FROM channel")}
+    for c, name in enumerate(config.channels):
+        if steps.get(name, config.steps[c]) != config.steps[c]:
+            raise StoreError(
+                f"{folder}: its channel '{name}' has steps of {decimal.text(1, steps[name])}, now"
+                f" {decimal.text(1, config.steps[c])}: give another --history"
+            )
+
+
 class Recorder:
     """Writes a history. folder: where it is, made if it is not there; every_s: least seconds
     between two rows of a channel. Raises StoreError where it cannot be used or its rows count
     other steps, OSError."""
 
     def __init__(self, folder, config, every_s=60.0):
+        check(folder, config)
         Path(folder).mkdir(parents=True, exist_ok=True)
         path = Path(folder) / FILE
         self._every_ms = int(every_s * 1000)
@@ -39,22 +61,16 @@ class Recorder:
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_TABLES)
             for c, name in enumerate(config.channels):
-                self._resume(folder, config, c, name)
+                self._resume(config, c, name)
 
-    def _resume(self, folder, config, c, name):
+    def _resume(self, config, c, name):
         """Go on with a channel where the file ends."""
         db = self._db
         db.execute(
             "INSERT OR IGNORE INTO channel (name, m, e) VALUES (?, ?, ?)",
             (name, *config.steps[c]),
         )
-        *row, m, e = db.execute("SELECT id, m, e FROM channel WHERE name = ?", (name,)).fetchone()
-        if (m, e) != config.steps[c]:
-            db.close()
-            raise StoreError(
-                f"{folder}: its channel '{name}' has steps of {decimal.text(1, (m, e))}, now"
-                f" {decimal.text(1, config.steps[c])}: give another --history"
-            )
+        row = db.execute("SELECT id FROM channel WHERE name = ?", (name,)).fetchone()
         shown = (config.about(c, "unit"), str(config.about(c, "offset", 0)))
         db.execute("UPDATE channel SET unit=?, offset=? WHERE id=?", (*shown, *row))
         self._ids[name] = row[0]

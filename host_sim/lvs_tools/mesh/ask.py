@@ -18,7 +18,9 @@ from lvs.wire import BUCKETS, DIRECT, EP, JOINING, MAX_FRAME, SLOTS, WANT, encod
 from lvs_tools.mesh import listen
 from lvs_tools.mesh.groups import Groups
 
-_PAUSES_S = (0.25, 0.4, 0.85, 1.5, 2.0, 3.0)  # between questions: a reply may be lost, or wait
+# Between questions: a reply may be lost, or wait. Of who missed two of them nothing is known yet.
+_PAUSES_S = (0.25, 0.25, 0.3, 0.85, 1.5, 2.0, 2.85)
+_STILL = 2  # questions in a row that brought nobody new end a look at nodes that agree
 _NOBODY_S = 66.0  # in which every node of a small quiet mesh says something by itself
 # As large as any answer: nobody answers an address with more than it said itself.
 _PADDING = of([(1 << 48) - 1] * SLOTS)
@@ -173,15 +175,17 @@ async def look(tag=None, port=listen.PORT, broadcast=listen.EVERYBODY, peers=(),
             if tag is None:
                 return None
         seen = Look(ear, tag, deaf, nonce)
-        known = 0
+        known = still = 0
         for pause in _PAUSES_S:
             _ask(seen, nonce, [(b, port) for b in broadcasts(broadcast)] + list(peers))
             await asyncio.sleep(min(pause, max(0.0, began + seconds - time.monotonic())))
             answered = len(seen.answered())
             if not seen.first:
                 seen.begin()
-            elif answered == known and seen.settled():
-                break
+            else:
+                still = still + 1 if answered == known and seen.settled() else 0
+                if still == _STILL:
+                    break
             known = answered
         seen.seconds = time.monotonic() - began
         return seen
