@@ -10,6 +10,7 @@ from lvs.journal_files import Files
 from lvs.journal_log import segment_name
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support import parts
+from tests.support.cell import Cell
 from tests.support.node_bench import CHANNELS, CONFIG, STEP, Bench, Books, judge, judge_late
 from tests.support.transport import Transport
 
@@ -377,3 +378,20 @@ def test_a_file_where_the_folder_should_be(tmp_path):
     with pytest.raises(NotDurable, match="not a folder"):
         bench.contribute(0, True)
     assert bench.node.value("a", raw=True) >= 0 and bench.node.state == "ACTIVE"
+
+
+def test_a_restore_into_fewer_rows_drops_those_of_others_first():
+    """Their owners tell them again; of the node's own nobody else knows."""
+    files = MemoryFiles()
+    cell = Cell(rows=128)
+    node = cell.add(journal=Journal("j", files=files, checkpoint_s=64))
+    cell.active()
+    shard = node.replicas[0].shard
+    for nonce in range(1000, 1060):
+        shard.merge(node.clock.grain(), nonce, 0, 256, 0)
+    cell.contribute(1, 700)  # nobody hears it
+    cell.run(200)
+    node.journal.flush()
+    again = cell.add(1, Journal("j", files=files, checkpoint_s=64), rows=32)
+    session = again.ledger.sessions[0]
+    assert again.replicas[0].shard.find(session.start, session.nonce, 0) >= 0

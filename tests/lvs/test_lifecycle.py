@@ -129,9 +129,10 @@ def test_a_crowd_of_contradictory_clocks_does_not_keep_a_newcomer_waiting():
     cell = Cell(1)
     node = cell.nodes[1]
     crowd = [Speaker(node, 20 + k, 200 + k) for k in range(100)]
-    for _ in range(40):
+    at = node.clock.cycle
+    for cycle in range(at, at + 40):
         for k, speaker in enumerate(crowd):
-            speaker.ep([5], cycle=node.clock.cycle + (20 if k % 3 else 0))
+            speaker.ep([5], cycle=cycle + (100 if k % 3 else 0))
         cell.run(1)
     assert node.state != "INIT"
 
