@@ -193,6 +193,26 @@ def test_what_a_restored_mesh_would_lose_is_refused(cell):
         restore.started({"channels": CHANNELS}, written)
 
 
+def test_a_backup_that_was_edited_counts_or_is_refused(cell, tmp_path):
+    file, config, new = (tmp_path / name for name in ("backup", "config", "new"))
+    config.write_text(json.dumps({"channels": CHANNELS}))
+    words = ["restore", str(file), str(config), "-o", str(new)]
+
+    def edited(value, **more):
+        written = saved(cell) | more
+        if not more:
+            written["values"][1] |= {"raw": 0, "value": value}
+        file.write_text(json.dumps(written))
+        return CliRunner().invoke(cli.main, words)
+
+    assert edited("5").exit_code == 0 and '"5"' in new.read_text()  # whatever is raw
+    for result in (edited(None), edited(-1), edited("x"), edited("1", values=1)):
+        assert result.exit_code == 2 and result.stderr.startswith(f"error: {file}: ")
+    config.write_text("{}")
+    result = edited("5")
+    assert result.exit_code == 2 and result.stderr.startswith(f"error: {config}: ")
+
+
 def test_migrate_names_the_mesh_before():
     data = {"channels": CHANNELS, "horizon_h": 72, "before": {"tag": "x"}}
     del data["before"]

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import click
 
-from lvs import ConfigError, decimal
+from lvs import Config, ConfigError, decimal
 from lvs.config_check import step
+from lvs.fixed import LvsError
 from lvs_tools import options
 from lvs_tools.mesh import accounts, backup, changes, looking
 
@@ -25,10 +26,10 @@ def started(data, saved, rounded=False):
         value = known.pop(entry["name"], None)
         if value and value["raw"] is None:
             raise ConfigError(f"channel '{entry['name']}': its value was not known")
-        if value and value["raw"]:
+        if value and decimal.number(value["value"])[0]:
             entry["start"] = _steps(entry, value, rounded)
         channels.append(entry)
-    lost = [v["name"] for v in known.values() if v["raw"] != 0]
+    lost = [v["name"] for v in known.values() if v["raw"] != 0 or decimal.number(v["value"])[0]]
     if lost:
         raise ConfigError(
             f"channels {', '.join(lost)} are in the backup and not in the configuration: append"
@@ -83,25 +84,28 @@ def command(file, config, rounded, settings, output, as_json):
       lvs restore monday.json -o new.json
       lvs restore monday.json node3.json --set horizon_h=24 -o node3-new.json
     """
+    about = config or file
     try:
+        data = Config(changes.load(config)).data if config else None
+        about = file
         saved = changes.load(file)
-        data = changes.load(config) if config else dict(saved.get("config", {}))
-        data = changes.changed(started(data, saved, rounded), settings)
+        was = saved["tag"]
+        data = changes.changed(started(data or saved["config"], saved, rounded), settings)
         new = changes.write(output, data)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         options.fail(f"{file}: is no backup that 'lvs backup' wrote", changes.EXIT_UNABLE)
-    except (ConfigError, OSError) as error:
-        options.fail(options.named(file, error), changes.EXIT_UNABLE)
+    except (LvsError, OSError) as error:
+        options.fail(options.named(about, error), changes.EXIT_UNABLE)
     starts = [_start(new, c, saved) for c in range(len(new.channels))]
     if as_json:
-        options.write_json("-", changes.told(output, new, saved["tag"]) | {"starts": starts})
+        options.write_json("-", changes.told(output, new, was) | {"starts": starts})
     else:
         for start in starts:
-            was = f", rounded from {start['rounded_from']}" if "rounded_from" in start else ""
+            finer = f", rounded from {start['rounded_from']}" if "rounded_from" in start else ""
             text = f"{start['name']} starts with {start['text']} {start['unit']}".rstrip()
-            click.echo(text + was)
-        click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, was {saved['tag']}")
-    if f"{new.tag:08x}" == saved["tag"]:
+            click.echo(text + finer)
+        click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, was {was}")
+    if f"{new.tag:08x}" == was:
         options.warn(
             "the tag is the same as before: nodes would find their old journals; change the name"
             " (--set mesh=NAME), or delete the journals"
