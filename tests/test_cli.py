@@ -1,6 +1,7 @@
 """The command `lvs` imports only what is called, and says in one line what is missing."""
 
 import ast
+import contextlib
 import importlib.util
 import re
 import subprocess
@@ -163,6 +164,48 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert re.fullmatch(r"Error: .*/x: No space left on device\n", result.stderr)
     assert "verdict" in result.stdout  # what took so long is said all the same
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path):
+    kept = tmp_path / "node.json"
+    kept.write_text("before")
+    kept.chmod(0o600)
+    text = "x" * 100
+    for broken in (True, False):
+        with contextlib.suppress(OSError) if broken else contextlib.nullcontext():
+            with options.whole(kept) as part:
+                Path(part).write_text(text)
+                if broken:
+                    raise OSError(28, "No space left on device")
+        assert kept.read_text() == ("before" if broken else text)
+        assert kept.stat().st_mode & 0o777 == 0o600 and list(tmp_path.iterdir()) == [kept]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("migrate", "deep", "--set", "mesh=a", "-o", "new"), "deep: is nested too deeply"),
+        (("plan", "deep"), "deep: is nested too deeply"),
+        (("status", "deep"), "nested too deeply"),
+        (("status", "--seconds", "nan"), "nan is no number"),
+        (("plan", "--per-minute", "nan"), "nan is no number"),
+        (("plan", "--amount", "1e400"), "a counter ends at 211106232532.992"),
+        (
+            ("migrate", "good", "--set", "mesh=caf\udce9", "-o", "new"),
+            "cannot be written as utf-8",
+        ),
+        (("migrate", "good", "--set", "mesh=" + "9" * 9999, "-o", "new"), "999 [...] 999"),
+    ],
+)
+def test_what_no_file_or_option_should_be_is_one_short_line(
+    arguments, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("deep").write_text("[" * 100_000)
+    Path("good").write_text('{"channels": ["water"]}')
+    result = call(*arguments)
+    assert result.exit_code in (1, 2) and isinstance(result.exception, SystemExit)
+    assert said in result.stderr and len(result.stderr) < 700 and not Path("new").exists()
 
 
 def imports(path):

@@ -160,6 +160,15 @@ class LazyGroup(click.Group):
                 f"nobody answers here: 'lvs {ctx.invoked_subcommand} --help' has options for"
                 " the answers"
             ) from None
+        except UnicodeEncodeError as error:
+            wrong = error.object[error.start : error.end]
+            raise click.ClickException(
+                f"{wrong!a} cannot be written as {error.encoding}"
+            ) from None
+        except RecursionError:
+            raise click.ClickException(
+                "a file is nested too deeply: this is no JSON of LVS"
+            ) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has enough: click's own
                 raise

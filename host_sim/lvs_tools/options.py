@@ -1,9 +1,12 @@
 """What commands have in common: options, the file of --json, errors, progress."""
 
 import contextlib
+import errno
 import json
+import math
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -19,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 ERRORS = Console(stderr=True)
 _BLOCK = 4096  # bytes that have to fit onto a disk that is not full
 _WIDTH = 80
+_LONG = 500  # characters from which an error repeats what no file should have
 EVERYBODY = "255.255.255.255"
 
 
@@ -30,6 +34,17 @@ def _unwritable(folder):
     except OSError as error:
         return f"nothing can be written to {folder} ({error.strerror or error})"
     return ""
+
+
+class Number(click.FloatRange):
+    """The type of a number within bounds: one that is written, no "nan" and no "inf"."""
+
+    def convert(self, value, param, ctx):
+        """The checked number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to reckon with", param, ctx)
+        return number
 
 
 class OutputFile(click.Path):
@@ -107,6 +122,29 @@ def listener(_, __, value):
     return host or "127.0.0.1", int(port)
 
 
+@contextlib.contextmanager
+def whole(path):
+    """Where to write what is to be at a path: there it is all of it, or what it was before.
+    Raises OSError that names the path."""
+    target = os.path.realpath(path)
+    there = os.path.exists(target)
+    # A pipe or a terminal gets it at once, as does a file whose folder is closed.
+    closed = not os.access(os.path.dirname(target), os.W_OK)
+    part = target if there and (closed or not os.path.isfile(target)) else f"{target}.new"
+    try:
+        yield part
+        if part != target:
+            if there:
+                shutil.copymode(target, part)
+            os.replace(part, target)
+    except OSError as error:  # a full disk does not name the file
+        raise OSError(error.errno, os.strerror(error.errno or errno.EIO), path) from None
+    finally:
+        if part != target:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+
 def write_json(path, figures):
     """Write figures to the file of --json; returns whether standard output is free for people.
 
@@ -116,10 +154,8 @@ def write_json(path, figures):
     if path == "-":
         click.echo(text)
     elif path:
-        try:
-            Path(path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:  # a full disk does not name the file
-            raise OSError(error.errno, error.strerror, path) from None
+        with whole(path) as part:
+            Path(part).write_text(text + "\n", encoding="utf-8")
     return path != "-"
 
 
@@ -160,7 +196,8 @@ def words(error):
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename}: " if error.filename else ""
         return f"{what}{error.strerror}"
-    return _NUMBERED.sub(r"\1", str(error))
+    text = _NUMBERED.sub(r"\1", str(error))
+    return text if len(text) < _LONG else f"{text[: _LONG // 2]} [...] {text[-_LONG // 2 :]}"
 
 
 def named(path, error):

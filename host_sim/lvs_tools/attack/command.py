@@ -142,7 +142,7 @@ def _document(summary, rows, cases, seeds, sources):
     help="Run all that docs/liars.md shows, and write it and "
     "docs/figures/attack.*: only --seeds (of the cells of G4) counts.",
 )
-@click.option("--minutes", type=click.FloatRange(0), help="Begin no run after so many minutes.")
+@click.option("--minutes", type=options.Number(0), help="Begin no run after so many minutes.")
 @engine.OPTION
 @options.WORKERS
 @options.JSON

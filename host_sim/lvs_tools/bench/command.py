@@ -141,7 +141,7 @@ def _said(name, found):
 @click.option(
     "--accept", is_flag=True, help="Make the present figures those that the test compares with."
 )
-@click.option("--minutes", type=click.FloatRange(0), help="Begin no run after so many minutes.")
+@click.option("--minutes", type=options.Number(0), help="Begin no run after so many minutes.")
 @options.WORKERS
 @options.JSON
 @click.option("--stale", is_flag=True, help="Take results of changed sources, too; say so.")

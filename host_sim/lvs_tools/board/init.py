@@ -294,9 +294,11 @@ def build(mesh, channels, profile, ssid, sources, name=None, sinks=()):
 
 def write(path, data, private=False):
     """Write JSON that a person can edit; private: for the owner's eyes only."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps(data, indent=4, ensure_ascii=False) + "\n")
+    with options.whole(path) as part:
+        mode = 0o600 if private else 0o644
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps(data, indent=4, ensure_ascii=False) + "\n")
     if private:
         os.chmod(path, 0o600)
 
@@ -319,7 +321,9 @@ class Answers:
         if kept and self._path.exists():
             try:
                 self.given = json.loads(self._path.read_text(encoding="utf-8"))
-            except ValueError:
+            except (ValueError, RecursionError):
+                self.given = {}
+            if not isinstance(self.given, dict):
                 self.given = {}
             if self.given:
                 click.echo(f"(going on where it was broken off; {self._path} has the answers)")

@@ -97,7 +97,7 @@ def over_the_air(board, crash, seconds, following):
     is_flag=True,
     help="Show the kept crash log instead; the node is stopped and started again.",
 )
-@click.option("--seconds", type=float, help="End after this time.")
+@click.option("--seconds", type=options.Number(0), help="End after this time.")
 @HOST
 @SECRETS
 @click.option("--follow", "following", is_flag=True, help="With --host: go on until Ctrl-C.")

@@ -103,7 +103,7 @@ async def _run(bridge, teller):
 )
 @click.option(
     "--every",
-    type=click.FloatRange(0.0),
+    type=options.Number(0.0),
     default=60.0,
     show_default=True,
     help="Least seconds between two records of a channel.",

@@ -1,10 +1,7 @@
 """`lvs export`: a history as CSV or Parquet, exact, a column a channel."""
 
-import contextlib
 import csv
-import errno
 import json
-import os
 import re
 import sqlite3
 import sys
@@ -130,25 +127,6 @@ def write_parquet(history, rows, path):
     return n
 
 
-@contextlib.contextmanager
-def _whole(path):
-    """Where to write what is to be at a path: there it is all of it, or what it was before.
-    Raises OSError that names the path."""
-    target = os.path.realpath(path)
-    # A pipe or a terminal gets it at once.
-    part = target if os.path.exists(target) and not os.path.isfile(target) else f"{target}.part"
-    try:
-        yield part
-        if part != target:
-            os.replace(part, target)
-    except OSError as error:  # a full disk does not name the file
-        raise OSError(error.errno, os.strerror(error.errno or errno.EIO), path) from None
-    finally:
-        if part != target:
-            with contextlib.suppress(OSError):
-                os.unlink(part)
-
-
 def _write(history, rows, csv_path, parquet_path):
     """Write the tables that are wanted. rows: () -> an iterator; returns how many, by path."""
     written = {}
@@ -156,12 +134,12 @@ def _write(history, rows, csv_path, parquet_path):
         written["-"] = write_csv(history, rows(), sys.stdout)
     elif csv_path:
         with (
-            _whole(csv_path) as path,
+            options.whole(csv_path) as path,
             open(path, "w", newline="", encoding="utf-8") as stream,
         ):
             written[csv_path] = write_csv(history, rows(), stream)
     if parquet_path:
-        with _whole(parquet_path) as path:
+        with options.whole(parquet_path) as path:
             written[parquet_path] = write_parquet(history, rows(), path)
     return written
 

@@ -28,6 +28,8 @@ def load(path):
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not JSON ({error})") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must be a JSON object")
     return data
@@ -48,7 +50,7 @@ def changed(data, settings):
             data.pop("horizon_h", None)
         try:
             data[key] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             data[key] = value
     return data
 
@@ -57,7 +59,8 @@ def write(path, data):
     """Write a configuration that is sound; returns its Config. Raises ConfigError, OSError."""
     config = Config(data)
     text = json.dumps(data, indent=4, ensure_ascii=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    with options.whole(path) as part:
+        Path(part).write_text(text + "\n", encoding="utf-8")
     return config
 
 

@@ -24,7 +24,7 @@ CLOCKS = 2  # cycles of difference that are only phase
 
 SECONDS = click.option(
     "--seconds",
-    type=click.FloatRange(1, 60),
+    type=options.Number(1, 60),
     default=8.0,
     show_default=True,
     help="How long to ask on while nodes differ.",

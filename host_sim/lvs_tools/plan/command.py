@@ -1,6 +1,5 @@
 """`lvs plan`: whether a mesh fits, before it is built, and what to change if it does not."""
 
-import json
 import sys
 
 import click
@@ -12,6 +11,7 @@ from lvs.fixed import LvsError
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
+from lvs_tools.mesh import changes
 from lvs_tools.plan import fit
 
 _WIDTH = 80
@@ -22,11 +22,7 @@ def _settings(path, nodes, channels):
     """A configuration's dict, of a file or none, with what the options say. Raises ConfigError."""
     data: dict = {"channels": ["channel"]}
     if path:
-        with open(path, encoding="utf-8") as file:
-            try:
-                data = json.load(file)
-            except ValueError as error:
-                raise ConfigError(f"{path}: is not JSON ({error})") from None
+        data = changes.load(path)
         try:
             Config(data)  # what is wrong in the file is said as a node says it
         except ConfigError as error:
@@ -64,8 +60,10 @@ def _show(figures, console):
     n = fit.number
     years = figures["years_to_end"]
     shards = f" in {n(figures['shards'])} shards" if figures["shards"] > 1 else ""
+    nodes = options.number(figures["nodes"], "node", "nodes")
+    channels = options.number(figures["channels"], "channel", "channels")
     for line in (
-        ("mesh", f"{n(figures['nodes'])} nodes, {n(figures['channels'])} channels{shards}"),
+        ("mesh", f"{nodes}, {channels}{shards}"),
         (
             "apart",
             f"groups may be apart for {figures['horizon_h']:g} h, each counting on; a session"
@@ -120,7 +118,7 @@ def _show(figures, console):
 @click.option("--channels", type=click.IntRange(1, 480), help="Channels; else the file's, or 1.")
 @click.option(
     "--per-minute",
-    type=click.FloatRange(0),
+    type=options.Number(0, 1e6),
     default=1.0,
     show_default=True,
     help="Contributions of each node.",

@@ -5,7 +5,7 @@ Rows are reckoned by the rule of the nodes themselves, traffic and heap by what 
 
 from lvs import capacity, decimal, holders
 from lvs.config import CYCLE_MS, EPOCH_CYCLES
-from lvs.fixed import LONG
+from lvs.fixed import LONG, LvsError
 from lvs.wide import END
 from lvs.wire import SLOTS
 
@@ -46,7 +46,10 @@ def heap(config, rows, journal=False):
 def finest(config, amount):
     """(raw, step) of an amount (units, text) in the channel where it has the most steps. Raises
     LvsError."""
-    return max((decimal.steps(amount, step)[0], step) for step in config.steps)
+    most = max((decimal.steps(amount, step)[0], step) for step in config.steps)
+    if most[0] > END:
+        raise LvsError(f"amount {amount}: a counter ends at {decimal.text(END, most[1])}")
+    return most
 
 
 def mesh(config, per_minute, amount, step=decimal.STEP, heard=None, minutes=None):
@@ -71,7 +74,7 @@ def mesh(config, per_minute, amount, step=decimal.STEP, heard=None, minutes=None
         "session_h": round(config.session_epochs * _EPOCH_S / 3600, 2),
         "step": decimal.text(1, step),
         "end": decimal.text(END, step),
-        "years_to_end": round(end_min / _YEAR_MIN, 2) if end_min else None,
+        "years_to_end": float(f"{end_min / _YEAR_MIN:.4g}") if end_min else None,
         "pace": pace,
         "rows_of_one": 2 + 2 * (pace * config.session_epochs >> LONG),
         "nodes": config.nodes,

@@ -201,7 +201,7 @@ def _few_at_a_time(pool, tasks, workers):
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0),
+    type=options.Number(min=0),
     default=0,
     help="Begin no new world after so many minutes (0: run all seeds).",
 )
@@ -221,7 +221,7 @@ def _few_at_a_time(pool, tasks, workers):
 )
 @click.option(
     "--shrink-seconds",
-    type=click.FloatRange(min=0),
+    type=options.Number(min=0),
     default=60,
     show_default=True,
     help="How long to look, for each failing seed.",
