@@ -121,6 +121,7 @@ def test_a_counter_that_ends_soon_is_said_with_the_mend():
     code, said = figures("--nodes", 20, "--per-minute", 900, "--amount", "1000000")
     text = said["problems"][-1]
     assert code == 1 and text.startswith("counter: at its end") and "coarser step" in text
+    assert "after 2.23e-05 years" in text  # it was said to be never
 
 
 def test_rows_of_nodes_at_full_pace_are_counted():

@@ -11,7 +11,6 @@ from lvs.fixed import LvsError
 from lvs_tools import options
 from lvs_tools.board import profiles
 from lvs_tools.board.profiles import BoardError
-from lvs_tools.mesh import changes
 from lvs_tools.plan import fit
 
 _WIDTH = 80
@@ -22,9 +21,8 @@ def _settings(path, nodes, channels):
     """A configuration's dict, of a file or none, with what the options say. Raises ConfigError."""
     data: dict = {"channels": ["channel"]}
     if path:
-        data = changes.load(path)
         try:
-            Config(data)  # what is wrong in the file is said as a node says it
+            data = dict(Config(path).data)  # what is wrong in it is said as a node says it
         except ConfigError as error:
             raise ConfigError(options.named(path, error)) from None
         if data.get("held") == 0:
