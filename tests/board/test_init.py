@@ -326,3 +326,9 @@ def test_names_are_composed(tmp_path):
         "",
     )
     assert json.loads((tmp_path / "lvs.json").read_text(encoding="utf-8"))["mesh"] == "\u00fc"
+
+
+@pytest.mark.parametrize("text", ["[]", '{"board": null}', '{"sources": [1]}', "[" * 100_000])
+def test_answers_that_somebody_broke_are_asked_again(tmp_path, text):
+    (tmp_path / "lvs.json.part").write_text(text)
+    assert init.Answers(tmp_path).given == {}

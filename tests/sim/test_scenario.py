@@ -21,6 +21,12 @@ def test_an_empty_file_is_a_complete_scenario(tmp_path):
     assert checked["event"] == [] and checked["adversary"] == []
 
 
+@pytest.mark.parametrize("text", ["nodes=" + "9" * 5000, "nodes=" + "[" * 100_000])
+def test_what_no_scenario_has_is_no_traceback(tmp_path, text):
+    with pytest.raises(scenario.ScenarioError):
+        scenario.load(write(tmp_path, text))
+
+
 def test_every_scenario_that_comes_along_is_valid():
     paths = sorted(scenario.SCENARIOS.glob("*.toml"))
     assert len(paths) >= 12

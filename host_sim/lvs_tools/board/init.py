@@ -310,6 +310,16 @@ def offered_name(mesh):
     return f"lvs-{plain}-{random.token_hex(2)}" if plain else f"lvs-{random.token_hex(2)}"
 
 
+def _answered(given):
+    """Is it what `Answers` wrote, no file that somebody broke?"""
+    kinds = {"channels": list, "sources": list}
+    return (
+        isinstance(given, dict)
+        and all(isinstance(value, kinds.get(key, str)) for key, value in given.items())
+        and all(isinstance(s, dict) and "pin" in s for s in given.get("sources", ()))
+    )
+
+
 class Answers:
     """What was answered so far, kept in a file beside lvs.json until all is: a dialogue that was
     broken off goes on where it stopped. A password is never kept."""
@@ -323,7 +333,7 @@ class Answers:
                 self.given = json.loads(self._path.read_text(encoding="utf-8"))
             except (ValueError, RecursionError):
                 self.given = {}
-            if not isinstance(self.given, dict):
+            if not _answered(self.given):
                 self.given = {}
             if self.given:
                 click.echo(f"(going on where it was broken off; {self._path} has the answers)")

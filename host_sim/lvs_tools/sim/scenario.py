@@ -555,7 +555,7 @@ def load(path, settings=(), adversaries=()):
     try:
         text = place.read_text(encoding="utf-8")
         data = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ScenarioError("%s: %s" % (path, error)) from None
     for setting in settings:
         _override(data, setting)

@@ -125,7 +125,7 @@ class _Sum:
 
 
 def _seeds(text):
-    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    found = re.fullmatch(r"(\d{1,18})(?:\.\.(\d{1,18}))?", text)
     if not found or found.group(2) and int(found.group(2)) < int(found.group(1)):
         raise click.BadParameter("%s: must be a number or a range such as 1..200" % text)
     first = int(found.group(1))
