@@ -205,6 +205,7 @@ def test_lists_and_versions_that_differ_are_named(cell):
     other = [{"name": "gas"}, {"name": "energy"}]
     said = figures(seen, dict(SHORT, channels=other))
     assert any(w.startswith("another list of channels at 10.0.0.1") for w in said["warnings"])
+    assert max(len(line) for shown in (status, members) for line in shown.lines(said)) <= 80
     fewer = figures(seen, dict(SHORT, channels=CHANNELS[:1]))
     assert any("nodes list 2 channels, this configuration 1" in w for w in fewer["warnings"])
     assert fewer["channels"][0]["text"] == "2.500"

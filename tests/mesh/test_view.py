@@ -114,10 +114,12 @@ def test_progress_line_says_how_far_and_how_equal():
     mesh = toy_mesh(ToyInstance(2500), ToyInstance(2502), ToyInstance(2502))
     line = view.progress_line(mesh)
     assert "10 s of 60" in line
-    assert "3 of 3 nodes active" in line
-    assert "contributed 4 VU" in line
+    assert "3/3 active" in line
+    assert "counted 4 VU" in line
     assert "spread 0.002 VU" in line
     assert view.phase(mesh) == "contributing"
+    mesh = toy_mesh(*[ToyInstance(100_000)] * 3, elapsed=45.0)
+    assert "calm: all" in view.progress_line(mesh) and len(view.progress_line(mesh)) <= 76
 
 
 def test_calm_is_told_apart():

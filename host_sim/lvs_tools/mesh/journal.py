@@ -389,6 +389,6 @@ def command(path, tag, as_json):
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", 120))
+        width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", 80))
         _print(result, Console(width=width, soft_wrap=True, highlight=False))
     sys.exit(0 if result["sound"] else 1)

@@ -3,6 +3,7 @@
 import asyncio
 import statistics
 import sys
+import textwrap
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -244,6 +245,18 @@ def warnings(config, seen, port):
             f" program {VERSION}: bring all to one release"
         )
     return said
+
+
+def warned(said, indent=""):
+    """What figures warn of, lines of 80 columns."""
+    for warning in said["warnings"]:
+        yield from textwrap.wrap(
+            f"{indent}warning: {warning}",
+            80,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def figures(config, port, seen):

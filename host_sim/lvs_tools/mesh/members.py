@@ -38,8 +38,7 @@ def lines(said):
         lacks = [f"{text} of {name}" for name, text in m["behind"].items()]
         if lacks:
             yield f"{m['address']} lacks {', '.join(lacks[:3])}"
-    for warning in said["warnings"]:
-        yield f"warning: {warning}"
+    yield from looking.warned(said)
 
 
 @click.command("members")

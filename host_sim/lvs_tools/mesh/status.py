@@ -24,8 +24,7 @@ def lines(said):
     silent = said["nodes"] - said["answered"]
     if silent:
         yield f"  {silent} more were heard, and did not answer"
-    for warning in said["warnings"]:
-        yield f"  warning: {warning}"
+    yield from looking.warned(said, "  ")
 
 
 @click.command("status")

@@ -64,8 +64,8 @@ def progress_line(mesh):
     spread = max(spreads(mesh).values())
     return (
         f"{mesh.elapsed():4.0f} s of {mesh.plan.seconds:g}  {phase(mesh)};"
-        f" {states.count('ACTIVE')} of {mesh.plan.nodes} nodes active;"
-        f" contributed {vu(sum(mesh.contributed().values()))} VU; spread {vu(spread)} VU"
+        f" {states.count('ACTIVE')}/{mesh.plan.nodes} active;"
+        f" counted {vu(sum(mesh.contributed().values()))} VU; spread {vu(spread)} VU"
     )
 
 
