@@ -181,6 +181,16 @@ def test_a_full_disk_leaves_the_file_that_was_there(tmp_path):
         assert kept.stat().st_mode & 0o777 == 0o600 and list(tmp_path.iterdir()) == [kept]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's")
+@pytest.mark.parametrize("words", [["--help"], ["completion", "bash"]])
+def test_an_output_that_is_full_is_one_line(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lvs_tools.cli", *words], stdout=full, stderr=-1, text=True
+        )
+    assert done.returncode == 1 and done.stderr == "Error: No space left on device\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

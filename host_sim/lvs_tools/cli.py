@@ -175,6 +175,14 @@ class LazyGroup(click.Group):
             what = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(f"{what}{error.strerror or error}") from None
 
+    def main(self, *args, **more):
+        """As click's; a standard output that takes nothing more is one line for --help, too."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            click.echo(f"Error: {error.strerror or error}", err=True)
+            raise SystemExit(1) from None
+
     def format_commands(self, ctx, formatter):
         """List the subcommands from the table, without importing them."""
         rows = [

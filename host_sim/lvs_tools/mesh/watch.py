@@ -1,6 +1,7 @@
 """`lvs watch`: a live mesh as a page in the browser, from any machine of its network."""
 
 import asyncio
+import errno
 import json
 import sqlite3
 import time
@@ -66,8 +67,8 @@ def command(config, port, broadcast, serve, browser, history, as_json):
         options.fail(error, looking.EXIT_UNABLE)
     except sqlite3.Error as error:
         options.fail(f"--history {history}: {error}", looking.EXIT_UNABLE)
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if error.errno in (errno.EPIPE, errno.ENOSPC):  # of the standard output
+            raise
         why = error.strerror or error
         options.fail(f"port {port}: {why}; 'lvs doctor' says why", looking.EXIT_UNABLE)

@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from lvs_tools import options
+
 _VARIABLE = "_LVS_COMPLETE"
 
 
@@ -58,5 +60,6 @@ def command(shell, install):
         return
     path = place(shell, os.environ)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    with options.whole(path) as part:
+        Path(part).write_text(text, encoding="utf-8")
     click.echo(f"{path}: written; {_BESIDE[shell]}")
