@@ -149,6 +149,8 @@ def test_parquet_is_exact(folder, tmp_path):
         (("FOLDER", "--csv", "x.txt"), ".csv"),
         (("FOLDER", "--csv", "-", "--every", "1 hour"), "15m"),
         (("FOLDER", "--csv", "-", "--from", "yesterday"), "-7d"),
+        (("FOLDER", "--csv", "-", "--from", "0001-01-01"), "is no time"),
+        (("FOLDER", "--csv", "-", "--to", f"-{10**20}w"), "is no span"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_2(folder, words, said):

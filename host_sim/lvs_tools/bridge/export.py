@@ -16,7 +16,7 @@ from lvs_tools import options
 from lvs_tools.bridge.history import FILE, History
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_SPAN = re.compile(r"(\d+)([smhdw])")
+_SPAN = re.compile(r"(\d{1,9})([smhdw])")
 _GROUP = 10_000  # rows that are written together
 EXIT_UNABLE = 2
 
@@ -47,12 +47,11 @@ class Moment(click.ParamType):
             back = SPAN.convert(value[1:], param, ctx)
             return int((datetime.now(timezone.utc).timestamp() - back) * 1000)
         try:
-            when = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
+            return int(datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp() * 1000)
+        except (ValueError, OverflowError):
             self.fail(
                 f"'{value}' is no time: give 2026-01-31, 2026-01-31T12:00 or -7d", param, ctx
             )
-        return int(when.timestamp() * 1000)
 
 
 SPAN, MOMENT = Span(), Moment()
