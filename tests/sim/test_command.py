@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from lvs_tools import interpreters
 from lvs_tools.sim import command as sim
-from lvs_tools.sim import engine, scenario, sweep
+from lvs_tools.sim import engine, scenario, sweep, workers
 from lvs_tools.sim.swarm import command as swarm
 from lvs_tools.world import runner
 
@@ -251,6 +251,16 @@ def test_a_sweep_fills_a_table_and_goes_on_where_it_was(small, tmp_path):
     assert "4 of 8 runs are in" in done.stderr
     second = pandas.read_parquet(out / "results.parquet")
     assert len(second) == 8 and second["run"].is_unique
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a mask of signals")
+def test_what_begins_without_ctrl_c_does_not_end_by_it():
+    """Dask's workers in the same terminal would each end with a traceback."""
+    with workers.without_ctrl_c():
+        done = subprocess.run(
+            [sys.executable, "-c", "import os; os.kill(os.getpid(), 2)"], stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_sweep_survives_a_lost_worker(small, tmp_path):

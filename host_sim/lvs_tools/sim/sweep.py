@@ -13,6 +13,7 @@ from rich.console import Console
 import lvs
 from lvs_tools import options, world
 from lvs_tools.sim import engine, scenario
+from lvs_tools.sim.workers import without_ctrl_c
 
 _OUT = Console()
 _RETRIES = 3  # of a run whose worker was lost or failed
@@ -123,12 +124,13 @@ def _run(tasks, results, scheduler, workers):
 
     cluster = None
     if scheduler is None:
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address=None,  # pyright: ignore[reportArgumentType] - it documents None
-            silence_logs=50,
-        )
+        with without_ctrl_c():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,  # pyright: ignore[reportArgumentType] - documents None
+                silence_logs=50,
+            )
     try:
         with (
             Client(cluster or scheduler, timeout="20s") as client,
