@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from lvs_tools import places
-from lvs_tools.board import deploy, fleet, logs, profiles, repl, serial_board
+from lvs_tools.board import deploy, fleet, fleet_air, logs, profiles, repl, serial_board
 from lvs_tools.board.profiles import BoardError
 from lvs_tools.board.result import sha256
 
@@ -216,6 +216,33 @@ def test_files_are_looked_at_before_ports(command, words, expected, tmp_path, mo
     assert expected in one_line(CliRunner().invoke(command, words), 2)
     line = one_line(CliRunner().invoke(command, ["--config", "good.json"]))
     assert "no board at any serial port" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("secrets.json", "[]"),
+        ("secrets.json", '{"wifi_password": 5}'),
+        ("lvs.json", '{"mesh": "a", "channels": ["b"], "board": {"wifi": 5}}'),
+    ],
+)
+def test_what_a_new_board_could_not_start_with_is_not_copied(tmp_path, name, text):
+    own = {name: tmp_path / name for name in ("lvs.json", "secrets.json")}
+    own["lvs.json"].write_text(
+        '{"mesh": "a", "channels": ["b"], "board": {"wifi": {"ssid": "c"}}}'
+    )
+    own["secrets.json"].write_text('{"wifi_password": "12345678"}')
+    deploy.check_new(own, profiles.load("ESP32_GENERIC"))
+    own[name].write_text(text)
+    with pytest.raises(BoardError, match=f"/{name}: .*must be"):
+        deploy.check_new(own, profiles.load("ESP32_GENERIC"))
+
+
+def test_boards_of_a_mesh_can_be_told_apart_by_their_names():
+    row = {"address": "", "board": "", "lvs": "", "protocol": 2, "uptime_s": 0, "rssi": None}
+    row |= {"heap_free": None, "agrees": True, "lacks": "", "update": ""}
+    shown = fleet_air.table([{**row, "name": f"lvs-garden-{n}"} for n in ("265a", "31b0")])
+    assert "lvs-..265a" in shown and "lvs-..31b0" in shown
 
 
 def one_line(result, status=1):

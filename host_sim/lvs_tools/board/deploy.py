@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from rich.progress import DownloadColumn
 
-from lvs import Config, holders
+from lvs import Config, ConfigError, holders
 from lvs.config_check import parse
 from lvs_tools import options
 from lvs_tools.board import profiles
@@ -145,6 +145,20 @@ def check_own(own, profile):
             raise BadArgument(options.named(path, error)) from None
 
 
+def check_new(own, profile):
+    """Raise BoardError if a new board could not start with the user's files: they would stay."""
+    from lvs_tools.board import deploy_air
+
+    texts = {name: path.read_text(encoding="utf-8") for name, path in own.items()}
+    try:
+        if "lvs.json" in own:
+            given = texts.get("secrets.json", "{}")
+            deploy_air.firmware_config(profile, texts["lvs.json"], given)
+    except ConfigError as error:
+        path = own["secrets.json" if "secrets.json" in str(error) else "lvs.json"]
+        raise BadArgument(f"{path}: {error}") from None
+
+
 def wants_page(board, own, profile):
     """Whether the board is to have the web server: its lvs.json says, else the profile."""
     text = board.read("/lvs.json")
@@ -191,6 +205,8 @@ def deploy(board, name=None, own=None, *, compiled=True, status_page=None, progr
     profile = identify(board, name)
     result = Result(board.port, profile["name"], board.machine, ".".join(map(str, board.version)))
     check_own(own or {}, profile)
+    if own and board.read("/lvs.json") is None:
+        check_new(own, profile)
     board.run(finish_update_source(), "ending an interrupted update")
     if status_page is None:
         status_page = wants_page(board, own or {}, profile)

@@ -96,21 +96,28 @@ def firmware_load(folder):
         sys.path.remove(str(FIRMWARE))
 
 
-def check_config(board, text, status):
-    """The Config of a board with this lvs.json (text). Raises BoardError, in one line, unless it
-    could start with it, as a member of the mesh that it is in."""
+def firmware_config(profile, text, secrets="{}"):
+    """The Config that a board makes of its lvs.json and secrets.json (texts). profile: with
+    ``config`` and ``board``, or empty. Raises ConfigError."""
     with tempfile.TemporaryDirectory() as folder:
-        files = {"lvs.json": text, "profile.json": "{}", "secrets.json": "{}"}
-        if status["board"] in profiles.names():
-            profile = profiles.load(status["board"])
-            files["profile.json"] = json.dumps({k: profile[k] for k in ("config", "board")})
+        its = {key: profile[key] for key in ("config", "board") if key in profile}
+        files = {"lvs.json": text, "profile.json": json.dumps(its), "secrets.json": secrets}
         for name, content in files.items():
             (Path(folder) / name).write_text(content, encoding="utf-8")
         try:
-            checked = Config(firmware_load(folder + "/"))
+            return Config(firmware_load(folder + "/"))
         except ConfigError as error:
-            said = str(error).replace(folder + "/", "")
-            raise BoardError(f"{board.host}: {said}; nothing was changed") from None
+            raise ConfigError(str(error).replace(folder + "/", "")) from None
+
+
+def check_config(board, text, status):
+    """The Config of a board with this lvs.json (text). Raises BoardError, in one line, unless it
+    could start with it, as a member of the mesh that it is in."""
+    known = status["board"] in profiles.names()
+    try:
+        checked = firmware_config(profiles.load(status["board"]) if known else {}, text)
+    except ConfigError as error:
+        raise BoardError(f"{board.host}: {error}; nothing was changed") from None
     if f"{checked.tag:08x}" != status["tag"]:
         raise BoardError(
             f"{board.host}: with this it would be of another mesh, hear none of its peers and go "

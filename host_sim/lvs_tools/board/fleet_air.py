@@ -244,7 +244,7 @@ def table(rows):
     lines = [form.format("name", "address", "board", "lvs", "wire", "up", "dBm", "heap", "agree")]
     for r in rows:
         cells = (
-            r["name"][:10],
+            name if len(name := r["name"]) <= 10 else f"{name[:4]}..{name[-4:]}",
             r["address"].partition(":")[0][:15],
             r["board"][:16],
             r["lvs"][:6],
