@@ -52,6 +52,8 @@ def test_a_contribution_is_read_exactly_and_by_its_topic():
         ("x/wine", b'{"amount": "1", "key": "k"}', "not in this mesh"),
         ("x/water", b"1.5", "the payload is not"),
         ("x/water", b"\xff\xfe", "the payload is not"),
+        ("x/water", b"[" * 100_000, "the payload is not"),  # it ended the bridge, again and again
+        ("x/water", b'{"amount": "1", "key": "\\ud800"}', "key: has half of a character"),
         ("x/water", b'{"key": "k"}', "amount: missing"),
         ("x/water", b'{"amount": true, "key": "k"}', "amount: missing"),
         ("x/water", b'{"amount": "1"}', "key: missing"),

@@ -112,7 +112,9 @@ def test_a_page_that_only_shows_has_no_buttons():
     served(test, Page())
 
 
-@pytest.mark.parametrize("body", ["", "nonsense", "[1]", '{"action": "other"}', '{"action": []}'])
+@pytest.mark.parametrize(
+    "body", ["", "nonsense", "[1]", "[" * 4000, '{"action": "other"}', '{"action": []}']
+)
 def test_what_is_no_button_is_said(body):
     async def test(url, _):
         about = {"Content_Type": "application/json"}

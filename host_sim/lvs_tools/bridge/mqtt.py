@@ -206,7 +206,7 @@ class Mqtt:
             # One that was killed together with its broker left no will.
             late = time.time() - said["time"] > _GONE_S if said["connected"] else True
             other = "" if late else str(said["id"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
         mine = self._bridge.store.id
         if other and other != mine:

@@ -39,7 +39,7 @@ def contribution(topic, payload, channels):
     try:
         # A number means its decimal writing, not the nearest binary fraction.
         said = json.loads(payload, parse_float=str, parse_int=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise LvsError('the payload is not {"amount": "0.1", "key": "..."}')
@@ -50,6 +50,8 @@ def contribution(topic, payload, channels):
         raise LvsError(
             f"key: missing; give each contribution one of its own, 1 to {KEY_MOST} long"
         )
+    if any("\ud800" <= ch <= "\udfff" for ch in key):  # nothing can keep it
+        raise LvsError("key: has half of a character; give text")
     return Contribution(key, channel, amount)
 
 

@@ -162,7 +162,10 @@ async def _done(page, body):
     """Do what a button says, JSON; returns what was done. Raises ValueError."""
     if page.do is None:
         raise Refused("this page shows; it changes nothing")
-    action = json.loads(body)
+    try:
+        action = json.loads(body)
+    except RecursionError:
+        action = None
     if not isinstance(action, dict):
         raise Refused("say what to do as an object")
     return await page.do(action)
