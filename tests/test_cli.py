@@ -259,7 +259,8 @@ def test_version_does_not_mind_a_micropython_that_is_none(monkeypatch):
 # Paths that are read, or folders of a state that are made and locked before the work begins.
 _NOT_RESULTS = {
     "audit config", "backup config", "backup folders", "config set path", "doctor config",
-    "export folder", "members config", "standin folder", "status config", "watch config",
+    "export folder", "flash image", "members config", "standin folder", "status config",
+    "watch config",
 }  # fmt: skip
 
 
