@@ -211,8 +211,7 @@ class Routes:
         if not self._apart:
             return 0
         self._apart = False
-        ahead = behind = 0
-        close = 1  # mine
+        ahead = behind = close = 0
         for i in range(1, self.n):
             offset = self.offset[i]
             if offset == _UNKNOWN:
@@ -228,8 +227,8 @@ class Routes:
             else:
                 behind += 1
         self.disputed = (ahead + behind) * _FEW > self.near
-        # At a tie the one behind follows, or two nodes would never meet.
-        if ahead and ahead >= behind + close:
+        # Mine is no voice: two that are apart meet half way.
+        if ahead > behind + close:
             return 2
         return -2 if behind > ahead + close else 0
 

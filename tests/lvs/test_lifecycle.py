@@ -713,7 +713,7 @@ def test_an_established_node_waits_when_most_are_far_behind_whatever_they_hold(b
     cell.prime(1000)
     node = cell.nodes[1]
     cell.run(150)
-    for k in range(4):
+    for k in reversed(range(4)):
         at = node.clock.cycle - (70 if k < behind else 0)
         horizon = node.config.horizon(at >> 6)
         for _ in range(2):
