@@ -66,7 +66,11 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_terminal_summary(terminalreporter):
     """Say in a line why the tests of real boards were left out."""
-    left = [r for r in terminalreporter.stats.get("skipped", ()) if "hardware" in r.keywords]
+    left = [
+        r
+        for r in terminalreporter.stats.get("skipped", ())
+        if "hardware" in getattr(r, "keywords", ())
+    ]
     if left:
         terminalreporter.write_line(f"{len(left)} left out: {left[0].longrepr[2]}")
 

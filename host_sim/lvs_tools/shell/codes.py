@@ -10,7 +10,7 @@ RULE = {
     1: "done, and it is not well; or it broke down on the way",
     2: "nothing was done: a bad argument or file, something that is not installed, nobody there",
     3: "done, and something is left to look after",
-    CTRL_C: "interrupted by Ctrl-C",
+    CTRL_C: "interrupted by Ctrl-C (what runs until then, as `lvs bridge`, ends with 0)",
 }
 _HEARD = "nobody answers, or it could not look"
 _WRITTEN = "a file could not be written"
