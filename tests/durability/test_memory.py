@@ -178,7 +178,7 @@ def test_nothing_that_is_heard_triggers_recovery():
             if kind == 0:
                 voice.ep([value])
             elif kind == 1:
-                voice.ep([value], flags=rng.randrange(64), digests=[rng.randrange(65536)] * 8)
+                voice.ep([value], flags=rng.randrange(128), digests=[rng.randrange(65536)] * 8)
             elif kind == 2:
                 voice.sdm(own=[(0, rng.randrange(2**30))])
             else:

@@ -117,7 +117,7 @@ def draw_ep(rng, channels):
         **head,
         "noise": _raw(rng),
         "horizon": rng.randrange(2**16),
-        "flags": rng.randrange(64),
+        "flags": rng.randrange(128),
         "load": rng.randrange(256),
         "held": _raw(rng),
         "channels": channels,
