@@ -267,7 +267,7 @@ def document(summary, words, missing=0, stale=0):
         "## Simpler rules against the same lies",
         "",
         "A model in %d rounds of one epoch each, without network or protocol (host_sim/"
-        "baselines.py)." % baselines.ROUNDS,
+        "lvs_tools/attack/baselines.py)." % baselines.ROUNDS,
         "`literal` is the specification word for word: apply every diff, average every packet.",
         "",
     ]
