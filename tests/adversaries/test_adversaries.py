@@ -176,51 +176,56 @@ def test_liars_that_were_trusted_and_loud_do_not_make_an_established_mesh_doubt_
     assert result["settled_shift_max"] == 0
 
 
-def test_whoever_restarts_among_liars_that_hush_the_others_comes_back_to_the_mesh():
-    """A third tells the mesh the truth, so often that nobody answers, and whoever asks of a clock
-    a million cycles ahead."""
-    result = run(
-        nodes=24,
-        cycles=100,
+def hushed(liar, count, **rest):
+    """What liars that hush the others did to an established mesh in which nobody contributes."""
+    return run(
         link={"loss": 0.2},
         workload={"contributions_per_minute": 0},
         start={"value": VALUE, "established": True},
-        adversary=[{"class": "captor.py:FarCaptor", "count": 8}],
+        adversary=[{"class": liar, "count": count}],
+        **rest,
+    )["harm"]
+
+
+def test_whoever_restarts_among_liars_that_hush_the_others_comes_back_to_the_mesh():
+    """A third tells the mesh the truth, so often that nobody answers, and whoever asks of a clock
+    a million cycles ahead."""
+    harm = hushed(
+        "captor.py:FarCaptor",
+        8,
+        nodes=24,
+        cycles=100,
         event=[{"at_cycle": 30 + 2 * i, "action": "restart", "nodes": [i]} for i in range(4)],
     )
-    assert result["harm"]["clock_off"] <= 2
-    assert result["harm"]["error_low"] == result["harm"]["error_high"] == 0
+    assert harm["clock_off"] <= 2
+    assert harm["error_low"] == harm["error_high"] == 0
 
 
 def test_no_clock_follows_who_hushed_the_others_when_all_come_back():
     """Trust is earned by speaking: who was hushed since the blackout has none."""
-    result = run(
+    harm = hushed(
+        "hushed_clock.py:HushedClock",
+        10,
         nodes=30,
         cycles=420,
-        link={"loss": 0.2},
-        workload={"contributions_per_minute": 0},
-        start={"value": VALUE, "established": True},
-        adversary=[{"class": "hushed_clock.py:HushedClock", "count": 10}],
         event=[
             {"at_cycle": 130, "action": "crash", "fraction": 1.0},
             {"at_cycle": 140, "action": "restart", "fraction": 1.0},
         ],
     )
-    assert result["harm"]["clock_spread"] < 150
+    assert harm["clock_spread"] < 150
 
 
 def test_newcomers_among_liars_that_hush_the_others_find_the_mesh():
     """As above, and whoever asks hears of half of the value, at the mesh's own time."""
-    result = run(
+    harm = hushed(
+        "Captor",
+        10,
         nodes=30,
         cycles=240,
-        link={"loss": 0.2},
-        workload={"contributions_per_minute": 0},
-        start={"value": VALUE, "established": True},
-        adversary=[{"class": "Captor", "count": 10}],
         event=[{"at_cycle": 30, "action": "join", "nodes": [0, 1, 2]}],
     )
-    assert result["harm"]["error_low"] == result["harm"]["error_high"] == 0
+    assert harm["error_low"] == harm["error_high"] == 0
 
 
 def test_liars_keep_silent_before_their_cycle():
