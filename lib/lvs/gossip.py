@@ -17,6 +17,7 @@ _REPLY_MS = const(900)  # answers wait up to this, so that others hear one of th
 _FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
 _ANSWERS = const(6)  # neighbours that prepare an answer ...
 _ENOUGH = const(3)  # ... and how many of theirs are enough
+_FRAMES = const(8)  # frames of an answer to who has no state yet, unless he asks again
 _PATIENCE_MS = const(32000)  # an answer is said after that, whatever the governor thinks ...
 _URGENT = const(16)  # ... by so many neighbours
 _SAID = const(128)  # mark of the rows in a frame, beside how often each was heard
@@ -42,7 +43,7 @@ class Gossip:
         self.rumours = zeros("H", RUMOURS)
         self.n = 0
         self.buckets = 0  # digest buckets of which somebody lacks rows
-        self.whole = False  # ... of all, and somebody has nothing yet
+        self.whole = 0  # ... who has no state yet: frames that his answer still may take
         self.to = None  # who does: an address, or None: everybody
         self.due = None  # when the next SDM is to be said
         self._since = self._asked = 0  # when the first news came, when an answer was wanted
@@ -118,8 +119,8 @@ class Gossip:
     def lacking(self, buckets, addr, whole, now):
         """Somebody lacks rows in these buckets, or has rows that I lack.
 
-        addr: answer there alone, or None: everybody; whole: somebody without state asks for all.
-        Among many neighbours only some prepare an answer.
+        addr: answer there alone, or None: everybody; whole: who asks has no state yet, and needs
+        all of them. Among many neighbours only some prepare an answer.
         """
         near = self._routes.near
         if not whole and addr is None and self._noise.below(near + 1) > _ANSWERS:
@@ -133,8 +134,9 @@ class Gossip:
             self.to = None
         if not self.buckets or whole and not self.whole:
             self._left = -1
-        self.whole = self.whole or whole
-        self.buckets |= 0xFF if whole else buckets
+        if whole:
+            self.whole = _FRAMES
+        self.buckets |= buckets
         self._schedule(now, 50 + self._jitter(_REPLY_MS))
 
     def answered(self, buckets, all_of_it, route):
@@ -338,10 +340,10 @@ class Gossip:
                 break
             self._left -= 1
         writer.answers(self.buckets)
+        self.whole -= self.whole > 0
         if not (self._left and self.whole) or writer.empty():
             self._done()
 
     def _done(self):
-        self.buckets = 0
-        self.whole = False
+        self.buckets = self.whole = 0
         self.to = None

@@ -120,11 +120,15 @@ class Restorer:
             if serial_diff(start, self.folded.get(index, start - 1)) <= 0:
                 return  # in another grain it might not be seen that it is
             start = self.started(start)
-        if r is not None and (not r.shard.closed() or r.shard.find(start, nonce, slot) >= 0):
+        if r is None:
+            return
+        if not r.shard.closed() or r.shard.find(start, nonce, slot) >= 0:
             r.shard.merge(start, nonce, slot, claimed, OTHERS)
             p = r.shard.find(start, nonce, slot)
             if p >= 0:
                 r.shard.credit(p, min(credited, r.shard.claimed[p]) - r.shard.credited[p])
+        else:
+            r.refused += 1
 
     def route(self, text):
         """An address to try."""

@@ -395,3 +395,6 @@ def test_a_restore_into_fewer_rows_drops_those_of_others_first():
     again = cell.add(1, Journal("j", files=files, checkpoint_s=64), rows=32)
     session = again.ledger.sessions[0]
     assert again.replicas[0].shard.find(session.start, session.nonce, 0) >= 0
+    held = again.replicas[0].shard.count
+    assert held + again.replicas[0].refused >= 61
+    assert any("no room for a total" in w for w in again.status()["warnings"])

@@ -310,6 +310,29 @@ def test_who_wants_all_gets_all_at_once(cell, node):
     assert {r[1] for f in sdms(node) for r in f["relayed"]} >= everything
 
 
+def test_who_wants_what_he_lacks_gets_no_more(cell, node):
+    """A newcomer that lacks one row is not told all others for minutes."""
+    fill(cell, node, 150)
+    shard = node.replicas[0].shard
+    digests = list(shard.digests)
+    digests[3] ^= 1
+    Speaker(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=digests)
+    cell.run(15)
+    said = [r for f in sdms(node) for r in f["relayed"]]
+    assert said and {shard.bucket(shard.find(*r[:3])) for r in said} == {3}
+
+
+def test_an_answer_to_who_wants_all_ends_unless_he_asks_again(cell, node):
+    """Else it goes on at the traffic limit long after everybody has everything."""
+    fill(cell, node, 400)
+    for asks in (1, 2):
+        node.transport.sent.clear()
+        for k in range(asks):
+            Speaker(node, 9, 90).ep(flags=wire.WANT | wire.JOINING, digests=[k] * 8)
+            cell.run(60 if k + 1 == asks else 2)
+        assert 0 < sum(bool(f["buckets"]) for f in sdms(node)) <= 8 * asks
+
+
 def test_whoever_begins_to_tell_who_wants_all_goes_on_to_the_end(cell, node):
     """Else two that begin stop each other, some rows are told once, and a newcomer counts what two
     say. Who has not begun is stopped by three frames, also while rows are new."""

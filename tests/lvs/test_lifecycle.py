@@ -5,6 +5,7 @@ import pytest
 from lvs import config, wire
 from lvs.config import CLOSING
 from lvs.journal import Journal
+from lvs.replica import FETCHING
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
@@ -135,6 +136,20 @@ def test_a_crowd_of_contradictory_clocks_does_not_keep_a_newcomer_waiting():
             speaker.ep([5], cycle=cycle + (100 if k % 3 else 0))
         cell.run(1)
     assert node.state != "INIT"
+
+
+@pytest.mark.parametrize("jam", [False, True])
+def test_where_nobody_may_speak_rows_are_waited_for_longer(jam):
+    """What is missing comes as slowly as everything else does then."""
+    node = Cell(1).nodes[1]
+    replica = node.replicas[0]
+    replica._enter(FETCHING)
+    cycles = 0
+    while replica.phase == FETCHING and cycles < 600:
+        node.governor.tokens = 0 if jam else node.governor.full
+        node.life._proceed(replica)
+        cycles += 1
+    assert cycles == (33 * 16 - 15 if jam else 33)
 
 
 def test_in_a_dispute_who_chose_as_most_of_a_crowd_do_is_established():
