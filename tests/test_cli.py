@@ -194,7 +194,7 @@ def test_an_output_that_is_full_is_one_line(words):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("migrate", "deep", "--set", "mesh=a", "-o", "new"), "deep: is nested too deeply"),
+        (("migrate", "deep", "--set", "mesh=a", "-o", "new"), "deep: is not JSON (nested too"),
         (("plan", "deep"), "nested too deeply"),
         (("status", "deep"), "nested too deeply"),
         (("status", "--seconds", "nan"), "nan is no number"),

@@ -219,9 +219,11 @@ def _spans(data):
 def parse(text):
     """JSON as every interpreter reads it alike. Raises ValueError for what is no JSON, or only to
     some: MicroPython takes a comma at an end, and the halves of a character for two."""
+    if text[:1] == "\ufeff":
+        raise ValueError("a byte order mark at the beginning: save it without")
     after = ""
     inside = False  # a string
-    at = 0
+    at = depth = 0
     while at < len(text):
         ch = text[at]
         if inside and ch == "\\":
@@ -232,6 +234,10 @@ def parse(text):
             inside = not inside
         elif not inside and ch in "]}" and after == ",":
             raise ValueError("a comma before '%s'" % ch)
+        elif not inside:
+            depth += (ch in "[{") - (ch in "]}")
+            if depth > 16:
+                raise ValueError("nested too deeply")
         if ch not in " \t\r\n":
             after = ch
         at += 1

@@ -112,8 +112,12 @@ def test_a_seventeenth_channel_where_all_of_it_is_held(load, more):
 def test_not_json(load):
     with pytest.raises(ConfigError, match="lvs.json is not JSON"):
         load(raw="{'mesh': 1}")
-    for raw in (json.dumps(GOOD).replace("}", ",}"), "\ufeff" + json.dumps(GOOD)):
-        with pytest.raises(ConfigError, match="lvs.json is not JSON"):
+    for raw, why in (
+        (json.dumps(GOOD).replace("}", ",}"), "a comma before '}'"),
+        ("\ufeff" + json.dumps(GOOD), "a byte order mark"),
+        ("[" * 100000, "nested too deeply"),
+    ):
+        with pytest.raises(ConfigError, match="lvs.json is not JSON.*" + why):
             load(raw=raw)
     with pytest.raises(ConfigError, match="write .*ud83d' as the character itself"):
         load(raw=json.dumps({**GOOD, "mesh": "\U0001f4a7water"}))

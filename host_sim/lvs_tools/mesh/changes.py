@@ -28,8 +28,6 @@ def load(path):
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not JSON ({error})") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must be a JSON object")
     return data
