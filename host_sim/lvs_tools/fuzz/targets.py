@@ -5,7 +5,7 @@ from lvs.fixed import MAX_RAW, crc16
 from lvs.wide import MOST
 from lvs.wire import MAX_RELAYS, SHARDS, SLOTS, Frame, put16, put30
 from lvs_tools.fuzz.scribe import Scribe
-from lvs_tools.fuzz.victim import Broken, Victim
+from lvs_tools.fuzz.victim import Broken, Outnumbered, Victim
 
 _REASONS = ("", "short", "magic", "version", "tag", "checksum", "malformed")
 _TAG = 0x1234567
@@ -100,9 +100,18 @@ def node(data):
         routes=16,
     )
     scribe = Scribe(victim, chance.choice((1, 4, 40)))
+    try:
+        _besiege(victim, scribe, chance)
+    except Outnumbered:
+        return
+    victim.referee.weigh()
+
+
+def _besiege(victim, scribe, chance):
+    """What befalls a victim, until chance is used up."""
     for _ in range(_MOST):
         if chance.over():
-            break
+            return
         what = chance.randrange(16)
         if what < 11:
             scribe.attack(chance)
@@ -114,7 +123,6 @@ def node(data):
             victim.agree(chance.randrange(len(victim.sessions)))
         elif victim.referee.value(0) < MOST - (1 << 46):
             victim.contribute(0, chance.randrange(1, 3000))
-    victim.referee.weigh()
 
 
 def admin(data):

@@ -9,6 +9,7 @@ import random
 from array import array
 
 from lvs import LvsError, Node, decimal
+from lvs.config import EPOCH_CYCLES
 from lvs.fixed import MAX_RAW
 from lvs.wide import MOST, of
 from lvs.wire import MAX_FRAME, SdmWriter, encode_ep
@@ -22,6 +23,11 @@ _SLACK = 2  # cycles by which the clock may be ahead of twice the time: one unde
 
 class Broken(AssertionError):
     """A guarantee does not hold; the text says which and by how much."""
+
+
+class Outnumbered(Exception):
+    """More than half of all neighbours are the attacker's and have clocks far ahead: the victim
+    comes back to them as after a power cut, as it should (docs/protocol.md, section 10)."""
 
 
 class Port:
@@ -227,7 +233,7 @@ class Victim:
 
 
 class Referee:
-    """Judges a victim after every event; raises Broken.
+    """Judges a victim after every event; raises Broken, or Outnumbered when that is over.
 
     heard: bytes by the address that they came from; given: raw contributed by the victim itself.
     """
@@ -352,6 +358,8 @@ class Referee:
 
     def _look_at_state(self):
         node = self.node
+        if self._outnumbered():
+            raise Outnumbered()
         if node.life.recoveries or node.life.rejoins or node.state != "ACTIVE":
             raise Broken("an established node was brought to %s" % node.state)
         for r in node.replicas:
@@ -360,6 +368,12 @@ class Referee:
                 raise Broken("a replica is no longer what it was")
         if node.routes.n > node.routes.size:
             raise Broken("a table grew")
+
+    def _outnumbered(self):
+        """Did the victim just begin to come back, and may it?"""
+        node = self.node
+        ahead = sum(offset > EPOCH_CYCLES for offset in node.life._clocks.values())
+        return node.state == "INIT" and 2 * ahead > node.routes.near
 
     def weigh(self):
         """Check the memory; slower, so only now and then."""
