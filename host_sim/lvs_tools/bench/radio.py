@@ -86,7 +86,7 @@ def simulated(case, **more):
         scenario.check(
             {
                 "nodes": case["nodes"],
-                "cycles": case["cycles"] + _CALM,
+                "cycles": case["cycles"] + case.get("calm", _CALM),
                 "seed": case.get("seed", 1),
                 "engine": fastest() if case["nodes"] > 12 else "cpython",
                 "link": {"loss": case["loss"]},
