@@ -278,7 +278,7 @@ class Lifecycle:
         """Once a cycle, for a shard that lacks something."""
         r.waited += 1
         if r.phase >= KEPT:
-            if r.waited > _ROWS * self._trickle.stretch():
+            if r.waited > _ROWS * min(4, self._trickle.stretch()):
                 r.go_live()
         elif r.offers:
             r.offered += 1

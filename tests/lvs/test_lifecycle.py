@@ -149,7 +149,7 @@ def test_where_nobody_may_speak_rows_are_waited_for_longer(jam):
         node.governor.tokens = 0 if jam else node.governor.full
         node.life._proceed(replica)
         cycles += 1
-    assert cycles == (33 * 16 - 15 if jam else 33)
+    assert cycles == (129 if jam else 33)
 
 
 def test_in_a_dispute_who_chose_as_most_of_a_crowd_do_is_established():
