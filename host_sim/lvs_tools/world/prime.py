@@ -21,15 +21,22 @@ def trust(node, peers, voted):
 
     peers: [(nonce, address)]; voted: they all agreed of late.
     """
+    routes = node.routes
+    cycle = node.clock.cycle
     epoch = node.clock.epoch()
+    held = node.placement.held_map()
+    looked = False
     for nonce, addr in peers:
         key = node.transport.key(addr)
-        route = node.routes.admit(key, addr, epoch)
+        if looked and not routes.known(key):
+            routes._since = epoch  # whoever was added is trusted: who makes place is the same
+        count = routes.n
+        route = routes.admit(key, addr, epoch)
         if not route:
             continue
-        cycle = node.clock.cycle
-        node.routes.told(route, nonce, cycle, cycle, node.placement.held_map())
-        node.routes.steers(route, 0)
-        node.routes.agreed[route] = 255
+        looked = route == count  # and no entry was another's
+        routes.told(route, nonce, cycle, cycle, held)
+        routes.steers(route, 0)
+        routes.agreed[route] = 255
         for r in node.replicas if voted else ():
             r.votes.cast(route, True, epoch)
