@@ -219,18 +219,20 @@ class Routes:
 
     def _drawn(self, i, epoch):
         """Is a route's clock one of those that count in an epoch? Nobody can guess."""
-        recent = epoch - self.last[i] < _STALE
-        return recent and self.draw(mix(epoch, 0) ^ self.key[i]) < _DRAWN
+        if epoch - self.last[i] >= _STALE:
+            return False
+        return self.draw(mix(epoch, 0) ^ self.key[i]) < _DRAWN
 
     def silent(self, i, cycle, size):
         """Is a route to be asked for its clock now, in ``size`` bytes? It has no voice until it
         answers: it may be gone. Nobody is sent more than he sent."""
-        if (i ^ cycle >> 2) & 7 or cycle - self.heard[i] <= _SILENT:
+        known = self.offset[i] != _UNKNOWN and cycle - self.heard[i] <= _SILENT
+        if known or (i ^ cycle >> 2) & 7 or not self._drawn(i, cycle >> 6):
             return False
-        if not (self._drawn(i, cycle >> 6) and self.reply(i, size)):
-            return False
-        self.offset[i] = _UNKNOWN
-        return True
+        if self.reply(i, size):  # or it keeps its voice
+            self.offset[i] = _UNKNOWN
+            return True
+        return False
 
     def draw(self, x):
         """A number in 0 .. near that is mine for x, and nobody can guess."""
