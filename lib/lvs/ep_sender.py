@@ -173,7 +173,7 @@ class EpSender:
         if r and r.shard.intact():
             n = self._encode(index, self._life.flags(r) | WANT | DIRECT)
             for i in range(1, routes.n):
-                if (routes.held[i] or -1) >> index & 1 and routes.silent(i, cycle, n):
+                if (routes.held[i] or -1) >> r.index & 1 and routes.silent(i, cycle, n):
                     self._outbox.send(self._buf, n, routes.addr[i])
 
     def named(self, f, where, now):
