@@ -171,9 +171,10 @@ class EpSender:
         index = self._pick() if routes.disputed else -1
         r = self._placement.find(index)
         if r and r.shard.intact():
+            assert index is not None
             n = self._encode(index, self._life.flags(r) | WANT | DIRECT)
             for i in range(1, routes.n):
-                if (routes.held[i] or -1) >> r.index & 1 and routes.silent(i, cycle, n):
+                if (routes.held[i] or -1) >> index & 1 and routes.silent(i, cycle, n):
                     self._outbox.send(self._buf, n, routes.addr[i])
 
     def named(self, f, where, now):
