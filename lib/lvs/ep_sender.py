@@ -12,7 +12,7 @@ from .wire import BUCKETS, DIRECT, DOUBT, MAX_FRAME, VALUE, WANT, encode_ep
 _NONE = bytes(BUCKETS)  # digests of a shard that is not held
 _WANT_MS = const(600)  # an answer to WANT waits up to this long
 _VOTE_MS = const(32000)  # a vote, too
-_WITNESSES = const(32)  # of all, in four cycles, who show a clock that is contested
+_QUESTIONS = const(16)  # frames of a route in an epoch that are answered without tokens
 _ASKED = const(16)  # of all, who answer somebody whose answers contradict each other
 _READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
@@ -114,8 +114,8 @@ class EpSender:
         outbox = self._outbox
         n = self._encode(index, flags)
         waited = ticks_diff(now, self._said_at) >= _EP_MS and (wanted or self._crowd < _EPS)
-        waited = waited or self._life.state == "INIT"  # however loud others are: it asks
-        if not waited and not self._governor.ready(n, self._governor.full // 4):
+        seeks = self._life.state == "INIT"  # however loud others are: it asks
+        if not (waited or seeks or self._governor.ready(n, self._governor.full // 4)):
             return
         self._said_at = now
         self._crowd = 0
@@ -135,7 +135,7 @@ class EpSender:
         if w and agrees:
             w[1] += 1
 
-    def wanted(self, f, addr, now):
+    def wanted(self, f, addr, route, now):
         """Somebody asked for a shard."""
         r = self._placement.find(f.shard)
         if r is None or r.phase not in (KEPT, LIVE) or not r.shard.intact():
@@ -148,13 +148,14 @@ class EpSender:
         # decides what is heard. Who is asked too loudly for a broadcast answers him alone.
         doubt = f.flags & DOUBT
         some = self._noise.below(self._routes.near + 1) < (_ASKED if doubt else _ENOUGH + 1)
-        loud = not self._governor.ready(MAX_FRAME, self._governor.full // 4)
-        if f.flags & DIRECT or reader or some and (doubt or loud):
+        governor = self._governor
+        loud = some and not governor.ready(MAX_FRAME, governor.full // 4)
+        if f.flags & DIRECT or reader or loud or some and doubt:
             n = self._encode(f.shard, flags | (VALUE if reader else 0))
-            if some or self._governor.ready(n):
+            if some or self._routes.frames[route] < _QUESTIONS or governor.ready(n):
                 self._outbox.reply(self._buf, n, addr)
         elif f.shard not in self._answers:
-            delay = self._noise.below(_WANT_MS) * self._governor.stretch()
+            delay = self._noise.below(_WANT_MS) * governor.stretch()
             delay = 50 + (delay >> 3 if some else delay)
             self._answers[f.shard] = [(now + delay) & MAX_RAW, -MAX_RAW if some else 0]
 
@@ -164,11 +165,17 @@ class EpSender:
         if index not in self._answers and self._noise.below(self._routes.near + 1) < 128:
             self._answers[index] = [(now + self._noise.below(_VOTE_MS)) & MAX_RAW, -MAX_RAW]
 
-    def announce(self, now):
-        """Show my clock if clocks are contested, however many showed theirs, once in a while."""
-        if self._routes.disputed and ticks_diff(now, self._said_at) >= _EP_MS:
-            if self._noise.below(self._routes.near + 1) < _WITNESSES:
-                self.say(now, self._pick())
+    def question(self, cycle):
+        """Ask some for their clocks if clocks are disputed, whatever tokens there are."""
+        routes = self._routes
+        index = self._pick() if routes.disputed else -1
+        r = self._placement.find(index)
+        if r and r.shard.intact():
+            assert index is not None
+            n = self._encode(index, self._life.flags(r) | WANT | DIRECT)
+            for i in range(1, routes.n):
+                if (routes.held[i] or -1) >> index & 1 and routes.silent(i, cycle, n):
+                    self._outbox.send(self._buf, n, routes.addr[i])
 
     def named(self, f, where, now):
         """Somebody's list of channels contradicts mine, or he says their names. where: his

@@ -63,12 +63,12 @@ class MeshClock:
         assert self.cycle <= MAX_RAW
         return True
 
-    def steer(self, offset):
-        """Slew for a median offset of the peers (cycles, positive: they are ahead).
+    def steer(self, lead):
+        """Slew towards the peers: 1, they are ahead, -1, behind, 0, neither.
 
         One cycle of difference is only phase; two and more are mended.
         """
-        self.slew = 1 if offset > 1 else -1 if offset < -1 else 0
+        self.slew = lead
 
     def adopt(self, cycle, now):
         """Jump to a cycle: only for a node that has no state to defend."""

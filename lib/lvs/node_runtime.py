@@ -232,10 +232,8 @@ class Node:
                     self.trickle.news(now, 2)
         if clock.cycle & 3 == 0:
             # Four cycles of half the length gain two, of twice the length lose four.
-            slew = clock.slew
-            self.routes.gained(2 if slew > 0 else -4 if slew < 0 else 0)
-            clock.steer(self.routes.clock_offset(clock.cycle, 128))
-            self.eps.announce(now)
+            clock.steer(self.routes.clock_lead(clock.epoch(), clock.slew * (3 - clock.slew)))
+            self.eps.question(clock.cycle)
         self.journal.note(not self.life.seeking())
         if self._drain:
             self._stop()

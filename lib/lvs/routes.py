@@ -18,7 +18,9 @@ _TC_EPOCH = const(16)  # ... and what each adds
 TC_MAX = 255
 TRUSTED = 64  # two epochs of agreement
 
-_FEW = const(16)  # clocks off, one of so many neighbours: let nobody who is loud hush the others
+_DRAWN = const(48)  # routes by whose clocks mine is set: a third of liars are no majority of them
+_FEW = const(16)  # clocks off, one of so many drawn: then those who are silent are asked
+_SILENT = const(64)  # cycles after which they are, twice an epoch
 _STALE = const(64)  # unheard epochs after which any entry may be taken over: Trickle hushes long
 _UNKNOWN = const(0x7FFF)  # no clock to go by
 _AGREED = const(1)  # what a route showed in this epoch ...
@@ -58,7 +60,7 @@ class Routes:
         self.allowance = zeros("H", size)  # bytes of reply
         self.n = 1
         self.near = 0
-        self.disputed = False  # so many clocks are off that those who are hushed should say theirs
+        self.disputed = False  # are so many clocks off that the silent are to be asked?
         self._apart = False  # may a clock be off by two cycles or more?
         self._index = {}
         self._since = None  # epoch of the last look for who would make place, if it still holds
@@ -92,7 +94,7 @@ class Routes:
             self.near += 1
             self.agreed[i] = self._shown[i] = 0
             self.nonce[i] = self.cycle[i] = self.held[i] = 0
-            self.heard[i] = -0x7FFF
+            self.offset[i] = _UNKNOWN
             self.frames[i] = self._booked[i] = self.allowance[i] = self.places[i] = 0
             self.credited[i] = self._late[i] = self._own[i] = 0
             self._kept[i] = self.budget >> 4
@@ -194,43 +196,43 @@ class Routes:
             trusted += self.trusted(i)
         return trusted, total // (self.n - 1) if self.n > 1 else 0
 
-    def gained(self, cycles):
-        """My clock was slewed: it gained so many cycles on what the others' were when heard."""
-        if cycles:
-            self._apart = True
-            for i in range(1, self.n):
-                if self.offset[i] != _UNKNOWN:
-                    self.offset[i] = max(-1000, min(1000, self.offset[i] - cycles))
-
-    def clock_offset(self, cycle, within):
-        """Median of the believed clocks against mine (cycles), one voice a route: TC would weigh
-        those most who are loud, since who is hushed can earn none.
-
-        Counting instead of sorting: the offsets that matter are -2 .. 2, the rest only has a side.
-        """
-        if not self._apart:
+    def clock_lead(self, epoch, gained):
+        """Are most clocks drawn for an epoch ahead of mine (1) or behind (-1), by two cycles or
+        more, as last heard, less what mine ``gained`` since by slewing? One voice a route, however
+        loud: TC would weigh those most who are loud, and mine is none, so two meet half way."""
+        if not self._apart and not gained:
             return 0
         self._apart = False
-        ahead = behind = close = 0
+        ahead = behind = voices = 0
         for i in range(1, self.n):
             offset = self.offset[i]
             if offset == _UNKNOWN:
                 continue
-            apart = offset > 1 or offset < -1
-            self._apart |= apart
-            if cycle - self.heard[i] > within:
-                continue
-            if not apart:
-                close += 1
-            elif offset > 0:
-                ahead += 1
-            else:
-                behind += 1
-        self.disputed = (ahead + behind) * _FEW > self.near
-        # Mine is no voice: two that are apart meet half way.
-        if ahead > behind + close:
-            return 2
-        return -2 if behind > ahead + close else 0
+            offset = self.offset[i] = max(-1000, min(1000, offset - gained))
+            self._apart |= offset > 1 or offset < -1
+            if self._drawn(i, epoch):
+                voices += 1
+                ahead += offset > 1
+                behind += offset < -1
+        self.disputed = (ahead + behind) * _FEW > voices
+        return (2 * ahead > voices) - (2 * behind > voices)
+
+    def _drawn(self, i, epoch):
+        """Is a route's clock one of those that count in an epoch? Nobody can guess."""
+        if epoch - self.last[i] >= _STALE:
+            return False
+        return self.draw(mix(epoch, 0) ^ self.key[i]) < _DRAWN
+
+    def silent(self, i, cycle, size):
+        """Is a route to be asked for its clock now, in ``size`` bytes? It has no voice until it
+        answers: it may be gone. Nobody is sent more than he sent."""
+        known = self.offset[i] != _UNKNOWN and cycle - self.heard[i] <= _SILENT
+        if known or (i ^ cycle >> 2) & 7 or not self._drawn(i, cycle >> 6):
+            return False
+        if self.reply(i, size):  # or it keeps its voice
+            self.offset[i] = _UNKNOWN
+            return True
+        return False
 
     def draw(self, x):
         """A number in 0 .. near that is mine for x, and nobody can guess."""

@@ -155,13 +155,11 @@ def cycles(clock, start, seconds, step=50):
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize(
-    "offset, gained", [(0, 60), (1, 60), (-1, 60), (2, 119), (900, 119), (-2, 30), (-900, 30)]
-)
-def test_the_clock_follows_local_time_and_is_slewed(start, offset, gained):
+@pytest.mark.parametrize("lead, gained", [(0, 60), (1, 119), (-1, 30)])
+def test_the_clock_follows_local_time_and_is_slewed(start, lead, gained):
     """A cycle a second; half as long when the peers are ahead, twice when they are behind."""
     clock = MeshClock(start, 1000)
-    clock.steer(offset)
+    clock.steer(lead)
     assert cycles(clock, start, 60) - 1000 == pytest.approx(gained, abs=1)
 
 

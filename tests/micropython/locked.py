@@ -159,8 +159,7 @@ def judge(routes):
     routes.bears(i, 0)
     routes.leaf(i)
     routes.bears(i, MOST)
-    routes.gained(2)
-    routes.clock_offset(5, 128)
+    routes.clock_lead(5, 2)
     routes.holders(29, 5, 256)
 
 
