@@ -84,7 +84,7 @@ class Gossip:
 
     def enough(self):
         """How often a row is heard before it rests: two times less where nothing is lost."""
-        return self.k if self._bridge else min(self.k, max(2, self.k - 2 + (self._lost >> 5)))
+        return self.k if self._bridge else min(self.k, max(2, self.k - 2 + (self._lost + 16 >> 5)))
 
     def learned(self, p, now, own):
         """The row at ring position p is new to me; others may lack it, too. Beyond a link nobody
@@ -178,14 +178,14 @@ class Gossip:
     def _spread(self):
         """Over which rumours are spread, in units of 4 ms: the more neighbours, the longer, so
         that k of them suffice and most find news to ride on."""
-        return min(500 + 60 * self._routes.near, 16000)
+        return min(125 + self._routes.near * self._routes.near, 16000)
 
     def _jitter(self, ms):
         return self._noise.below(ms) * self._trickle.stretch()
 
     def _schedule(self, now, delay):
         if self.due is None or ticks_diff(self.due, now) > delay:
-            self.due = (now + delay) & MAX_RAW
+            self.due = (now - MAX_RAW - 1 + delay) & MAX_RAW  # stays within 31 bits
 
     def in_flight(self, now):
         """True while rows are on their way: they explain why digests differ."""
