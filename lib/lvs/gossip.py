@@ -35,6 +35,7 @@ class Gossip:
         self.shard = shard
         self.k = k
         self._bridge = bridge
+        self._lost = 255  # of 256 rows that were new, how many their own session did not say
         self._noise = noise
         self._trickle = trickle
         self._routes = routes
@@ -81,9 +82,14 @@ class Gossip:
             self._tell(now)
             self.late.append(session)
 
-    def learned(self, p, now):
+    def enough(self):
+        """How often a row is heard before it rests: two times less where nothing is lost."""
+        return self.k if self._bridge else min(self.k, max(2, self.k - 2 + (self._lost + 16 >> 5)))
+
+    def learned(self, p, now, own):
         """The row at ring position p is new to me; others may lack it, too. Beyond a link nobody
-        else says it: there it is told twice, whoever says it here."""
+        else says it: there it is told twice, whoever says it here. own: its session said it."""
+        self._lost += ((0 if own else 255) - self._lost) >> 4
         self.shard.repeats[p] = max(0, self.k - 2) if self._bridge else 1
         self._rumour(p, now)
 
@@ -93,7 +99,7 @@ class Gossip:
         if self._bridge:
             return
         shard = self.shard
-        if not trusted and shard.repeats[p] >= self.k - 1:
+        if not trusted and shard.repeats[p] >= self.enough() - 1:
             if self._routes.draw(shard.nonce[p] ^ shard.slot[p]) < _ENOUGH:
                 return
         shard.repeat(p)
@@ -112,8 +118,10 @@ class Gossip:
 
     def behind(self, p, now):
         """Somebody said a total of the row at p that is older than mine."""
-        if self.shard.repeats[p] >= self.k - 1:
-            self.shard.repeats[p] = max(0, self.k - 2)  # in dense traffic k is one less
+        k = self.enough()
+        least = k - 1 - (k > 2)  # in dense traffic k is one less
+        if self.shard.repeats[p] > least:
+            self.shard.repeats[p] = least
             self._rumour(p, now)
 
     def lacking(self, buckets, addr, whole, now):
@@ -168,16 +176,16 @@ class Gossip:
     # --- when -----------------------------------------------------------------------------------
 
     def _spread(self):
-        """Milliseconds over which rumours are spread: the more neighbours, the longer, so that k
-        of them suffice."""
-        return min(500 + 60 * self._routes.near, 16000)
+        """Over which rumours are spread, in units of 4 ms: the more neighbours, the longer, so
+        that k of them suffice and most find news to ride on."""
+        return min(125 + self._routes.near * self._routes.near, 16000)
 
     def _jitter(self, ms):
         return self._noise.below(ms) * self._trickle.stretch()
 
     def _schedule(self, now, delay):
         if self.due is None or ticks_diff(self.due, now) > delay:
-            self.due = (now + delay) & MAX_RAW
+            self.due = (now - MAX_RAW - 1 + delay) & MAX_RAW  # stays within 31 bits
 
     def in_flight(self, now):
         """True while rows are on their way: they explain why digests differ."""
@@ -223,15 +231,15 @@ class Gossip:
         """Set the timer for a rumour that was heard too seldom, if there is one."""
         self._cause = -1
         for i in range(self.n):
-            if self.shard.repeats[self.rumours[i]] < self.k:
+            if self.shard.repeats[self.rumours[i]] < self.enough():
                 self._cause = self.rumours[i]
-                self._schedule(now, 100 + self._jitter(self._spread()))
+                self._schedule(now, 100 + 4 * self._jitter(self._spread()))
                 return
 
     def overdue(self):
         """Is a frame due though nothing but rumours waits? Only if the rumour that the timer was
         set for is not at rest by now (Trickle's suppression)."""
-        return self._cause >= 0 and self.shard.repeats[self._cause] < self.k
+        return self._cause >= 0 and self.shard.repeats[self._cause] < self.enough()
 
     def rest(self, now):
         """After a frame: when to say what is left."""

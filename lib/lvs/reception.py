@@ -207,6 +207,6 @@ class Reception:
         if mine:
             r.own_row(mine, r.first_channel() + slot)
         if did == NEW or did == GREW:
-            r.gossip.learned(r.shard.find(start, nonce, slot), self._now())
+            r.gossip.learned(r.shard.find(start, nonce, slot), self._now(), own)
         elif did == OLD:
             r.gossip.behind(r.shard.find(start, nonce, slot), self._now())

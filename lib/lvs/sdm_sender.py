@@ -69,10 +69,8 @@ class SdmSender:
             if not w.empty():
                 self._outbox.reply(w.buf, w.end(), to)
             w = self._begin(r.index, session, weight)
-        # Where traffic is dense, fewer repeats do; where there is some to spare, a row rides on
-        # until it was heard twice as often: in a frame that is said anyway it costs little.
-        k = g.k if governor.ready(0, half) else max(1, g.k - 1)
-        k = 2 * k if governor.ready(MAX_FRAME, half + half // 2) else k
+        k = g.enough()
+        k -= k > 2 and not governor.ready(0, half)  # where traffic is dense, fewer repeats do
         g.fill(w, session, first, news, k, answer and to is None)
         self._spread(w)
         g.rest(now)

@@ -75,6 +75,24 @@ def test_a_rumour_is_passed_on_until_it_was_heard_k_times(cell, node):
     assert said == node.config.relays - 1  # heard once already
 
 
+def test_where_nothing_is_lost_a_rumour_is_said_once(cell, node):
+    """Rows that come by others' word show what is lost; what their sessions say, what is not."""
+    for n in range(64):
+        Speaker(node, 5 + n, 50 + n).sdm(own=[(0, 9)])
+        cell.run(1)
+    cell.run(60)
+    for first, times in ((True, 1), (False, node.config.relays - 1)):
+        row = [node.clock.epoch(), 7000 + first, 0, 9]
+        if first:
+            Speaker(node, 200, row[1]).sdm(own=[(0, 9)])
+        else:
+            for n in range(32):
+                Speaker(node, 200, 300).sdm(relayed=[[row[0], 500 + n, 0, 9]])
+            Speaker(node, 200, 300).sdm(relayed=[row])
+        cell.run(120)
+        assert sum(row in f["relayed"] for f in sdms(node)) == times
+
+
 def test_a_fold_drops_no_rumour(cell, node):
     """News of an epoch's last second is passed on in the next, too."""
     row = [node.clock.epoch(), 77, 0, 9]
