@@ -18,8 +18,8 @@ _FLIGHT_MS = const(8000)  # a row has reached nearly everybody after that
 _ANSWERS = const(6)  # neighbours that prepare an answer ...
 _ENOUGH = const(3)  # ... and how many of theirs are enough
 _FRAMES = const(8)  # frames of an answer to who has no state yet, unless he asks again
-_PATIENCE_MS = const(32000)  # an answer is said after that, whatever the governor thinks ...
-_URGENT = const(16)  # ... by so many neighbours
+_PATIENCE_MS = const(32000)  # news and answers are said after that, whatever the governor thinks ...
+_URGENT = const(16)  # ... answers by so many neighbours
 _SAID = const(128)  # mark of the rows in a frame, beside how often each was heard
 
 
@@ -47,7 +47,7 @@ class Gossip:
         self.whole = 0  # ... who has no state yet: frames that his answer still may take
         self.to = None  # who does: an address, or None: everybody
         self.due = None  # when the next SDM is to be said
-        self._since = self._asked = 0  # when the first news came, when an answer was wanted
+        self._since = self._asked = 0  # ticks: when the first news came, an answer was wanted
         self._learned = None  # when a row was last new to me
         self._cause = -1  # the rumour that the timer was set for: its ring position
         self._heard = 0  # answers of others since mine is wanted
@@ -208,8 +208,8 @@ class Gossip:
         self._next(now)
 
     def waited(self, now):
-        """Milliseconds that news has been waiting."""
-        return ticks_diff(now, self._since)
+        """Has news waited so long that it is said whatever the governor thinks?"""
+        return ticks_diff(now, self._since) >= _PATIENCE_MS
 
     def urgent(self, now):
         """Has an answer waited so long that it is said all the same? Among many neighbours only by
@@ -241,10 +241,12 @@ class Gossip:
         set for is not at rest by now (Trickle's suppression)."""
         return self._cause >= 0 and self.shard.repeats[self._cause] < self.enough()
 
-    def rest(self, now):
-        """After a frame: when to say what is left."""
+    def rest(self, now, answered):
+        """After a frame, with an answer or not: when to say what is left."""
         self.due = None
-        self._since = self._asked = now
+        self._since = now
+        if answered:
+            self._asked = now
         if self.buckets:
             self._schedule(now, 50 + self._noise.below(200))
         if self.news or self.late:

@@ -142,20 +142,29 @@ class Lifecycle:
         self._note(offset, key)
         if kept:
             # Of all neighbours: of those heard of late most may be loud, and hush the others.
-            half = self._routes.near + 1 >> 1
+            half = self._crowd() + 1 >> 1
             if self._ahead(kept) > half:
                 self._return()
             elif offset < 0 and len(self._clocks) - self._ahead(MAX_RAW) > half:
                 # Most are waited for, whatever they hold: only who folds together can settle it.
                 self._routes.steers(self._routes.known(key), offset)
             return False
-        most = self._routes.recent(self._clock.epoch(), 2)
+        most = min(self._crowd(), self._routes.recent(self._clock.epoch(), 2))
         # Of two that are as many the one behind follows.
         ahead = 2 * self._ahead(MAX_RAW)
         if ahead >= most or 2 * len(self._clocks) - ahead > most + 1:
             self._ledger.astray()
             self._rejoin()
         return True
+
+    def _last(self):
+        """Of those whose clocks are remembered, who was drawn last."""
+        return max(self._clocks, key=self._routes.draw)
+
+    def _crowd(self):
+        """Of how many neighbours all that stray are remembered: the others were not drawn."""
+        full = len(self._clocks) >= _OFFERS
+        return self._routes.draw(self._last()) if full else self._routes.near
 
     def _ahead(self, most):
         """How many of the clocks are ahead of mine, by less than so many cycles."""
@@ -187,9 +196,10 @@ class Lifecycle:
     # --- what is found ------------------------------------------------------------------------
 
     def _note(self, offset, key):
-        # One voice a route: sessions cost nothing.
-        if key in self._clocks or len(self._clocks) < _OFFERS:
-            self._clocks[key] = offset
+        """One voice a route: sessions cost nothing. Of many a draw: whoever is quick is no crowd."""
+        self._clocks[key] = offset
+        if len(self._clocks) > _OFFERS:
+            del self._clocks[self._last()]
 
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
@@ -230,14 +240,23 @@ class Lifecycle:
     def _offset(self):
         """By how many cycles to move my clock."""
         found = sorted(self._clocks.values())
-        if KEPT not in [r.phase for r in self._placement.replicas]:
+        kept = False
+        for r in self._placement.replicas:
+            kept |= r.phase == KEPT
+        if not kept:
             return found[len(found) // 2] if found else 0
         # It stood still while I was off, so it is behind by something: as far as it takes to be
         # within an epoch, farther only if two fifths say so: a third may lie, and others that were
         # off are as far behind. Of those that I know, who shows no clock says nothing of the kind.
-        near = sorted([o for o in found if -_STRAY <= o <= _STRAY] + [0])
-        quiet = len([key for key in self.remembered if key not in self._clocks])
-        quiet = max(quiet, self._routes.near - len(found))
+        near = [0]
+        for o in found:
+            if -_STRAY <= o <= _STRAY:
+                near.append(o)
+        near.sort()
+        quiet = 0
+        for key in self.remembered:
+            quiet += key not in self._clocks
+        quiet = max(quiet, self._crowd() - len(found))
         far = sorted(found + [0] * (quiet + 1))
         far = far[len(far) * 3 // 5]
         return max(0, far if far > _STRAY else near[(len(near) - 1) // 2])

@@ -94,6 +94,7 @@ class Routes:
             self.near += 1
             self.agreed[i] = self._shown[i] = 0
             self.nonce[i] = self.cycle[i] = self.held[i] = 0
+            self.heard[i] = -0x7FFF
             self.offset[i] = _UNKNOWN
             self.frames[i] = self._booked[i] = self.allowance[i] = self.places[i] = 0
             self.credited[i] = self._late[i] = self._own[i] = 0

@@ -4,11 +4,8 @@ When is each shard's gossip's to say; here the frames are filled, as the governo
 (docs/protocol.md, sections 8 and 11).
 """
 
-from .fixed import const
 from .lifecycle import INIT
 from .wire import MAX_FRAME, SLOTS, SdmWriter
-
-_PATIENCE_MS = const(32000)  # news is said after that, whatever the governor thinks
 
 
 class SdmSender:
@@ -51,7 +48,7 @@ class SdmSender:
         half = governor.full // 2
         answer = g.buckets and (governor.ready(MAX_FRAME, half // 2) or g.urgent(now))
         if g.news or g.late:
-            ready = governor.ready(MAX_FRAME // 2, -half) or g.waited(now) >= _PATIENCE_MS
+            ready = governor.ready(MAX_FRAME // 2, -half) or g.waited(now)
         else:
             ready = g.overdue() and governor.ready(MAX_FRAME // 2, half)
         if self._life.state == INIT or not (answer or ready):
@@ -73,7 +70,7 @@ class SdmSender:
         k -= k > 2 and not governor.ready(0, half)  # where traffic is dense, fewer repeats do
         g.fill(w, session, first, news, k, answer and to is None)
         self._spread(w)
-        g.rest(now)
+        g.rest(now, answer)
 
     # --- shards held elsewhere ----------------------------------------------------------------
 

@@ -99,13 +99,13 @@ class UdpTransport:
     def _explain(self, e):
         code = e.args[0] if e.args else 0
         if code in _EADDRINUSE:
-            return "port: %d is in use on %s; choose another or stop what uses it" % (
+            return "port: %d is in use on %s; choose another" % (
                 self._port,
                 self._address,
             )
         if code in _NO_ADDRESS:
             return "address: %s is not one of this machine's" % self._address
-        return "network: cannot open UDP %s:%d (%s); trying again" % (
+        return "network: cannot open UDP %s:%d (%s)" % (
             self._address,
             self._port,
             e,
@@ -129,7 +129,7 @@ class UdpTransport:
         except OSError as e:
             code = e.args[0] if e.args else 0
             if code in _UNREACHABLE:
-                self.error = "network: unreachable (%s); frames wait for the next change" % e
+                self.error = "network: unreachable (%s)" % e
             return False
         if self.error:
             self.error = ""

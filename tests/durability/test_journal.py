@@ -397,4 +397,4 @@ def test_a_restore_into_fewer_rows_drops_those_of_others_first():
     assert again.replicas[0].shard.find(session.start, session.nonce, 0) >= 0
     held = again.replicas[0].shard.count
     assert held + again.replicas[0].refused >= 61
-    assert any("no room for a total" in w for w in again.status()["warnings"])
+    assert any("no room for a total" in w for w in again.status()["lost"])

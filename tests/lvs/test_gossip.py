@@ -328,6 +328,21 @@ def test_who_wants_all_gets_all_at_once(cell, node):
     assert {r[1] for f in sdms(node) for r in f["relayed"]} >= everything
 
 
+def test_an_answer_is_given_though_there_is_news_all_the_time_and_no_tokens(cell, node):
+    """After 32 s. Each frame of news had begun its patience anew: at 78 % of the budget nobody
+    answered for minutes, and who had missed a last total folded without it."""
+    fill(cell, node, 40)
+    Speaker(node, 9, 90).ep(digests=[1] * 8)
+
+    def jammed():
+        node.governor.tokens = node.governor.full // 8
+        cell.contribute(1, 1)
+        return any(f["buckets"] for f in sdms(node))
+
+    assert 25 < cell.run(60, jammed) < 45
+    assert len([f for f in sdms(node) if f["own"]]) > 10
+
+
 def test_who_wants_what_he_lacks_gets_no_more(cell, node):
     """A newcomer that lacks one row is not told all others for minutes."""
     fill(cell, node, 150)

@@ -721,6 +721,36 @@ def test_an_established_node_follows_when_most_are_far_ahead(behind, follows):
     assert node.value("water", raw=True) == value
 
 
+@pytest.mark.parametrize("ahead, follows", [(190, True), (66, False)])
+def test_among_200_too_most_are_followed_and_a_third_is_not(ahead, follows):
+    """More than there are clocks to remember: of those that are drawn all are."""
+    cell = Cell(1)
+    cell.prime(1000)
+    node = cell.nodes[1]
+    horizon = node.config.horizon_epochs * 64
+    for key in range(100, 300):
+        Speaker(node, key, 6000 + key).ep([1000])
+    cycle = node.clock.cycle
+    assert node.routes.near >= 200
+    for _ in range(2):  # not whoever is first
+        for key in range(100, 100 + ahead):
+            node.life.stray(700, node.transport.key(key), horizon)
+    cell.run(20)
+    assert node.clock.cycle - cycle - 20 == (700 if follows else 0)
+
+
+def test_a_newcomer_takes_no_clock_of_those_who_are_first():
+    """A third of two hundred, whom it heard before all others."""
+    cell = Cell(1)
+    node = cell.nodes[1]
+    at = node.clock.cycle
+    for key in range(200):
+        cycle = at + (500 if key < 66 else 40)
+        horizon = node.config.horizon(cycle >> 6)
+        Speaker(node, 20 + key, 200 + key).ep([5], cycle=cycle, horizon=horizon)
+    assert len(node.life._clocks) == 64 and node.life._offset() == 40
+
+
 @pytest.mark.parametrize(("behind", "slew"), [(3, -1), (2, 0)])
 def test_an_established_node_waits_when_most_are_far_behind_whatever_they_hold(behind, slew):
     """Else they would fold in other epochs for ever, and nobody could say who is right."""
