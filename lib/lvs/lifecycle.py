@@ -196,7 +196,7 @@ class Lifecycle:
     # --- what is found ------------------------------------------------------------------------
 
     def _note(self, offset, key):
-        """One voice a route: sessions cost nothing. Of many a draw: whoever is quick is no crowd."""
+        """One voice a route: sessions cost nothing. Of many a draw: who is quick is no crowd."""
         self._clocks[key] = offset
         if len(self._clocks) > _OFFERS:
             del self._clocks[self._last()]

@@ -133,9 +133,7 @@ def test_a_port_in_use_is_named_and_tried_again(transports, free_port):
     holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     holder.bind(("127.0.0.2", free_port))
     t = transports("127.0.0.2", lambda: ticks[0])
-    assert (
-        t.error == f"port: {free_port} is in use on 127.0.0.2; choose another"
-    )
+    assert t.error == f"port: {free_port} is in use on 127.0.0.2; choose another"
     assert not t.send(b"x", None) and t.recv() is None
     holder.close()
     assert not t.send(b"x", None)  # not at once: every five seconds
