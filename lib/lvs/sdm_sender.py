@@ -67,7 +67,9 @@ class SdmSender:
                 self._outbox.reply(w.buf, w.end(), to)
             w = self._begin(r.index, session, weight)
         k = g.enough()
-        k -= k > 2 and not governor.ready(0, half)  # where traffic is dense, fewer repeats do
+        # Where traffic is dense, fewer repeats do; and fewer again once it is overdrawn.
+        k -= k > 2 and not governor.ready(0, half)
+        k -= k > 1 and not governor.ready(0)
         g.fill(w, session, first, news, k, answer and to is None)
         self._spread(w)
         g.rest(now, answer)

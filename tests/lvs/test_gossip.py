@@ -343,6 +343,22 @@ def test_an_answer_is_given_though_there_is_news_all_the_time_and_no_tokens(cell
     assert len([f for f in sdms(node) if f["own"]]) > 10
 
 
+@pytest.mark.parametrize("share, rows", [(2, 5), (-3, 0)])
+def test_on_news_that_overdraws_no_rumour_rides_that_was_heard(cell, node, share, rows):
+    """Else 300 nodes that all have news keep no limit in their first minutes."""
+    fill(cell, node, 5)
+    gossip = node.replicas[0].gossip
+    gossip._lost = 0  # nothing is: twice is enough
+    for p in range(5):
+        gossip.shard.repeats[p] = 1
+    gossip.forget()
+    node.governor.tokens = share * node.governor.full // 8
+    node.transport.sent.clear()
+    cell.contribute(1, 1)
+    cell.run(3, lambda: sdms(node))
+    assert [len(f["relayed"]) for f in sdms(node)] == [rows]
+
+
 def test_who_wants_what_he_lacks_gets_no_more(cell, node):
     """A newcomer that lacks one row is not told all others for minutes."""
     fill(cell, node, 150)
