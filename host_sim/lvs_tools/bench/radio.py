@@ -14,7 +14,7 @@ PICTURES = ()
 SETTLED, COLD = "settled", "cold"
 _CYCLES = {"quick": 90, "usual": 300, "large": 3600}
 _IDLE = 3  # times as long where nobody contributes: timers grow
-_CALM = 60  # cycles at the end in which nobody contributes, so that all can be exact
+_CALM = 120  # cycles at the end in which nobody contributes, so that all can be exact
 _START = 100000  # raw
 _ACTIVE = 12  # cycles until nodes that start with nothing are active
 
