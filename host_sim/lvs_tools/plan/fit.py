@@ -15,12 +15,12 @@ NODE_HEAP = 92080
 ROUTE_HEAP = 54
 SHARD_HEAP = 3808
 JOURNAL_HEAP = 23500  # and what a journal adds
-# Bytes a minute that a node sends and receives: with nothing new, with some, and for each of the
-# contributions that it hears; measured in cells of 10 to 300 nodes (`lvs bench --only radio`,
-# docs/figures.md). tests/bench compares them with what was accepted last.
+# Bytes a minute that a node sends and receives: with nothing new, with some at least, and for each
+# of the contributions that it hears; measured in cells of 10 to 300 nodes (`lvs bench --only
+# scale`, docs/figures.md). tests/bench compares them with what was accepted last.
 _IDLE_BYTES = 600
-_BUSY_BYTES = 6000
-_CONTRIBUTION_BYTES = 110
+_BUSY_BYTES = 6400
+_CONTRIBUTION_BYTES = 76
 _MERGED = 60  # contributions of a node in a minute: of more some are told together
 _PAST_BUDGET = 7 / 8  # of kb_per_min is what the governor lets go
 
@@ -59,7 +59,7 @@ def mesh(config, per_minute, amount, step=decimal.STEP, heard=None, minutes=None
     that hear each other, all of them unless told; minutes: that it is to last, unless for years.
     """
     told = min(per_minute, _MERGED) * (heard or config.nodes)
-    traffic = _BUSY_BYTES + _CONTRIBUTION_BYTES * told if told else _IDLE_BYTES
+    traffic = max(_BUSY_BYTES, _CONTRIBUTION_BYTES * told) if told else _IDLE_BYTES
     one = 10 ** -step[1] / step[0]  # raw in a unit
     raw_per_min = per_minute * amount
     pace = int(min(raw_per_min * _EPOCH_S / 60, config.route_budget))  # raw an epoch that is told
@@ -144,7 +144,7 @@ def _counter(figures, lasts):
 def _traffic(config, figures):
     most = config.kb_per_min * _PAST_BUDGET
     if figures["kb_per_min"] > most:
-        part = max(0.0, most - _BUSY_BYTES / 1000) / (figures["kb_per_min"] - _BUSY_BYTES / 1000)
+        part = most / figures["kb_per_min"]
         yield (
             f"traffic: about {figures['kb_per_min']:g} KB a minute, {most:g} go; contribute"
             f" {1 / part:.1f} times as seldom (add up before), or set 'kb_per_min' to"
