@@ -142,13 +142,12 @@ def _counter(figures, lasts):
 
 
 def _traffic(config, figures):
-    most = config.kb_per_min * _PAST_BUDGET
-    if figures["kb_per_min"] > most:
-        part = most / figures["kb_per_min"]
+    most, reckoned = config.kb_per_min * _PAST_BUDGET, figures["kb_per_min"]
+    if reckoned > most:
         yield (
-            f"traffic: about {figures['kb_per_min']:g} KB a minute, {most:g} go; contribute"
-            f" {1 / part:.1f} times as seldom (add up before), or set 'kb_per_min' to"
-            f" {figures['kb_per_min'] / _PAST_BUDGET:.0f}: else it arrives late"
+            f"traffic: about {reckoned:g} KB a minute, {most:g} go; contribute"
+            f" {reckoned / most:.1f} times as seldom (add up before), or set 'kb_per_min' to"
+            f" {reckoned / _PAST_BUDGET:.0f}: else it arrives late"
         )
 
 
