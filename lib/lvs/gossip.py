@@ -116,10 +116,10 @@ class Gossip:
         if self._cause < 0:
             self._next(now)
 
-    def behind(self, p, now):
-        """Somebody said a total of the row at p that is older than mine."""
-        k = self.enough()
-        least = k - 1 - (k > 2)  # in dense traffic k is one less
+    def behind(self, p, now, own):
+        """Somebody said a total of the row at p that is older than mine. own: whose session it is,
+        and who takes back what he is not known to have told; or it has ended."""
+        least = 0 if own else max(1, self.enough() - 3)  # in dense traffic k is two less
         if self.shard.repeats[p] > least:
             self.shard.repeats[p] = least
             self._rumour(p, now)

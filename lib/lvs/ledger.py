@@ -139,10 +139,7 @@ class Ledger:
         than a step, as decimal.steps gives it. Raises LvsError and changes nothing when the
         counter would pass its end."""
         if amount > END - value - self.waiting[channel]:
-            raise LvsError(
-                "amount of %d raw is too large: the counter would pass its end, %d raw"
-                % (amount, END)
-            )
+            raise LvsError("too large: the counter would pass its end")
         self.waiting[channel] += amount
         self.free[channel] = min(self.free[channel] + amount, MAX_RAW)
         if carry or channel in self.carried:

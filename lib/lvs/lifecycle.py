@@ -278,7 +278,7 @@ class Lifecycle:
         for r in self._placement.replicas:
             r.offered = _PATIENCE  # offers were collected together with the clocks
             if moved and not r.offers:
-                r.next_epoch(clock.epoch(), clock.cycle)
+                r.next_epoch(clock.epoch(), clock.cycle, now)
         if not heard:
             for r in self._placement.replicas:
                 self._alone(r)

@@ -209,4 +209,4 @@ class Reception:
         if did == NEW or did == GREW:
             r.gossip.learned(r.shard.find(start, nonce, slot), self._now(), own)
         elif did == OLD:
-            r.gossip.behind(r.shard.find(start, nonce, slot), self._now())
+            r.gossip.behind(r.shard.find(start, nonce, slot), self._now(), own)

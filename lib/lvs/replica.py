@@ -4,6 +4,7 @@ State, budgets, samples, votes, confidence and gossip of a shard; hearing an EP,
 an epoch. It is handed what it needs and touches no network and no clock.
 """
 
+from .config import CLOSING
 from .drift_core import (
     CONFIDENT,
     FULL_CONFIDENCE,
@@ -377,9 +378,17 @@ class Replica:
                     self.max_step = size
         return moved
 
-    def next_epoch(self, epoch, cycle):
-        """Fold, renew budgets, credit what waited, ask who agrees with me."""
+    def next_epoch(self, epoch, cycle, now):
+        """Fold, renew budgets, credit what waited, ask who agrees with me. Rows of sessions that
+        have just ended, or close next, are rumours once more: nobody speaks in them any more, and
+        somebody may lack their last totals."""
         self._fold(epoch)
+        shard = self.shard
+        for k in range(shard.count):
+            p = shard.position(k)
+            left = shard.left(p) - CLOSING - 2
+            if left == 0 or left == self._horizon - 1:
+                self.gossip.behind(p, now, True)
         self._quiet = False
         self.guard.new_epoch()
         self.guard.credit_rest(self.established)

@@ -3,6 +3,7 @@
 import pytest
 
 from lvs import wire
+from lvs.config import CLOSING
 from lvs.entropy_engine import Noise
 from lvs.gossip import Gossip
 from tests.support.cell import Cell, Speaker, decoded
@@ -506,3 +507,37 @@ def test_one_way_links_and_islands_tied_by_a_few():
     for address in range(1, 9):
         cell.contribute(address, 10 + address)
     cell.settle(200)
+
+
+def test_last_totals_are_told_once_more_when_the_session_has_ended_and_before_the_closing():
+    """Nobody speaks in it any more, and with steady news no digest shows what somebody lacks."""
+    cell = Cell(1, session_epochs=4, horizon_epochs=8)
+    cell.active()
+    cell.run(20)
+    node = cell.nodes[1]
+    shard = node.replicas[0].shard
+    voice = Speaker(node, 5, 50)
+    for _ in range(6):
+        voice.sdm([[0, 9]])  # heard so often that it rests
+    row = [voice.start, voice.nonce, 0, 9]
+    p = shard.find(*row[:3])
+    told = []  # epochs that the row had left
+    for _ in range(16 * 64):
+        node.transport.sent.clear()
+        cell.run(1)
+        told += [shard.left(p) for f in sdms(node) if row in f["relayed"]]
+    assert set(told) == {8 + CLOSING + 1, CLOSING + 2}
+    assert len(told) == 2 * node.config.relays
+
+
+def test_who_says_less_of_his_own_session_is_answered_however_little_there_is_to_spend(cell, node):
+    """He takes back in the closing what he is not known to have told: it would count twice."""
+    voice = Speaker(node, 5, 50)
+    for _ in range(6):
+        voice.sdm([[0, 9]])
+    voice.sdm([[0, 5]])
+    node.governor.tokens = -node.governor.full // 4
+    cell.contribute(1, 1)  # what it rides on
+    cell.run(1)
+    row = [voice.start, voice.nonce, 0, 9]
+    assert [row in f["relayed"] for f in sdms(node)] == [True]

@@ -69,7 +69,7 @@ def test_what_was_offered_before_a_fold_is_not_adopted_after_it():
     shard = replica.shard
     Speaker(node).ep()
     assert len(replica.offers) == 1 and not replica.live
-    replica.next_epoch(shard.epoch + 1, 2)
+    replica.next_epoch(shard.epoch + 1, 2, 0)
     assert not replica.offers
 
 
@@ -795,5 +795,5 @@ def test_whoever_hushes_the_others_is_not_most_of_the_votes():
     for key in range(1, 6):
         r.votes.cast(node.routes.known(key), key == 5, epoch)
     for _ in range(5):
-        r.next_epoch(epoch, node.clock.cycle)
+        r.next_epoch(epoch, node.clock.cycle, node.now())
         assert r.votes.disputed and not r.votes.diverged
