@@ -65,7 +65,7 @@ class Node:
             raise LvsError("channel '%s' is retired; contribute to another" % channel)
         raw, carry = decimal.steps(amount, self.config.steps[c], self.ledger.carried.get(c, 0))
         if durable and not self.journal.durable:
-            raise LvsError("journal: this node has none; give it journal=Journal(path)")
+            raise LvsError("no journal: give this node journal=Journal(path)")
         value = self.raw(c) if self.placement.find(c // SLOTS) else 0
         # Durable, it is told from the next cycle on, so that the journal knows it untold.
         try:
@@ -83,7 +83,7 @@ class Node:
         Raises NotDurable when the journal cannot be written, LvsError when there is none.
         """
         if not self.journal.durable:
-            raise LvsError("journal: this node has none; give it journal=Journal(path)")
+            raise LvsError("no journal: give this node journal=Journal(path)")
         self._keep()
 
     def _keep(self):

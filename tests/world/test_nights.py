@@ -24,7 +24,7 @@ ROWS = {
     "restart_day": ("nodes=5", "event.0.times=30", "workload.until_cycle=2100", "cycles=2300"),
     "restart_bare": (
         "nodes=6",
-        "config.rows=48",
+        "config.rows=80",  # with fewer, what one without a journal said last may find no place
         "config.session_epochs=12",
         "config.horizon_epochs=8",
         "event.0.times=30",
