@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from lvs_tools.bench import command, page, radio, scale
 from lvs_tools.bench.table import Goal, Table
+from lvs_tools.board.profiles import BoardError
 from lvs_tools.interpreters import ScriptFailed
 
 
@@ -45,8 +46,13 @@ class Part:
 class Broken(Part):
     """One whose runs end badly."""
 
-    @staticmethod
-    def run(case, folder):
+    def __init__(self, board):
+        super().__init__()
+        self.board = board
+
+    def run(self, case, folder):
+        if self.board:
+            raise BoardError("ValueError: no such thing")
         raise ScriptFailed("micropython", "a.py", 1, "", "Traceback:\nValueError: no such thing")
 
 
@@ -85,8 +91,9 @@ def test_a_part_that_cannot_be_measured_is_skipped_with_one_line(part, tmp_path)
     assert done.output == "part: skipped: no such program here: install it\n"
 
 
-def test_a_part_that_breaks_down_is_one_line_and_the_others_go_on(monkeypatch, tmp_path):
-    monkeypatch.setattr(command, "PARTS", {"broken": Broken(), "part": Part()})
+@pytest.mark.parametrize("board", [False, True])
+def test_a_part_that_breaks_down_is_one_line_and_the_others_go_on(monkeypatch, tmp_path, board):
+    monkeypatch.setattr(command, "PARTS", {"broken": Broken(board), "part": Part()})
     arguments = ["--out", str(tmp_path), "--json", "-"]
     done = CliRunner().invoke(command.command, arguments)
     assert done.exit_code == 1

@@ -21,6 +21,7 @@ from lvs_tools.bench import (
     surroundings,
     udp,
 )
+from lvs_tools.board.profiles import BoardError
 from lvs_tools.places import ROOT
 from lvs_tools.sim import engine, kept
 
@@ -40,6 +41,7 @@ _ERRORS = (
     interpreters.ScriptFailed,
     engine.EngineError,
     subprocess.SubprocessError,
+    BoardError,
 )
 _WIDTH = 80
 
