@@ -46,14 +46,17 @@ class Part:
 class Broken(Part):
     """One whose runs end badly."""
 
-    def __init__(self, board):
-        super().__init__()
-        self.board = board
-
-    def run(self, case, folder):
-        if self.board:
-            raise BoardError("ValueError: no such thing")
+    @staticmethod
+    def run(case, folder):
         raise ScriptFailed("micropython", "a.py", 1, "", "Traceback:\nValueError: no such thing")
+
+
+class Lacking(Part):
+    """One that finds that a board's tools are not here."""
+
+    @staticmethod
+    def run(case, folder):
+        raise BoardError("ValueError: no such thing")
 
 
 @pytest.fixture
@@ -91,9 +94,9 @@ def test_a_part_that_cannot_be_measured_is_skipped_with_one_line(part, tmp_path)
     assert done.output == "part: skipped: no such program here: install it\n"
 
 
-@pytest.mark.parametrize("board", [False, True])
-def test_a_part_that_breaks_down_is_one_line_and_the_others_go_on(monkeypatch, tmp_path, board):
-    monkeypatch.setattr(command, "PARTS", {"broken": Broken(board), "part": Part()})
+@pytest.mark.parametrize("broken", [Broken, Lacking])
+def test_a_part_that_breaks_down_is_one_line_and_the_others_go_on(monkeypatch, tmp_path, broken):
+    monkeypatch.setattr(command, "PARTS", {"broken": broken(), "part": Part()})
     arguments = ["--out", str(tmp_path), "--json", "-"]
     done = CliRunner().invoke(command.command, arguments)
     assert done.exit_code == 1
