@@ -2,7 +2,9 @@
 
 import pytest
 
+from lvs_tools.world.account import Account
 from lvs_tools.world.verdict import STILL, needed
+from tests.support.cell import SHORT, Cell
 from tests.support.worlds import advance, run, world_of
 
 CALM = 60 + STILL + 16
@@ -86,3 +88,25 @@ def test_a_clock_apart_is_said():
 )
 def test_what_is_needed(samples, said):
     assert said in needed(samples, 0, 100)
+
+
+def test_who_is_late_at_a_fold_takes_nothing_from_what_the_dead_are_known_to_have_told():
+    """A node that has just started from its journal knows an older total of a session that all
+    others have folded."""
+    cell = Cell(3, **SHORT)
+    owner, witness, late = cell.nodes.values()
+    cell.active()
+    account = Account(1)
+    for raw, hears in (5, True), (4, False):
+        cell.links = lambda a, b, hears=hears: hears or b != 3
+        cell.contribute(1, raw)
+        account.contribute(0, 0, raw, 0)
+        cell.run(10)
+    account.death(0, owner, 90000)
+    account.survey([witness, late])
+    assert account.lost(0) == 0
+    witness.replicas[0].shard.advance(witness.clock.epoch() + 100)  # it folds
+    account.survey([witness, late])
+    assert account.lost(0) == 0
+    account.survey([late])  # whoever knew more is gone, and had folded nothing
+    assert account.lost(0) == 4

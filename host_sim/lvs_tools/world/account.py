@@ -93,9 +93,9 @@ class Account:
                     known = claimed
                     if known >= row[3]:
                         break
-            if known or not folded:
-                row[4] = known
-            # Otherwise it has been folded everywhere: what was known before is in the values.
+            # Where it has been folded, what was known before is in the values, whatever those
+            # know who are late: one that has just started from its journal may know less.
+            row[4] = max(known, row[4]) if folded else known
 
     def _lost(self):
         """{(owner, channel): raw that no living node ever learned}, as of the last survey."""
