@@ -102,7 +102,7 @@ peace: setup ## Worlds without a liar in which nothing may be lost, at full size
 nights: setup ## Absences of days, a day of restarts, a list that grows: full size, defaults (an hour with PyPy)
 	@$(BIN)/python -m tests.world.nights --engine pypy $(ARGS)
 
-operator: setup ## An operator's days, measured: writes docs/operator.md (an hour with PyPy)
+operator: setup ## An operator's days, measured: writes docs/operator.md (ten minutes with PyPy)
 	@$(BIN)/python -m tests.world.operator $(ARGS)
 
 street: setup ## Play examples/street, boards and broker and all: a quarter of an hour (ARGS=--stay: it goes on)

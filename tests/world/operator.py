@@ -24,7 +24,7 @@ from lvs_tools.world.world import World
 
 PAGE = ROOT / "docs" / "operator.md"
 _LATER = 'not measured yet: `make operator ARGS="--only %s"`'
-_KEPT = ROOT / "build" / "operator.json"
+_KEPT = ROOT / "docs" / "figures" / "operator.json"
 ENGINE = "pypy" if interpreters.command("pypy") else "cpython"
 
 
@@ -323,7 +323,6 @@ def main(argv=None):
                 flush=True,
             )
     kept.update(found)
-    _KEPT.parent.mkdir(exist_ok=True)
     _KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(kept), encoding="utf-8")
     print("written: docs/operator.md")
