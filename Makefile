@@ -99,7 +99,7 @@ air: setup ## Update five boards over the air, with accidents (a minute or two, 
 peace: setup ## Worlds without a liar in which nothing may be lost, at full size (hours; ARGS="--engine pypy")
 	@$(BIN)/python -m tests.world.peace $(ARGS)
 
-nights: setup ## Absences of days, a day of restarts, a list that grows: full size, defaults (an hour with PyPy)
+nights: setup ## Absences of days, a day of restarts, a list that grows: full size, defaults (ten minutes with PyPy)
 	@$(BIN)/python -m tests.world.nights --engine pypy $(ARGS)
 
 operator: setup ## An operator's days, measured: writes docs/operator.md (ten minutes with PyPy)
