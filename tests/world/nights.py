@@ -1,7 +1,7 @@
 """Absences of days, restarts for a day, lists that grow: at full size, with default parameters.
 
-    python -m tests.world.nights --engine pypy                 all of them, a seed each: ten minutes
-    python -m tests.world.nights --engine pypy --only night    a night of twenty nodes: half a minute
+    python -m tests.world.nights --engine pypy               all of them, a seed each (ten minutes)
+    python -m tests.world.nights --engine pypy --only night  a night of twenty nodes: half a minute
 
 Exit code 1 if a run did not end with exactly what was contributed, to the bit.
 """
