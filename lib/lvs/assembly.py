@@ -72,6 +72,7 @@ def assemble(config, transport, now, entropy, journal, frame):
     clock = MeshClock(began, (cfg.lifetime + 2) * cfg.grain * EPOCH_CYCLES, cfg.grain)
     routes = Routes(cfg.routes, noise.nonce(), cfg.route_budget, cfg.lifetime * cfg.grain)
     ledger = Ledger(len(cfg.channels))
+    ledger.lineage = bytes([noise.nonce() & 255 for _ in range(12)])
     ledger.new_epoch(cfg.route_budget)
     make = maker(cfg, clock, Drift(), routes, noise, trickle)
     shards = -(-len(cfg.channels) // SLOTS)

@@ -4,7 +4,9 @@ Needed while somebody asks: lvs.ep_sender, or a leaf, loads it then. Encoder and
 sides.
 """
 
-from .fixed import MAX_RAW, const, mix4, ticks_diff
+from hashlib import sha256
+
+from .fixed import MAX_RAW, const, ticks_diff
 from .wide import MOST, Wide
 from .wire import AUDIT, MAX_FRAME, SLOTS, get30, get_wide, put30, put_head, put_wide, seal
 
@@ -49,7 +51,7 @@ def decode(body):
 
 def account(lineage):
     """The number of an account: a copied journal has the same until one of both notices."""
-    return mix4(lineage, 0x1B873593, 0x2545F49, 0x0CC9E2D5)
+    return get30(sha256(lineage + b"account").digest(), 0)
 
 
 def asked(body):

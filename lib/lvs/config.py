@@ -105,9 +105,10 @@ class Config:
         """Sessions that began up to this grain are folded in an epoch."""
         return epoch // self.grain - self.lifetime - 1
 
-    def span(self, epoch, phase):
-        """(epoch, grain) in which the span of sessions of an epoch began. phase: a node's own."""
-        begun = epoch - (epoch + phase) % self.session_epochs
+    def span(self, epoch, lineage):
+        """(epoch, grain) in which the span of sessions of an epoch began: at a time of each
+        lineage's own."""
+        begun = epoch - (epoch + lineage[0] + 256 * lineage[1]) % self.session_epochs
         return begun, begun // self.grain & 0xFFFF
 
     # --- from the mesh before -------------------------------------------------------------------

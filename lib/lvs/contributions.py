@@ -36,7 +36,6 @@ class Contributions:
         self._spoken = None  # in which the last life spoke
         self._chosen = True  # is it decided in which session this life speaks?
         self._end = 0  # epoch in which the present session ends
-        ledger.lineage = noise.nonce()
 
     # --- sessions -------------------------------------------------------------------------------
 
@@ -91,8 +90,7 @@ class Contributions:
         if serial_diff(start, closing) <= 0 or serial_diff(start, newest) > 0:
             self.rotate()
         for s in ledger.sessions[:-1]:
-            mine = s.nonce & 0xFFFFF == ledger.mark(s.nonce >> 20)  # and no copy's
-            if mine and s.unsure and s.fate != LATE and serial_diff(s.start, closing) <= 0:
+            if s.unsure and s.fate != LATE and serial_diff(s.start, closing) <= 0:
                 self._catch_up(s)
         alone = self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES
         for s in ledger.late(closing):

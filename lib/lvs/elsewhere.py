@@ -53,12 +53,12 @@ class Elsewhere:
     def _say(self, c):
         self._due[c // SLOTS] = self._due.get(c // SLOTS, 0) | 1 << (c % SLOTS)
 
-    def new_epoch(self, held):
-        """Own rows are said again until somebody was heard to pass them on: no digest shows
-        whether the holders have them. held: bit map of the shards held here."""
+    def new_epoch(self, held, known):
+        """Own rows are said again until somebody was heard to pass them on, or the known, too: no
+        digest shows whether the holders have them. held: bit map of the shards held here."""
         for index in range(-(-self._ledger.channels // SLOTS)):
             if not held >> index & 1:
-                self._say_all(index, False)
+                self._say_all(index, known)
 
     def again(self, index):
         """All own rows of a shard are to be said: somebody begins to hold it."""

@@ -137,11 +137,11 @@ class Trickle:
 class Governor:
     """Keeps sent + received below a budget by making senders wait: a token bucket on both.
 
-    kb_per_min: 1000 bytes a minute. An eighth is kept back for what arrives before it is heard.
+    kb_per_min: 1000 bytes a minute. A seventh is kept back for what arrives before it is heard.
     """
 
     def __init__(self, kb_per_min, now):
-        self.per_s = kb_per_min * 1000 * 7 // (8 * 60)
+        self.per_s = kb_per_min * 1000 * 6 // (7 * 60)
         self.full = min(_RESERVE, kb_per_min * 160)
         self.tokens = self.full
         self._at = now

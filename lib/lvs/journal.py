@@ -104,7 +104,7 @@ class Journal:
         from .journal_restore import restore
 
         try:
-            restored, sound, self.notice, self.addresses = restore(
+            restored, age, self.notice, self.addresses = restore(
                 self.log,
                 self.path,
                 self._config,
@@ -112,6 +112,7 @@ class Journal:
                 self._ticks(),
                 self._ledger,
                 self._placement,
+                self._routes,
                 self._transport.resolve,
             )
         except OSError as e:
@@ -122,8 +123,8 @@ class Journal:
         if restored:
             self._version = self._ledger.version
             self._shape = -1  # the first record is a whole one
-            if sound:
-                self._checkpoint_at = self.checkpoint_s
+            # Or a supply that flickers leaves no life time for one.
+            self._checkpoint_at = max(0, self.checkpoint_s - age)
             for r in self._placement.replicas:
                 self._changes[r.index] = r.shard.changes
         return restored
@@ -257,7 +258,8 @@ class Journal:
             self._renew(lead)
             return
         # A tail has the present session alone, which is the last.
-        if ledger.shape == self._shape and put_latest(log, ledger, cycle, lead) <= _TAIL:
+        near = self._routes.crowd
+        if ledger.shape == self._shape and put_latest(log, ledger, cycle, near, lead) <= _TAIL:
             log.write_tail()
         else:
             log.drop()
@@ -265,7 +267,7 @@ class Journal:
             self._put_moved(False)
             if self._phase == _WRITING:
                 self._changes = {}  # the segment that is being written has it not
-            put_ledger(log, ledger, cycle, lead)
+            put_ledger(log, ledger, cycle, near, lead)
             log.append()
         self._kept(lead)
 
@@ -315,7 +317,7 @@ class Journal:
         log.tidy()
         log.begin(self._noise.nonce() & 0xFFFF)
         put_check(log, self._config.tag, ledger.channels, cycle)
-        put_ledger(log, ledger, cycle, 0, True)
+        put_ledger(log, ledger, cycle, self._routes.crowd, 0, True)
         log.write()
         self._shards = [r.index for r in self._known()]
         self._row = 0
@@ -354,7 +356,7 @@ class Journal:
         put_routes(log, [self._transport.name(routes.addr[i]) for _, i in latest])
         self._put_moved(True)
         log.write()
-        put_ledger(log, self._ledger, cycle, lead, True)
+        put_ledger(log, self._ledger, cycle, self._routes.crowd, lead, True)
         put_end(log)
         log.finish()
         self._phase = _CHECKING
@@ -362,7 +364,7 @@ class Journal:
         self._checkpoint_at = self._cycles + self.checkpoint_s
         self._kept(lead)
         # From now on a tail says that this segment is in use.
-        put_latest(log, self._ledger, cycle, lead)
+        put_latest(log, self._ledger, cycle, self._routes.crowd, lead)
         log.write_tail()
 
     def _renew(self, lead):

@@ -121,24 +121,27 @@ class Found:
 def read(kind, b, at, end, into):
     """Tell ``into`` what a record says, by its methods:
 
-    check(format, tag, channels, cycle), ledger(cycle, lineage) with None in a tail,
+    check(format, tag, channels, cycle), ledger(cycle, near, lineage) with None in a tail,
     account(since), gone(channel, amount), session(start, nonce, fate),
     entry(channel, total, known), waits(channel, amount), carries(channel, amount),
+    unused(start, nonce),
     settled(shard, cycle, horizon, confidence, established, vector),
     row(shard, start, nonce, slot, claimed, credited), route(text).
     """
     if kind == kinds.CHECK:
         into.check(b[at], get30(b, at + 1), get16(b, at + 5), get30(b, at + 7))
     elif kind == kinds.LEDGER:
-        into.ledger(get30(b, at), get30(b, at + 4))
-        at = _gone(b, at + 8, end, into)
+        into.ledger(get30(b, at), get16(b, at + 4), bytes(b[at + 6 : at + 18]))
+        at = _gone(b, at + 18, end, into)
         i = at + 2
         for _ in range(get16(b, at)):
             i = _session(b, i, into)
-        _waiting(b, i, end, into)
+        i = _waiting(b, i, end, into)
+        for at in range(i + 2, i + 2 + 6 * get16(b, i), 6):
+            into.unused(get16(b, at), get30(b, at + 2))
     elif kind == kinds.LATEST:
-        into.ledger(get30(b, at + 2), None)
-        _waiting(b, _session(b, at + 6, into), end, into)
+        into.ledger(get30(b, at + 2), get16(b, at + 6), None)
+        _waiting(b, _session(b, at + 8, into), end, into)
     elif kind == kinds.SETTLED:
         vector = Wide(min(b[at + 11], SLOTS))
         i = at + 12
@@ -194,3 +197,4 @@ def _waiting(b, i, end, into):
     for _ in range(get16(b, i)):
         into.carries(get16(b, at), int.from_bytes(bytes(b[at + 2 : at + 12]), "little"))
         at += 12
+    return at

@@ -6,10 +6,10 @@ for certain to be untold counts as told (docs/durability.md). Boards unload it.
 
 from . import restart
 from .config import EPOCH_CYCLES
-from .fixed import LvsError, serial_diff
+from .fixed import MAX_RAW, LvsError, serial_diff
 from .journal_reader import CHECK, FORMAT
 from .journal_replay import Found, read
-from .ledger import SPOKEN, Session
+from .ledger import SPOKEN, TAKEN, Session
 from .routes import OTHERS
 from .wire import SLOTS
 
@@ -41,7 +41,9 @@ class Restorer:
         self.waiting = [0] * channels
         self.carried = {}
         self.spent = {}
-        self.lineage = self.since = 0
+        self.nonces = []
+        self.lineage = bytes(12)
+        self.since = self.near = self.began = 0
         self.texts = []  # addresses
         self._session = None  # whose entries follow
 
@@ -58,17 +60,19 @@ class Restorer:
             self.refused = "it is another mesh's"
         else:
             self.usable = True
-            self.cycle = cycle
+            self.cycle = self.began = cycle
             self._channels = max(self._channels, channels)
 
-    def ledger(self, cycle, lineage):
+    def ledger(self, cycle, near, lineage):
         """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
+        self.near = near
         self.waiting = [0] * self._channels
         self.carried = {}
         if lineage is not None:
             self.sessions = []
             self.spent = {}
+            self.nonces = []
             self.lineage = lineage
 
     def account(self, since):
@@ -93,6 +97,10 @@ class Restorer:
         assert self._session is not None
         self._session.total[channel] = total
         self._session.known[channel] = total if self.careful else known
+
+    def unused(self, start, nonce):
+        """A session without contributions."""
+        self.nonces.append((start, nonce))
 
     def waits(self, channel, amount):
         """What is not told yet."""
@@ -160,10 +168,11 @@ def _moving(older, config, channels, replica):
 def _inherit(ledger, found, later):
     """Give a ledger what a Restorer found. later: cycles by which my clock is ahead of it."""
     for s in found.sessions:
-        s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS))
+        lives = s.fate != TAKEN  # else nothing of mine was told in its last seconds
+        s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS) if lives else b"")
     since = found.since and found.since + later
     told = found.sessions, found.waiting, found.lineage
-    restart.restore(ledger, *told, found.carried, found.spent, since)
+    restart.restore(ledger, *told, found.carried, found.spent, since, found.nonces)
     if found.grain:
         if found.folded:
             ledger.fold(max(found.folded.values()))
@@ -171,11 +180,11 @@ def _inherit(ledger, found, later):
             s.start = found.started(s.start)
 
 
-def restore(log, path, config, clock, now, ledger, placement, resolve):
+def restore(log, path, config, clock, now, ledger, placement, routes, resolve):
     """Give a node that starts what a log's folder holds, and let the log go on there.
 
-    Returns (is anything restored, is all of it sound, what was wrong, addresses to try). Raises
-    OSError.
+    Returns (is anything restored, cycles since the last checkpoint was begun if all is sound, what
+    was wrong, addresses to try). Raises OSError.
     """
 
     def replica(index):
@@ -204,7 +213,7 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
         why = restorer.refused
         if not why and not found.highest:
             why = beside or _others(log.files, config.tag)
-        return False, False, _describe(path, found, why, 0), []
+        return False, MAX_RAW, _describe(path, found, why, 0), []
     lost = 0  # raw that waited in an old record and cannot be told safely
     if found.fallback:
         lost = sum(restorer.waiting)
@@ -212,11 +221,13 @@ def restore(log, path, config, clock, now, ledger, placement, resolve):
         restorer.carried = {}
     later = restorer.later * EPOCH_CYCLES
     clock.adopt(restorer.cycle + later, now)
+    routes.crowd = restorer.near
     _inherit(ledger, restorer, later)
     for r in placement.replicas:
         r.resume(ledger.sessions, clock.epoch())
     notice = _describe(path, found, "", lost) or _describe(path, found, beside, 0)
-    return True, not found.damaged, notice, _resolved(restorer.texts, resolve)
+    age = MAX_RAW if found.damaged else restorer.cycle - restorer.began
+    return True, age, notice, _resolved(restorer.texts, resolve)
 
 
 def repair(files, tag, replica, sessions, channels, epoch):

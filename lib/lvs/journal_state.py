@@ -102,29 +102,39 @@ def _gone(b, i, ledger):
     return at
 
 
-def put_ledger(log, ledger, cycle, lead, new=False):
-    """All of the ledger. lead: raw that may be told before the next record."""
+def put_ledger(log, ledger, cycle, near, lead, new=False):
+    """All of the ledger. near: neighbours; lead: raw that may be told before the next record."""
     sessions = ledger.sessions
     size = len(sessions) * (8 + 10 * ledger.channels) + 9 * len(ledger.spent)
-    i = log.record(24 + size + _room(ledger))
+    size += 6 * len(ledger.unused)
+    i = log.record(36 + size + _room(ledger))
     b = log.buf
     put30(b, i, cycle)
-    put30(b, i + 4, ledger.lineage)
-    at = _gone(b, i + 8, ledger)
+    put16(b, i + 4, near)
+    b[i + 6 : i + 18] = ledger.lineage
+    at = _gone(b, i + 18, ledger)
     put16(b, at, len(sessions))
     at += 2
     for s in sessions:
         at = _session(b, at, ledger, s, lead)
-    log.seal(kinds.LEDGER, _waiting(b, at, ledger, lead), new)
+    at = _waiting(b, at, ledger, lead)
+    put16(b, at, len(ledger.unused))
+    at += 2
+    for start, nonce in ledger.unused:
+        put16(b, at, start)
+        put30(b, at + 2, nonce)
+        at += 6
+    log.seal(kinds.LEDGER, at, new)
 
 
-def put_latest(log, ledger, cycle, lead):
+def put_latest(log, ledger, cycle, near, lead):
     """The present session and what waits, for a tail; returns the bytes that the record takes."""
-    i = log.record(26 + 10 * ledger.channels + _room(ledger))
+    i = log.record(28 + 10 * ledger.channels + _room(ledger))
     b = log.buf
     put16(b, i, log.serial + 1)
     put30(b, i + 2, cycle)
-    at = _session(b, i + 6, ledger, ledger.session, lead)
+    put16(b, i + 6, near)
+    at = _session(b, i + 8, ledger, ledger.session, lead)
     end = _waiting(b, at, ledger, lead)
     log.seal(kinds.LATEST, end)
     return end - i + kinds.HEAD + kinds.CRC

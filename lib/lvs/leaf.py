@@ -30,8 +30,10 @@ from .wire import (
 _ROUND_MS = const(400)  # between two times that it asks and tells, and up to 255 more by chance
 _VOICES_MS = const(250)  # for further voices, after the first that says what time it is
 _VOICES = const(3)  # ... unless there are so many
-_MOST_VOICES = const(8)
-_OWN_MS = const(600)  # then it tells more, though nobody said what is known of its rows
+_MOST_VOICES = const(24)
+_NEAR = const(1024)  # cycles, or a grain: a clock farther off waits for more voices
+_OWN_MS = const(600)  # then it tells more, though nobody said what is known of its rows ...
+_CLAIMS_MS = const(1800)  # ... or somebody that there is more of them: others may, too
 _LATE = const(8)  # epochs before it is folded, at least, in which a session is only asked for
 _ANSWERS = const(4)  # audits that are answered in a waking
 _SAVED = const(256)  # cycles asleep for which it may tell at once
@@ -63,7 +65,6 @@ class Leaf:
         self.now = clock
         self._entropy = entropy
         self.ledger = ledger = Ledger(len(cfg.channels))
-        ledger.lineage = entropy()
         self._kept = Kept(cfg.tag, board, ledger, store)
         self._store = store
         self._notices = {}  # what befell its contributions: raw
@@ -72,6 +73,7 @@ class Leaf:
         self._frame = Frame()
         self._writer = SdmWriter()
         self.awake = False
+        ledger.lineage = bytes([entropy() & 255 for _ in range(12)])
         from .leaf_restore import restore
 
         restore(self._kept, cfg, board, ledger, store, entropy, self._notice)
@@ -169,7 +171,9 @@ class Leaf:
         # Nothing can be kept, so nothing is told.
         self._mute = self._kept.error != "" and not self._kept.write()
         self._voices = {}  # route: cycle at the beginning of this waking
+        self._patience = _VOICES, _VOICES_MS
         self._first = self._met_at = now
+        self._claims = {}  # channel: {route: total}, more than was told of the present session
         self._asked = []  # (address, shard, first slot, bytes) of audits to answer
         self._answered = 0
         self._unread = list(range(-(-len(self.config.channels) // SLOTS)))
@@ -191,11 +195,13 @@ class Leaf:
             return 1000
         now = self.now()
         if not self.met and self._voices:
-            if len(self._voices) >= _VOICES or ticks_diff(now, self._first) >= _VOICES_MS:
+            enough, wait = self._patience
+            if len(self._voices) >= enough or ticks_diff(now, self._first) >= wait:
                 self._meet(now)
         if self.met and not self._grown:
             own = self._echoed or not max(self.ledger.session.total)
-            if own or ticks_diff(now, self._met_at) >= _OWN_MS:
+            wait = _CLAIMS_MS if self._claims else 0 if own else _OWN_MS
+            if ticks_diff(now, self._met_at) >= min(wait, 3 * self._most // 5):
                 self._grow(now)
         if self.met and self._asked:
             self._answer(now)
@@ -218,6 +224,7 @@ class Leaf:
     def _sleep(self):
         """Keep what there is, and sleep."""
         kept = self._kept
+        self._overstated()
         if self.met:
             for s in self.ledger.sessions[:-1]:
                 if (
@@ -240,14 +247,20 @@ class Leaf:
     # --- what it hears first: the time ----------------------------------------------------------
 
     def _meet(self, now):
-        """Somebody said what time it is: of several voices the one in the middle counts. One that
-        is alone, and far from what was known, if anything was, has to say so in two wakings."""
+        """Somebody said what time it is: of several voices the one in the middle counts. Where it
+        is not what was known, others are waited for: liars may be quicker. One that is alone, and
+        a session off, if anything was known, has to say so in two wakings."""
         kept = self._kept
         cycles = sorted(self._voices.values())
         self._base = cycles[(len(cycles) - 1) // 2]
         cycle = self._cycle(now)
+        ahead = cycle - kept.cycle
+        near = max(_NEAR, self.config.grain * EPOCH_CYCLES)
+        if self._patience[0] == _VOICES and not -near < ahead < near:
+            self._patience = _MOST_VOICES, 3 * self._most // 5
+            return
         span = self.config.session_epochs * EPOCH_CYCLES
-        far = not kept.cycle or not -span < cycle - kept.cycle < span
+        far = not kept.cycle or not -span < ahead < span
         if far and len(cycles) < 2 and not kept.far:
             self._alone = True
             return
@@ -272,11 +285,18 @@ class Leaf:
         s = ledger.session
         horizon = self.config.horizon(epoch)
         grain = self.config.span(epoch, ledger.lineage)[1]
-        gone = any([serial_diff(old.start, horizon) <= 0 for old in ledger.sessions])
+        last = (epoch + 1) // self.config.grain
+        gone = any(
+            [
+                serial_diff(old.start, horizon) <= 0 or serial_diff(old.start, last) > 0
+                for old in ledger.sessions
+            ]
+        )
         if gone or s.start != grain or s.fate == TAKEN or len(ledger.sessions) > SESSIONS:
             from .leaf_sessions import renew
 
-            renew(ledger, self._kept, grain, horizon, self._entropy(), self._notice)
+            ends = grain, horizon, last
+            renew(ledger, self._kept, ends, self._entropy(), self._notice)
             unload("leaf_sessions")
 
     # --- what it tells --------------------------------------------------------------------------
@@ -289,6 +309,7 @@ class Leaf:
         if cycles <= 0:
             return
         self._grown = True
+        self._overstated()
         ledger.kept(MAX_RAW)
         ledger.new_cycle()
         ledger.new_epoch(min(cycles, EPOCH_CYCLES) * (cfg.route_budget // EPOCH_CYCLES))
@@ -319,7 +340,7 @@ class Leaf:
         cfg, s = self.config, self.ledger.session
         w = self._writer
         for index in range(-(-len(cfg.channels) // SLOTS)):
-            if index in self._unread:
+            if index in self._unread or not self.met:
                 # A horizon that nobody has: digests are not to be compared with mine.
                 n = encode_ep(
                     w.buf,
@@ -387,7 +408,7 @@ class Leaf:
             if f.kind == AUDIT:
                 self._audited(f.body, f.shard, addr)
             elif f.kind == SDM:
-                self._hear_sdm(f, mine)
+                self._hear_sdm(f, mine, self.transport.key(addr))
             elif f.kind == EP and not mine:
                 reason = self._hear_ep(f, self.transport.key(addr))
         if reason:
@@ -432,13 +453,13 @@ class Leaf:
             self._asked, self.transport, self.config.tag, self._cycle(now), self.ledger, self._raw
         )
 
-    def _hear_sdm(self, f, mine):
+    def _hear_sdm(self, f, mine, key):
         """Rows: mine are echoes, of which one voice is enough, as they are told again."""
         first = f.shard * SLOTS
         if mine is self.ledger.session:  # it comes back, or somebody speaks in it, too
             for i in range(f.owns):
                 if f.own_total[i] > mine.held(first + f.own_slot[i]):
-                    self._overstated(first + f.own_slot[i], f.own_total[i])
+                    self._claim(first + f.own_slot[i], key, f.own_total[i])
                     return
         for i in range(f.relays):
             s = self.ledger.find(f.relay_start[i], f.relay_nonce[i])
@@ -447,11 +468,18 @@ class Leaf:
             if s is self.ledger.session:
                 self._echoed = True
             if not self.ledger.echo(s, first + f.relay_slot[i], f.relay_total[i]):
-                self._overstated(first + f.relay_slot[i], f.relay_total[i])
+                self._claim(first + f.relay_slot[i], key, f.relay_total[i])
 
-    def _overstated(self, c, total):
-        """The mesh has more of the present session than was told here."""
-        from .leaf_sessions import overstated
+    def _claim(self, c, key, total):
+        """A route says that the mesh has more of the present session than was told here."""
+        said = self._claims.setdefault(c, {})
+        if key in said or len(said) < _MOST_VOICES:
+            said[key] = total
 
-        if overstated(self.ledger, self._stored, c, total, self._entropy(), self._notice):
-            self._echoed = True
+    def _overstated(self):
+        if self._claims:
+            from .leaf_sessions import overstated
+
+            claims, self._claims = self._claims, {}
+            parts = claims, self._voices, self._entropy(), self._notice
+            overstated(self.ledger, self._stored, *parts)

@@ -5,7 +5,7 @@ Boards unload it.
 
 from .config import EPOCH_CYCLES
 from .fixed import crc16
-from .leaf_state import CARRY, HEAD, MARK, VERSION, Kept
+from .leaf_state import CARRY, HEAD, LINEAGE, MARK, VERSION, Kept
 from .ledger import TAKEN, Ledger, Session
 from .wide import Wide
 from .wire import get16, get30, get_wide
@@ -57,13 +57,13 @@ def restore(kept, config, board, ledger, store, entropy, notice):
         if ledger.since:
             ledger.since += later * EPOCH_CYCLES
     if board != get30(best, 6):
-        _disown(ledger, entropy(), notice)
+        _disown(ledger, entropy, notice)
 
 
-def _disown(ledger, lineage, notice):
+def _disown(ledger, entropy, notice):
     """Another board may go on with this state: what waits there is told there, and its rows are
     told, but nothing is added to them."""
-    ledger.lineage = lineage
+    ledger.lineage = bytes([entropy() & 255 for _ in range(12)])
     ledger.carried = {}
     left = 0
     for c in range(ledger.channels):
@@ -78,10 +78,10 @@ def _disown(ledger, lineage, notice):
 
 def _decode(b, kept, ledger):
     number = Wide(1)
-    n = get16(b, 18)
+    n = get16(b, 14)
     i = HEAD
     sessions = []
-    for _ in range(b[20]):
+    for _ in range(b[16]):
         s = Session(get16(b, i), get30(b, i + 2), max(n, ledger.channels))
         kept.asked[s.nonce] = b[i + 6] & 0x7F
         s.fate = TAKEN if b[i + 6] & MARK else s.fate
@@ -104,7 +104,7 @@ def _decode(b, kept, ledger):
     if n > ledger.channels:
         ledger.make(n)  # it has channels that my list lacks
     ledger.sessions = sessions
-    ledger.lineage = get30(b, 10)
+    ledger.lineage = b[LINEAGE:HEAD]
     ledger.carried = dict(carried)
     ledger.waiting.copy(waiting)
     if i < len(b) - 2:  # else it is older than accounts are
@@ -115,5 +115,5 @@ def _decode(b, kept, ledger):
             c = number[0]
             i = get_wide(b, i, len(b), number, 0)
             ledger.spent[c >> 1] = -number[0] if c & 1 else number[0]
-    kept.cycle = get30(b, 14)
-    kept.far = bool(b[17] >> 6)
+    kept.cycle = get30(b, 10)
+    kept.far = bool(b[13] >> 6)

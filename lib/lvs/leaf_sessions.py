@@ -8,21 +8,25 @@ from .leaf_state import ASKED, SESSIONS
 from .ledger import TAKEN
 
 
-def renew(ledger, kept, grain, horizon, random, notice):
+def renew(ledger, kept, ends, random, notice):
     """See that the present session is one of the present span, begun in a grain, and let sessions
     go that are folded. What nobody was heard to hold of one waits again, if it was asked for often
-    enough; or else it was perhaps heard while this leaf slept.
+    enough; or else it was perhaps heard while this leaf slept. Of one that has not begun it waits
+    in any case: somebody was wrong about the time, and nobody takes its rows.
 
-    kept: the leaf's; random: 30 bits; notice: (text, raw) -> None, tells people.
+    kept: the leaf's; ends: grains: of the span, of the horizon, the last that may have begun;
+    random: 30 bits; notice: (text, raw) -> None, tells people.
     """
+    grain, horizon, last = ends
     if ledger.session.start != grain or ledger.session.fate == TAKEN:
         ledger.open(grain, random)
     while len(ledger.sessions) > SESSIONS:
         known = [s for s in ledger.sessions[:-1] if s.known == s.total]
         _forget(ledger, kept, (known or ledger.sessions)[0], notice)
     for s in ledger.sessions[:-1]:
-        if serial_diff(s.start, horizon) <= 0:
-            if kept.asked.get(s.nonce, 0) >= ASKED and s.fate != TAKEN:
+        early = serial_diff(s.start, last) > 0
+        if early or serial_diff(s.start, horizon) <= 0:
+            if early or kept.asked.get(s.nonce, 0) >= ASKED and s.fate != TAKEN:
                 ledger.take_back(s)
             _forget(ledger, kept, s, notice)
 
@@ -43,23 +47,27 @@ def _spend(ledger, c, amount):
         ledger.spent[c] = ledger.spent.get(c, 0) + amount
 
 
-def overstated(ledger, stored, c, total, random, notice):
+def overstated(ledger, stored, claims, voices, random, notice):
     """The mesh has more of the present session than was told here: somebody else speaks in it, or
-    this state is an old copy, and what waited in it is told. What is contributed next goes to
-    another session; True if it does.
+    this state is an old copy, and what waited in it is told; or somebody lies. What is contributed
+    next goes to another session.
 
-    stored: raw by channel, of what waits the part that the store held when this life began; total:
-    what the mesh has.
+    stored: raw by channel, of what waits the part that the store held when this life began;
+    claims: channel -> {route: what the mesh has}; voices: the routes that showed state.
     """
-    if c < ledger.channels:
+    for c, said in claims.items():
+        if c >= ledger.channels:
+            continue
+        # Two must say so, or the only one that is there.
+        totals = sorted(said.values())
+        alone = len(set(said) | set(voices)) < 2
+        total = totals[-1] if alone else totals[-2] if len(totals) > 1 else 0
         told = min(total - ledger.session.total[c], stored[c], ledger.waiting[c])
-        if told:
+        if told > 0:
             stored[c] -= told
             ledger.waiting.grow(c, -told)
             _spend(ledger, c, told)
             notice("leaf: its state is an old copy; %d raw that waited are told", told)
-    if len(ledger.sessions) >= SESSIONS - 2:
-        return False
-    ledger.session.fate = TAKEN
-    ledger.open(ledger.session.start, random)
-    return True
+    if len(ledger.sessions) < SESSIONS - 2:
+        ledger.session.fate = TAKEN
+        ledger.open(ledger.session.start, random)

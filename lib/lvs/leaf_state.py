@@ -12,7 +12,8 @@ from .wire import put16, put30, put_wide
 SESSIONS = 6  # at most: others may force new ones on it
 ASKED = 4  # epochs in which one is only asked for, until what nobody has of it waits again
 VERSION = const(1)
-HEAD = const(21)
+LINEAGE = const(17)  # where it stands in a copy ...
+HEAD = const(29)  # ... and its end
 CARRY = const(10)  # bytes of what is carried: less than a step, in 10**-18 of its last digit
 MARK = const(0x80)  # of a session: never spoken in again; below it, what ``asked`` says
 
@@ -47,10 +48,10 @@ class Kept:
         b[1] = turn
         put30(b, 2, self._tag)
         put30(b, 6, self._board)
-        put30(b, 10, ledger.lineage)
-        put30(b, 14, self.cycle, int(self.far))
-        put16(b, 18, n)
-        b[20] = len(sessions)
+        put30(b, 10, self.cycle, int(self.far))
+        put16(b, 14, n)
+        b[16] = len(sessions)
+        b[LINEAGE:HEAD] = ledger.lineage
         i = HEAD
         for s in sessions:
             put16(b, i, s.start)

@@ -11,7 +11,7 @@ def status(leaf, kept, notices):
         "mesh": leaf.config.mesh,
         "session": "%04x-%08x" % (s.start, s.nonce),
         "cycle": kept.cycle,
-        "pending_raw": leaf.ledger.outstanding(),
+        "pending_raw": sum(leaf.ledger.waiting),
         "left_raw": leaf.left(),
         "met": leaf.met,
         "dropped": dict(leaf.dropped),

@@ -10,7 +10,9 @@ session is told of that the journal does not name: told all the same, it would c
 power cut (docs/durability.md).
 """
 
-from .fixed import MAX_RAW, LvsError, hash16, mix, serial_diff, zeros
+from hashlib import sha256
+
+from .fixed import MAX_RAW, LvsError, serial_diff, zeros
 from .wide import END, Wide
 
 # fate of a session: may another life go on with it?
@@ -25,7 +27,7 @@ class Session:
     """One session: start grain and nonce; per channel (raw) running total and known total.
 
     ``unsure``: of one from before the last start, for each shard the digest buckets in which its
-    total was not yet seen to be the mesh's.
+    total was not yet seen to be the mesh's; empty where somebody else speaks in it.
     """
 
     def __init__(self, start, nonce, channels):
@@ -46,8 +48,9 @@ class Session:
 class Ledger:
     """Own sessions, the present one last, and what waits for one. Amounts in raw.
 
-    ``lineage``: 30 secret bits from which the nonces are made, so that a copy of a journal
-    recognises the sessions of its original. ``silent``: nobody is there who could know anything.
+    ``lineage``: 96 secret bits from which the nonces are made, so that a copy of a journal
+    recognises the sessions of its original, and nobody else can make up one. ``silent``: nobody is
+    there who could know anything.
     """
 
     def __init__(self, channels):
@@ -55,11 +58,12 @@ class Ledger:
         self.make(channels)
         self.carried = {}  # of what was contributed to a channel: what is less than a step
         self.spent = {}  # ... in sessions that are gone (raw); below 0: a copy accounts for it
+        self.unused = []  # the newest sessions without contributions: (start, nonce)
         self.since = 0  # the cycle in which this account began; 0: it did not yet
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
         self.silent = False
-        self.lineage = 0
+        self.lineage = bytes(12)
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
         self._epoch_left = 0
@@ -82,21 +86,26 @@ class Ledger:
         """The present session."""
         return self.sessions[-1]
 
-    def mark(self, n):
-        """Twenty bits of a nonce, from ten others and the lineage."""
-        h = mix(mix(self.lineage, n + 1), 0x1B873593)
-        return hash16(h) | (hash16(mix(h, 0x2545F49)) & 15) << 16
+    def nonce(self, start, n):
+        """The nonce of six bits, of a session that began in a grain: 24 bits are made of those, it
+        and the lineage."""
+        h = sha256(self.lineage + bytes((start & 255, start >> 8, n))).digest()
+        return n << 24 | h[0] | h[1] << 8 | h[2] << 16
 
     def open(self, grain, random):
         """Begin a session in a grain, its nonce made of random bits. One without contributions is
         not kept."""
         if self.sessions and not max(self.session.total):
-            self.sessions.pop()
+            s = self.sessions.pop()
+            if self.named:
+                self.unused = self.unused[-15:] + [(s.start, s.nonce)]
+        start = grain & 0xFFFF
         nonce = 0
-        while not nonce or any([s.nonce == nonce for s in self.sessions]):
-            random += 1
-            nonce = (random & 0x3FF) << 20 | self.mark(random & 0x3FF)
-        self.sessions.append(Session(grain & 0xFFFF, nonce, self.channels))
+        for i in range(65):  # if all of 64 are taken, another
+            nonce = self.nonce(start, random + i & 63) if i < 64 else random & MAX_RAW
+            if nonce and not self.find(start, nonce):
+                break
+        self.sessions.append(Session(start, nonce, self.channels))
         self._present()
 
     def take_up(self, session):
@@ -179,10 +188,6 @@ class Ledger:
         self.free[channel] -= amount
         self.session.total[channel] += amount
         return amount
-
-    def outstanding(self):
-        """Raw accepted and not said yet, all channels."""
-        return sum(self.waiting)
 
     def left(self, channel=None):
         """Raw that nobody else is known to hold: not said yet, or said and not echoed. Of all

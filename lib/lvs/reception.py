@@ -145,9 +145,11 @@ class Reception:
     def _hear_state(self, r, f, addr, key, route):
         """An EP with the state of a shard that is held here."""
         life = self._life
-        if life.offer(f, key, r):
-            return
         offset = f.cycle - self._clock.cycle
+        if life.offer(f, key, r):
+            if life.issuing():  # or a clock that is ahead of all offers finds none to take
+                self._routes.steers(route, offset)
+            return
         if life.stray(offset, key, self._config.horizon_epochs * 64 if r.established else 0):
             return
         # A vote, a digest, a reason to speak or not to.

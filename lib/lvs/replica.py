@@ -396,7 +396,7 @@ class Replica:
             return
         self.window.expire(cycle - _MEMORY)
         recent = self._routes.recent(epoch, EPOCHS)
-        self.votes.count(epoch, self._routes.near)
+        self.votes.count(epoch, self._routes.crowd)
         if self.phase == LIVE and (self.votes.total - self.votes.others) * 2 > recent:
             self.known = 0
         self.dc = coefficient(self.confidence, self._routes.trust()[1], False)

@@ -7,23 +7,28 @@ section 3).
 
 from .config import CLOSING
 from .fixed import const, serial_diff
-from .ledger import BEYOND, SURE, TAKEN
+from .ledger import BEYOND, LATE, SURE, TAKEN
 from .wide import MOST
 
 _NEWEST = const(6)  # sessions that are kept without a total: _POOL of two spans
+_UNUSED = const(16)  # of others the nonces
 _FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
 _PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
 _POOL = const(3)
 
 
-def restore(ledger, sessions, waiting, lineage, carried=(), spent=(), since=0):
+def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0, unused=()):
     """Give a ledger what a journal kept, before anything is contributed in this life."""
     # Of the newest more may have been told than the journal knows: they are mine all the same.
     if len(waiting) > ledger.channels:
         ledger.make(len(waiting))  # it has channels that my list lacks
+    # And of late ones the shards are to be told what was taken back.
     last = sessions[-_NEWEST:]
-    ledger.sessions = [s for s in sessions if max(s.total) or s in last] + ledger.sessions
-    ledger.lineage = lineage
+    kept = [s for s in sessions if max(s.total) or s.fate == LATE or s in last]
+    ledger.sessions = kept + ledger.sessions
+    unused = list(unused) + [(s.start, s.nonce) for s in sessions if s not in kept]
+    ledger.unused = unused[-_UNUSED:]
+    ledger.lineage = secret
     ledger.carried = dict(carried)
     ledger.spent = dict(spent)
     ledger.since = since
@@ -36,7 +41,9 @@ def restore(ledger, sessions, waiting, lineage, carried=(), spent=(), since=0):
 
 def descends(ledger, start, nonce):
     """Is this a session of the ledger's lineage that it does not know?"""
-    return nonce & 0xFFFFF == ledger.mark(nonce >> 20) and not ledger.find(start, nonce)
+    if nonce != ledger.nonce(start, nonce >> 24):
+        return False
+    return not ledger.find(start, nonce) and (start, nonce) not in ledger.unused
 
 
 def give_up(ledger, channel, amount):
@@ -51,13 +58,15 @@ def give_up(ledger, channel, amount):
     return amount
 
 
-def disown(ledger, lineage):
+def disown(ledger, random):
     """Somebody else goes on with this ledger: begin another lineage and account; returns the raw
     that waited and is told there."""
-    ledger.lineage = lineage
+    ledger.lineage = bytes([random() & 255 for _ in range(12)])
     ledger.carried = {}
     for s in ledger.sessions:
-        s.fate = TAKEN if s.unsure is not None else s.fate
+        if s.unsure is not None:
+            s.fate = TAKEN
+            s.unsure = b""
     told = sum([give_up(ledger, c, MOST) for c in range(ledger.channels)])
     for c in range(ledger.channels):
         ledger.spent[c] = ledger.spent.get(c, 0) - ledger.given(c) + ledger.waiting[c]
@@ -81,7 +90,7 @@ def decide(parts, cycles, spoken, span, rotate):
             return None
         closing = cfg.horizon(clock.epoch() + CLOSING)
         told, seen = copies(
-            ledger, placement.replicas, closing, cfg.max_allowed_shift, noise.nonce()
+            ledger, placement.replicas, closing, cfg.max_allowed_shift, noise.nonce
         )
         if seen:
             rotate()
@@ -97,12 +106,12 @@ def decide(parts, cycles, spoken, span, rotate):
     return None if met and len(pool) >= _POOL and cycles <= _PATIENCE else False
 
 
-def copies(ledger, replicas, closing, shift, lineage):
+def copies(ledger, replicas, closing, shift, random):
     """A copy of my journal may have gone on where I did: what waited here it has told. Returns how
     much (raw), and whether a copy was seen to begin sessions of its own.
 
     closing: grain up to which the ledger may have let sessions go before the shards do; shift:
-    max_allowed_shift; lineage: for a ledger that is not the first.
+    max_allowed_shift; random: () -> random bits, for another lineage.
     """
     given = 0
     seen = False
@@ -112,7 +121,7 @@ def copies(ledger, replicas, closing, shift, lineage):
             p = shard.position(k)
             start, nonce = shard.start[p], shard.nonce[p]
             if serial_diff(start, closing) > 0 and descends(ledger, start, nonce):
-                given += disown(ledger, lineage)
+                given += disown(ledger, random)
                 seen = True
             s = ledger.find(start, nonce)
             c = r.first_channel() + shard.slot[p]

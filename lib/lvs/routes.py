@@ -32,7 +32,8 @@ class Routes:
     """A fixed table of routes. size: entries, the shared one included; salt: 30 secret bits;
     budget: raw that each may be credited in an epoch; life: epochs that a row stays.
 
-    ``near``: neighbours, those heard of late.
+    ``near``: neighbours, those heard of late; ``crowd``: with those that may be hushed since this
+    life began.
     """
 
     def __init__(self, size, salt, budget=1 << 28, life=64):
@@ -59,7 +60,8 @@ class Routes:
         self.places = bytearray(size)  # last places of rings that it took of late
         self.allowance = zeros("H", size)  # bytes of reply
         self.n = 1
-        self.near = 0
+        self.near = self.crowd = 0
+        self.age = 0  # epochs of this life: in the first most may not have been heard yet
         self.disputed = False  # are so many clocks off that the silent are to be asked?
         self._apart = False  # may a clock be off by two cycles or more?
         self._index = {}
@@ -301,6 +303,8 @@ class Routes:
     def new_epoch(self, epoch):
         """Renew the budgets; who agreed in the last epoch earned trust."""
         self.near = self.recent(epoch, _STALE)
+        self.age += 1
+        self.crowd = max(self.near, self.crowd) if self.age <= _STALE else self.near
         self._since = None
         for i in range(self.n):
             if self._shown[i] == _AGREED and self.agreed[i] < 255:

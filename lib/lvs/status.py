@@ -183,7 +183,7 @@ def status(node):
         "lost": _lost(node),
         "waits": _waits(node),
         "unlisted": _unlisted(node),
-        "pending_raw": node.ledger.outstanding(),
+        "pending_raw": sum(node.ledger.waiting),
         "given": _given(node),
         "rows": sum([r.shard.count for r in reps]),
         "rows_max": node.config.rows * len(reps),

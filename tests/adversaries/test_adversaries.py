@@ -194,7 +194,7 @@ def test_whoever_restarts_among_liars_that_hush_the_others_comes_back_to_the_mes
         "captor.py:FarCaptor",
         8,
         nodes=24,
-        cycles=100,
+        cycles=200,
         event=[{"at_cycle": 30 + 2 * i, "action": "restart", "nodes": [i]} for i in range(4)],
     )
     assert harm["clock_off"] <= 2

@@ -380,6 +380,21 @@ def test_a_file_where_the_folder_should_be(tmp_path):
     assert bench.node.value("a", raw=True) >= 0 and bench.node.state == "ACTIVE"
 
 
+def test_a_supply_that_flickers_leaves_time_for_checkpoints():
+    """Rows of others are in those alone."""
+    files = MemoryFiles()
+    cell = Cell(2)
+    cell.active()
+    held = []
+    for i in range(8):
+        journal = Journal("j", files=files, checkpoint_s=192)
+        cell.add(3, journal)
+        cell.contribute(1 + i % 2, 5)
+        cell.run(100)
+        held.append(journal.log.segment.number)
+    assert held[-1] - held[0] >= 3
+
+
 def test_a_restore_into_fewer_rows_drops_those_of_others_first():
     """Their owners tell them again; of the node's own nobody else knows."""
     files = MemoryFiles()

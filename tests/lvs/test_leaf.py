@@ -303,7 +303,7 @@ def test_all_that_is_in_doubt_is_named():
     for raw in (5, 6):
         leaf = cell.leaf(50, store)
         cell.give(leaf, raw)
-        leaf._hear_sdm = lambda f, mine: None  # its echoes are lost
+        leaf._hear_sdm = lambda f, mine, key: None  # its echoes are lost
         cell.waking(leaf)
         cell.run(4 * 64)
     cell.run(1200)
@@ -472,6 +472,45 @@ def test_who_says_more_than_was_told_forces_another_session_but_not_many():
     assert 1 < len(names) <= 4 and cell.settled()
 
 
+def waits_long(cell, store):
+    """A leaf of some wakings out of reach, which waits for the next."""
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 5)
+    told(cell, leaf)
+    cell.links = lambda a, b: 50 not in (a, b)
+    for _ in range(3):
+        leaf = cell.leaf(50, store)
+        cell.give(leaf, 100)
+        cell.waking(leaf)
+    del cell.links
+    return cell.leaf(50, store)
+
+
+def test_one_liar_who_says_more_than_was_told_takes_nothing_that_waits():
+    """What waited in the store would be given up as told by a copy."""
+    cell = mesh(5)
+    store = Store()
+    leaf = waits_long(cell, store)
+    leaf.wake()
+    leaf.handle(echo(leaf, 2**29), 99)
+    cell.run(4)
+    leaf.handle(echo(leaf, 2**29), 99)
+    for _ in range(3):
+        told(cell, cell.leaf(50, store))
+    assert cell.settled() and cell.contributed["water"] == 305
+
+
+def test_what_waits_is_given_up_as_the_less_of_two_voices_say():
+    cell = mesh(5)
+    leaf = waits_long(cell, Store())
+    leaf.wake()
+    leaf.handle(echo(leaf, 2**29), 99)
+    leaf.handle(echo(leaf, 105), 98)
+    cell.run(4)
+    (warning,) = [w for w in leaf.status()["warnings"] if "old copy" in w]
+    assert "100 raw" in warning
+
+
 def shows(leaf, node, cycles):
     """The EP of a holder whose clock is so many cycles ahead of a node's."""
     cycle = node.clock.cycle + cycles
@@ -523,6 +562,40 @@ def test_a_liar_among_three_voices_does_not_set_its_clock():
     leaf.handle(shows(leaf, cell.nodes[1], 10**8), 99)
     cell.run(4)
     assert leaf.met and abs(leaf._kept.cycle - cell.nodes[1].clock.cycle) < 8
+
+
+@pytest.mark.parametrize("ahead", [-3000, 10**5, 10**8])
+def test_three_liars_who_are_quicker_than_the_honest_do_not_set_its_clock(ahead):
+    cell = mesh(9, loss=0.2)
+    cell.run(64 * 60)
+    store = Store()
+    told(cell, cell.leaf(50, store))
+    leaf = cell.leaf(50, store)
+    cell.give(leaf, 5)
+    leaf.wake()
+    for liar in 97, 98, 99:
+        leaf.handle(shows(leaf, cell.nodes[1], ahead), liar)
+    cell.run(4)
+    assert leaf.met and abs(leaf._kept.cycle - cell.nodes[1].clock.cycle) < 8
+    assert cell.settled()
+
+
+def test_what_was_told_in_a_session_that_has_not_begun_waits_again():
+    """Liars had set the clock: the honest took no such row."""
+    cell = mesh(3)
+    store = Store()
+    leaf = cell.leaf(50, store)
+    cell.links = lambda a, b: a == 50
+    cell.give(leaf, 5)
+    leaf.wake()
+    for liar in 97, 98, 99:
+        leaf.handle(shows(leaf, cell.nodes[1], 10**6), liar)
+    cell.run(4)
+    assert leaf.met and sum(leaf.ledger.waiting) == 0 and leaf.left() == 5
+    del cell.links
+    for _ in range(3):
+        told(cell, cell.leaf(50, store))
+    assert cell.settled()
 
 
 def test_hostile_frames_are_survived():

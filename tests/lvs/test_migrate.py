@@ -109,7 +109,7 @@ def test_of_both_journals_the_new_one_counts():
     cell.contribute(3, 30000)
     cell.run(3)
     cell.nodes[3].journal.flush()
-    assert cell.nodes[3].ledger.outstanding() > 0
+    assert sum(cell.nodes[3].ledger.waiting) > 0
     new = {**OLD, **NEW["name"], "before": BEFORE}
     for lives in range(3):
         for address in (1, 2, 3):
@@ -117,7 +117,7 @@ def test_of_both_journals_the_new_one_counts():
         cell.active()
         cell.run(30)
         assert cell.nodes[3].ledger.given(0) == 30000
-        assert cell.nodes[3].ledger.outstanding() == 0, lives
+        assert sum(cell.nodes[3].ledger.waiting) == 0, lives
     cell.settle()
 
 

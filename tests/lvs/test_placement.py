@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lvs import holders, placement
+from lvs import holders, placement, wire
 from lvs.replica import LIVE
 from lvs.routes import Routes
 from lvs.status import showing
@@ -78,6 +78,30 @@ def test_a_channel_of_a_shard_held_elsewhere_is_asked_for():
     assert reader.value(name, raw=True) == 700
     assert 0 <= reader.age(name) < 80
     assert cell.nodes[holder].age(name) == 0
+
+
+def test_own_rows_of_a_shard_held_elsewhere_are_retold_whoever_says_that_he_holds_them():
+    """One liar's echo would be the end of them."""
+    cell = Cell(1, channels=CHANNELS, held=1, session_epochs=16, horizon_epochs=16)
+    cell.active()
+    node = cell.nodes[1]
+    other = next(s for s in range(3) if not node.placement.find(s))
+    node.contribute(f"c{16 * other}", 1)
+    session = node.ledger.session
+    w = wire.SdmWriter()
+    w.begin(node.config.tag, session.start, 7, node.clock.cycle, other, 0, node.config.grain)
+    w.relay(session.nonce, session.start, 0, 1000)
+    cell.run(10)
+    node.handle(bytes(w.buf[: w.end()]), 99)
+    assert session.known[16 * other] == session.total[16 * other] == 1000
+    heard = []
+    cell.carry = lambda source, frame, addr: heard.append(bytes(frame))
+    cell.run(64 * 4)
+    f = wire.Frame()
+    told = [
+        d for d in heard if not f.decode(d, node.config.tag, 1) and f.shard == other and f.owns
+    ]
+    assert told
 
 
 def test_who_starts_among_strangers_takes_their_clock_and_waits_for_nobody_else():

@@ -329,6 +329,26 @@ def test_few_votes_move_nobody():
     assert v.diverged
 
 
+def test_who_was_there_before_a_restart_counts_until_all_have_spoken():
+    """Liars hush the honest by the truth, and are most of what a new life hears."""
+    routes = Routes(64, SALT)
+    routes.crowd = 30  # as a journal says
+    v = Votes(64)
+    epoch = 10
+    for key in range(10):
+        v.cast(routes.admit(key, key, epoch), False, epoch)
+    for epoch in range(11, 75):
+        routes.new_epoch(epoch)
+        for key in range(10):
+            v.cast(routes.admit(key, key, epoch), False, epoch)
+        v.count(epoch, routes.crowd)
+        assert not v.diverged and routes.near == 10
+    for epoch in range(75, 80):
+        routes.new_epoch(epoch)
+        v.count(epoch, routes.crowd)
+    assert v.diverged  # the others are gone
+
+
 def test_doubts_begin_anew_when_a_majority_was_heard():
     """A loud minority comes through first; the hushed majority's votes take it back."""
     v = Votes(64)

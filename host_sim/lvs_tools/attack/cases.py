@@ -38,6 +38,7 @@ STRATEGIES = {
     "hushed_clock": "hushed_clock.py:HushedClock",
     "captor": "captor.py:Captor",
     "far_captor": "captor.py:FarCaptor",
+    "hushed_start": "captor.py:HushedStart",
     "usurper": "usurper.py:Usurper",
     "same_usurper": "usurper.py:SameUsurper",
     "future_host": "early_host.py:FutureHost",

@@ -27,7 +27,7 @@ LEAF_BUDGET = 45 * 1024
 LEAF_KEYS = {
     "heap_import": "heap after import of a leaf's program",
     "heap_start": "heap after start",
-    "heap_high_water": "most heap in use in a waking",
+    "heap_high_water": "most heap in use in a waking, without garbage",
     "state_bytes": "bytes that it keeps while it sleeps",
 }
 KEYS = (

@@ -310,7 +310,7 @@ class Referee:
         node = self.node
         self._look_at_settled()
         drift, self._drift = self._drift, [0] * len(self._slots)
-        issued = self.given - int(node.ledger.outstanding())
+        issued = self.given - int(sum(node.ledger.waiting))
         gain = 0
         # A node that was alone may take back what it said itself, to say it anew.
         taken_back = max(0, self._issued - issued)

@@ -72,7 +72,7 @@ class Contents:
         self.format, self.tag, self.channels = version, tag, channels
         self.cycle = max(self.cycle, cycle)
 
-    def ledger(self, cycle, lineage):
+    def ledger(self, cycle, near, lineage):
         """What follows replaces what waits and, with a lineage, all sessions."""
         self.cycle = max(self.cycle, cycle)
         self.waiting = {}
@@ -104,6 +104,9 @@ class Contents:
     def entry(self, channel, total, known):
         """What was told in it, and what of that is known."""
         self._entries["rows"][channel] = (total, known)
+
+    def unused(self, start, nonce):
+        """A session in which nothing was told."""
 
     def waits(self, channel, amount):
         """What is not told yet."""

@@ -22,7 +22,7 @@ _IDLE_BYTES = 600
 _BUSY_BYTES = 6400
 _CONTRIBUTION_BYTES = 76
 _MERGED = 60  # contributions of a node in a minute: of more some are told together
-_PAST_BUDGET = 7 / 8  # of kb_per_min is what the governor lets go
+_PAST_BUDGET = 6 / 7  # of kb_per_min is what the governor lets go
 
 ONE = 10 ** -decimal.STEP[1]  # steps in a unit of a channel that says nothing else
 

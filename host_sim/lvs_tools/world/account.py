@@ -18,7 +18,7 @@ class Account:
         self.channels = channels
         self.given = [0] * channels
         self._waited = {}  # (owner, channel): in no session yet, in a node that stopped
-        self._dead = []  # [start, nonce, channel, total, known, owner]
+        self._dead = []  # [start, nonce, channel, total, known, owner, known when folded]
         self._newest = {}  # owner: [(ms, channel, raw)] of its last minute
         self._late = {}  # (owner, channel): contributed in the minute before a stop
 
@@ -50,7 +50,7 @@ class Account:
             if row[0] == start and row[1] == nonce and row[2] == channel:
                 row[3] = max(row[3], total)
                 return
-        self._dead.append([start, nonce, channel, total, 0, owner])
+        self._dead.append([start, nonce, channel, total, 0, owner, 0])
 
     def rebirth(self, owner, node):
         """A node has started from its journal: what waited there is not lost, nor what waited and
@@ -63,13 +63,18 @@ class Account:
             if session and session.total[row[2]] > row[3]:
                 self._wait(owner, row[2], row[3] - session.total[row[2]])
                 row[3] = session.total[row[2]]
-        take_up = ledger.take_up
+        take_up, take_back = ledger.take_up, ledger.take_back
 
         def watched(session):
             take_up(session)
             self._resume(owner, session)
 
-        ledger.take_up = watched
+        def back(session):
+            before = list(session.total)
+            take_back(session)
+            self._back(session, before)
+
+        ledger.take_up, ledger.take_back = watched, back
 
     def _resume(self, owner, session):
         """A session goes on: what nobody knew of it by now is lost, whatever it grows to."""
@@ -80,11 +85,18 @@ class Account:
                     self._wait(owner, row[2], row[3] - total)
                     row[3] = total
 
-    def survey(self, nodes):
-        """Look up what the living `nodes` know of the dead."""
+    def _back(self, session, before):
+        """What nobody knew of a session waits in its living owner again, and is told anew."""
         for row in self._dead:
-            known = 0
-            folded = 0
+            if row[0] == session.start and row[1] == session.nonce:
+                row[3] = max(0, row[3] - before[row[2]] + session.total[row[2]])
+
+    def survey(self, nodes):
+        """Look up what the living `nodes` know of the dead; of nobody nothing is learned."""
+        if not nodes:
+            return
+        for row in self._dead:
+            known = folded = 0
             for node in nodes:
                 claimed = _claimed(node, row[0], row[1], row[2])
                 if claimed < 0:
@@ -95,7 +107,9 @@ class Account:
                         break
             # Where it has been folded, what was known before is in the values, whatever those
             # know who are late: one that has just started from its journal may know less.
-            row[4] = max(known, row[4]) if folded else known
+            if folded:
+                row[6] = max(known, row[4], row[6])
+            row[4] = row[6] if folded else known
 
     def _lost(self):
         """{(owner, channel): raw that no living node ever learned}, as of the last survey."""

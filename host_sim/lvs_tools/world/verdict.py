@@ -36,7 +36,7 @@ class Progress:
         missing = waiting = check = 0
         for machine in living:
             ledger = machine.node.ledger
-            waiting += ledger.outstanding()
+            waiting += sum(ledger.waiting)
             for r in machine.node.replicas:
                 first = r.first_channel()
                 for slot in range(r.shard.slots):

@@ -184,6 +184,7 @@ class World:
         self._observe(machine)
         if not first and not machine.away:
             self.account.rebirth(machine.index, node)
+            self._survey()  # it may fold soon what it knows of the dead
         if machine.low_power:
             node.low_power(True)
         self.trace.add(machine.index << 8 | UP)
