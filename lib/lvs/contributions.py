@@ -2,7 +2,7 @@
 
 from .config import CLOSING, EPOCH_CYCLES
 from .fixed import LONG, const, serial_diff, unload
-from .ledger import BEYOND, LATE, SPOKEN, SURE
+from .ledger import BEYOND, SPOKEN, SURE
 from .state_shard import bucket
 from .wide import BRIM
 from .wire import SLOTS
@@ -89,11 +89,10 @@ class Contributions:
         start = ledger.session.start
         if serial_diff(start, closing) <= 0 or serial_diff(start, newest) > 0:
             self.rotate()
-        for s in ledger.sessions[:-1]:
-            if s.unsure and s.fate != LATE and serial_diff(s.start, closing) <= 0:
-                self._catch_up(s)
         alone = self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES
         for s in ledger.late(closing):
+            if s.unsure:
+                self._catch_up(s)
             for c in range(ledger.channels):
                 if not alone and not self._placement.find(c // SLOTS):
                     s.known[c] = s.total[c]  # its holders took it, though no digest shows it

@@ -10,8 +10,6 @@ I_MAX = 64000  # ms, its longest
 AGREEING = 4  # EPs heard that agree: say nothing (Trickle's k)
 ANY = 8  # EPs heard of any kind: enough for a window, say nothing
 
-_HUSHED = const(2000000)  # ms that a node may be hushed, up to half as long again
-
 _HEADERS = const(28)  # bytes of IPv4 and UDP around a frame
 _RESERVE = const(6000)  # bytes of burst in the governor's bucket
 
@@ -47,12 +45,7 @@ class Trickle:
         self._slow = 1  # 4 in low power: intervals are so many times as long
         self.reset_at = now
         self._next = 0  # ms of the next interval, 0: twice this one
-        self._speak(now)
         self._begin(now, I_MIN)
-
-    def _speak(self, now):
-        self._said = now
-        self._pause = _HUSHED + 32 * self._noise.below(0x7FFF)
 
     def restart(self, now):
         """My own state is new: speak soon."""
@@ -119,10 +112,6 @@ class Trickle:
         if not self._fired and age >= self._fire:
             self._fired = True
             due = self.agreeing < AGREEING and self.agreeing + self.others < ANY
-            # Whoever is never heard is forgotten, and only the loud are left.
-            due = due or ticks_diff(now, self._said) >= self._pause
-            if due:
-                self._speak(now)
         if age >= self.interval:
             self._begin(now, self._next or min(self.interval * 2, I_MAX))
             self._next = 0

@@ -17,6 +17,7 @@ _ASKED = const(16)  # of all, who answer somebody whose answers contradict each 
 _READERS = const(6)  # nodes of many that answer who reads
 _ENOUGH = const(3)  # and is not given once so many were heard
 _EP_MS = const(64000)  # then an EP is said for which there are no tokens ...
+_HUSHED = const(2000000)  # ms that a node may be hushed, up to half as long again
 _EPS = const(320)  # ... unless so many were heard since my last: a crowd beyond the tables
 
 
@@ -33,6 +34,7 @@ class EpSender:
         self._buf = outbox.buf
         self._said_at = (now - _EP_MS) & MAX_RAW
         self._crowd = 0  # EPs heard since then
+        self._pause = _HUSHED + 32 * self._noise.below(0x7FFF)
         self._round = 0  # bit map of the shards that were told of in this round
         self._said = 0  # EPs said, for one in eight to a far address
         self.names = None  # whose contradict mine
@@ -113,12 +115,14 @@ class EpSender:
             return  # nobody else may hear of it
         outbox = self._outbox
         n = self._encode(index, flags)
-        waited = ticks_diff(now, self._said_at) >= _EP_MS and (wanted or self._crowd < _EPS)
+        age = ticks_diff(now, self._said_at)
+        waited = age >= _EP_MS and (wanted or self._crowd < _EPS) or age >= self._pause
         seeks = self._life.state == "INIT"  # however loud others are: it asks
         if not (waited or seeks or self._governor.ready(n, self._governor.full // 4)):
             return
         self._said_at = now
         self._crowd = 0
+        self._pause = _HUSHED + 32 * self._noise.below(0x7FFF)
         outbox.send(self._buf, n, None)
         for addr in outbox.some_peers(self._life.seeking()):
             outbox.send(self._buf, self._encode(index, flags | DIRECT), addr)
@@ -135,18 +139,21 @@ class EpSender:
         if w and agrees:
             w[1] += 1
 
-    def wanted(self, f, addr, route, now):
-        """Somebody asked for a shard."""
+    def wanted(self, f, addr, route, now, stateless):
+        """Somebody asked for a shard. stateless: he has nothing of it."""
         r = self._placement.find(f.shard)
         if r is None or r.phase not in (KEPT, LIVE) or not r.shard.intact():
             return
-        flags = self._life.flags(r)
+        doubt = f.flags & DOUBT
+        # Two that ask answer each other with a question, for ever.
+        if r.phase == KEPT and not (stateless or doubt):
+            return
+        flags = self._life.flags(r) & ~DOUBT
         reader = not f.held >> f.shard & 1
         if reader and self._noise.below(self._routes.near + 1) > _READERS:
             return
         # Some answer in any case, more if answers contradict each other: else whoever is loud
         # decides what is heard. Who is asked too loudly for a broadcast answers him alone.
-        doubt = f.flags & DOUBT
         some = self._noise.below(self._routes.near + 1) < (_ASKED if doubt else _ENOUGH + 1)
         governor = self._governor
         loud = some and not governor.ready(MAX_FRAME, governor.full // 4)
@@ -200,6 +207,9 @@ class EpSender:
     def poll(self, now):
         """Say the answers that are due; returns the milliseconds until one is, at most 1000."""
         wait = 1000
+        # Whoever is never heard is forgotten, and only the loud are left.
+        if ticks_diff(now, self._said_at) >= self._pause:
+            self.say(now)
         if self.names:
             self.names.poll(now)
         if self.audit and self.audit.poll(now):

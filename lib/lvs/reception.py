@@ -120,7 +120,7 @@ class Reception:
             routes.told(route, f.nonce, f.cycle, cycle, f.held)
         r = self._placement.find(f.shard)
         if f.flags & WANT:
-            self._eps.wanted(f, addr, route, self._now())
+            self._eps.wanted(f, addr, route, self._now(), stateless)
             if r is None and f.held >> f.shard & 1:
                 self._elsewhere.again(f.shard)
         if r is None or stateless:

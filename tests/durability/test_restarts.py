@@ -140,6 +140,26 @@ def test_what_nobody_could_hear_is_told_when_somebody_can(seed, restart):
     assert node is cell.nodes[4]
 
 
+def test_two_that_come_back_at_once_do_not_answer_each_others_questions_for_ever():
+    """Both ask for rows and have state to show: there were no tokens left for the rows."""
+    cell = Cell(0)
+    files = MemoryFiles(), MemoryFiles()
+    for i in range(2):
+        cell.add(1 + i, journal(files[i]))
+    cell.active()
+    cell.run(64)
+    for address in 1, 2:
+        cell.contribute(address, 5)
+    cell.run(80)
+    for i in range(2):
+        cell.add(1 + i, journal(files[i]))
+    cell.run(60)
+    for node in cell.nodes.values():
+        assert node.status()["sent"] < 60
+        assert node.governor.tokens > 0
+    cell.settle(60)
+
+
 def test_a_life_knows_how_many_neighbours_the_last_one_had():
     files = MemoryFiles()
     cell = Cell(6)

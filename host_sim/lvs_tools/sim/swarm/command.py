@@ -56,7 +56,10 @@ def judge(data, on="cpython"):
     except Exception:
         return [traceback.format_exc(limit=-6)], None
     del result["history"]
-    return faults_of(result, allowed), result
+    wrong = faults_of(result, allowed)
+    if result["lost_raw"] and data["workload"].get("durable"):
+        wrong.append("%d raw lost that were durable" % result["lost_raw"])
+    return wrong, result
 
 
 def run_seed(task):

@@ -49,6 +49,7 @@ CLASSES = (
 # Seldom, for they end many other worlds: a crowd takes long, all clocks wrong change everything.
 SELDOM = ("cuts", "partitions", "pace", "bursts", "clocks", "stop", "elsewhere", "crowd")
 _ONE_IN = {"crowd": 24}
+_FLICKERING = 8  # one world in so many is of another kind: a few nodes whose supply flickers
 _ELSE = 5
 # Nodes and channels of the documented crowds, for which a node's defaults suffice.
 _CROWDS = ((300, 1), (300, 3), (60, 8), (12, 16))
@@ -387,8 +388,45 @@ def _leave_room(data):
         data["workload"]["budget_share"] = 0.5
 
 
+def _flickering(seed, chance):
+    """A few nodes that all lose their power again and again and are back one by one, through
+    several folds; what they contribute is durable."""
+    nodes = chance.randint(2, 6)
+    session, horizon = chance.randint(2, 4), chance.randint(4, 6)
+    faulty = chance.randint(600, 1500)
+    events = []
+    at = chance.randint(20, 200)
+    while at < faulty - 60:
+        events.append({"at_cycle": at, "action": "crash", "nodes": list(range(nodes))})
+        for node in range(nodes):
+            back = min(faulty, at + chance.randint(1, chance.choice((5, 40, 120))))
+            events.append({"at_cycle": back, "action": "restart", "nodes": [node]})
+        at += chance.choice((60, 130, 200, 260)) + chance.randint(0, 30)
+    events.append({"at_cycle": faulty, "action": "restart", "nodes": list(range(nodes))})
+    return {
+        "name": "swarm %d" % seed,
+        "seed": seed,
+        "nodes": nodes,
+        "cycles": faulty + 400 + (session + horizon + 6) * EPOCH,
+        "topology": {},
+        "link": {"loss": chance.choice((0, 0.1, 0.3, 0.4)), "queue": 6},
+        "workload": {
+            "contributions_per_minute": chance.choice((2, 6, 12)),
+            "channels": chance.choice((1, 2, 4)),
+            "amount": chance.choice(("0.01", "1", "3.75")),
+            "durable": True,
+            "until_cycle": faulty,
+        },
+        "config": {"session_epochs": session, "horizon_epochs": horizon, "rows": 512},
+        "event": sorted(events, key=lambda event: event["at_cycle"]),
+    }
+
+
 def draw(seed, most_nodes=60):
     """The scenario that a seed draws, as a dict that `lvs_tools.sim.scenario.check` takes."""
+    chance = Prng(seed, _STREAM + 3)
+    if chance.below(_FLICKERING) == 0:
+        return _flickering(seed, chance)
     draft = _Draft(seed, most_nodes)
     _shape(draft)
     _work(draft)
