@@ -92,6 +92,7 @@ class Journal:
         self._written_at = 0  # when anything was last written
         self._settled_at = 0  # when the settled vectors were
         self._checkpoint_at = 0  # when the next one is due
+        self._began_at = 0  # when the last one was begun, or this life
         self._version = self._shape = 0  # of the ledger, as it was last written
         self._changed_at = None  # ticks when the ledger was found not to be as written
         self._changes = {}  # of each shard's settled vector, as last written
@@ -227,6 +228,9 @@ class Journal:
     def _rest(self):
         now = self._cycles
         log = self.log
+        if any([r.late for r in self._known()]):  # soon, though liars may tell such rows for ever
+            soon = self._began_at + (self.checkpoint_s >> 2)
+            self._checkpoint_at = min(self._checkpoint_at, soon)
         if now >= self._checkpoint_at or not log.appendable() or log.segment.size >= _BYTES:
             self._begin()
         elif now - self._settled_at >= _STILL and self._moved():
@@ -313,6 +317,7 @@ class Journal:
         ledger = self._ledger
         cycle = self._clock.cycle
         self._phase = _WRITING
+        self._began_at = self._cycles
         self._changes = {}
         log.tidy()
         log.begin(self._noise.nonce() & 0xFFFF)
@@ -337,6 +342,7 @@ class Journal:
                 self._row = 0  # rows were folded: they have other places now
             if not self._row:
                 self._horizon = shard.horizon
+                r.late = False
                 self._changes.pop(r.index, None)
                 self._put_moved(True)
             if self._row < shard.count:

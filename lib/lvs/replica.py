@@ -76,6 +76,7 @@ class Replica:
         self.allowance = _PATIENCE  # what is left of it in this life
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
+        self.late = False  # rows of sessions that have ended came in, and are in no journal yet
         self._lacks = 0  # buckets that never equalled a peer's since
         self._past = zeros("H", _PAST)  # what was settled before each fold, hashed
         self._sole = False  # all that is known came by one route
@@ -278,6 +279,7 @@ class Replica:
                     shard.via[p] = route
                 self.guard.credit(p, route, total, own, self.established)
         elif did == GREW or did == NEW:
+            self.late |= shard.left(p) <= self._horizon + CLOSING + 1
             if lacking and self._sole:
                 shard.credit(p, shard.claimed[p] - shard.credited[p])
             else:

@@ -223,6 +223,33 @@ def test_what_was_taken_back_is_not_counted_twice_after_many_restarts():
     assert world.result()["verdict"] == "exact"
 
 
+def test_rows_learned_after_a_partition_are_in_a_journal_before_the_next_one():
+    """Who learned them loses its power, and is cut off from their owner until they close."""
+
+    def partition(at, until):
+        cuts = [{"at_cycle": at, "action": "partition", "nodes": [node]} for node in (1, 2)]
+        return [*cuts, {"at_cycle": until, "action": "heal"}]
+
+    events = [
+        {"at_cycle": 28, "action": "contribute", "nodes": [0, 1, 2], "value": 1, "durable": True},
+        *partition(36, 410),
+        {"at_cycle": 40, "action": "contribute", "nodes": [0], "value": 50, "durable": True},
+        *partition(484, 848),
+        {"at_cycle": 486, "action": "crash", "nodes": [1, 2]},
+        {"at_cycle": 490, "action": "restart", "nodes": [1, 2]},
+    ]
+    world = world_of(
+        nodes=3,
+        cycles=1400,
+        seed=23,
+        workload={"contributions_per_minute": 0, "durable": True},
+        config={"session_epochs": 2, "horizon_epochs": 6},
+        event=sorted(events, key=lambda event: event["at_cycle"]),
+    )
+    advance(world, 1400)
+    assert {m.node.raw(0) for m in world.machines} == {53000}
+
+
 def test_the_last_session_is_mine_even_where_the_journal_has_no_total_of_it():
     """More may have been told in it: its rows are no sign of somebody who uses a copy."""
     first = Ledger(1)
