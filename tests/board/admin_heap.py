@@ -27,8 +27,11 @@ def scenario():
 
     import app
     import network  # noqa: F401
+    import pulse  # noqa: F401
+    import sources  # noqa: F401
+    import wifi  # noqa: F401
 
-    from lvs import assembly, journal, status  # noqa: F401 - a node's names, whose table grows in steps
+    from lvs import assembly, journal, status  # noqa: F401 - a meter's names: their table grows in steps
 
     yield
     start = gc.mem_alloc()
