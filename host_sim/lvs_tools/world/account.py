@@ -136,7 +136,8 @@ class Account:
         return sorted({key[0] for key in lost if lost[key]})
 
     def rows(self, machines):
-        """The most rows in a channel that one owner has among the living."""
+        """The most rows in a channel that one owner has of one span among the living: of two
+        spans, where one has just ended, there are twice as many."""
         owners = {(row[0], row[1]): row[5] for row in self._dead}
         for m in machines:
             owners.update({(s.start, s.nonce): m.index for s in m.node.ledger.sessions})
@@ -149,7 +150,7 @@ class Account:
                     p = shard.position(k)
                     owner = owners.get((shard.start[p], shard.nonce[p]))
                     if owner is not None:
-                        key = owner, shard.slot[p]
+                        key = owner, shard.start[p], shard.slot[p]
                         count[key] = count.get(key, 0) + 1
                         most = max(most, count[key])
         return most
