@@ -168,7 +168,7 @@ def test_an_offer_of_another_age_is_outvoted():
     offers = (10, horizon), (99, horizon - 1), (11, horizon), (12, horizon)
     for k, (value, at) in enumerate(offers):
         Speaker(node, 20 + k, 200 + k).ep([value], horizon=at)
-    cell.run(7)
+    cell.run(25)  # they contradict each other
     assert node.value("water", raw=True) == 11
     assert node.replicas[0].shard.horizon == horizon
 
@@ -724,7 +724,7 @@ def test_an_established_node_follows_when_most_are_far_ahead(behind, follows):
 @pytest.mark.parametrize("ahead, follows", [(190, True), (66, False)])
 def test_among_200_too_most_are_followed_and_a_third_is_not(ahead, follows):
     """More than there are clocks to remember: of those that are drawn all are."""
-    cell = Cell(1)
+    cell = Cell(1, seed=2)  # whose draw lets so many in
     cell.prime(1000)
     node = cell.nodes[1]
     horizon = node.config.horizon_epochs * 64
