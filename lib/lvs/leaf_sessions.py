@@ -28,6 +28,8 @@ def renew(ledger, kept, ends, random, notice):
         if early or serial_diff(s.start, horizon) <= 0:
             if early or kept.asked.get(s.nonce, 0) >= ASKED and s.fate != TAKEN:
                 ledger.take_back(s)
+            if early and max(s.known):  # who said that he has it lied
+                notice("leaf: %d raw were told under a wrong clock, and may be lost", sum(s.known))
             _forget(ledger, kept, s, notice)
 
 

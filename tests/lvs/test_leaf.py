@@ -580,8 +580,9 @@ def test_three_liars_who_are_quicker_than_the_honest_do_not_set_its_clock(ahead)
     assert cell.settled()
 
 
-def test_what_was_told_in_a_session_that_has_not_begun_waits_again():
-    """Liars had set the clock: the honest took no such row."""
+@pytest.mark.parametrize("lie", [False, True])
+def test_what_was_told_in_a_session_that_has_not_begun_waits_again(lie):
+    """Liars had set the clock: the honest took no such row. What a liar claims is named."""
     cell = mesh(3)
     store = Store()
     leaf = cell.leaf(50, store)
@@ -592,10 +593,15 @@ def test_what_was_told_in_a_session_that_has_not_begun_waits_again():
         leaf.handle(shows(leaf, cell.nodes[1], 10**6), liar)
     cell.run(4)
     assert leaf.met and sum(leaf.ledger.waiting) == 0 and leaf.left() == 5
+    if lie:
+        leaf.ledger.echo(leaf.ledger.session, 0, 5)
     del cell.links
+    told(cell, leaf)
+    warned = [w for w in leaf.status()["warnings"] if "5 raw were told under a wrong clock" in w]
+    assert len(warned) == lie
     for _ in range(3):
         told(cell, cell.leaf(50, store))
-    assert cell.settled()
+    assert cell.settled() != lie
 
 
 def test_hostile_frames_are_survived():
