@@ -30,7 +30,7 @@ class Contributions:
         self._placement = placement
         self._elsewhere = elsewhere
         self._journal = journal
-        self._overstated_at = -_FORGERY
+        self._said_at = -_FORGERY
         self._forgery = _FORGERY
         self._cycles = 0  # of this life in which totals may be told
         self._spoken = None  # in which the last life spoke
@@ -116,8 +116,8 @@ class Contributions:
     def overstated(self):
         """Somebody tells more of my session than I do: contribute under another from now on."""
         cycle = self._clock.cycle
-        if cycle - self._overstated_at >= self._forgery:
-            self._overstated_at = cycle
+        if cycle - self._said_at >= self._forgery:
+            self._said_at = cycle
             self._forgery *= 2
             self.rotate()
 

@@ -66,7 +66,7 @@ class Ledger:
         self.lineage = bytes(12)
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
-        self._epoch_left = 0
+        self._budget = 0
         self.inherited = []  # what waited in the journal that this life began from
 
     def make(self, channels):
@@ -141,7 +141,7 @@ class Ledger:
 
     def new_epoch(self, budget):
         """Renew what an epoch may issue (raw, all channels): a route is credited no faster."""
-        self._epoch_left = budget
+        self._budget = budget
 
     def add(self, channel, amount, value, carry=0):
         """Accept a contribution (raw). value: the channel's present value; carry: what is less
@@ -178,12 +178,12 @@ class Ledger:
         amount = min(
             self.free[channel],
             max_step - self._issued[channel],
-            self._epoch_left,
+            self._budget,
         )
         if amount <= 0:
             return 0
         self._issued[channel] += amount
-        self._epoch_left -= amount
+        self._budget -= amount
         self.waiting.grow(channel, -amount)
         self.free[channel] -= amount
         self.session.total[channel] += amount

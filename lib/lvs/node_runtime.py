@@ -66,7 +66,8 @@ class Node:
         raw, carry = decimal.steps(amount, self.config.steps[c], self.ledger.carried.get(c, 0))
         if durable and not self.journal.durable:
             raise LvsError("no journal: give this node journal=Journal(path)")
-        value = self.raw(c) if self.placement.find(c // SLOTS) else 0
+        r = self.placement.find(c // SLOTS)
+        value = r.shard.value(c % SLOTS) if r else 0
         # Durable, it is told from the next cycle on, so that the journal knows it untold.
         try:
             self.contributions.add(c, raw, carry, value, self.life.issuing(), not durable)
@@ -96,9 +97,10 @@ class Node:
     def raw(self, c, ask=True):
         """Raw value of channel number c. ask: for a newer one, where it is held elsewhere."""
         r = self.placement.find(c // SLOTS)
-        if r:
-            return r.shard.value(c % SLOTS)
-        return self.elsewhere.read(c, self.clock.cycle if ask else None)
+        if not r:
+            return self.elsewhere.read(c, self.clock.cycle if ask else None)
+        # Alone, what nobody knows waits again at each closing: a meter would seem to run back.
+        return r.shard.value(c % SLOTS) + (self.ledger.waiting[c] if self.ledger.silent else 0)
 
     def value(self, channel, raw=False):
         """Value of a channel in units, its offset included (float; ``text`` is exact), or raw: the

@@ -75,6 +75,22 @@ def test_a_node_alone_works():
     assert result["exact"] and result["contributed_raw"] > 0
 
 
+def test_the_meter_of_a_node_alone_never_runs_back():
+    world = world_of(
+        nodes=1,
+        workload={"contributions_per_minute": 30},
+        config={"session_epochs": 3, "horizon_epochs": 6},
+    )
+    node = advance(world, 1).machines[0].node
+    shown = waited = 0
+    for _ in range(1200):  # sessions close from cycle 512 on, every 192
+        advance(world, 1)
+        assert node.raw(0) >= shown
+        shown = node.raw(0)
+        waited = max(waited, node.ledger.waiting[0])
+    assert waited > 50_000 and shown == world.account.given[0]
+
+
 def test_events_happen_to_whom_they_name():
     world = world_of(
         nodes=8,
