@@ -91,27 +91,21 @@ class Contributions:
             self.rotate()
         alone = self._clock.silence() > cfg.horizon_epochs * EPOCH_CYCLES
         for s in ledger.late(closing):
-            if s.unsure:
-                self._catch_up(s)
             for c in range(ledger.channels):
-                if not alone and not self._placement.find(c // SLOTS):
+                r = self._placement.find(c // SLOTS)
+                p = r.shard.find(s.start, s.nonce, c % SLOTS) if r and s.unsure else -1
+                beyond = r.shard.credited[p] - s.total[c] if p >= 0 else 0
+                if 0 < beyond <= BEYOND * cfg.max_allowed_shift:  # told in another life's last
+                    s.total[c] += beyond  # seconds: it is accounted for
+                    s.known[c] = s.total[c]
+                    ledger.changed()
+                elif not r and not alone:
                     s.known[c] = s.total[c]  # its holders took it, though no digest shows it
             for r in self._placement.replicas:
                 r.take_back(s)
             if ledger.silent:
                 ledger.take_back(s)  # else somebody may show until the fold that he knows it
         ledger.fold(cfg.horizon(self._clock.epoch()))
-
-    def _catch_up(self, s):
-        """What the mesh has of a session of another life beyond its total was told in its last
-        seconds: it is accounted for."""
-        most = BEYOND * self._config.max_allowed_shift
-        for c in range(self._ledger.channels):
-            r = self._placement.find(c // SLOTS)
-            p = r.shard.find(s.start, s.nonce, c % SLOTS) if r else -1
-            if p >= 0 and 0 < r.shard.credited[p] - s.total[c] <= most:
-                s.total[c] = s.known[c] = r.shard.credited[p]
-                self._ledger.changed()
 
     def overstated(self):
         """Somebody tells more of my session than I do: contribute under another from now on."""

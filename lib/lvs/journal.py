@@ -228,8 +228,9 @@ class Journal:
     def _rest(self):
         now = self._cycles
         log = self.log
-        if any([r.late for r in self._known()]):  # soon, though liars may tell such rows for ever
-            soon = self._began_at + (self.checkpoint_s >> 2)
+        late = max([0] + [r.late for r in self._known()])
+        if late:  # soon, though liars may tell such rows for ever
+            soon = 0 if late > 1 else self._began_at + (self.checkpoint_s >> 2)
             self._checkpoint_at = min(self._checkpoint_at, soon)
         if now >= self._checkpoint_at or not log.appendable() or log.segment.size >= _BYTES:
             self._begin()
@@ -301,6 +302,8 @@ class Journal:
         for r in self._known():
             if self._changes.get(r.index) == r.shard.changes or not r.shard.intact():
                 continue
+            if r.late & (4 if new else 2):
+                continue  # of this state the segment has no rows
             if log.room() < MOVED:
                 if new:
                     log.write()
@@ -342,7 +345,7 @@ class Journal:
                 self._row = 0  # rows were folded: they have other places now
             if not self._row:
                 self._horizon = shard.horizon
-                r.late = False
+                r.late &= 2
                 self._changes.pop(r.index, None)
                 self._put_moved(True)
             if self._row < shard.count:
@@ -365,6 +368,9 @@ class Journal:
         put_ledger(log, self._ledger, cycle, self._routes.crowd, lead, True)
         put_end(log)
         log.finish()
+        for r in self._known():
+            if r.late < 4:
+                r.late &= 1
         self._phase = _CHECKING
         self._settled_at = self._cycles
         self._checkpoint_at = self._cycles + self.checkpoint_s

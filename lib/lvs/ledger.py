@@ -67,7 +67,8 @@ class Ledger:
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
         self._budget = 0
-        self.inherited = []  # what waited in the journal that this life began from
+        self.again = {}  # of what waits: what was told once, so that a meter never runs back
+        self.waited = []  # what waited in the journal that this life began from
 
     def make(self, channels):
         """Make room for so many channels; nothing was contributed yet."""
@@ -187,6 +188,8 @@ class Ledger:
         self.waiting.grow(channel, -amount)
         self.free[channel] -= amount
         self.session.total[channel] += amount
+        if channel in self.again:
+            self.again[channel] = max(0, self.again[channel] - amount)
         return amount
 
     def left(self, channel=None):
@@ -262,3 +265,5 @@ class Ledger:
             amount = session.total[c] - session.known[c]
             session.total[c] -= amount
             self.waiting.grow(c, amount)  # not free: the journal holds it elsewhere
+            if amount:
+                self.again[c] = self.again.get(c, 0) + amount

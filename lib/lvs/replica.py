@@ -76,7 +76,8 @@ class Replica:
         self.allowance = _PATIENCE  # what is left of it in this life
         self.known = 0  # epoch up to which the rows of others are in the journal, 0: none
         self.orphan = False  # nobody had any state
-        self.late = False  # rows of sessions that have ended came in, and are in no journal yet
+        # What a journal has not yet: 1 rows of sessions that have ended; 2 state that was offered,
+        self.late = 0  # ... 4 nor has it the segment that is being written
         self._lacks = 0  # buckets that never equalled a peer's since
         self._past = zeros("H", _PAST)  # what was settled before each fold, hashed
         self._sole = False  # all that is known came by one route
@@ -163,6 +164,7 @@ class Replica:
         self._sole = n == 1
         self.offers = []
         self._enter(FETCHING)
+        self.late = 6
         self.guard.new_epoch()
 
     # --- hearing ------------------------------------------------------------------------------

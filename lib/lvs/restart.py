@@ -32,7 +32,7 @@ def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0, un
     ledger.carried = dict(carried)
     ledger.spent = dict(spent)
     ledger.since = since
-    ledger.inherited = waiting
+    ledger.waited = waiting
     ledger.partial = any([s.known != s.total for s in ledger.sessions])
     for c in range(ledger.channels):
         ledger.waiting[c] = waiting[c]
@@ -49,10 +49,10 @@ def descends(ledger, start, nonce):
 def give_up(ledger, channel, amount):
     """Up to ``amount`` raw of what waited in the journal when this life began was told by somebody
     else; returns how much. Nothing was told in this life yet."""
-    if channel >= len(ledger.inherited):
+    if channel >= len(ledger.waited):
         return 0
-    amount = min(amount, ledger.inherited[channel])
-    ledger.inherited[channel] -= amount
+    amount = min(amount, ledger.waited[channel])
+    ledger.waited[channel] -= amount
     ledger.waiting[channel] -= amount
     ledger.changed()
     return amount

@@ -251,6 +251,24 @@ def test_rows_learned_after_a_partition_are_in_a_journal_before_the_next_one():
     assert {m.node.raw(0) for m in world.machines} == {53000}
 
 
+def test_state_that_was_offered_is_in_no_journal_without_its_rows():
+    """Else a power cut would leave a settled vector, and the rows of the state before."""
+    files = MemoryFiles()
+    cell = Cell(2)
+    node = cell.add(journal=journal(files))
+    cell.active()
+    cell.run(40)  # a first checkpoint
+    cell.contribute(1, 5000)
+    cell.contribute(2, 700)
+    cell.run(5)
+    node.life._rejoin()
+    cell.run(60, until=lambda: node.state == "ACTIVE")
+    node.contribute("water", 0.011, durable=True)
+    cell.run(8)
+    again = Cell().add(3, journal(image(files)))
+    assert again.raw(0) == 5711
+
+
 def test_the_last_session_is_mine_even_where_the_journal_has_no_total_of_it():
     """More may have been told in it: its rows are no sign of somebody who uses a copy."""
     first = Ledger(1)
