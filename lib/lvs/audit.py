@@ -112,7 +112,7 @@ class Audit:
         what = asked(f.body)
         if what and (addr in self._asked or len(self._asked) < _ASKERS):
             first, spread, size = what
-            due = (now + self._noise.below(1000 * spread + 1)) & MAX_RAW
+            due = (now + 1000 * self._noise.below(spread + 1)) & MAX_RAW
             self._asked[addr] = [due, f.shard, first, size]
 
     def poll(self, now):

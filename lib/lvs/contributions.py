@@ -31,7 +31,7 @@ class Contributions:
         self._elsewhere = elsewhere
         self._journal = journal
         self._said_at = -_FORGERY
-        self._forgery = _FORGERY
+        self._wait = _FORGERY
         self._cycles = 0  # of this life in which totals may be told
         self._spoken = None  # in which the last life spoke
         self._chosen = True  # is it decided in which session this life speaks?
@@ -53,6 +53,7 @@ class Contributions:
                 r.gossip.retire(ledger.session)
         begun, grain = self._span()
         ledger.open(grain, self._noise.nonce())
+        ledger.session.nonce = self._noise.nonce()  # of its lineage when anything is told
         self._end = begun + self._config.session_epochs
 
     def restored(self):
@@ -110,9 +111,9 @@ class Contributions:
     def overstated(self):
         """Somebody tells more of my session than I do: contribute under another from now on."""
         cycle = self._clock.cycle
-        if cycle - self._said_at >= self._forgery:
+        if cycle - self._said_at >= self._wait:
             self._said_at = cycle
-            self._forgery *= 2
+            self._wait *= 2
             self.rotate()
 
     def compared(self, r, bits):
@@ -128,6 +129,8 @@ class Contributions:
             for slot in range(min(r.shard.slots, ledger.channels - first)):
                 if bits >> bucket(s.nonce, slot) & 1:
                     continue
+                if s is ledger.session and r.gossip.news >> slot & 1:
+                    continue  # it was not said yet: he has my digests from me
                 if r.shard.find(s.start, s.nonce, slot) >= 0:  # or my digests are without it
                     s.known[first + slot] = s.held(first + slot)
             if s.unsure is not None and self._cycles >= _WHOLE:
@@ -194,6 +197,11 @@ class Contributions:
             high = r.shard.settled.hi[c % SLOTS] + r.shard.inflow.hi[c % SLOTS]
             if full or high >= _BRIM:
                 return  # no room for a row, or in the counter: it waits
+        n = session.nonce
+        if not max(session.total) and n != ledger.nonce(session.start, n >> 24):
+            # Named by my EPs before a journal names it, it would make a copy of me.
+            ledger.open(session.start, self._noise.nonce())
+            session = ledger.session
         if not ledger.named:
             self._journal.sync()
             ledger.named = True  # where nothing can be kept, what is new is told all the same

@@ -124,7 +124,6 @@ def read(kind, b, at, end, into):
     check(format, tag, channels, cycle), ledger(cycle, near, lineage) with None in a tail,
     account(since), gone(channel, amount), session(start, nonce, fate),
     entry(channel, total, known), waits(channel, amount), carries(channel, amount),
-    unused(start, nonce),
     settled(shard, cycle, horizon, confidence, established, vector),
     row(shard, start, nonce, slot, claimed, credited), route(text).
     """
@@ -136,9 +135,7 @@ def read(kind, b, at, end, into):
         i = at + 2
         for _ in range(get16(b, at)):
             i = _session(b, i, into)
-        i = _waiting(b, i, end, into)
-        for at in range(i + 2, i + 2 + 6 * get16(b, i), 6):
-            into.unused(get16(b, at), get30(b, at + 2))
+        _waiting(b, i, end, into)
     elif kind == kinds.LATEST:
         into.ledger(get30(b, at + 2), get16(b, at + 6), None)
         _waiting(b, _session(b, at + 8, into), end, into)

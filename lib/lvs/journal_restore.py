@@ -41,7 +41,6 @@ class Restorer:
         self.waiting = [0] * channels
         self.carried = {}
         self.spent = {}
-        self.nonces = []
         self.lineage = bytes(12)
         self.since = self.near = self.began = 0
         self.texts = []  # addresses
@@ -72,7 +71,6 @@ class Restorer:
         if lineage is not None:
             self.sessions = []
             self.spent = {}
-            self.nonces = []
             self.lineage = lineage
 
     def account(self, since):
@@ -97,10 +95,6 @@ class Restorer:
         assert self._session is not None
         self._session.total[channel] = total
         self._session.known[channel] = total if self.careful else known
-
-    def unused(self, start, nonce):
-        """A session without contributions."""
-        self.nonces.append((start, nonce))
 
     def waits(self, channel, amount):
         """What is not told yet."""
@@ -172,7 +166,7 @@ def _inherit(ledger, found, later):
         s.unsure = bytearray(b"\xff" * -(-ledger.channels // SLOTS) if lives else b"")
     since = found.since and found.since + later
     told = found.sessions, found.waiting, found.lineage
-    restart.restore(ledger, *told, found.carried, found.spent, since, found.nonces)
+    restart.restore(ledger, *told, found.carried, found.spent, since)
     if found.grain:
         if found.folded:
             ledger.fold(max(found.folded.values()))

@@ -106,7 +106,6 @@ def put_ledger(log, ledger, cycle, near, lead, new=False):
     """All of the ledger. near: neighbours; lead: raw that may be told before the next record."""
     sessions = ledger.sessions
     size = len(sessions) * (8 + 10 * ledger.channels) + 9 * len(ledger.spent)
-    size += 6 * len(ledger.unused)
     i = log.record(36 + size + _room(ledger))
     b = log.buf
     put30(b, i, cycle)
@@ -117,14 +116,7 @@ def put_ledger(log, ledger, cycle, near, lead, new=False):
     at += 2
     for s in sessions:
         at = _session(b, at, ledger, s, lead)
-    at = _waiting(b, at, ledger, lead)
-    put16(b, at, len(ledger.unused))
-    at += 2
-    for start, nonce in ledger.unused:
-        put16(b, at, start)
-        put30(b, at + 2, nonce)
-        at += 6
-    log.seal(kinds.LEDGER, at, new)
+    log.seal(kinds.LEDGER, _waiting(b, at, ledger, lead), new)
 
 
 def put_latest(log, ledger, cycle, near, lead):

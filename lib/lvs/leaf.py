@@ -272,7 +272,7 @@ class Leaf:
         if not kept.cycle:
             kept.cycle = max(0, cycle - _SAVED)
         elif kept.cycle >= cycle:
-            kept.cycle = cycle - 1
+            kept.cycle = max(0, cycle - 1)
         cfg = self.config
         self._late = cfg.horizon(epoch + max(cfg.horizon_epochs // 4, _LATE))
         self._closing = cfg.horizon(epoch + CLOSING)
@@ -472,7 +472,7 @@ class Leaf:
 
     def _claim(self, c, key, total):
         """A route says that the mesh has more of the present session than was told here."""
-        said = self._claims.setdefault(c, {})
+        said = self._claims.setdefault(min(c, self.ledger.channels), {})
         if key in said or len(said) < _MOST_VOICES:
             said[key] = total
 

@@ -60,10 +60,10 @@ def overstated(ledger, stored, claims, voices, random, notice):
     for c, said in claims.items():
         if c >= ledger.channels:
             continue
-        # Two must say so, or the only one that is there.
+        # Most of those that are there must say so.
         totals = sorted(said.values())
-        alone = len(set(said) | set(voices)) < 2
-        total = totals[-1] if alone else totals[-2] if len(totals) > 1 else 0
+        half = len(set(said) | set(voices)) // 2
+        total = totals[-1 - half] if len(totals) > half else 0
         told = min(total - ledger.session.total[c], stored[c], ledger.waiting[c])
         if told > 0:
             stored[c] -= told

@@ -58,7 +58,6 @@ class Ledger:
         self.make(channels)
         self.carried = {}  # of what was contributed to a channel: what is less than a step
         self.spent = {}  # ... in sessions that are gone (raw); below 0: a copy accounts for it
-        self.unused = []  # the newest sessions without contributions: (start, nonce)
         self.since = 0  # the cycle in which this account began; 0: it did not yet
         self.named = False  # the journal knows the present session
         self.partial = False  # the journal does not take all that was told for known
@@ -75,7 +74,7 @@ class Ledger:
         self.channels = channels
         self.waiting = Wide(channels)  # accepted, but not said yet
         self.free = zeros("i", channels)  # of that: what may be, the journal does not hold it
-        self._issued = zeros("i", channels)  # in this cycle
+        self._used = zeros("i", channels)  # in this cycle
         for s in self.sessions:
             s.total = zeros("i", channels)
             s.known = zeros("i", channels)
@@ -97,9 +96,7 @@ class Ledger:
         """Begin a session in a grain, its nonce made of random bits. One without contributions is
         not kept."""
         if self.sessions and not max(self.session.total):
-            s = self.sessions.pop()
-            if self.named:
-                self.unused = self.unused[-15:] + [(s.start, s.nonce)]
+            self.sessions.pop()
         start = grain & 0xFFFF
         nonce = 0
         for i in range(65):  # if all of 64 are taken, another
@@ -107,7 +104,8 @@ class Ledger:
             if nonce and not self.find(start, nonce):
                 break
         self.sessions.append(Session(start, nonce, self.channels))
-        self._present()
+        self.named = False
+        self.changed()
 
     def take_up(self, session):
         """Go on with a session of another life."""
@@ -115,9 +113,6 @@ class Ledger:
         self.sessions.append(session)
         session.fate = SPOKEN
         session.unsure = None
-        self._present()
-
-    def _present(self):
         self.named = False
         self.changed()
 
@@ -138,7 +133,7 @@ class Ledger:
     def new_cycle(self):
         """Renew what a cycle may issue."""
         for c in range(self.channels):
-            self._issued[c] = 0
+            self._used[c] = 0
 
     def new_epoch(self, budget):
         """Renew what an epoch may issue (raw, all channels): a route is credited no faster."""
@@ -149,7 +144,7 @@ class Ledger:
         than a step, as decimal.steps gives it. Raises LvsError and changes nothing when the
         counter would pass its end."""
         if amount > END - value - self.waiting[channel]:
-            raise LvsError("too large: the counter would pass its end")
+            raise LvsError("too large")
         self.waiting[channel] += amount
         self.free[channel] = min(self.free[channel] + amount, MAX_RAW)
         if carry or channel in self.carried:
@@ -178,12 +173,12 @@ class Ledger:
         """Let the present session's total grow as far as this cycle allows; the raw issued."""
         amount = min(
             self.free[channel],
-            max_step - self._issued[channel],
+            max_step - self._used[channel],
             self._budget,
         )
         if amount <= 0:
             return 0
-        self._issued[channel] += amount
+        self._used[channel] += amount
         self._budget -= amount
         self.waiting.grow(channel, -amount)
         self.free[channel] -= amount

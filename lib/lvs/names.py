@@ -75,7 +75,7 @@ class Names:
             if not said:
                 return "malformed"
             same = self._compare(f.shard, said, where, epoch)
-        if same:
+        if same and self._noise.below(4):
             self._due.pop(f.shard, None)  # what I would have said
             self._said[f.shard] = epoch
         elif self._said.get(f.shard) != epoch and f.shard not in self._due:

@@ -150,7 +150,7 @@ class Reception:
             if life.issuing():  # or a clock that is ahead of all offers finds none to take
                 self._routes.steers(route, offset)
             return
-        if life.stray(offset, key, self._config.horizon_epochs * 64 if r.established else 0):
+        if life.stray(offset, key, r.leap()):
             return
         # A vote, a digest, a reason to speak or not to.
         agrees = r.sample(f, route, key, self._clock.cycle)

@@ -4,7 +4,7 @@ State, budgets, samples, votes, confidence and gossip of a shard; hearing an EP,
 an epoch. It is handed what it needs and touches no network and no clock.
 """
 
-from .config import CLOSING
+from .config import CLOSING, EPOCH_CYCLES
 from .drift_core import (
     CONFIDENT,
     FULL_CONFIDENCE,
@@ -35,6 +35,7 @@ _MEMORY = const(256)  # cycles that a sample counts for the confident
 _PAST = const(64)  # folds that are remembered: a sender that far behind is believed about time
 _PATIENCE = const(1024)  # cycles by which rows that come in prolong the wait for more, in all
 _CROWD = const(8)  # offers, more than half of them equal, by which it is settled what is true
+_SHORT = const(64)  # epochs of absence after which what is lacking may be beyond all budgets
 _FRESH = const(2)  # and for those that still move
 
 
@@ -123,6 +124,12 @@ class Replica:
         if self.phase > KEPT:
             self._enter(KEPT)
             self.known = self.known or self.shard.epoch
+
+    def leap(self):
+        """Cycles by which a clock may be ahead to be followed: all leaps since most were known to
+        agree are together a horizon at most, or what is kept would not be sure."""
+        left = self._horizon - (self.known and self.shard.epoch - self.known)
+        return max(1, left * EPOCH_CYCLES) if self.established else 0
 
     def go_live(self):
         """Show what there is. What was kept goes on with the budgets that it has."""
@@ -246,7 +253,7 @@ class Replica:
         grain = self.shard.grain
         now = self.shard.epoch + 1  # clocks differ
         epochs = serial_diff(now // grain, start) * grain + now % grain + 1
-        return epochs * self._budget if epochs < MAX_RAW // self._budget else MAX_RAW
+        return max(-1, epochs) * self._budget if epochs < MAX_RAW // self._budget else MAX_RAW
 
     def row(self, start, nonce, slot, total, route, own=False):
         """Learn a row; returns what Shard.merge did.
@@ -258,12 +265,13 @@ class Replica:
         if total > self._most(start):
             return FUTURE  # nobody honest is that fast
         lacking = self.phase < LIVE
-        if lacking and p >= 0 and shard.via[p] != route:
+        long = self.phase != KEPT or shard.epoch - self.known > _SHORT
+        if lacking and long and p >= 0 and shard.via[p] != route:
             # What two routes say needs no budget while there is nothing to compare with.
             shard.credit(p, min(shard.claimed[p], total) - shard.credited[p])
         # Refused, it comes back by digest when there is room.
         did = NO_ROOM
-        if p >= 0 or not shard.crowded() or self._last(route, own):
+        if p >= 0 or not shard.crowded() or total and self._last(route, own):
             did = shard.merge(start, nonce, slot, total, route)
             p = shard.find(start, nonce, slot)
         before = start != shard.epoch // shard.grain & 0xFFFF

@@ -11,13 +11,12 @@ from .ledger import BEYOND, LATE, SURE, TAKEN
 from .wide import MOST
 
 _NEWEST = const(6)  # sessions that are kept without a total: _POOL of two spans
-_UNUSED = const(16)  # of others the nonces
 _FETCH = const(32)  # cycles after a start to wait for rows before a session is chosen ...
 _PATIENCE = const(256)  # ... and for one of _POOL to be sure, rather than to begin one more
 _POOL = const(3)
 
 
-def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0, unused=()):
+def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0):
     """Give a ledger what a journal kept, before anything is contributed in this life."""
     # Of the newest more may have been told than the journal knows: they are mine all the same.
     if len(waiting) > ledger.channels:
@@ -26,8 +25,6 @@ def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0, un
     last = sessions[-_NEWEST:]
     kept = [s for s in sessions if max(s.total) or s.fate == LATE or s in last]
     ledger.sessions = kept + ledger.sessions
-    unused = list(unused) + [(s.start, s.nonce) for s in sessions if s not in kept]
-    ledger.unused = unused[-_UNUSED:]
     ledger.lineage = secret
     ledger.carried = dict(carried)
     ledger.spent = dict(spent)
@@ -41,9 +38,7 @@ def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0, un
 
 def descends(ledger, start, nonce):
     """Is this a session of the ledger's lineage that it does not know?"""
-    if nonce != ledger.nonce(start, nonce >> 24):
-        return False
-    return not ledger.find(start, nonce) and (start, nonce) not in ledger.unused
+    return nonce == ledger.nonce(start, nonce >> 24) and not ledger.find(start, nonce)
 
 
 def give_up(ledger, channel, amount):

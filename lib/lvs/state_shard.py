@@ -42,6 +42,7 @@ class Shard:
         self.index = index
         self.slots = slots
         self.capacity = capacity
+        self.kept = min(3 * slots, capacity // 4)  # places for this node's own rows
         self.lifetime = lifetime
         self.grain = grain
         self.settled = Wide(SLOTS)
@@ -164,7 +165,7 @@ class Shard:
 
     def closed(self):
         """True when only the places are left that are kept for this node's own rows."""
-        return self.count >= self.capacity - min(3 * self.slots, self.capacity // 4)
+        return self.count >= self.capacity - self.kept
 
     # --- rows ---------------------------------------------------------------------------------
 

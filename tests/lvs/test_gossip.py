@@ -135,9 +135,9 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
             cell.run(1)
 
     busy(30)
-    session = node.ledger.session
     node.transport.sent.clear()
     cell.contribute(1, 10)
+    session = node.ledger.session
     node.contributions.rotate()
     busy(10)
     said = [
@@ -148,12 +148,12 @@ def test_news_of_a_session_that_ends_is_said_however_busy_the_mesh():
 
 def test_a_broadcast_that_comes_back_is_nobodys_word(cell, node):
     """What is said under a session that ended, too: nobody else holds it for that."""
-    ended = node.ledger.session
     cell.run(70)
     for frame, _ in node.transport.sent:
         node.handle(frame, 1)  # EPs tell where from
     node.transport.sent.clear()
     cell.contribute(1, 10)
+    ended = node.ledger.session
     node.contributions.rotate()
     cell.run(70)
     for frame, _ in node.transport.sent:

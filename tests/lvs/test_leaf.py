@@ -427,12 +427,13 @@ def test_all_holders_begin_anew():
 # --- liars ---
 
 
-def echo(leaf, total, nonce=424242, **changes):
+def echo(leaf, total, nonce=424242, channel=0):
     """The frame of somebody who says that the leaf's present session has a total."""
     s = leaf.ledger.session
     w = wire.SdmWriter()
-    w.begin(leaf.config.tag, s.start, nonce, leaf._kept.cycle, 0, 0, leaf.config.grain)
-    assert w.relay(s.nonce, s.start, 0, total)
+    shard, slot = divmod(channel, wire.SLOTS)
+    w.begin(leaf.config.tag, s.start, nonce, leaf._kept.cycle, shard, 0, leaf.config.grain)
+    assert w.relay(s.nonce, s.start, slot, total)
     return bytes(w.buf[: w.end()])
 
 
@@ -500,15 +501,26 @@ def test_one_liar_who_says_more_than_was_told_takes_nothing_that_waits():
     assert cell.settled() and cell.contributed["water"] == 305
 
 
-def test_what_waits_is_given_up_as_the_less_of_two_voices_say():
+@pytest.mark.parametrize("voices", [2, 5, 6])
+def test_what_waits_is_given_up_if_most_voices_say_so(voices):
+    """... as the least of them says; five nodes say otherwise."""
     cell = mesh(5)
     leaf = waits_long(cell, Store())
     leaf.wake()
-    leaf.handle(echo(leaf, 2**29), 99)
-    leaf.handle(echo(leaf, 105), 98)
+    for i in range(voices):
+        leaf.handle(echo(leaf, 105 if i == 0 else 2**29 - i), 99 - i)
     cell.run(4)
-    (warning,) = [w for w in leaf.status()["warnings"] if "old copy" in w]
-    assert "100 raw" in warning
+    warnings = [w for w in leaf.status()["warnings"] if "old copy" in w]
+    assert ["100 raw" in w for w in warnings] == [True] * (voices == 6)
+
+
+def test_claims_about_channels_that_it_lacks_take_no_room():
+    cell = mesh(5)
+    leaf = waits_long(cell, Store())
+    leaf.wake()
+    for channel in range(480):
+        leaf.handle(echo(leaf, 2**29, channel=channel), 99)
+    assert len(leaf._claims) <= leaf.ledger.channels + 1
 
 
 def shows(leaf, node, cycles):

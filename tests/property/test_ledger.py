@@ -54,7 +54,7 @@ class LedgerMachine(RuleBasedStateMachine):
         told = self.folded[c] + sum(s.total[c] for s in self.ledger.sessions)
         if raw + told + self.ledger.waiting[c] > END:
             waiting = list(self.ledger.waiting)
-            with pytest.raises(LvsError, match="too large: the counter would pass its end"):
+            with pytest.raises(LvsError, match="too large"):
                 self.ledger.add(c, raw, told)
             assert list(self.ledger.waiting) == waiting
             return

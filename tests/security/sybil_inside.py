@@ -155,8 +155,8 @@ def run(sessions, addresses, each_s, honest):
     flood.totals[3] += 500
     flood.honest_row(3)
     peer_s = yield from flood.until(lambda: flood.credited(3) == ROW + 500, PATIENCE_S)
-    session = node.ledger.session
     node.contribute("a", 2)
+    session = node.ledger.session
 
     def own():
         p = flood.replica.shard.find(session.start, session.nonce, 0)

@@ -175,8 +175,8 @@ def test_a_forged_claim_does_not_use_up_an_honest_route():
     victim = cell.nodes[2]
     Speaker(victim, LIAR, LIAR).sdm(relayed=[(victim.clock.epoch(), 31337, 0, 1 << 29)])
     cell.run(100)
-    session = victim.ledger.session
     cell.contribute(2, 256)
+    session = victim.ledger.session
     cell.run(40)
     for node in cell.nodes.values():
         shard = node.replicas[0].shard
@@ -195,8 +195,8 @@ def test_many_addresses_do_not_use_up_the_shard():
                 Speaker(node, LIAR + i, 700 + i).sdm(own=[(0, total)])
         cell.run(20)
         address = 1 + turn
-        session = cell.nodes[address].ledger.session
         cell.contribute(address, 256)
+        session = cell.nodes[address].ledger.session
         cell.run(44)
         for node in cell.nodes.values():
             shard = node.replicas[0].shard

@@ -24,7 +24,7 @@ ROWS = {
     "power_cuts": (*_TWICE, *_until(1100)),
     "power_cuts_short": (*_TWICE, *_until(800)),
     "power_cuts_wiped": (*_TWICE, *_until(1100)),
-    "near_budget": ("nodes=8", *_until(700)),
+    "near_budget": ("nodes=8", *_until(700, 800)),  # who lacks the last of a row is led back
     "full_pace_20": (*_SHORTEST, *_until(500)),
     "restarts": ("nodes=6", "config.rows=60", "event.0.times=40", *_until(2600)),
     "counter_end": (),

@@ -105,9 +105,6 @@ class Contents:
         """What was told in it, and what of that is known."""
         self._entries["rows"][channel] = (total, known)
 
-    def unused(self, start, nonce):
-        """A session in which nothing was told."""
-
     def waits(self, channel, amount):
         """What is not told yet."""
         self.waiting[channel] = amount
