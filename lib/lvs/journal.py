@@ -228,7 +228,9 @@ class Journal:
     def _rest(self):
         now = self._cycles
         log = self.log
-        late = max([0] + [r.late for r in self._known()])
+        late = 0
+        for r in self._known():
+            late |= r.late
         if late:  # soon, though liars may tell such rows for ever
             soon = 0 if late > 1 else self._began_at + (self.checkpoint_s >> 2)
             self._checkpoint_at = min(self._checkpoint_at, soon)

@@ -178,7 +178,8 @@ def test_a_full_disk_says_so_once_acknowledges_nothing_and_goes_on(
                     await client.subscribe(f"{campaign.BASE}/contributed", qos=1)
                     await client.publish(f"{campaign.BASE}/contribute/water", payload, qos=1)
                     await _until(lambda: len(told) > 1)
-                    assert one.values.said == said
+                    await _until(lambda: one.state()["state"] == "offline")
+                    assert one.values.said == said and teller.connected
                     one.store._db.execute("PRAGMA query_only = 0")
                     async for message in client.messages:  # it came again by itself
                         replies.append(json.loads(message.payload)["result"])

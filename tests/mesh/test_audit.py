@@ -17,10 +17,11 @@ from lvs.config import Config
 from lvs.journal import Journal
 from lvs.transport_layer import UdpTransport
 from lvs_tools import cli, interpreters, places
-from lvs_tools.mesh import accounts, audit, backup, migrate, restore
+from lvs_tools.mesh import accounts, ask, audit, backup, migrate, restore
 from lvs_tools.mesh.listen import Ear, Member
 from lvs_tools.mesh.plan import BROADCAST, free_port
 from lvs_tools.mesh.process import NODE_MAIN
+from tests.support import parts
 from tests.support.cell import SHORT, Cell
 
 CHANNELS = [{"name": "energy", "unit": "kWh"}, "people"]
@@ -43,9 +44,9 @@ class Audited(Cell):
         self.said = {}
         super().__init__(*args, channels=CHANNELS, **config)
 
-    def audit(self, deaf=(), twice=()):
+    def audit(self, deaf=(), twice=(), others=()):
         """The figures of an audit; deaf: who does not answer, but is heard; twice: who answers
-        from another address, too."""
+        from another address, too; others: frames that are heard of others."""
         config = Config(dict(self.config))
         book = accounts.Book(Ear(config.tag, grain=config.grain), "")
         book.ear.on_frame = lambda member, frame, _: book.take(
@@ -53,6 +54,8 @@ class Audited(Cell):
         )
         for address in deaf:
             book.ear.hear(self.said[address], (f"10.0.0.{address}", 4785))
+        for i, frame in enumerate(others):
+            book.ear.hear(frame, (f"10.0.2.{i}", 4785))
         for _ in range(2):
             for address, node in self.nodes.items():
                 buf = bytearray(wire.MAX_FRAME)
@@ -105,6 +108,24 @@ def test_who_is_silent_is_a_reason(cell):
     assert energy["difference"] == "2.250 kWh"
     assert energy["because"] == ["10.0.0.2: heard, but silent; the share is not known"]
     assert any(line.startswith("may be: 10.0.0.2") for line in audit.lines(said))
+
+
+def test_who_looks_or_audits_is_no_leaf_that_slept(cell):
+    tag = cell.nodes[1].config.tag
+    buf = bytearray(wire.MAX_FRAME)
+    n = wired.question(buf, tag, 4712, 0, 0, 0)
+    del cell.nodes[3]
+    said = cell.audit(others=[ask.question(tag, 0, 999), bytes(buf[:n])])
+    assert said["leaves"] == said["silent"] == [] and not said["explained"]
+
+
+def test_nodes_that_differ_do_not_add_up(cell):
+    parts.settle(cell.nodes[3].replicas[0].shard, 0, 70)
+    said = cell.audit()
+    energy = said["channels"][0]
+    assert energy["difference_raw"] == 0 and not said["adds_up"] and said["explained"]
+    assert energy["because"][0].startswith("nodes differ by")
+    assert "it adds up, but not with all nodes" in list(audit.lines(said))
 
 
 def test_an_account_that_began_later_is_a_reason(cell):

@@ -6,6 +6,7 @@ import pytest
 
 from lvs.transport_layer import UdpTransport
 from lvs.wire import VERSION
+from lvs_tools.mesh import ask
 from lvs_tools.mesh.listen import Ear, listening
 from lvs_tools.mesh.plan import BROADCAST, free_port
 from tests.support import parts
@@ -101,6 +102,18 @@ def test_it_hears_a_broadcast_and_an_answer_and_says_nothing(cell):
             # Its own broadcast, and nothing from the ear.
             assert [speaker.recv() for _ in range(2)] == [(frame, ("127.0.0.2", port)), None]
         speaker.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_a_node_can_start_while_somebody_looks():
+    port = free_port()
+
+    async def run():
+        async with ask.opened(port, BROADCAST) as (_, deaf):
+            node = UdpTransport("127.0.0.2", BROADCAST, port, lambda: 0)
+            assert not deaf and not node.error
+            node.close()
 
     asyncio.run(asyncio.wait_for(run(), 20))
 

@@ -213,16 +213,16 @@ def test_a_session_is_announced_before_its_first_frame():
 
     transport = Transport(lambda frame, addr: said.append(("frame", frame[6:12])))
     announcing = node_main.Announcing(transport, said.append)
-    announcing.attach(ToyNode())
     head = b"L\x11\0\0\0\0"
-    for session in (b"aaaaaa", b"aaaaaa", b"bbbbbb"):
+    for session in (b"aaaaaa", b"aaaaaa", b"bbbbbb", b"aaaaaa"):
         assert announcing.send(bytearray(head + session + b"rest"), None)
     assert said == [
-        {"session": "0001"},
+        {"session": "6161-21616161"},
         ("frame", b"aaaaaa"),
         ("frame", b"aaaaaa"),
-        {"session": "0001"},
+        {"session": "6262-22626262"},
         ("frame", b"bbbbbb"),
+        ("frame", b"aaaaaa"),
     ]
 
 

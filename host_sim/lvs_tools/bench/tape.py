@@ -105,7 +105,7 @@ def record(nodes, channels=1, warm=WARM, cycles=CYCLES):
         {
             "nodes": nodes,
             "cycles": warm + 2 * cycles,
-            "seed": 1,
+            "seed": 2,
             "workload": {"channels": channels, "until_cycle": warm + cycles},
             "start": {"value": START, "established": True},
         },

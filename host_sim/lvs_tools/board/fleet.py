@@ -197,4 +197,4 @@ def update(hosts, config, seconds, secrets, py, hold, as_json):
             click.echo(deploy.summary(result))
     if said:
         click.echo(f"fleet: {said}", err=True)
-        sys.exit(1)
+        sys.exit(1 if results else 2)

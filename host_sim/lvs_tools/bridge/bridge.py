@@ -80,7 +80,7 @@ class Bridge:
         """What the bridge says of itself, a dict."""
         quiet = self.values.quiet_s()
         return {
-            "state": "online" if self.values.online() else "offline",
+            "state": "online" if self.values.online() and not self._fault else "offline",
             "met": self.values.met,
             "heard_s": None if quiet is None else round(quiet),
             "time": int(time.time()),

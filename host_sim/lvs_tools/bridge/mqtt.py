@@ -127,7 +127,7 @@ class Mqtt:
             try:
                 async with self._connection() as client:
                     await self._serve(client)
-            except (aiomqtt.MqttError, OSError, sqlite3.Error) as error:
+            except (aiomqtt.MqttError, OSError) as error:
                 # What is not durable was not acknowledged: it comes again.
                 self._lost(f"broker {self._broker.host}:{self._broker.port}: {reason(error)}")
             finally:
@@ -264,10 +264,23 @@ class Mqtt:
             messages = [await inbox.get()]
             while len(messages) < _BATCH and not inbox.empty():
                 messages.append(inbox.get_nowait())
-            said = self._accept(messages)
+            said = await self._accepted(messages)
             for message, reply in zip(messages, said, strict=True):
                 client.acknowledge(message)
                 await client.publish(self._topic("contributed"), json.dumps(reply), qos=1)
+
+    async def _accepted(self, messages):
+        """What is said of contributions, when they are durable: the broker keeps them till then."""
+        pause, warned = 1.0, False
+        while True:
+            try:
+                return self._accept(messages)
+            except sqlite3.Error as error:
+                if not warned:
+                    self._bridge.warn(f"{self._bridge.store.path}: {error}; contributions wait")
+                warned = True
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_S)
 
     def _accept(self, messages):
         """Make contributions durable; returns what is said of each."""

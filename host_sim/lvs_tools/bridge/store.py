@@ -83,6 +83,7 @@ class Store:
     from, whose file it may be. Raises StoreError."""
 
     def __init__(self, path, tag, before=None):
+        self.path = path
         with opening(path, "--state"):
             self._db = db = sqlite3.connect(path, isolation_level=None)
             db.execute("PRAGMA journal_mode=WAL")

@@ -19,7 +19,7 @@ from lvs.wire import AUDIT, MAX_FRAME, SLOTS
 from lvs_tools import options
 from lvs_tools.mesh import ask, looking
 
-_SLACK_S = 1.5  # after the seconds that answers may take
+_SLACK_S = 6.0  # after the seconds that answers may take: others may ask, too
 _ROUNDS = 3  # of questions, before the last of which everybody should have answered
 _LEAF_S = 0.3  # from one question to a leaf to the next ...
 _LEAF_ASKS = 4  # ... and how many of them at once: it answers no more in a waking,
@@ -92,7 +92,7 @@ def _question(tag, nonce, shard, first, spread):
 
 def sleeps(member):
     """Is it a leaf, as far as its EPs say? It holds nothing, and answers while it is awake."""
-    return member.flags is not None and not member.held
+    return member.flags is not None and not member.held and bool(member.channels)
 
 
 def _ask_leaf(book, config, nonce, member, asked):
@@ -248,7 +248,7 @@ def figures(config, port, book):
         "nodes": [_node(config, a) for a in sorted(book.accounts.values(), key=_by_address)],
         **known,
         "channels": channels,
-        "adds_up": all(c["difference_raw"] == 0 for c in channels),
+        "adds_up": all(c["difference_raw"] == 0 and not c["because"] for c in channels),
         "explained": all(c["difference_raw"] == 0 or c["because"] for c in channels),
         "deaf": book.deaf,
     }
@@ -297,7 +297,8 @@ def _channel(config, book, c, known):
     values = sorted({a.values[c] for a in book.accounts.values() if c in a.values})
     low, high = book.differed.get(c, (0, 0))
     off = 0 if low <= 0 <= high else low if low > 0 else high
-    because = list(_because(config, c, off, values, twice, known))
+    differ = off or low == high  # else it is under way
+    because = list(_because(config, c, off, values if differ else [], twice, known))
     return {
         "name": config.channels[c],
         "unit": config.about(c, "unit"),
@@ -319,11 +320,11 @@ def _channel(config, book, c, known):
 
 def _because(config, c, off, values, twice, known):
     """Why value and sum may differ, a text each; nothing: there is no reason that is known."""
-    if off == 0:
-        return
     if len(values) > 1:
         spread = looking.amount(config, c, values[-1] - values[0])
         yield f"nodes differ by {spread}: some are apart, or contributions are under way"
+    if off == 0:
+        return
     if twice:
         yield f"{_some(twice)}: the journal is a copy of another node's; it is counted once"
     if off > 0:

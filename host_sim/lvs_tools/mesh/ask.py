@@ -131,23 +131,21 @@ class Look:
 @contextlib.asynccontextmanager
 async def opened(port, broadcast, **about):
     """An ear at the mesh's own port or, where that is taken, at another; and why."""
+    own = {}
+    beside = {"broadcast": broadcast, "speak_from": 0}
+    ways = [own, beside]
+    if broadcast != listen.EVERYBODY:
+        ways.reverse()  # nodes with an address each share it, and can start while somebody looks
     async with contextlib.AsyncExitStack() as stack:
-        try:
-            ear = await stack.enter_async_context(listen.listening(port, **about))
-            yield ear, ""
-            return
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-        try:
-            ear = await stack.enter_async_context(
-                listen.listening(port, listen.ANY, broadcast, speak_from=0, **about)
-            )
-            yield ear, ""
-            return
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
+        for way in ways:
+            try:
+                ear = await stack.enter_async_context(listen.listening(port, **way, **about))
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+                    raise
+            else:
+                yield ear, ""
+                return
         # A node of this machine hears the broadcasts; answers still come.
         ear = await stack.enter_async_context(listen.listening(0, **about))
         yield ear, f"port {port} is in use on this machine"

@@ -69,10 +69,13 @@ def _channel(nodes, channel):
         if channel[key + "_raw"]:
             yield f"{what:38} {channel[key]:>{width}}"
     yield f"{'the mesh holds':38} {channel['value']:>{width}}"
-    if not channel["difference_raw"]:
+    if channel["difference_raw"]:
+        yield f"{'difference':38} {channel['difference']:>{width}}"
+    elif channel["because"]:
+        yield "it adds up, but not with all nodes"
+    else:
         yield "it adds up"
         return
-    yield f"{'difference':38} {channel['difference']:>{width}}"
     reasons = channel["because"] or [
         "nobody who answers began later, and nobody who was heard is silent: nodes that are gone"
         " for good, leaves that sleep (--leaves), or contributions that were invented"

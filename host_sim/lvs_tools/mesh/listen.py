@@ -15,6 +15,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+from lvs.audit import asked
 from lvs.status import session_name
 from lvs.wire import (
     AUDIT,
@@ -88,7 +89,7 @@ class Member:
     @property
     def state(self):
         """What its newest EP says of its state, a word; "" before the first. READER: it holds
-        nothing, and asks: a leaf, or somebody who looks."""
+        nothing, and asks: a leaf, or somebody who looks, and lists no channels."""
         if self.flags is None:
             return ""
         if not self.held and self.flags & WANT:
@@ -135,6 +136,8 @@ class Ear:
         why = frame.decode(data, tag, self.grain)
         if why not in ("", "version"):
             return self._drop(why)
+        if not why and frame.kind == AUDIT and addr not in self.members and asked(frame.body):
+            return ""  # who asks is no node
         member = self._member(addr)
         if member is None:
             return self._drop("crowd")

@@ -225,21 +225,18 @@ class Announcing:
 
     def __init__(self, transport, say):
         self.transport = transport
-        self._node = None
         self._say = say
-        self._session = b""
-
-    def attach(self, node):
-        """The node whose sessions these are; before it sends anything."""
-        self._node = node
+        self._said = set()
 
     def send(self, frame, addr):
         """Send a frame; bytes 6 to 11 of every frame are its sender's session."""
         session = bytes(frame[6:12])
-        if session != self._session:
-            assert self._node
-            self._session = session
-            self._say({"session": self._node.status()["session"]})
+        if session not in self._said:
+            from lvs.status import session_name
+            from lvs.wire import get16, get30
+
+            self._said.add(session)
+            self._say({"session": session_name(get16(session, 0), get30(session, 2))})
         return self.transport.send(frame, addr)
 
     def __getattr__(self, name):
@@ -324,7 +321,7 @@ def _farewell(reply):
     """What a node says that was told to stop, for people."""
     if "stopping" in reply:
         return (
-            f"telling the others what nobody is known to hold yet, {reply['text']};"
+            f"telling the others what nobody is known to hold yet:\n{reply['text']};"
             " a minute at most, Ctrl-C ends it"
         )
     if "left" in reply:
@@ -475,7 +472,6 @@ def build(options, say):
 
         journal = Journal(options["journal"])
     node = Node(config, transport, journal=journal)
-    transport.attach(node)
     return node, config.channels
 
 
@@ -502,7 +498,10 @@ def _main(argv):
         if not text.startswith(options["config"]):  # a file that cannot be read names itself
             text = f"{options['config']}: {text}"
         if " is in use on 0.0.0.0" in text:
-            text += "; nodes of one machine need an 'address' each: docs/start.md"
+            text += (
+                "; nodes of one machine need an 'address' each (docs/start.md); or `lvs watch`,"
+                " or another that looks, has it: `lvs doctor` names the process"
+            )
         print(text, file=sys.stderr)
         return 2
     status = node.status()

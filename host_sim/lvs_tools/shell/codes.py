@@ -95,7 +95,8 @@ TABLE = {
 def line(name):
     """What the help of a command ends with; "" for one without codes of its own."""
     said = [f"{code} {text}" for code, text in enumerate(TABLE.get(name, ())) if text]
-    return "Exit codes: " + "; ".join([*said, f"{CTRL_C} Ctrl-C."]) if said else ""
+    end = f"{CTRL_C} Ctrl-C" if name != "bridge" else "Ctrl-C ends it with 0"
+    return "Exit codes: " + "; ".join([*said, f"{end}."]) if said else ""
 
 
 def told(command, name):
