@@ -270,7 +270,7 @@ class Mqtt:
                 await client.publish(self._topic("contributed"), json.dumps(reply), qos=1)
 
     async def _accepted(self, messages):
-        """What is said of contributions, when they are durable: the broker keeps them till then."""
+        """What is said of contributions, once they are durable; the broker keeps them."""
         pause, warned = 1.0, False
         while True:
             try:
