@@ -36,12 +36,13 @@ class Account:
                 self._late[(owner, c)] = self._late.get((owner, c), 0) + raw
         ledger = node.ledger
         for c in range(min(self.channels, ledger.channels)):
-            self._wait(owner, c, ledger.waiting[c])
+            self.wait(owner, c, ledger.waiting[c])
             for session in ledger.sessions:
                 if session.total[c]:
                     self._bury(session.start, session.nonce, c, session.total[c], owner)
 
-    def _wait(self, owner, channel, raw):
+    def wait(self, owner, channel, raw):
+        """So much that an owner had told nobody went with it; below 0: it is back."""
         if raw:
             self._waited[(owner, channel)] = self._waited.get((owner, channel), 0) + raw
 
@@ -57,11 +58,11 @@ class Account:
         counts as told there, which is told again."""
         ledger = node.ledger
         for c in range(min(self.channels, ledger.channels)):
-            self._wait(owner, c, -ledger.waiting[c])
+            self.wait(owner, c, -ledger.waiting[c])
         for row in self._dead:
             session = ledger.find(row[0], row[1])
             if session and session.total[row[2]] > row[3]:
-                self._wait(owner, row[2], row[3] - session.total[row[2]])
+                self.wait(owner, row[2], row[3] - session.total[row[2]])
                 row[3] = session.total[row[2]]
         take_up, take_back = ledger.take_up, ledger.take_back
 
@@ -82,7 +83,7 @@ class Account:
             if row[0] == session.start and row[1] == session.nonce:
                 total = session.total[row[2]]
                 if row[3] > total:
-                    self._wait(owner, row[2], row[3] - total)
+                    self.wait(owner, row[2], row[3] - total)
                     row[3] = total
 
     def _back(self, session, before):

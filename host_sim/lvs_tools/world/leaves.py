@@ -65,19 +65,16 @@ class Sleeper:
         leaves = self._leaves
         self._began = leaves.timeline.now
         self.wakings += 1
-        self.leaf = leaf = Leaf(
-            self._config,
-            machine,
-            machine.clock.ticks,
-            machine.prng.bits,
-            self.store,
-            machine.addr,
-        )
+        self.leaf = leaf = self._make()
         for c in range(len(self._counted)):
             if self._counted[c]:
                 self._give(leaf, c)
         leaf.wake(leaves.awake_ms)
         self._tick(life)
+
+    def _make(self):
+        m = self.machine
+        return Leaf(self._config, m, m.clock.ticks, m.prng.bits, self.store, m.addr)
 
     def _give(self, leaf, c):
         """Hand over what the sensor counted."""
@@ -134,6 +131,10 @@ class Sleeper:
         self.life += 1
         if self.leaf:
             self.awake_ms += self._leaves.timeline.now - self._began
+            kept = self._make().ledger  # what waited, and was not written
+            for c in range(len(self._counted)):
+                lost = self.leaf.ledger.given(c) - kept.given(c)
+                self._leaves.account.wait(self.machine.index, c, lost)
         self.leaf = None
         self._due = -1
         self.open = []

@@ -105,12 +105,8 @@ def needed(samples, lost, unit):
 
 
 def _holders(living, c):
-    """(value, machine's number) of a channel on every node that holds it."""
-    return [
-        (m.node.placement.find(c // SLOTS).shard.value(c % SLOTS), m.index)
-        for m in living
-        if m.node.placement.find(c // SLOTS)
-    ]
+    """(value that it shows, machine's number) of a channel on every node that holds it."""
+    return [(m.node.raw(c), m.index) for m in living if m.node.placement.find(c // SLOTS)]
 
 
 def _clocks(living):
