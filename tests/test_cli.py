@@ -297,3 +297,12 @@ def test_every_file_that_is_written_is_refused_before_the_work(tmp_path):
 def test_the_help_of_a_nodes_prompt_has_80_columns():
     said = node_main.as_text({"answer": "help", "help": node_main.HELP})
     assert "contribute CHANNEL AMOUNT" in said and max(map(len, said.splitlines())) <= 80
+
+
+def test_a_node_starts_though_the_disk_of_its_journal_is_full(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(options, "_unwritable", lambda folder: "nothing can be written")
+    assert options.OutputFolder(full=True).convert(tmp_path, None, None) == tmp_path
+    assert "delete something" in capsys.readouterr().err
+    for folder, full in ((tmp_path, False), (tmp_path / "new", True)):
+        with pytest.raises(click.BadParameter, match="nothing can be written"):
+            options.OutputFolder(full).convert(folder, None, None)

@@ -77,10 +77,11 @@ class OutputFile(click.Path):
 
 class OutputFolder(click.Path):
     """The type of a folder that results go to: refused at once if they could not. It need not be
-    there yet, and is not made."""
+    there yet, and is not made. full: one that is there is taken though the disk is full."""
 
-    def __init__(self):
+    def __init__(self, full=False):
         super().__init__(file_okay=False)
+        self._full = full
 
     def convert(self, value, param, ctx):
         """The checked path."""
@@ -89,7 +90,9 @@ class OutputFolder(click.Path):
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         there = next(p for p in (path, *path.absolute().parents) if p.exists())
         why = _unwritable(there)
-        if why:
+        if why and self._full and there == path and os.access(path, os.W_OK):
+            warn(f"'{path}': {why}: delete something")
+        elif why:
             self.fail(f"'{path}': {why}", param, ctx)
         return path
 

@@ -18,7 +18,7 @@ from lvs_tools.mesh.process import NODE_MAIN
 @click.option("--seed", default=0, help="Of the losses.")
 @click.option(
     "--journal",
-    type=options.OutputFolder(),
+    type=options.OutputFolder(full=True),
     metavar="FOLDER",
     help="Keep what a power cut must not lose in this folder.",
 )
