@@ -218,7 +218,8 @@ class Routes:
                 ahead += offset > 1
                 behind += offset < -1
         self.disputed = (ahead + behind) * _FEW > voices
-        return (2 * ahead > voices) - (2 * behind > voices)
+        # Half are enough where nobody says otherwise: in a ring each hears one on either side.
+        return (2 * ahead + (not behind) > voices) - (2 * behind + (not ahead) > voices)
 
     def _drawn(self, i, epoch):
         """Is a route's clock one of those that count in an epoch? Nobody can guess."""

@@ -345,9 +345,7 @@ class Ether:
         return BothLinks(self.udp(n), self.espnow(n))
 
     def announcing(self, n):
-        transport = Announcing(self.udp(n), lambda said: None)
-        transport.attach(SimpleNamespace(status=lambda: {"session": "0001-00000001"}))
-        return transport
+        return Announcing(self.udp(n), lambda said: None)
 
     def machine(self, n):
         made = self.made

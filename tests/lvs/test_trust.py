@@ -117,6 +117,8 @@ def test_clock_lead_is_the_median_of_those_that_are_believed():
     shown((-5, None, None, None, None))
     assert routes.clock_lead(15, 0) == -1  # mine is no voice
     shown((-5, 0, None, None, None))
+    assert routes.clock_lead(15, 0) == -1  # half, and nobody says otherwise: as in a ring
+    shown((-5, 5, None, None, None))
     assert routes.clock_lead(15, 0) == 0
     shown((None, None, None, None, None))
     assert routes.clock_lead(15, 0) == 0

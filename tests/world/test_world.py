@@ -446,3 +446,14 @@ def test_a_shard_that_nobody_holds_any_more_is_not_exact():
         world.leave(machine)
     advance(world, 150)
     assert not world.result()["exact"]
+
+
+def test_clocks_of_a_ring_meet():
+    """Each hears one on either side: a slope from neighbour to neighbour has no majority."""
+    world = world_of(nodes=8, topology={"kind": "ring", "degree": 2})
+    advance(world, 100)
+    for i, m in enumerate(world.machines):
+        m.node.clock.cycle += 20 * min(i, 8 - i)
+    advance(world, 500)
+    cycles = [m.node.clock.cycle for m in world.machines]
+    assert max(cycles) - min(cycles) <= 8
