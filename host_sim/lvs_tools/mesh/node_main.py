@@ -231,7 +231,7 @@ class Announcing:
     def send(self, frame, addr):
         """Send a frame; bytes 6 to 11 of every frame are its sender's session."""
         session = bytes(frame[6:12])
-        if session not in self._said:
+        if len(session) == 6 and session not in self._said:
             from lvs.status import session_name
             from lvs.wire import get16, get30
 
