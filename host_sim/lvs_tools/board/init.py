@@ -375,7 +375,7 @@ def ask_board():
     """Ask which board it is for; returns its profile's name."""
     for known in profiles.names():
         click.echo(f"  {known:18} {profiles.load(known)['title']}")
-    return click.prompt("Which board", type=click.Choice(profiles.names()), show_choices=False)
+    return click.prompt("Board, by name", type=click.Choice(profiles.names()), show_choices=False)
 
 
 def ask_sources(answers, profile, channels):

@@ -102,8 +102,10 @@ def command(file, config, rounded, settings, output, as_json):
     else:
         for start in starts:
             finer = f", rounded from {start['rounded_from']}" if "rounded_from" in start else ""
-            text = f"{start['name']} starts with {start['text']} {start['unit']}".rstrip()
-            click.echo(text + finer)
+            plain = accounts.units(new, new.channels.index(start["name"]), start["raw"])
+            text = f"{start['name']} starts with {plain} {start['unit']}".rstrip()
+            shown = f", shown as {start['text']}" if start["text"] != plain else ""
+            click.echo(text + shown + finer)
         click.echo(f"{output}: mesh '{new.mesh}', tag {new.tag:08x}, was {was}")
     if f"{new.tag:08x}" == was:
         options.warn(
