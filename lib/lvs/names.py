@@ -68,14 +68,14 @@ class Names:
     def hear(self, f, where, now):
         """Somebody's fingerprint contradicts mine, or he says names of a shard. Returns why that
         is not heard, or ""."""
-        same = False
+        same = not self._config.listed(f.shard)  # what I have no names for I say none of
         epoch = self._clock.epoch()
         if f.kind == NAMES:
             said = decode(f.body)
             if not said:
                 return "malformed"
-            same = self._compare(f.shard, said, where, epoch)
-        if same and self._noise.below(4):
+            same = same or self._compare(f.shard, said, where, epoch) and self._noise.below(4)
+        if same:
             self._due.pop(f.shard, None)  # what I would have said
             self._said[f.shard] = epoch
         elif self._said.get(f.shard) != epoch and f.shard not in self._due:

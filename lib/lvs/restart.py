@@ -33,6 +33,7 @@ def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0):
     ledger.partial = any([s.known != s.total for s in ledger.sessions])
     for c in range(ledger.channels):
         ledger.waiting[c] = waiting[c]
+        ledger.again[c] = waiting[c]  # perhaps told by another life: a meter shows it still
         ledger.free[c] = 0
 
 
@@ -49,6 +50,7 @@ def give_up(ledger, channel, amount):
     amount = min(amount, ledger.waited[channel])
     ledger.waited[channel] -= amount
     ledger.waiting[channel] -= amount
+    ledger.again[channel] = max(0, ledger.again.get(channel, 0) - amount)
     ledger.changed()
     return amount
 

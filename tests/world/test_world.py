@@ -91,6 +91,27 @@ def test_the_meter_of_a_node_alone_never_runs_back():
     assert waited > 50_000 and shown == world.account.given[0]
 
 
+def test_the_meter_of_a_node_alone_stands_still_at_a_restart():
+    world = world_of(
+        nodes=1,
+        workload={"contributions_per_minute": 30, "durable": True},
+        config={"session_epochs": 3, "horizon_epochs": 6},
+        event=[
+            {"at_cycle": at, "action": action, "nodes": [0]}
+            for at in (516, 900)
+            for action in ("crash", "restart")
+        ],
+    )
+    shown = 0
+    for cycle in range(1200):
+        advance(world, 1)
+        node = world.machines[0].node
+        if node and node.state == "ACTIVE":
+            assert node.raw(0) >= shown, cycle
+            shown = node.raw(0)
+    assert shown == world.account.given[0]
+
+
 def test_events_happen_to_whom_they_name():
     world = world_of(
         nodes=8,
