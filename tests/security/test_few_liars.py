@@ -214,9 +214,9 @@ def test_names_of_a_shard_that_it_has_none_of_are_not_answered():
     cell = Cell(2)
     cell.active()
     node = cell.nodes[1]
-    for _ in range(20):
+    for _ in range(12):
         buf = bytearray(wire.MAX_FRAME)
         head = node.config.tag, node.clock.grain(), 777, node.clock.cycle
         node.handle(bytes(buf[: encode(buf, *head, 7, [(0, node.config.steps[0], "x")])]), LIAR)
-    cell.run(20)
+        cell.run(65)
     assert not node.eps.names._due
