@@ -186,7 +186,7 @@ class Contributions:
 
     def _issue(self, c):
         ledger = self._ledger
-        if not ledger.free[c]:
+        if not ledger.lead(c, 1):
             return
         if ledger.session.total[c] >> LONG:
             self.rotate()
@@ -202,7 +202,8 @@ class Contributions:
             # Named by my EPs before a journal names it, it would make a copy of me.
             ledger.open(session.start, self._noise.nonce())
             session = ledger.session
-        if not ledger.named:
+        if not (ledger.named and ledger.free[c]):
+            # Not before the journal lets it go: told twice, it would count twice.
             self._journal.sync()
             ledger.named = True  # where nothing can be kept, what is new is told all the same
         if not ledger.issue(c, self._config.max_allowed_shift - 1):
@@ -228,9 +229,6 @@ class Contributions:
             self._chosen = self._choose()
             if not self._chosen:
                 return
-        # Not before the journal lets it go: told twice, it would count twice.
-        if ledger.withheld():
-            self._journal.sync()
         for c in range(ledger.channels):
             self._issue(c)
 
