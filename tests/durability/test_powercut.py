@@ -41,6 +41,11 @@ def test_a_node_that_moves_to_another_mesh(medium, stride, change):
     assert n > 100 and not wrong, wrong[:3]
 
 
+def test_a_node_that_moves_and_is_cut_twice_loses_one_step_at_most():
+    n, wrong = campaign.migration(RP2, "name", 1, 40)
+    assert n > 100 and not wrong, wrong[:3]
+
+
 def old_first(patch):
     """The old journal is taken although there is a new one."""
 
