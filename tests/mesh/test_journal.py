@@ -53,7 +53,9 @@ def test_it_says_what_a_restart_recovers(folder):
     assert restart["cycle"] == node.clock.cycle
     shard = restart["shards"][0]
     assert shard["settled_raw"] == list(node.replicas[0].shard.settled)[: len(CHANNELS)]
-    assert shard["values_raw"] == [node.value(c, raw=True) for c in CHANNELS]
+    assert shard["values_raw"] == [node.replicas[0].shard.value(c) for c in range(len(CHANNELS))]
+    known = zip(shard["values_raw"], waiting, strict=True)
+    assert [v + w for v, w in known] == [node.value(c, raw=True) for c in CHANNELS]
     assert restart["routes"] == ["9"]
     assert restart["tag"] == node.status()["tag"]
 
