@@ -82,26 +82,19 @@ class EpSender:
         for r in replicas:
             if r.phase < LIVE:
                 most = LIVE - 1
-        left = self._left(most)
-        if not left:
-            self._round = 0
-            left = self._left(most)
+        left = 0
+        while not left:
+            for r in replicas:
+                left += r.phase <= most and not self._round >> r.index & 1
+            if not left:
+                self._round = 0
         left = self._noise.below(left)
         for r in replicas:
-            if self._open(r, most):
+            if r.phase <= most and not self._round >> r.index & 1:
                 if not left:
                     self._round |= 1 << r.index
                     return r.index
                 left -= 1
-
-    def _open(self, r, most):
-        return r.phase <= most and not self._round >> r.index & 1
-
-    def _left(self, most):
-        n = 0
-        for r in self._placement.replicas:
-            n += self._open(r, most)
-        return n
 
     def say(self, now, index=None):
         """Say an EP, if the governor lets it: to everybody, one in eight to a far address, too."""
@@ -117,7 +110,7 @@ class EpSender:
         n = self._encode(index, flags)
         age = ticks_diff(now, self._said_at)
         waited = age >= _EP_MS and (wanted or self._crowd < _EPS) or age >= self._pause
-        seeks = self._life.state == "INIT"  # however loud others are: it asks
+        seeks = r and r.phase < LIVE  # however loud others are: it asks
         if not (waited or seeks or self._governor.ready(n, self._governor.full // 4)):
             return
         self._said_at = now

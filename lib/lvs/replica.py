@@ -408,7 +408,7 @@ class Replica:
             return
         self.window.expire(cycle - _MEMORY)
         recent = self._routes.recent(epoch, EPOCHS)
-        self.votes.count(epoch, self._routes.crowd)
+        self.votes.count(epoch, self._routes, self.index)
         if self.phase == LIVE and (self.votes.total - self.votes.others) * 2 > recent:
             self.known = 0
         self.dc = coefficient(self.confidence, self._routes.trust()[1], False)

@@ -58,16 +58,21 @@ class Votes:
         """A table entry belongs to another route now."""
         self._votes[route] = SILENT
 
-    def count(self, epoch, near):
+    def count(self, epoch, routes, shard):
         """Once an epoch: is there a dispute, and do most hold something else for the fourth time
-        in a row? near: neighbours, hushed ones, too: whoever hushes the others is not most."""
+        in a row? Most of all neighbours, hushed ones, too: whoever hushes the others is not most.
+        Those that say that they hold other shards have no vote, unless they cast one."""
         exact, off = self.tally(epoch)
+        near = routes.crowd + 1
+        for i in range(1, routes.n):
+            if epoch - routes.last[i] < 64:
+                near -= not self._votes[i] | (routes.held[i] or -1) >> shard & 1
         self.others = off
         self.total = total = exact + off + 1
         self.apart = self.apart + 1 if off else 0
         self.disputed = off * 4 >= total
         # At half and half everybody doubts, or two nodes that disagree never heal.
-        if off * 2 >= max(total, near + 1):
+        if off * 2 >= max(total, near):
             self._doubts = min(self._doubts + 1, _DOUBTS)
         else:
             self._doubts = 0

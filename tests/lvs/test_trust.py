@@ -291,17 +291,24 @@ def test_agreement_is_to_the_bit():
 # --- votes and divergence -----------------------------------------------------------------------
 
 
+def crowd(near):
+    """A table of routes, of so many neighbours."""
+    routes = Routes(64, SALT)
+    routes.crowd = near
+    return routes
+
+
 def diverged(exact, off, age=0):
     v = Votes(64)
     for route in range(1, exact + off + 1):
         v.cast(route, route <= exact, 10)
     assert v.tally(10 + age) == ((exact, off) if age < 8 else (0, 0))
-    heard = exact + off if age < 8 else 0
+    heard = crowd(exact + off if age < 8 else 0)
     for _ in range(3):
-        v.count(10 + age, heard)
+        v.count(10 + age, heard, 0)
         assert not v.diverged  # not before the fourth epoch in a row
         assert v.disputed == (age < 8 and off * 4 >= exact + off + 1)
-    v.count(10 + age, heard)
+    v.count(10 + age, heard, 0)
     return v.diverged
 
 
@@ -323,18 +330,39 @@ def test_few_votes_move_nobody():
     for route in (1, 2):
         v.cast(route, False, 10)
     for _ in range(5):
-        v.count(10, 5)
+        v.count(10, crowd(5), 0)
         assert not v.diverged
     for _ in range(4):
         assert not v.diverged
-        v.count(10, 3)
+        v.count(10, crowd(3), 0)
     assert v.diverged
+
+
+def test_who_holds_other_shards_has_no_vote():
+    """Three of thirteen hold what I hold, and something else: nobody else could say so."""
+    routes = Routes(64, SALT)
+    v = Votes(64)
+    for key in range(13):
+        route = routes.admit(key, key, 10)
+        routes.held[route] = 0b100 if key < 3 else 0b011
+        v.cast(route, False, 10) if key < 3 else None
+    routes.new_epoch(10)
+    for shard, least in ((0, False), (2, True)):
+        for _ in range(4):
+            v.count(10, routes, shard)
+        assert v.diverged == least
+    for route in range(1, 4):  # who takes back that he holds it has voted all the same
+        routes.held[route] = 0b011
+    for neighbours in (13, 18):
+        routes.crowd = neighbours  # five more were silent, and may hold it
+        for _ in range(4):
+            v.count(10, routes, 2)
+        assert v.diverged == (neighbours == 13)
 
 
 def test_who_was_there_before_a_restart_counts_until_all_have_spoken():
     """Liars hush the honest by the truth, and are most of what a new life hears."""
-    routes = Routes(64, SALT)
-    routes.crowd = 30  # as a journal says
+    routes = crowd(30)  # as a journal says
     v = Votes(64)
     epoch = 10
     for key in range(10):
@@ -343,11 +371,11 @@ def test_who_was_there_before_a_restart_counts_until_all_have_spoken():
         routes.new_epoch(epoch)
         for key in range(10):
             v.cast(routes.admit(key, key, epoch), False, epoch)
-        v.count(epoch, routes.crowd)
+        v.count(epoch, routes, 0)
         assert not v.diverged and routes.near == 10
     for epoch in range(75, 80):
         routes.new_epoch(epoch)
-        v.count(epoch, routes.crowd)
+        v.count(epoch, routes, 0)
     assert v.diverged  # the others are gone
 
 
@@ -357,19 +385,19 @@ def test_doubts_begin_anew_when_a_majority_was_heard():
     for route in range(1, 6):
         v.cast(route, False, 10)
     for _ in range(3):
-        v.count(10, 5)
+        v.count(10, crowd(5), 0)
         assert not v.diverged and v.disputed
     for route in range(6, 12):
         v.cast(route, True, 10)
     for _ in range(4):
-        v.count(10, 11)
+        v.count(10, crowd(11), 0)
         assert not v.diverged
     v.forget()
     for route in range(1, 6):
         v.cast(route, False, 11)
     for _ in range(4):
         assert not v.diverged
-        v.count(11, 5)
+        v.count(11, crowd(5), 0)
     assert v.diverged
 
 

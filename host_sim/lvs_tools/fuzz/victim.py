@@ -80,9 +80,9 @@ def establish(node, value, peers):
 def _doubt_at_once(votes):
     count = votes.count
 
-    def hasty(epoch, heard):
+    def hasty(*args):
         for _ in range(4):
-            count(epoch, heard)
+            count(*args)
 
     votes.count = hasty
 
