@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import importlib.util
+import io
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 import lvs
 from lvs_tools import cli, interpreters, options, places
@@ -306,3 +308,21 @@ def test_a_node_starts_though_the_disk_of_its_journal_is_full(tmp_path, monkeypa
     for folder, full in ((tmp_path, False), (tmp_path / "new", True)):
         with pytest.raises(click.BadParameter, match="nothing can be written"):
             options.OutputFolder(full).convert(folder, None, None)
+
+
+LONG = (
+    "broker " + "a.very.long.name." * 5 + ": nobody [there] knows why; values wait, and are said"
+)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_an_error_broken_between_words(terminal, monkeypatch):
+    """In a file it is one line, which can be found."""
+    said = io.StringIO()
+    console = Console(file=said, width=80, force_terminal=terminal, color_system=None)
+    monkeypatch.setattr(options, "ERRORS", console)
+    options.warn(LONG)
+    lines = [line.rstrip() for line in said.getvalue().splitlines()]
+    assert " ".join(lines) == f"warning: {LONG}"
+    assert max(map(len, lines)) > 80  # the name is whole
+    assert len(lines) == (3 if terminal else 1)

@@ -184,10 +184,18 @@ def wrapped(head, text):
         head = " " * len(head)
 
 
+def _say(head, style, text):
+    """One line on standard error; a terminal gets it broken between words."""
+    text = f"{head} {text}"
+    if ERRORS.is_terminal:
+        text = textwrap.fill(text, ERRORS.width, break_long_words=False, break_on_hyphens=False)
+    ERRORS.print(head, style=style, end="")
+    ERRORS.print(text[len(head) :], markup=False, highlight=False, soft_wrap=True)
+
+
 def warn(text):
     """Say one line on standard error that stops nothing."""
-    ERRORS.print("[yellow]warning:[/] ", end="")
-    ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)
+    _say("warning:", "yellow", text)
 
 
 # "[Errno 2] No such file or directory: 'x'", by itself or in what was made of it.
@@ -209,10 +217,14 @@ def named(path, error):
     return text if text.startswith(str(path)) else f"{path}: {text}"
 
 
+def complain(error):
+    """Say an error in one line on standard error."""
+    _say("error:", "red", words(error))
+
+
 def fail(error, code) -> NoReturn:
     """End the program with one line about an error and this exit code."""
-    ERRORS.print("[red]error:[/] ", end="")
-    ERRORS.print(words(error), markup=False, highlight=False, soft_wrap=True)
+    complain(error)
     sys.exit(code)
 
 

@@ -88,7 +88,7 @@ def asked(question, config, port, answers):
     if found is None or not answers(found):
         who = f"mesh '{config.mesh}'" if config else "any mesh"
         options.fail(
-            f"nobody of {who} answers on port {port}; 'lvs doctor' looks for the reason",
+            f"nobody of {who} answers on port {port}; 'lvs doctor' says why",
             EXIT_UNABLE,
         )
     return found

@@ -29,7 +29,7 @@ class Unable(click.ClickException):
 
     def show(self, file=None):
         """The message alone."""
-        options.ERRORS.print(f"[red]error:[/] {self.message}", highlight=False, soft_wrap=True)
+        options.complain(self.message)
 
 
 def watched(function):
