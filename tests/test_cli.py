@@ -296,6 +296,13 @@ def test_every_file_that_is_written_is_refused_before_the_work(tmp_path):
     assert {"sim plot_path", "export csv_path", "sweep out"} <= checked, sorted(checked)
 
 
+def test_a_file_that_is_not_printed_is_not_named_like_standard_output():
+    """It was written to a file of the name "-"."""
+    with pytest.raises(click.BadParameter, match="name a file"):
+        options.OutputFile().convert("-", None, None)
+    assert options.OutputFile(dash=True).convert("-", None, None) == "-"
+
+
 def test_the_help_of_a_nodes_prompt_has_80_columns():
     said = node_main.as_text({"answer": "help", "help": node_main.HELP})
     assert "contribute CHANNEL AMOUNT" in said and max(map(len, said.splitlines())) <= 80

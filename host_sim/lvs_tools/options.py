@@ -63,6 +63,8 @@ class OutputFile(click.Path):
         path = os.fspath(super().convert(value, param, ctx))
         if path == "-" and self.allow_dash:
             return path
+        if path == "-":
+            self.fail("'-': nothing is printed here; name a file", param, ctx)
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             self.fail(f"'{path}': there is no folder {folder}", param, ctx)
