@@ -69,6 +69,14 @@ def test_what_is_no_contribution_says_why(topic, payload, said):
         topics.contribution(topic, payload, CONFIG.channels)
 
 
+def test_a_refusal_names_the_key():
+    """Whoever sent it would not know which of its contributions was refused."""
+    assert topics.named(b'{"amount": true, "key": "k"}') == {"key": "k"}
+    assert topics.named(b'{"key": "' + b"k" * 999 + b'"}') == {"key": "k" * 200}
+    for payload in (b"1.5", b"\xff", b"[1]", b'{"key": ["k"]}', b"[" * 100_000):
+        assert topics.named(payload) == {}
+
+
 def test_a_broker_is_a_host_or_a_url():
     assert mqtt.broker("house") == mqtt.Broker("house", 1883)
     assert mqtt.broker("house:99") == mqtt.Broker("house", 99)

@@ -293,7 +293,8 @@ class Mqtt:
             try:
                 c = topics.contribution(message.topic.value, message.payload, listed)
             except LvsError as error:
-                replies.append({"result": "refused", "error": str(error)})
+                about = topics.named(message.payload)
+                replies.append({**about, "result": "refused", "error": str(error)})
                 continue
             replies.append({"key": c.key, "channel": c.channel, "amount": c.amount})
             good.append((replies[-1], c))

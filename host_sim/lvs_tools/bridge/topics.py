@@ -29,6 +29,22 @@ def base(mesh):
     return f"lvs/{quoted(mesh)}"
 
 
+def _said(payload):
+    """What a payload has, None if it is no JSON."""
+    try:
+        # A number means its decimal writing, not the nearest binary fraction.
+        return json.loads(payload, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return None
+
+
+def named(payload):
+    """What tells the sender of a refused message which it is: {"key": ...}, {} if it has none."""
+    said = _said(payload)
+    key = said.get("key") if isinstance(said, dict) else None
+    return {"key": key[:KEY_MOST]} if isinstance(key, str) else {}
+
+
 def contribution(topic, payload, channels):
     """The Contribution in a message. Raises LvsError: what is wrong with it, one line."""
     channel = unquote(topic.rpartition("/")[2])
@@ -36,11 +52,7 @@ def contribution(topic, payload, channels):
         raise LvsError(
             f"channel '{channel}' is not in this mesh; there are: {', '.join(channels)}"
         )
-    try:
-        # A number means its decimal writing, not the nearest binary fraction.
-        said = json.loads(payload, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError):
-        said = None
+    said = _said(payload)
     if not isinstance(said, dict):
         raise LvsError('the payload is not {"amount": "0.1", "key": "..."}')
     amount, key = said.get("amount"), said.get("key")
