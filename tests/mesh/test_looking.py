@@ -281,6 +281,17 @@ def test_the_commands_see_a_real_mesh(tmp_path):
     assert re.search(r"#0 +1500 steps", results[3].stdout), results[3].output
 
 
+@pytest.mark.parametrize("broadcast", ["no where", "a..b"])
+@pytest.mark.parametrize("command", ["status", "watch", "audit"])
+def test_a_broadcast_that_is_none_is_named(command, broadcast, tmp_path):
+    """It was said of the port."""
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"channels": ["a"], "broadcast": broadcast}))
+    result = call(command, path)
+    assert result.exit_code == 2 and result.stderr.startswith(f"error: broadcast '{broadcast}': ")
+    assert result.stderr.count("\n") == 1 and "such as 192.168.1.255" in result.stderr
+
+
 def test_nobody_is_one_line_and_exit_code_2(tmp_path):
     path = tmp_path / "config.json"
     config = {"mesh": "nobody", "channels": ["a"], "port": free_port(), "broadcast": BROADCAST}

@@ -1,6 +1,7 @@
 """What `lvs status`, `lvs members` and `lvs doctor` have in common: how they look, and figures."""
 
 import asyncio
+import socket
 import statistics
 import sys
 import textwrap
@@ -65,7 +66,14 @@ def place(path, port, broadcast):
     ConfigError."""
     config = configuration(path)
     port = port or (config.port if config else listen.PORT)
-    return config, port, broadcast or (config.broadcast if config else listen.EVERYBODY)
+    broadcast = broadcast or (config.broadcast if config else listen.EVERYBODY)
+    try:
+        socket.getaddrinfo(broadcast, port, socket.AF_INET)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(
+            f"broadcast '{broadcast}': {options.words(error)}; give one such as 192.168.1.255"
+        ) from None
+    return config, port, broadcast
 
 
 def peers(config, port):
