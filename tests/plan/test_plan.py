@@ -138,7 +138,17 @@ def test_the_heap_of_a_journal_is_counted():
     profile = profiles.load(name)
     config = Config({**profile["config"], "channels": ["a"], "board": {"journal": True}})
     found = fit.board(config, profile)
-    assert found["heap"] == found["heap_with_journal"] > 20000 + found["heap_without_journal"]
+    assert (
+        found["heap_bytes"]
+        == found["heap_with_journal_bytes"]
+        > 20000 + found["heap_without_journal_bytes"]
+    )
+
+
+def test_figures_for_programs_say_their_unit():
+    said = figures("--nodes", 10, "--per-minute", 2)[1]
+    assert said["pace_raw_per_epoch"] == 2133 and "pace" not in said
+    assert all(key.endswith("_bytes") for b in said["boards"] for key in b if "heap" in key)
 
 
 def test_the_heap_is_the_measured_one():
@@ -155,7 +165,7 @@ def test_a_board_with_full_tables_and_its_journal_keeps_what_a_node_leaves_free(
     config = Config(measure.settings(profile))
     most = profile["budget_kb"] * 1024
     assert fit.heap(config, config.rows, True) <= most
-    assert most <= fit.board(config, profile)["heap_most"]
+    assert most <= fit.board(config, profile)["heap_most_bytes"]
 
 
 def test_a_scenario_is_looked_at_before_it_runs():

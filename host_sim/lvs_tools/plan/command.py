@@ -14,7 +14,13 @@ from lvs_tools.board.profiles import BoardError
 from lvs_tools.plan import fit
 
 _WIDTH = 80
-_COLUMNS = ("rows", "room", "heap_without_journal", "heap_with_journal", "heap_most")
+_COLUMNS = (
+    "rows",
+    "room",
+    "heap_without_journal_bytes",
+    "heap_with_journal_bytes",
+    "heap_most_bytes",
+)
 
 
 def _settings(path, nodes, channels):
@@ -44,7 +50,7 @@ def reckon(path, nodes, channels, per_minute, amount, names):
     for name in names or profiles.names():
         profile = profiles.load(name)
         there = Config({**profile["config"], **data})
-        figures["boards"].append(fit.board(there, profile, figures["pace"]))
+        figures["boards"].append(fit.board(there, profile, figures["pace_raw_per_epoch"]))
     if names:  # those that were asked for must carry it
         for board in figures["boards"]:
             figures["problems"] += board["problems"]

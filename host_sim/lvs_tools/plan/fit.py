@@ -75,7 +75,7 @@ def mesh(config, per_minute, amount, step=decimal.STEP, heard=None, minutes=None
         "step": decimal.text(1, step),
         "end": decimal.text(END, step),
         "years_to_end": float(f"{end_min / _YEAR_MIN:.4g}") if end_min else None,
-        "pace": pace,
+        "pace_raw_per_epoch": pace,
         "rows_of_one": 2 + 2 * (pace * config.session_epochs >> LONG),
         "nodes": config.nodes,
         "channels": len(config.channels),
@@ -186,19 +186,19 @@ def board(config, profile, pace=0):
         "rows": rows,
         "room": room,
         "journal": journal,
-        "heap": heap(config, rows, journal),
-        "heap_without_journal": heap(config, rows),
-        "heap_with_journal": heap(config, rows, True),
-        "heap_most": limit,
+        "heap_bytes": heap(config, rows, journal),
+        "heap_without_journal_bytes": heap(config, rows),
+        "heap_with_journal_bytes": heap(config, rows, True),
+        "heap_most_bytes": limit,
         "problems": [],
     }
     figures["problems"] += [f"{profile['name']}: {text}" for text in _holders(config)]
-    if figures["heap"] > limit:
+    if figures["heap_bytes"] > limit:
         figures["problems"].append(
-            f"{profile['name']}: {number(figures['heap'])} bytes of heap, {number(limit)} are"
-            f" free; set 'rows' to {number(most)}, or 'held' or 'routes' lower"
+            f"{profile['name']}: {number(figures['heap_bytes'])} bytes of heap, {number(limit)}"
+            f" are free; set 'rows' to {number(most)}, or 'held' or 'routes' lower"
             + ", or go without its journal"
-            * (figures["heap_without_journal"] <= limit)
+            * (figures["heap_without_journal_bytes"] <= limit)
         )
     elif room < config.nodes:
         more = _room(config, most, pace)
