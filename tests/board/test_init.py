@@ -66,7 +66,10 @@ def test_the_dialogue(tmp_path):
     assert json.loads(secrets.read_text()) == {"wifi_password": "secret123"}
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert "secret123" not in result.output
-    assert "lvs deploy --board RPI_PICO_W" in result.output
+    following = (
+        f"lvs deploy --board RPI_PICO_W --config {tmp_path / 'lvs.json'} --secrets {secrets}"
+    )
+    assert result.output.endswith(f"next: {following}\n")  # which looks in its own folder
 
 
 @pytest.mark.parametrize("name", profiles.names())

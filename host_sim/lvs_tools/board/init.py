@@ -4,7 +4,9 @@ import json
 import os
 import re
 import secrets as random
+import shlex
 import unicodedata
+from pathlib import Path
 
 import click
 
@@ -517,4 +519,8 @@ def command(
     if as_json:
         click.echo(json.dumps({"board": profile["name"], "written": written}))
         return
-    click.echo(" and ".join(written) + f" written; next: lvs deploy --board {profile['name']}")
+    following = f"lvs deploy --board {profile['name']}"
+    if out != Path("."):  # deploy looks there alone
+        for option, path in zip(("--config", "--secrets"), written, strict=False):
+            following += f" {option} {shlex.quote(path)}"
+    click.echo(" and ".join(written) + f" written; next: {following}")
