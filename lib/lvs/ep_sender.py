@@ -110,7 +110,7 @@ class EpSender:
         n = self._encode(index, flags)
         age = ticks_diff(now, self._said_at)
         waited = age >= _EP_MS and (wanted or self._crowd < _EPS) or age >= self._pause
-        seeks = r and r.phase < LIVE  # however loud others are: it asks
+        seeks = self._life.state == "INIT"  # however loud others are: it asks
         if not (waited or seeks or self._governor.ready(n, self._governor.full // 4)):
             return
         self._said_at = now

@@ -64,7 +64,7 @@ class Votes:
         Those that say that they hold other shards have no vote, unless they cast one."""
         exact, off = self.tally(epoch)
         near = routes.crowd + 1
-        for i in range(1, routes.n):
+        for i in range(1, routes.n):  # neighbours: heard in 64 epochs
             if epoch - routes.last[i] < 64:
                 near -= not self._votes[i] | (routes.held[i] or -1) >> shard & 1
         self.others = off
@@ -72,10 +72,8 @@ class Votes:
         self.apart = self.apart + 1 if off else 0
         self.disputed = off * 4 >= total
         # At half and half everybody doubts, or two nodes that disagree never heal.
-        if off * 2 >= max(total, near):
-            self._doubts = min(self._doubts + 1, _DOUBTS)
-        else:
-            self._doubts = 0
+        most = off * 2 >= max(total, near)
+        self._doubts = min(self._doubts + 1, _DOUBTS) if most else 0
         self.diverged = self._doubts == _DOUBTS
 
     def forget(self):

@@ -5,7 +5,7 @@ import pytest
 from lvs import config, wire
 from lvs.config import CLOSING
 from lvs.journal import Journal
-from lvs.replica import EMPTY, FETCHING, LIVE
+from lvs.replica import FETCHING
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
@@ -84,22 +84,6 @@ def test_offers_of_before_a_fold_are_asked_for_again():
         replica.adopt(20)
         assert replica.live == (value == 7) and not replica.offers
     assert node.value("water", raw=True) == 7
-
-
-def test_whoever_lacks_a_shard_asks_whatever_tokens_there_are():
-    """It gives up after a while, and starts the shard anew: not without having asked."""
-    cell = Cell(1, channels=[f"c{k}" for k in range(40)], held=2, **SHORT)
-    node = cell.nodes[1]
-    cell.active()
-    replica = node.replicas[0]
-    node.eps.say(node.now())
-    for phase, times in ((LIVE, 0), (EMPTY, 4)):
-        replica.phase = phase
-        node.governor.tokens = 0
-        n = len(said(node, wire.EP))
-        for _ in range(4):
-            node.eps.say(node.now())
-        assert len(said(node, wire.EP)) == n + times
 
 
 def test_a_newcomer_among_one_waits_for_more_offers_but_not_for_ever():
