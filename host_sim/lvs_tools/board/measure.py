@@ -76,57 +76,51 @@ def _said(pattern, output):
     return found.group(1)
 
 
+# Names of files are as long as on a board, wherever this machine keeps them.
 _DRIVE = """
-import gc, sys, vfs, asyncio  # inside.py hides what asyncio needs
+import gc, os, sys, vfs, asyncio  # inside.py hides what asyncio needs
+os.chdir(sys.argv[1])
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
-sys.path[:] = ["/shims", ".frozen"]
+sys.path[:] = ["/shims", "", ".frozen", "/lib"]
 sys.argv[:] = ["/inside.py", "/settings.json"] + sys.argv[2:]
 exec(open("/inside.py").read(), globals())
-for _ in steps:
-    gc.collect()
+if sys.platform != "webassembly":  # there, run.mjs does it
+    for _ in steps:
+        gc.collect()
 """
 
 
-def _run_frozen(program, profile, inside, given, arguments, timeout):
-    """What a script prints in an interpreter that has the node frozen in, on the board's heap."""
+def _run(profile, inside, given, arguments, timeout, program=None):
+    """What a script prints on the board's heap, beside a board's files or in an interpreter that
+    has them frozen in; and the files' sizes."""
+    sizes = {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         shutil.copytree(shims.PATH, root / "shims")
         shutil.copy(inside, root / "inside.py")
-        (root / "drive.py").write_text(_DRIVE)
+        drive = root / "drive.py"
+        drive.write_text(_DRIVE)
         (root / "settings.json").write_text(json.dumps(given))
-        heap = f"heapsize={profile['heap_kb']}k"
-        done = subprocess.run(
-            [str(program), "-X", heap, str(root / "drive.py"), folder, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-    return done.stdout + done.stderr
-
-
-def _run(profile, inside, given, arguments, timeout):
-    """What a script prints beside a board's files, on the board's heap; and the files' sizes."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        sizes = {}
+        if program:
+            heap = f"heapsize={profile['heap_kb']}k"
+            done = subprocess.run(
+                [str(program), "-X", heap, str(drive), folder, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+            )
+            return done.stdout + done.stderr, sizes
         for target, data in profiles.files(profile, None, True, False).items():
             path = root / target.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             if target.endswith(".mpy"):
                 sizes[target] = len(data)
-        path = root / "settings.json"
-        path.write_text(json.dumps(given))
+        heap = profile["heap_kb"] * 1024
         output = interpreters.run(
-            "wasm",
-            inside,
-            [path, *arguments],
-            path=[root, root / "lib", Path(shims.PATH)],
-            heap=profile["heap_kb"] * 1024,
-            timeout=timeout,
+            "wasm", drive, [root, *arguments], path=[], heap=heap, timeout=timeout
         )
     return output, sizes
 
@@ -150,11 +144,7 @@ def measure(profile, cycles=1000, timeout=600, program=None):
     program: an interpreter that has the node frozen in (``frozen_build.interpreter``).
     Raises BoardError, InterpreterMissing or ScriptFailed.
     """
-    given, arguments, sizes = settings(profile), [str(cycles)], {}
-    if program:
-        output = _run_frozen(program, profile, _INSIDE, given, arguments, timeout)
-    else:
-        output, sizes = _run(profile, _INSIDE, given, arguments, timeout)
+    output, sizes = _run(profile, _INSIDE, settings(profile), [str(cycles)], timeout, program)
     result = json.loads(_said(r"^RESULT (.*)$", output))
     # MicroPython counts blocks of four words. A heap that grew says nothing of the board's.
     grown = int(_said(r"GC: total: (\d+)", output)) > profile["heap_kb"] * 1024
