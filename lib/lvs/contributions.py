@@ -32,7 +32,7 @@ class Contributions:
         self._journal = journal
         self._said_at = -_FORGERY
         self._wait = _FORGERY
-        self._cycles = 0  # of this life in which totals may be told
+        self.age = 0  # of this life in which totals may be told
         self._spoken = None  # in which the last life spoke
         self._chosen = True  # is it decided in which session this life speaks?
         self._end = 0  # epoch in which the present session ends
@@ -133,7 +133,7 @@ class Contributions:
                     continue  # it was not said yet: he has my digests from me
                 if r.shard.find(s.start, s.nonce, slot) >= 0:  # or my digests are without it
                     s.known[first + slot] = s.held(first + slot)
-            if s.unsure is not None and self._cycles >= _WHOLE:
+            if s.unsure is not None and self.age >= _WHOLE:
                 self._confirm(s, r, bits)
 
     def _confirm(self, s, r, bits):
@@ -165,7 +165,7 @@ class Contributions:
 
         ledger = self._ledger
         parts = self._config, self._clock, self._noise, ledger, self._placement, self._journal
-        found = restart.decide(parts, self._cycles, self._spoken, self._span, self.rotate)
+        found = restart.decide(parts, self.age, self._spoken, self._span, self.rotate)
         if found is None:
             return False
         if found:
@@ -217,7 +217,7 @@ class Contributions:
     def cycle(self):
         """Once a cycle: tell as much of what was contributed as a cycle may."""
         ledger = self._ledger
-        self._cycles += 1
+        self.age += 1
         silent = self._clock.silence() > _SILENCE
         if silent != ledger.silent:
             ledger.silent = silent
@@ -232,14 +232,10 @@ class Contributions:
         for c in range(ledger.channels):
             self._issue(c)
 
-    def apart(self, cycle):
+    def apart(self):
         """Of a node that never heard anybody in this life: was it alone for so long, or with the
-        last one, that what it folded is nobody else's? cycle: of who is heard; not beside him who
-        is in a mesh's first epoch."""
-        cfg = self._config
-        if cycle >> 6 <= (cfg.lifetime + 2) * cfg.grain:
-            return False
-        return self._ledger.partial or self._cycles > cfg.horizon_epochs * EPOCH_CYCLES
+        last one, that what it folded is nobody else's?"""
+        return self._ledger.partial or self.age > self._config.horizon_epochs * EPOCH_CYCLES
 
     def drained(self, since, most):
         """Is there nothing to wait for before the node stops? since: cycle when it was told to;
@@ -248,5 +244,5 @@ class Contributions:
         if clock.cycle - since >= most or not self._ledger.left():
             return True
         if clock.heard_at is None:
-            return self._cycles > 0  # nobody is there
+            return self.age > 0  # nobody is there
         return clock.cycle - max(since, clock.heard_at) > _GONE

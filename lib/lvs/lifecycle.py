@@ -43,6 +43,7 @@ class Lifecycle:
         self.doubts = ""  # why the node last recovered
         self.remembered = []
         self.listed = 0  # channels in the longest list that was heard of
+        self._least = 0
         self._seek()
 
     def seeking(self):
@@ -124,9 +125,11 @@ class Lifecycle:
         r.enter(self._ledger.sessions)
         self.recover("%d values in the memory of shard %d had changed" % (n, r.index), r)
 
-    def _rejoin(self):
-        """Start over with nothing but what was contributed."""
+    def _rejoin(self, least=0):
+        """Start over with nothing but what was contributed, and what those offer whose clocks show
+        ``least`` or more."""
         self.rejoins += 1
+        self._least = least
         for r in self._placement.replicas:
             r.seek(EMPTY)
         self._seek()
@@ -184,14 +187,14 @@ class Lifecycle:
     def come_back(self, cycle):
         """Somebody whose clock shows ``cycle`` is heard after more than a horizon of silence:
         nobody else knows what I folded. But no clock goes back: who is behind those that I heard
-        last, or has only just begun, has nothing to start over with."""
+        last, or behind mine by more than clocks may run apart, has nothing to start over with."""
         heard = self._clock.heard_at
         if heard is None:
-            alone = self.state != INIT and self._contributions.apart(cycle)
-        else:
-            alone = cycle >= heard - EPOCH_CYCLES
-        if alone:
-            self._rejoin()
+            if self.state == INIT or not self._contributions.apart():
+                return
+            heard = self._clock.cycle - self._contributions.age // 4
+        if cycle >= heard - EPOCH_CYCLES:
+            self._rejoin(heard - EPOCH_CYCLES)
 
     # --- what is found ------------------------------------------------------------------------
 
@@ -204,10 +207,12 @@ class Lifecycle:
     def offer(self, f, key, r):
         """An EP with state of a shard, while a clock is looked for or that shard has none. True
         if it is not to be compared with my state yet."""
-        if r.phase < KEPT:
-            r.offer(f, key)
-        self.told(f, key)
-        return self.state == INIT or r.phase < KEPT
+        seeks = self.state == INIT or r.phase < KEPT
+        if seeks and f.cycle >= self._least:
+            if r.phase < KEPT:
+                r.offer(f, key)
+            self.told(f, key)
+        return seeks
 
     def told(self, f, key):
         """Somebody has state, and so a clock: one to go by, if one is looked for. Returns by how
