@@ -70,19 +70,21 @@ class Trickle:
         self._began = now
         self._fire = self._noise.below(interval // 2) + (interval // 2)
         self._fired = False
-        self.agreeing = self.others = 0
+        self.agreeing = self.others = self.asked = 0
         for i in range(32):
             self._counted[i] = 0
 
     def hear(self, agrees, route):
         """Count an EP of somebody else: one a route and interval, so that no one voice silences
-        the others. route: its index (0..255)."""
+        the others. agrees: None for a question as mine; route: its index (0..255)."""
         byte = route >> 3
         bit = 1 << (route & 7)
         if self._counted[byte] & bit:
             return
         self._counted[byte] |= bit
-        if agrees:
+        if agrees is None:
+            self.asked += 1
+        elif agrees:
             self.agreeing += 1
         else:
             self.others += 1

@@ -26,7 +26,7 @@ class EpSender:
     groups them; now: ticks."""
 
     def __init__(self, outbox, now, config, pace, state, life):
-        self._noise, self._governor, _, self._clock = pace
+        self._noise, self._governor, self._trickle, self._clock = pace
         self._routes, self._ledger, self._placement, self._elsewhere = state
         self._life = life
         self._outbox = outbox
@@ -110,9 +110,11 @@ class EpSender:
         n = self._encode(index, flags)
         age = ticks_diff(now, self._said_at)
         waited = age >= _EP_MS and (wanted or self._crowd < _EPS) or age >= self._pause
-        seeks = self._life.state == "INIT"  # however loud others are: it asks
-        if not (waited or seeks or self._governor.ready(n, self._governor.full // 4)):
-            return
+        if not (waited or self._governor.ready(n, self._governor.full // 4)):
+            # However loud others are, who seeks asks. Of very many who do, some.
+            asked = self._trickle.asked
+            if self._life.state != "INIT" or self._noise.below(asked + 1) >= _ASKED:
+                return
         self._said_at = now
         self._crowd = 0
         self._pause = _HUSHED + 32 * self._noise.below(0x7FFF)

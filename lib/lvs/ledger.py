@@ -197,6 +197,15 @@ class Ledger:
             n += s.total[channel] - s.known[channel]
         return n
 
+    def untold(self, channel):
+        """Raw that was told once and is in no row now: it waits again, or will after the closing.
+        Shown all the same, or a meter ran back."""
+        n = self.again.get(channel, 0)
+        for s in self.sessions:
+            if s.fate == LATE and channel < self.channels:
+                n += s.total[channel] - s.known[channel]
+        return n
+
     def given(self, channel):
         """Raw ever contributed to a channel, as far as ``since`` reaches."""
         n = self.spent.get(channel, 0) + self.waiting[channel]

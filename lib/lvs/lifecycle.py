@@ -226,13 +226,18 @@ class Lifecycle:
             if more and len(found) == 1:
                 self._wait = _PATIENCE
             elif (more or not self.disputed) and (
-                max(found) - min(found) > _APART or self._contradicted()
+                max(found) - min(found) > (_STRAY if self._kept() else _APART)
+                or self._contradicted()
             ):
                 # While others come in there may be more who know.
                 self.disputed = True
                 self._wait = max(self._wait, 2 * _ALONE)
                 self._trickle.hurry(self._now())
         return offset
+
+    def _kept(self):
+        """Is there state of the last life?"""
+        return any([r.phase == KEPT for r in self._placement.replicas])
 
     def _contradicted(self):
         """Are there two vectors on offer for one shard, at the same fold?"""
@@ -245,10 +250,7 @@ class Lifecycle:
     def _offset(self):
         """By how many cycles to move my clock."""
         found = sorted(self._clocks.values())
-        kept = False
-        for r in self._placement.replicas:
-            kept |= r.phase == KEPT
-        if not kept:
+        if not self._kept():
             return found[len(found) // 2] if found else 0
         # It stood still while I was off, so it is behind by something: as far as it takes to be
         # within an epoch, farther only if two fifths say so: a third may lie, and others that were

@@ -99,7 +99,7 @@ class Node:
         r = self.placement.find(c // SLOTS)
         if not r:
             return self.elsewhere.read(c, self.clock.cycle if ask else None)
-        return r.shard.value(c % SLOTS) + self.ledger.again.get(c, 0)
+        return r.shard.value(c % SLOTS) + self.ledger.untold(c)
 
     def value(self, channel, raw=False):
         """Value of a channel in units, its offset included (float; ``text`` is exact), or raw: the

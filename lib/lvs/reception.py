@@ -147,6 +147,8 @@ class Reception:
         life = self._life
         offset = f.cycle - self._clock.cycle
         if life.offer(f, key, r):
+            if f.flags & WANT:
+                self._trickle.hear(None, route)
             if life.issuing():  # or a clock that is ahead of all offers finds none to take
                 self._routes.steers(route, offset)
             return

@@ -797,3 +797,16 @@ def test_whoever_hushes_the_others_is_not_most_of_the_votes():
     for _ in range(5):
         r.next_epoch(epoch, node.clock.cycle, node.now())
         assert r.votes.disputed and not r.votes.diverged
+
+
+def test_what_nobody_else_holds_is_shown_through_the_closing_too():
+    """A meter never runs back where somebody is there, who never hears it."""
+    cell = Cell(2, **SHORT)
+    cell.active()
+    cell.links = lambda a, b: b == 1
+    cell.contribute(1, 5000)
+    node = cell.nodes[1]
+    least = []
+    cell.run(20)
+    cell.run(64 * (4 + CLOSING + 6), each=lambda: least.append(node.value("water", raw=True)))
+    assert min(least) == 5000

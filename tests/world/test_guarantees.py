@@ -4,7 +4,7 @@ import pytest
 
 from lvs_tools.sim import engine, scenario
 from lvs_tools.world.world import World
-from tests.support.worlds import advance, measured, plan_of
+from tests.support.worlds import advance, measured, plan_of, world_of
 
 
 def measure(name, *settings):
@@ -60,6 +60,27 @@ def test_g6_three_hundred_that_all_start_at_once_keep_to_the_traffic():
         "g5_reach", "cycles=130", "link.loss=0", "start.established=false", "start.value=0"
     )
     assert result["bytes_per_node_per_min"]["max"] < 50000
+
+
+def test_g6_a_mesh_that_comes_back_at_once_asks_no_more_than_it_can_hear():
+    """Clocks stood still for as long as each was off: no dispute among those who return."""
+    world = world_of(
+        nodes=60,
+        cycles=200,
+        link={"loss": 0.1},
+        workload={"contributions_per_minute": 6},
+        start={"value": 100_000, "established": True},
+    )
+    machines = world.machines
+    advance(world, 80)
+    for machine in machines:
+        world.crash(machine)
+    for i, machine in enumerate(machines):
+        world.timeline.at(world.timeline.now + 1 + i * 467, world.boot, machine)
+    before = [m.sent_bytes + m.received_bytes for m in machines]
+    advance(world, 30)
+    spent = [m.sent_bytes + m.received_bytes - b for m, b in zip(machines, before, strict=True)]
+    assert 5_000 < 2 * max(spent) < 90_000  # a minute; 190,000 if all ask on
 
 
 def test_g6_an_idle_mesh_is_nearly_silent():
