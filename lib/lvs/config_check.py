@@ -73,9 +73,9 @@ def nearest(word, words):
 
 def _text(where, value, least=1):
     ok = isinstance(value, str) and least <= len(value.encode()) <= 64 and value == value.strip()
-    if not ok:
+    if not ok or min(value or " ") < " ":
         raise ConfigError(
-            "%s: %r; must be a text of %d to 64 bytes without blanks around it"
+            "%s: %r; must be a line of %d to 64 bytes without blanks around it"
             % (where, value, least)
         )
     return value
@@ -144,7 +144,8 @@ def _step(where, entry):
         raise ConfigError("%s.retired: %r; must be true or false" % (where, entry["retired"]))
     try:
         key = "offset"
-        decimal.number(entry.get(key, 0))
+        if abs(decimal.number(entry.get(key, 0))[1]) > 20:
+            raise LvsError()
         key = "step"
         return step(entry[key]) if key in entry else decimal.STEP
     except LvsError:
@@ -287,11 +288,12 @@ def check(config, source, spans):
     _known("", data, known)
     _channels(config, data.get("channels"))
     config.peers = _names("peers", data.get("peers", []), 0)
+    for peer in config.peers:
+        _, colon, port = peer.partition(":")
+        if colon and not (port.isdigit() and 0 < int(port) < 65536):
+            raise ConfigError("peers: '%s'; must be a host, or host:port" % peer)
     for key, default in _TEXTS.items():
-        value = data.get(key, default)
-        if not isinstance(value, str) or not 0 < len(value) <= 64:
-            raise ConfigError("%s: %r; must be a text of 1 to 64 characters" % (key, value))
-        setattr(config, key, value)
+        setattr(config, key, _text(key, data.get(key, default)))
     _composed("mesh", config.mesh)
     found = _spans(data)
     for key, (default, least, most) in NUMBERS.items():

@@ -195,7 +195,7 @@ def test_a_bad_answer_is_refused_where_it_is_given(tmp_path):
     result = run(tmp_path, answers="\n".join(answers) + "\n")
     assert result.exit_code == 0, result.output
     for text in (
-        "must be a text of 1 to 64",
+        "must be a line of 1 to 64",
         "is there twice",
         "letters, digits and hyphens",
         "99: this board has 0, 2, 4, 5, 12-19",

@@ -44,6 +44,7 @@ def test_numbers_have_limits(key):
         )
 
 
+LINE = "%s: %r; must be a line of 1 to 64 bytes without blanks around it"
 APART = "%s: %r; has a letter with its accent apart; type it anew as one"
 
 
@@ -55,22 +56,26 @@ APART = "%s: %r; has a letter with its accent apart; type it anew as one"
         ({"channels": "water"}, "channels: 'water'; must be a list of 1 or more texts"),
         (
             {"channels": ["a", 1]},
-            "channels[1]: 1; must be a text of 1 to 64 bytes without blanks around it",
+            "channels[1]: 1; must be a line of 1 to 64 bytes without blanks around it",
         ),
         (
             {"channels": [" a"]},
-            "channels[0]: ' a'; must be a text of 1 to 64 bytes without blanks around it",
+            "channels[0]: ' a'; must be a line of 1 to 64 bytes without blanks around it",
         ),
         (
             {"channels": ["a" * 65]},
-            "channels[0]: '" + "a" * 65 + "'; must be a text of 1 to 64 "
+            "channels[0]: '" + "a" * 65 + "'; must be a line of 1 to 64 "
             "bytes without blanks around it",
         ),
         ({"channels": ["a", "b", "a"]}, "channels[2]: 'a' is there twice; name each once"),
         ({"channels": [str(i) for i in range(481)]}, "channels: 481; at most 480"),
         ({**GOOD, "peers": "host"}, "peers: 'host'; must be a list of 0 or more texts"),
-        ({**GOOD, "mesh": 5}, "mesh: 5; must be a text of 1 to 64 characters"),
-        ({**GOOD, "mesh": ""}, "mesh: ''; must be a text of 1 to 64 characters"),
+        ({**GOOD, "mesh": 5}, LINE % ("mesh", 5)),
+        ({**GOOD, "mesh": ""}, LINE % ("mesh", "")),
+        ({**GOOD, "mesh": "a\nb"}, LINE % ("mesh", "a\nb")),
+        ({**GOOD, "mesh": " a"}, LINE % ("mesh", " a")),
+        ({**GOOD, "peers": ["a:65536"]}, "peers: 'a:65536'; must be a host, or host:port"),
+        ({**GOOD, "peers": ["a:b"]}, "peers: 'a:b'; must be a host, or host:port"),
         ({**GOOD, "mesh": "Gru\u0308n"}, APART % ("mesh", "Gru\u0308n")),
         ({"channels": ["a", "u\u0308"]}, APART % ("channels[1]", "u\u0308")),
         ({**GOOD, "board": 5}, "board: 5; must be a JSON object"),
@@ -122,11 +127,11 @@ def test_channels_may_be_objects():
 @pytest.mark.parametrize(
     "channel, message",
     [
-        ({}, "channels[0].name: None; must be a text of 1 to 64 bytes without blanks around it"),
+        ({}, "channels[0].name: None; must be a line of 1 to 64 bytes without blanks around it"),
         ({"name": "a", "steps": 1}, "channels[0].steps: unknown key; did you mean 'step'?"),
         (
             {"name": "a", "unit": 5},
-            "channels[0].unit: 5; must be a text of 0 to 64 bytes without blanks around it",
+            "channels[0].unit: 5; must be a line of 0 to 64 bytes without blanks around it",
         ),
         (
             {"name": "a", "step": "0"},
@@ -136,6 +141,10 @@ def test_channels_may_be_objects():
         (
             {"name": "a", "offset": "x"},
             "channels[0].offset: 'x'; must be a decimal number like '0.001'",
+        ),
+        (
+            {"name": "a", "offset": "1e999"},
+            "channels[0].offset: '1e999'; must be a decimal number like '0.001'",
         ),
         ({"name": "a", "retired": 1.5}, "channels[0].retired: 1.5; must be true or false"),
     ],

@@ -84,7 +84,7 @@ def _numbers(rng):
     numbers = [4096, 1048576, 48, 32]
     for mesh, changed in (
         ("lvs", numbers),
-        ("lvs\nwater", numbers),
+        ("lvs water", numbers),
         ("h\u00f6f", numbers),
         ("lvs", [4095, *numbers[1:]]),
         ("lvs", [*numbers[:3], 33]),

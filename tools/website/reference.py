@@ -68,7 +68,7 @@ def of_nodes():
     check = config_check
     yield "channels", "list", _NEEDED, f"1 to {check.MAX_CHANNELS} names or objects"
     for key, default in check._TEXTS.items():
-        yield key, "text", json.dumps(default), "1 to 64 characters"
+        yield key, "text", json.dumps(default), "a line of 1 to 64 bytes"
     yield "peers", "list", "[]", "texts"
     yield _HORIZON[0], _HORIZON[1], "", _HORIZON[2]
     for key, (default, least, most) in check.NUMBERS.items():
