@@ -115,6 +115,8 @@ class EpSender:
             asked = self._trickle.asked
             if self._life.state != "INIT" or self._noise.below(asked + 1) >= _ASKED:
                 return
+        if r and r.waited < 0:
+            r.waited = 0
         self._said_at = now
         self._crowd = 0
         self._pause = _HUSHED + 32 * self._noise.below(0x7FFF)

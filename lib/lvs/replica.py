@@ -34,6 +34,7 @@ FLAGS = (JOINING | WANT, RECOVERING | WANT, WANT, JOINING | WANT, 0)  # of the E
 _MEMORY = const(256)  # cycles that a sample counts for the confident
 _PAST = const(64)  # folds that are remembered: a sender that far behind is believed about time
 _PATIENCE = const(1024)  # cycles by which rows that come in prolong the wait for more, in all
+_UNASKED = const(64)  # cycles without a question before the wait for an answer to it begins
 _CROWD = const(8)  # offers, more than half of them equal, by which it is settled what is true
 _SHORT = const(64)  # epochs of absence after which what is lacking may be beyond all budgets
 _FRESH = const(2)  # and for those that still move
@@ -155,6 +156,7 @@ class Replica:
         late = serial_diff(grain, best)
         if late > self.shard.lifetime + 1:
             self.seek(self.phase)  # of before a fold: whoever offered has no more what it folded
+            self.waited = -_UNASKED
             return
         self.shard.adopt(vector, grain - late, epoch)
         self.shard.mended()

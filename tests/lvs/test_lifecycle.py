@@ -5,7 +5,7 @@ import pytest
 from lvs import config, wire
 from lvs.config import CLOSING
 from lvs.journal import Journal
-from lvs.replica import FETCHING
+from lvs.replica import EMPTY, FETCHING
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support import parts
 from tests.support.cell import Cell, Speaker, decoded
@@ -84,6 +84,27 @@ def test_offers_of_before_a_fold_are_asked_for_again():
         replica.adopt(20)
         assert replica.live == (value == 7) and not replica.offers
     assert node.value("water", raw=True) == 7
+
+
+def test_no_shard_begins_anew_before_anybody_was_asked_for_it():
+    """Offers were of before a fold, and there are no tokens to ask again: that takes a while."""
+    cell = Cell(1, **SHORT)
+    cell.active()
+    node = cell.nodes[1]
+    replica = node.replicas[0]
+    replica.seek(EMPTY)
+    epoch = node.clock.epoch()
+    Speaker(node).ep([5], cycle=64 * epoch - 1, horizon=node.config.horizon(epoch - 1))
+    assert replica.offers
+    replica.adopt(epoch)
+    assert not replica.offers
+    node.eps._said_at = node.now()
+    for _ in range(60):
+        node.governor.tokens = -node.governor.full
+        cell.run(1)
+    assert not replica.live
+    cell.run(60)
+    assert replica.live
 
 
 def test_a_newcomer_among_one_waits_for_more_offers_but_not_for_ever():
