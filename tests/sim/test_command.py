@@ -362,3 +362,12 @@ def gone(group, seconds=10):
             return True
         time.sleep(0.1)
     return False
+
+
+def test_those_that_come_along_are_listed_with_what_happens_in_them():
+    said = CliRunner().invoke(sim.command, ["--list"])
+    assert said.exit_code == 0 and "house" in said.output and "blackout" in said.output
+    assert max(map(len, said.output.splitlines())) <= 80
+    assert all(text for _, text in scenario.along())
+    missing = CliRunner().invoke(sim.command, ["hous"])
+    assert missing.exit_code == 2 and "'house'" in missing.stderr and "--list" in missing.stderr

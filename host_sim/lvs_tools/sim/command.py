@@ -72,6 +72,17 @@ def _show_keys(context, _, wanted):
     context.exit()
 
 
+def _show_list(context, _, wanted):
+    """Print the scenarios that come along, and leave."""
+    if not wanted:
+        return
+    table = Table("name", "what happens")
+    for row in scenario.along():
+        table.add_row(*row)
+    Console().print(table)
+    context.exit()
+
+
 def verdict_code(result, same):
     """The exit code: 0 well, 1 not exact without liars to blame, or two runs that differ."""
     if not same:
@@ -136,6 +147,14 @@ def _load(path, seed, engine_name, settings, adversaries):
 @click.option("--twice", is_flag=True, help="Run it twice and compare the trace hashes.")
 @options.JSON
 @click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_list,
+    help="List the scenarios that come along.",
+)
+@click.option(
     "--keys",
     is_flag=True,
     is_eager=True,
@@ -175,6 +194,7 @@ def command(
       lvs sim g4_liars --adversary Drain=0.2        # a fifth of the nodes lie
       lvs sim my.toml --twice --plot my.png         # one of your own
       lvs sim house --watch                         # play with it in the browser
+      lvs sim --list                                # all that come along
       lvs sim --keys                                # what a file may have
     """
 

@@ -540,9 +540,20 @@ def find(path):
         return along
     known = sorted(p.stem for p in SCENARIOS.glob("*.toml"))
     raise ScenarioError(
-        "%s: no such scenario; those that come along are %s%s"
-        % (path, ", ".join(known), _nearest(given.stem, known))
+        "%s: no such scenario%s ('lvs sim --list' names those that come along)"
+        % (path, _nearest(given.stem, known))
     )
+
+
+def along():
+    """(name, what happens in it) of each scenario that comes along."""
+    for path in sorted(SCENARIOS.glob("*.toml")):
+        said = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not line.startswith("#"):
+                break
+            said.append(line.lstrip("# "))
+        yield path.stem, " ".join(said)
 
 
 def load(path, settings=(), adversaries=()):
