@@ -187,14 +187,18 @@ class Lifecycle:
     def come_back(self, cycle):
         """Somebody whose clock shows ``cycle`` is heard after more than a horizon of silence:
         nobody else knows what I folded. But no clock goes back: who is behind those that I heard
-        last, or behind mine by more than clocks may run apart, has nothing to start over with."""
+        last, or behind mine by more than clocks may run apart, has nothing to start over with.
+        False for him: the silence goes on."""
         heard = self._clock.heard_at
         if heard is None:
-            if self.state == INIT or not self._contributions.apart():
-                return
+            if self.state == INIT or not (self._least or self._contributions.apart()):
+                return True
             heard = self._clock.cycle - self._contributions.age // 4
-        if cycle >= heard - EPOCH_CYCLES:
-            self._rejoin(heard - EPOCH_CYCLES)
+        self._least = heard - EPOCH_CYCLES
+        if cycle < self._least:
+            return False
+        self._rejoin(self._least)
+        return True
 
     # --- what is found ------------------------------------------------------------------------
 

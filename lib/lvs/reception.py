@@ -61,9 +61,9 @@ class Reception:
             self._governor.spend(len(data))
         self.received_bytes += size
         if not routes.leaf(route):  # who holds nothing knows of nothing
-            if clock.silence() > self._config.horizon_epochs * 64:
-                self._life.come_back(f.cycle)
-            clock.hear()
+            near = clock.silence() <= self._config.horizon_epochs * 64
+            if near or self._life.come_back(f.cycle):
+                clock.hear()
         if f.kind == SDM:
             self._hear_sdm(f, route)
         elif f.kind == NAMES:

@@ -831,3 +831,16 @@ def test_what_nobody_else_holds_is_shown_through_the_closing_too():
     cell.run(20)
     cell.run(64 * (4 + CLOSING + 6), each=lambda: least.append(node.value("water", raw=True)))
     assert min(least) == 5000
+
+
+def test_who_is_far_behind_does_not_end_a_silence():
+    """A board that was off is heard a second before the mesh that nobody heard for long."""
+    cell = Cell(1, **SHORT)
+    cell.active()
+    node = cell.nodes[1]
+    cell.run(64 * (2 * (4 + CLOSING)))
+    cycle = node.clock.cycle // 2
+    Speaker(node, 7, 7777).ep(cycle=cycle, horizon=node.config.horizon(cycle >> 6))
+    assert node.status()["rejoins"] == 0
+    Speaker(node, 8, 8888).ep()
+    assert node.status()["rejoins"] == 1
