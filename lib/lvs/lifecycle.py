@@ -5,7 +5,7 @@ from .config import EPOCH_CYCLES
 from .fixed import MAX_RAW, const
 from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
 from .votes import EPOCHS
-from .wire import DOUBT, LOW_POWER
+from .wire import DOUBT, EP, JOINING, LOW_POWER, RECOVERING
 
 INIT = "INIT"  # looking for peers, for their clock and for state
 JOIN = "JOINING"  # has a settled vector, fetches rows
@@ -184,20 +184,27 @@ class Lifecycle:
         self.state = INIT
         self._wait = _PATIENCE
 
-    def come_back(self, cycle):
-        """Somebody whose clock shows ``cycle`` is heard after more than a horizon of silence:
-        nobody else knows what I folded. But no clock goes back: who is behind those that I heard
-        last, or behind mine by more than clocks may run apart, has nothing to start over with.
-        False for him: the silence goes on."""
+    def come_back(self, f):
+        """A frame is heard after more than a horizon of silence: nobody else knows what I folded.
+        But no clock goes back: who is behind those that I heard last, or behind mine by more than
+        clocks may run apart, has nothing to start over with. False for him: the silence goes on,
+        until an EP shows what I hold, for he has come to me, or something else."""
         heard = self._clock.heard_at
         if heard is None:
             if self.state == INIT or not (self._least or self._contributions.apart()):
                 return True
             heard = self._clock.cycle - self._contributions.age // 4
-        self._least = heard - EPOCH_CYCLES
-        if cycle < self._least:
+        least = heard - EPOCH_CYCLES
+        if f.cycle < least:
+            self._least = least
             return False
-        self._rejoin(self._least)
+        if self._least:
+            r = self._placement.find(f.shard)
+            if r is None or f.kind != EP or f.flags & (JOINING | RECOVERING):
+                return False
+            if r.shard.settled.equals(f.vector):
+                return True
+        self._rejoin(least)
         return True
 
     # --- what is found ------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Reception:
         self.received_bytes += size
         if not routes.leaf(route):  # who holds nothing knows of nothing
             near = clock.silence() <= self._config.horizon_epochs * 64
-            if near or self._life.come_back(f.cycle):
+            if near or self._life.come_back(f):
                 clock.hear()
         if f.kind == SDM:
             self._hear_sdm(f, route)

@@ -841,6 +841,8 @@ def test_who_is_far_behind_does_not_end_a_silence():
     cell.run(64 * (2 * (4 + CLOSING)))
     cycle = node.clock.cycle // 2
     Speaker(node, 7, 7777).ep(cycle=cycle, horizon=node.config.horizon(cycle >> 6))
-    assert node.status()["rejoins"] == 0
-    Speaker(node, 8, 8888).ep()
+    assert node.status()["rejoins"] == 0 and node.clock.silence() > 64
+    Speaker(node, 8, 8888).sdm([(0, 5)])  # perhaps of somebody who follows this node
+    assert node.status()["rejoins"] == 0 and node.clock.silence() > 64
+    Speaker(node, 8, 8888).ep([5])
     assert node.status()["rejoins"] == 1
