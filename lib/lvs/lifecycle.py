@@ -5,7 +5,7 @@ from .config import EPOCH_CYCLES
 from .fixed import MAX_RAW, const
 from .replica import DOUBTED, EMPTY, FLAGS, KEPT, LIVE
 from .votes import EPOCHS
-from .wire import DOUBT, EP, JOINING, LOW_POWER, RECOVERING
+from .wire import DOUBT, EP, JOINING, LOW_POWER, RECOVERING, VALUE
 
 INIT = "INIT"  # looking for peers, for their clock and for state
 JOIN = "JOINING"  # has a settled vector, fetches rows
@@ -43,7 +43,7 @@ class Lifecycle:
         self.doubts = ""  # why the node last recovered
         self.remembered = []
         self.listed = 0  # channels in the longest list that was heard of
-        self._least = 0
+        self._least = 0  # cycle that a clock shows at least whose state is taken over
         self._seek()
 
     def seeking(self):
@@ -198,9 +198,10 @@ class Lifecycle:
         if f.cycle < least:
             self._least = least
             return False
-        if self._least:
-            r = self._placement.find(f.shard)
-            if r is None or f.kind != EP or f.flags & (JOINING | RECOVERING):
+        r = self._placement.find(f.shard)
+        if self._least and r:
+            stateless = f.flags & (JOINING | RECOVERING | VALUE) or not f.held >> f.shard & 1
+            if f.kind != EP or stateless:
                 return False
             if r.shard.settled.equals(f.vector):
                 return True
