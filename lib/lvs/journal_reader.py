@@ -8,7 +8,7 @@ mark, a random number, or an index that was there already. docs/durability.md ha
 from .fixed import crc16
 from .wire import get16
 
-FORMAT = 4
+FORMAT = 5
 CHECK = 0xC1  # a checkpoint begins: format, mesh tag, channels, cycle, number of the segment
 LEDGER = 0xC2  # all of the ledger
 LATEST = 0xC3  # of the ledger what changes with a contribution

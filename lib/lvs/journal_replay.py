@@ -7,7 +7,7 @@ from . import journal_reader as kinds
 from .fixed import serial_diff
 from .journal_log import Segment, segment_name, segments, tail_name
 from .journal_reader import Reader
-from .journal_state import PART, ROW
+from .journal_state import DOUBT, HEARD, PART, ROW
 from .wide import Wide
 from .wire import SLOTS, get16, get30, get_wide
 
@@ -122,7 +122,8 @@ def read(kind, b, at, end, into):
     """Tell ``into`` what a record says, by its methods:
 
     check(format, tag, channels, cycle), ledger(cycle, near, lineage) with None in a tail,
-    account(since), gone(channel, amount), session(start, nonce, fate),
+    account(since), gone(channel, amount), doubt(channel, amount),
+    session(start, nonce, fate, heard),
     entry(channel, total, known), waits(channel, amount), carries(channel, amount),
     settled(shard, cycle, horizon, confidence, established, vector),
     row(shard, start, nonce, slot, claimed, credited), route(text).
@@ -134,11 +135,11 @@ def read(kind, b, at, end, into):
         at = _gone(b, at + 18, end, into)
         i = at + 2
         for _ in range(get16(b, at)):
-            i = _session(b, i, into)
+            i = _session(b, i, end, into)
         _waiting(b, i, end, into)
     elif kind == kinds.LATEST:
         into.ledger(get30(b, at + 2), get16(b, at + 6), None)
-        _waiting(b, _session(b, at + 8, into), end, into)
+        _waiting(b, _session(b, at + 8, end, into), end, into)
     elif kind == kinds.SETTLED:
         vector = Wide(min(b[at + 11], SLOTS))
         i = at + 12
@@ -164,20 +165,25 @@ def _gone(b, i, end, into):
     for _ in range(get16(b, i + 4)):
         c = get16(b, at)
         at = get_wide(b, at + 2, end, amount, 0)
-        into.gone(c & ~PART, -amount[0] if c & PART else amount[0])
+        if c & DOUBT:
+            into.doubt(c & ~DOUBT, amount[0])
+        else:
+            into.gone(c & ~PART, -amount[0] if c & PART else amount[0])
     return at
 
 
-def _session(b, i, into):
-    into.session(get16(b, i), get30(b, i + 2), b[i + 5] >> 6)
+def _session(b, i, end, into):
+    n = get16(b, i + 6)
+    into.session(get16(b, i), get30(b, i + 2), b[i + 5] >> 6, bool(n & HEARD))
     at = i + 8
-    for _ in range(get16(b, i + 6)):
+    left = Wide(1)
+    for _ in range(n & ~HEARD):
         c = get16(b, at)
-        total = known = get30(b, at + 2)
+        total = get30(b, at + 2)
         at += 6
         if c & PART:
-            known = get30(b, at)
-            at += 4
+            at = get_wide(b, at, end, left, 0)
+        known = total - left.lo[0] if c & PART else total
         into.entry(c & ~PART, total, known)
     return at
 

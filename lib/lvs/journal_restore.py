@@ -41,6 +41,7 @@ class Restorer:
         self.waiting = [0] * channels
         self.carried = {}
         self.spent = {}
+        self.doubts = {}
         self.lineage = bytes(12)
         self.since = self.near = self.began = 0
         self.texts = []  # addresses
@@ -71,6 +72,7 @@ class Restorer:
         if lineage is not None:
             self.sessions = []
             self.spent = {}
+            self.doubts = {}
             self.lineage = lineage
 
     def account(self, since):
@@ -81,20 +83,25 @@ class Restorer:
         """What was contributed in sessions that are gone."""
         self.spent[channel] = amount
 
-    def session(self, start, nonce, fate):
-        """A session's entries follow."""
+    def doubt(self, channel, amount):
+        """What of all that was contributed may be lost."""
+        self.doubts[channel] = amount
+
+    def session(self, start, nonce, fate, heard):
+        """A session's entries follow. heard: may others know more of them?"""
         found = [s for s in self.sessions if s.nonce == nonce and s.start == start]
         s = found[0] if found else Session(start, nonce, self._channels)
         if not found:
             self.sessions.append(s)
         s.fate = SPOKEN if self.careful else fate
+        s.heard = heard or self.careful
         self._session = s
 
     def entry(self, channel, total, known):
         """What was told in a session, and what of it is known."""
         assert self._session is not None
         self._session.total[channel] = total
-        self._session.known[channel] = total if self.careful else known
+        self._session.known[channel] = known
 
     def waits(self, channel, amount):
         """What is not told yet."""
@@ -167,6 +174,7 @@ def _inherit(ledger, found, later):
     since = found.since and found.since + later
     told = found.sessions, found.waiting, found.lineage
     restart.restore(ledger, *told, found.carried, found.spent, since)
+    ledger.doubts = found.doubts
     if found.grain:
         if found.folded:
             ledger.fold(max(found.folded.values()))

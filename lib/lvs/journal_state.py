@@ -13,7 +13,9 @@ from .wire import put16, put30, put_wide
 ROW = 14  # bytes of a row
 MOVED = 124  # bytes of a settled vector, at most
 _CARRY = const(12)  # bytes of a channel and what is carried
-PART = 0x8000  # in an entry's channel: what of it is known follows; below 0
+PART = 0x8000  # in an entry's channel: what of it is not known follows; below 0
+DOUBT = 0x4000  # in an account's channel: what of it may be lost
+HEARD = 0x8000  # in the number of entries: somebody was heard who may know more of them
 
 
 def put_check(log, tag, channels, cycle):
@@ -67,7 +69,7 @@ def _waiting(b, i, ledger, lead):
 
 def _session(b, i, ledger, s, lead):
     """A session with its totals, as if ``lead`` raw more were told of the present one. Where
-    somebody is heard, what is told counts as known."""
+    somebody is heard, what is told counts as known, though a life may end before it is."""
     put16(b, i, s.start)
     put30(b, i + 2, s.nonce, s.fate)
     n = 0
@@ -78,23 +80,27 @@ def _session(b, i, ledger, s, lead):
             total += ledger.lead(c, lead)
         if not total:
             continue
-        known = s.known[c] if ledger.silent or s.fate == LATE else total
-        put16(b, at, c if known == total else c | PART)
+        left = total - s.known[c]
+        put16(b, at, c | PART if left else c)
         put30(b, at + 2, total)
         at += 6
-        if known != total:
-            put30(b, at, known)
-            at += 4
+        if left:
+            at = put_wide(b, at, left)
         n += 1
-    put16(b, i + 6, n)
+    heard = s.heard or s.unsure is None and not ledger.silent and s.fate != LATE
+    put16(b, i + 6, n | HEARD if heard else n)
     return at
 
 
 def _gone(b, i, ledger):
     """Since when there is an account, and what of it is in no session any more."""
     put30(b, i, ledger.since)
-    put16(b, i + 4, len(ledger.spent))
+    doubts = ledger.doubts or {}
+    put16(b, i + 4, len(ledger.spent) + len(doubts))
     at = i + 6
+    for c, amount in doubts.items():
+        put16(b, at, c | DOUBT)
+        at = put_wide(b, at + 2, amount & MAX_RAW, amount >> 30)
     for c, amount in ledger.spent.items():
         put16(b, at, c if amount >= 0 else c | PART)
         amount = abs(amount)
@@ -105,7 +111,8 @@ def _gone(b, i, ledger):
 def put_ledger(log, ledger, cycle, near, lead, new=False):
     """All of the ledger. near: neighbours; lead: raw that may be told before the next record."""
     sessions = ledger.sessions
-    size = len(sessions) * (8 + 10 * ledger.channels) + 9 * len(ledger.spent)
+    gone = len(ledger.spent) + len(ledger.doubts or ())
+    size = len(sessions) * (8 + 10 * ledger.channels) + 9 * gone
     i = log.record(36 + size + _room(ledger))
     b = log.buf
     put30(b, i, cycle)

@@ -27,8 +27,12 @@ class Session:
     """One session: start grain and nonce; per channel (raw) running total and known total.
 
     ``unsure``: of one from before the last start, for each shard the digest buckets in which its
-    total was not yet seen to be the mesh's; empty where somebody else speaks in it.
+    total was not yet seen to be the mesh's; empty where somebody else speaks in it. ``heard``:
+    when another life told the last of it, somebody was there: what nobody was seen to hold of it
+    is not told again when it ends, or it might count twice.
     """
+
+    heard = False
 
     def __init__(self, start, nonce, channels):
         self.start = start
@@ -49,9 +53,14 @@ class Ledger:
     """Own sessions, the present one last, and what waits for one. Amounts in raw.
 
     ``lineage``: 96 secret bits from which the nonces are made, so that a copy of a journal
-    recognises the sessions of its original, and nobody else can make up one. ``silent``: nobody is
-    there who could know anything.
+    recognises the sessions of its original, and nobody else can make up one. ``heard``: in this
+    cycle somebody was seen to know more. ``silent``: nobody seems to be there who could.
+    ``doubts``: of what another life told, by channel, what nobody was seen to hold when it ended
+    (raw); it is not told again.
     """
+
+    doubts = None
+    heard = False
 
     def __init__(self, channels):
         self.sessions = []
@@ -60,7 +69,7 @@ class Ledger:
         self.spent = {}  # ... in sessions that are gone (raw); below 0: a copy accounts for it
         self.since = 0  # the cycle in which this account began; 0: it did not yet
         self.named = False  # the journal knows the present session
-        self.partial = False  # the journal does not take all that was told for known
+        self.partial = 0  # sessions of which the journal does not take all for known
         self.silent = False
         self.lineage = bytes(12)
         self.version = 0  # rises with every change that a journal must keep
@@ -113,6 +122,7 @@ class Ledger:
         self.sessions.append(session)
         session.fate = SPOKEN
         session.unsure = None
+        session.heard = False
         self.named = False
         self.changed()
 
@@ -167,7 +177,7 @@ class Ledger:
         for c in range(self.channels):
             self.free[c] = self.lead(c, lead)
         self.named = True
-        self.partial = self.silent and any([s.known != s.total for s in self.sessions])
+        self.partial = self.silent and self.apart()
 
     def issue(self, channel, max_step):
         """Let the present session's total grow as far as this cycle allows; the raw issued."""
@@ -195,6 +205,13 @@ class Ledger:
         n = self.waiting[channel]
         for s in self.sessions:
             n += s.total[channel] - s.known[channel]
+        return n
+
+    def apart(self):
+        """In how many sessions was something told that nobody was seen to know, nor may?"""
+        n = 0
+        for s in self.sessions:
+            n += s.known != s.total and not s.heard
         return n
 
     def untold(self, channel):
@@ -231,6 +248,7 @@ class Ledger:
             return False
         if session.known[channel] < total:
             session.known[channel] = min(total, most)
+            self.heard = True
         return True
 
     def astray(self):
@@ -263,10 +281,15 @@ class Ledger:
                         self.spent[c] = self.spent.get(c, 0) + s.total[c]
 
     def take_back(self, session):
-        """What nobody knows of a session waits again."""
+        """What nobody knows of a session waits again, or nobody can say whether anybody does."""
         self.changed()
         for c in range(self.channels):
             amount = session.total[c] - session.known[c]
+            if session.heard and amount:
+                session.known[c] += amount
+                self.doubts = self.doubts or {}
+                self.doubts[c] = self.doubts.get(c, 0) + amount
+                continue
             session.total[c] -= amount
             self.waiting.grow(c, amount)  # not free: the journal holds it elsewhere
             if amount:

@@ -321,8 +321,7 @@ class Replica:
         first = self.first_channel()
         for slot in range(min(self.shard.slots, len(session.total) - first)):
             known = session.known[first + slot]
-            if known < session.total[first + slot]:
-                self.shard.lower(session.start, session.nonce, slot, known)
+            self.shard.lower(session.start, session.nonce, slot, known)
         self.guard.lowered()
         self.gossip.forget()
 

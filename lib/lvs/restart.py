@@ -30,7 +30,7 @@ def restore(ledger, sessions, waiting, secret, carried=(), spent=(), since=0):
     ledger.spent = dict(spent)
     ledger.since = since
     ledger.waited = waiting
-    ledger.partial = any([s.known != s.total for s in ledger.sessions])
+    ledger.partial = ledger.apart()
     for c in range(ledger.channels):
         ledger.waiting[c] = waiting[c]
         ledger.again[c] = waiting[c]  # perhaps told by another life: a meter shows it still
@@ -98,7 +98,7 @@ def decide(parts, cycles, spoken, span, rotate):
     pool = [s for s in ledger.sessions[:-1] if s.start == span()[1] and s.fate < TAKEN][-_POOL:]
     for s in pool:
         # Or nobody knows of it, and nobody is here.
-        if s.fate == SURE and s is not spoken or not met and not max(s.known):
+        if s.fate == SURE and s is not spoken or not met and not (s.heard or max(s.known)):
             return s
     return None if met and len(pool) >= _POOL and cycles <= _PATIENCE else False
 

@@ -119,7 +119,11 @@ def differ(node, r):
 
 def _lost(node):
     """What was lost or may be since this node started, as texts."""
-    out = []
+    out = [
+        "%s: told shortly before this node was switched off, and nobody was seen to hold it; "
+        "it may be lost, 'lvs audit' says whether it is" % amount(node.config, c, raw)
+        for c, raw in (node.ledger.doubts or {}).items()
+    ]
     for r in node.placement.replicas:
         for s in range(r.shard.slots):
             went = r.yielded[s]

@@ -121,11 +121,11 @@ def test_an_older_format():
             continue
         reader = Reader(files, name)
         assert reader.next() and reader.kind == CHECK
-        assert data[HEAD] == 4
+        assert data[HEAD] == journal_reader.FORMAT
         data[HEAD] = 0
         put16(data, reader.end, crc16(memoryview(data), reader.end))
     notice, _ = works(files, books)
-    assert "format 0 is not this version's, 4" in notice and "nothing of that is used" in notice
+    assert "format 0 is not this version's, " in notice and "nothing of that is used" in notice
 
 
 def test_a_newer_format_and_back(monkeypatch):
@@ -133,9 +133,10 @@ def test_a_newer_format_and_back(monkeypatch):
     files, _ = kept()
     before = {name: bytes(data) for name, data in files.files.items()}
     held = Bench(copy(files)).node.ledger
+    held_format = journal_reader.FORMAT
     with monkeypatch.context() as newer:
         for module in (journal_reader, journal_log, journal_restore):
-            newer.setattr(module, "FORMAT", 5)
+            newer.setattr(module, "FORMAT", held_format + 1)
         bench = Bench(files, None, AWAY, 5)
         assert "another format only, which is kept" in bench.journal.notice
         bench.run(80)

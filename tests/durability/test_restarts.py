@@ -6,7 +6,7 @@ from lvs import restart
 from lvs.config import CLOSING
 from lvs.fixed import mix
 from lvs.journal import Journal
-from lvs.ledger import SURE, Ledger, Session
+from lvs.ledger import LATE, SURE, Ledger, Session
 from lvs.state_shard import NEW
 from lvs_tools.world.memory_files import MemoryFiles
 from tests.support.cell import Cell
@@ -299,3 +299,74 @@ def test_a_session_that_the_ledger_has_folded_is_no_copy(older):
     assert shard.merge(session.start, session.nonce, 0, 5, 0) == NEW
     given = restart.copies(node.ledger, node.replicas, closing, 1024, lambda: 7)
     assert given == (0, not older)
+
+
+def _cut_before_the_power(seed, links, told_for):
+    """A node that nobody hears any more tells for some seconds, loses its power, and is back for
+    good when the others have folded what they knew; returns (cell, node, its files)."""
+    files = MemoryFiles()
+    cell = Cell(3, loss=0.1, seed=seed, **FOLDING)
+    node = cell.add(journal=journal(files))
+    cell.active()
+    for _ in range(5):
+        cell.run(30)
+        node.contribute("water", 3, durable=True)
+        cell.contributed["water"] += 3000
+    cell.run(60, until=lambda: not node.left())
+    cell.settle(10)
+    cell.links = links
+    for k in range(told_for):
+        cell.run(1)
+        if k < 8:
+            node.contribute("water", 1, durable=True)
+            cell.contributed["water"] += 1000
+    cell.nodes.pop(4)
+    cell.run(64 * 12)
+    cell.links = lambda a, b: True
+    node = cell.add(4, journal(files))
+    cell.active()
+    cell.run(64)
+    return cell, node, files
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("mute", [False, True])
+def test_what_nobody_showed_before_a_power_cut_is_told_again(seed, mute):
+    """Half a minute without an answer is enough, also where others are heard."""
+    cell, node, _ = _cut_before_the_power(seed, lambda a, b: a != 4 and (mute or b != 4), 35)
+    cell.run(64 * 9)
+    assert not node.status()["lost"]
+    cell.settle(10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_told_in_the_last_seconds_before_a_cut_is_said_to_be_lost(seed):
+    """Nobody can say whether anybody heard it; restarts do not make the doubt go away."""
+    cell, node, files = _cut_before_the_power(seed, lambda a, b: 4 not in (a, b), 10)
+    (text,) = node.status()["lost"]
+    assert text.startswith("water +8.000: told shortly before") and "lvs audit" in text
+    assert {n.raw(0) for n in cell.nodes.values()} == {cell.contributed["water"] - 8000}
+    assert node.ledger.given(0) == cell.contributed["water"]  # an audit shows it
+    node.contribute("water", 1, durable=True)
+    again = cell.add(4, journal(image(files)))
+    cell.active()
+    assert again.status()["lost"] == [text]
+
+
+def test_what_others_took_while_a_clock_was_found_is_not_told_again():
+    """Back from alone: in the seconds until the clock jumps, others hear rows that close then."""
+    cell = Cell(3, seed=3, **FOLDING)
+    node = cell.add(journal=journal(MemoryFiles()))
+    cell.active()
+    cell.run(200)
+    cell.links = lambda a, b: 4 not in (a, b)
+    node.contribute("water", 1)
+    cell.run(30)
+    (told,) = [s for s in node.ledger.sessions if s.known != s.total]
+    assert node.ledger.silent and told.total[0] == 1000
+    while node.config.horizon(node.clock.epoch() + CLOSING) < told.start:
+        node.clock.cycle += 64
+    node.clock.hear()
+    node.contributions.fold()
+    assert told.fate == LATE and told.total[0] == 1000 and not node.ledger.waiting[0]
+    assert node.raw(0) == 1000  # shown all the same

@@ -57,6 +57,7 @@ class Contents:
         self.sessions = {}
         self.waiting = {}
         self.spent = {}
+        self.doubts = {}
         self.shards = {}
         self.routes = []
         self.records = 0
@@ -79,6 +80,7 @@ class Contents:
         if lineage is not None:
             self.sessions = {}
             self.spent = {}
+            self.doubts = {}
 
     def account(self, since):
         """Since when there is an account of what the node contributed."""
@@ -88,6 +90,10 @@ class Contents:
         """What it contributed in sessions that are gone."""
         self.spent[channel] = amount
 
+    def doubt(self, channel, amount):
+        """What of it may be lost."""
+        self.doubts[channel] = amount
+
     def given(self):
         """All that the node contributed since then (raw), by channel."""
         given = dict(self.spent)
@@ -96,7 +102,7 @@ class Contents:
             given[channel] = given.get(channel, 0) + raw
         return given
 
-    def session(self, start, nonce, fate):
+    def session(self, start, nonce, fate, heard):
         """A session's entries follow."""
         self._entries = self.sessions.setdefault((start, nonce), {"rows": {}})
         self._entries["fate"] = fate
@@ -265,6 +271,7 @@ def _restart(contents, careful):
         "own": own,
         "waiting_raw": {} if careful else contents.waiting,
         "given_raw": contents.given(),
+        "perhaps_lost_raw": contents.doubts,
         "since": contents.since,
         "shards": [
             {
@@ -345,7 +352,7 @@ def _print_restart(restart, console):
                 row["session"],
                 row["channel"],
                 row["told_raw"],
-                f", of which {unknown} are known to nobody else" if unknown else "",
+                f", of which nobody else was seen to hold {unknown}" if unknown else "",
             )
         )
     for channel, raw in sorted(restart["waiting_raw"].items()):
@@ -354,6 +361,8 @@ def _print_restart(restart, console):
         console.print(
             "  given  channel %d: %d raw since cycle %d" % (channel, raw, restart["since"])
         )
+    for channel, raw in sorted(restart["perhaps_lost_raw"].items()):
+        console.print("  lost?  channel %d: %d raw that nobody was seen to hold" % (channel, raw))
     for shard in restart["shards"]:
         values = " ".join(str(raw) for raw in shard["values_raw"]) or "no settled vector"
         console.print(
