@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lvs import Config, Node
+from lvs.journal_log import segment_name
 from tests.support.cell import Cell, Speaker
 from tests.support.firmware_bench import sleep_ms
 
@@ -101,7 +102,7 @@ def test_a_journal_that_cannot_be_used_is_said_once(app, bench, live, capsys, tm
 
 def test_a_garbled_journal_is_one_line(app, bench, live, capsys, tmp_path):
     (tmp_path / "journal").mkdir()
-    name = "seg-000003.%08x" % Config(app.test_config).tag
+    name = segment_name(3, Config(app.test_config).tag)
     (tmp_path / "journal" / name).write_bytes(b"\x5a" * 300)
     live(app.run(app.test_config, app.Led(None)), 60_000)
     out = [line for line in capsys.readouterr().out.splitlines() if "journal" in line]
