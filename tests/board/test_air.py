@@ -190,6 +190,13 @@ def test_boards_are_updated_one_after_another_while_they_count(site, firmware, m
     wait_until(lambda: [b.status()["raw"][1] for b in boards] == [total] * 2)
 
 
+def test_an_update_that_stops_ends_with_1_a_bad_argument_with_2(tmp_path):
+    given = ["fleet", "update", "--secrets", secrets_file(tmp_path), "--hosts"]
+    nobody = lvs(*given, "127.0.0.1:9")
+    assert nobody.exit_code == 1 and "nothing was changed" in nobody.stderr
+    assert lvs(*given, "127.0.0.1:nine").exit_code == 2
+
+
 @LONG
 def test_five_boards_one_loses_power_one_gets_a_broken_firmware(
     site, firmware, monkeypatch, tmp_path

@@ -178,14 +178,14 @@ def update(hosts, config, seconds, secrets, py, hold, as_json):
       lvs fleet update --hosts 192.168.1.40,192.168.1.41
     """
     results = {}
-    said = None
+    said = code = None
     try:
         members = _found(hosts, config, seconds, air.admin_key(secrets), strict=True)
         fleet_air.update(
             members, results, compiled=not py, hold=hold, says=lambda t: click.echo(t, err=True)
         )
     except BoardError as error:
-        said = str(error)
+        said, code = str(error), error.exit_code
     except KeyboardInterrupt:
         click.echo("fleet: interrupted; a board on trial keeps it, or goes back", err=True)
         sys.exit(130)
@@ -197,4 +197,4 @@ def update(hosts, config, seconds, secrets, py, hold, as_json):
             click.echo(deploy.summary(result))
     if said:
         click.echo(f"fleet: {said}", err=True)
-        sys.exit(1 if results else 2)
+        sys.exit(code)
