@@ -7,7 +7,8 @@ from .state_shard import bucket
 from .wide import BRIM
 from .wire import SLOTS
 
-_GONE = const(16)  # cycles in which nobody shows what was told, or is heard: nobody will
+_SILENCE = const(64)  # cycles in which nobody shows that he knows what was told: nobody heard it
+_GONE = const(16)  # and in which nobody is heard, either: nobody is there
 _FORGERY = const(1024)  # cycles between two sessions that forgery forces on a node; then twice ...
 _WHOLE = const(16)  # cycles after which a total that others show is believed to be all there is
 _BRIM = BRIM >> 30
@@ -31,7 +32,6 @@ class Contributions:
         self._journal = journal
         self._said_at = -_FORGERY
         self._wait = _FORGERY
-        self._quiet = 0  # cycles in which nobody answers what was told
         self.age = 0  # of this life in which totals may be told
         self._spoken = None  # in which the last life spoke
         self._chosen = True  # is it decided in which session this life speaks?
@@ -59,7 +59,7 @@ class Contributions:
     def restored(self):
         """A journal gave sessions back: which of them goes on is decided when the mesh is met."""
         self._chosen = False
-        self._quiet = _GONE if self._ledger.partial else 0
+        self._ledger.quiet = _SILENCE if self._ledger.partial else 0
         self.rotate()
         if len(self._ledger.sessions) > 1 and self._ledger.sessions[-2].fate == SPOKEN:
             self._spoken = self._ledger.sessions[-2]
@@ -86,7 +86,7 @@ class Contributions:
         closing = cfg.horizon(self._clock.epoch() + CLOSING)
         newest = (self._clock.epoch() + 1) // cfg.grain
         for s in ledger.sessions:
-            if serial_diff(s.start, newest) > 0 and s.known != s.total and not s.heard:
+            if serial_diff(s.start, newest) > 0 and s.known != s.total:
                 ledger.take_back(s)
         start = ledger.session.start
         if serial_diff(start, closing) <= 0 or serial_diff(start, newest) > 0:
@@ -102,7 +102,7 @@ class Contributions:
                     s.known[c] = s.total[c]
                     ledger.changed()
                 elif not r and not alone:
-                    s.known[c] = s.total[c]  # its holders took it, though no digest shows it
+                    ledger.echo(s, c, s.total[c])  # its holders took it, though no digest shows it
             if ledger.silent and self._clock.silence() > _GONE:
                 ledger.take_back(s)  # else somebody may show until the fold that he knows it
             for r in self._placement.replicas:
@@ -219,16 +219,15 @@ class Contributions:
         """Once a cycle: tell as much of what was contributed as a cycle may."""
         ledger = self._ledger
         self.age += 1
-        session = ledger.session
         n = ledger.apart()
-        self._quiet = 0 if ledger.heard else self._quiet + (n > 0)
-        ledger.heard = False
-        silent = self._quiet > _GONE or self._clock.heard_at is None
+        ledger.quiet += n > 0
+        most = _GONE if self._clock.silence() > _GONE else _SILENCE
+        silent = ledger.quiet > most or self._clock.heard_at is None
         if silent != ledger.silent:
             ledger.silent = silent
-            # What a journal may take for known is another.
-            ledger.version += n > 0 or ledger.partial > 0
-            if n > (session.known != session.total):
+            n = max(n, ledger.partial)  # what a journal may take for known is another
+            ledger.version += n > 0
+            if n > 1:
                 ledger.changed()
         ledger.begin(self._clock.cycle)
         ledger.new_cycle()

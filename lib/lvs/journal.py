@@ -29,6 +29,7 @@ _TAIL = const(120)  # bytes that a tail may have: littlefs keeps that with the d
 _PAUSE = const(4)  # cycles until a journal that could not be written is tried again; each time ...
 _SELDOM = const(512)  # ... twice as many, up to this
 _STILL = const(64)  # cycles after which the cycle alone is worth a record: an epoch
+_SOON = const(16)  # and that others know all that was told
 _BYTES = const(32768)  # appended to a segment before the next checkpoint
 _SPARE = const(1)  # older segments that are kept, in case the newest is damaged
 _ADDRESSES = const(8)  # kept
@@ -94,6 +95,7 @@ class Journal:
         self._checkpoint_at = 0  # when the next one is due
         self._began_at = 0  # when the last one was begun, or this life
         self._version = self._shape = 0  # of the ledger, as it was last written
+        self._sure = True  # is all that was told known, as last written?
         self._changed_at = None  # ticks when the ledger was found not to be as written
         self._changes = {}  # of each shard's settled vector, as last written
         self._phase = _CLEARING
@@ -180,7 +182,7 @@ class Journal:
 
     def _keep(self, lead):
         ledger = self._ledger
-        if ledger.version == self._version and not (lead and ledger.withheld()):
+        if ledger.version == self._version and not (lead and withheld(ledger)):
             return True
         try:
             self._write_ledger(lead)
@@ -241,7 +243,7 @@ class Journal:
             log.append()
             self._settled_at = now
             self._wrote()
-        elif now - self._written_at >= _STILL:
+        elif now - self._written_at >= (_STILL if self._sure or self._ledger.apart() else _SOON):
             self._write_ledger(0)  # for the cycle
 
     def _overdue(self):
@@ -281,6 +283,7 @@ class Journal:
     def _kept(self, lead):
         ledger = self._ledger
         ledger.kept(lead)
+        self._sure = not lead and not ledger.apart()
         self._version = ledger.version
         self._shape = ledger.shape
         self._changed_at = None
@@ -403,6 +406,14 @@ class Journal:
                 if not sound:
                     raise OSError(5)
                 return
+
+
+def withheld(ledger):
+    """True when something could be told but for the journal, which holds it as waiting."""
+    for c in range(ledger.channels):
+        if not ledger.free[c] and ledger.lead(c, 1):
+            return True
+    return False
 
 
 def _unload():

@@ -41,11 +41,11 @@ class Restorer:
         self.waiting = [0] * channels
         self.carried = {}
         self.spent = {}
-        self.doubts = {}
         self.lineage = bytes(12)
         self.since = self.near = self.began = 0
         self.texts = []  # addresses
         self._session = None  # whose entries follow
+        self._heard = False  # may others know more of them?
 
     def take(self, kind, buf, at, end):
         """One record."""
@@ -72,7 +72,6 @@ class Restorer:
         if lineage is not None:
             self.sessions = []
             self.spent = {}
-            self.doubts = {}
             self.lineage = lineage
 
     def account(self, since):
@@ -85,7 +84,7 @@ class Restorer:
 
     def doubt(self, channel, amount):
         """What of all that was contributed may be lost."""
-        self.doubts[channel] = amount
+        self.spent[~channel] = amount
 
     def session(self, start, nonce, fate, heard):
         """A session's entries follow. heard: may others know more of them?"""
@@ -94,14 +93,18 @@ class Restorer:
         if not found:
             self.sessions.append(s)
         s.fate = SPOKEN if self.careful else fate
-        s.heard = heard or self.careful
+        s.doubts = {}
         self._session = s
+        self._heard = heard or self.careful
 
     def entry(self, channel, total, known):
         """What was told in a session, and what of it is known."""
-        assert self._session is not None
-        self._session.total[channel] = total
-        self._session.known[channel] = known
+        s = self._session
+        assert s is not None
+        s.total[channel] = total
+        s.known[channel] = total if self._heard else known
+        if self._heard and known < total:
+            s.doubts[channel] = total - known
 
     def waits(self, channel, amount):
         """What is not told yet."""
@@ -174,7 +177,6 @@ def _inherit(ledger, found, later):
     since = found.since and found.since + later
     told = found.sessions, found.waiting, found.lineage
     restart.restore(ledger, *told, found.carried, found.spent, since)
-    ledger.doubts = found.doubts
     if found.grain:
         if found.folded:
             ledger.fold(max(found.folded.values()))

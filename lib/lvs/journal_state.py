@@ -68,8 +68,8 @@ def _waiting(b, i, ledger, lead):
 
 
 def _session(b, i, ledger, s, lead):
-    """A session with its totals, as if ``lead`` raw more were told of the present one. Where
-    somebody is heard, what is told counts as known, though a life may end before it is."""
+    """A session with its totals, as if ``lead`` raw more were told of the present one, and
+    whether somebody is there who may know all of it."""
     put16(b, i, s.start)
     put30(b, i + 2, s.nonce, s.fate)
     n = 0
@@ -80,14 +80,14 @@ def _session(b, i, ledger, s, lead):
             total += ledger.lead(c, lead)
         if not total:
             continue
-        left = total - s.known[c]
+        left = total - s.known[c] + s.doubts.get(c, 0)
         put16(b, at, c | PART if left else c)
         put30(b, at + 2, total)
         at += 6
         if left:
             at = put_wide(b, at, left)
         n += 1
-    heard = s.heard or s.unsure is None and not ledger.silent and s.fate != LATE
+    heard = s.doubts or s.unsure is None and not ledger.silent and s.fate != LATE
     put16(b, i + 6, n | HEARD if heard else n)
     return at
 
@@ -95,14 +95,10 @@ def _session(b, i, ledger, s, lead):
 def _gone(b, i, ledger):
     """Since when there is an account, and what of it is in no session any more."""
     put30(b, i, ledger.since)
-    doubts = ledger.doubts or {}
-    put16(b, i + 4, len(ledger.spent) + len(doubts))
+    put16(b, i + 4, len(ledger.spent))
     at = i + 6
-    for c, amount in doubts.items():
-        put16(b, at, c | DOUBT)
-        at = put_wide(b, at + 2, amount & MAX_RAW, amount >> 30)
     for c, amount in ledger.spent.items():
-        put16(b, at, c if amount >= 0 else c | PART)
+        put16(b, at, ~c | DOUBT if c < 0 else c if amount >= 0 else c | PART)
         amount = abs(amount)
         at = put_wide(b, at + 2, amount & MAX_RAW, amount >> 30)
     return at
@@ -111,8 +107,7 @@ def _gone(b, i, ledger):
 def put_ledger(log, ledger, cycle, near, lead, new=False):
     """All of the ledger. near: neighbours; lead: raw that may be told before the next record."""
     sessions = ledger.sessions
-    gone = len(ledger.spent) + len(ledger.doubts or ())
-    size = len(sessions) * (8 + 10 * ledger.channels) + 9 * gone
+    size = len(sessions) * (8 + 10 * ledger.channels) + 9 * len(ledger.spent)
     i = log.record(36 + size + _room(ledger))
     b = log.buf
     put30(b, i, cycle)

@@ -27,12 +27,12 @@ class Session:
     """One session: start grain and nonce; per channel (raw) running total and known total.
 
     ``unsure``: of one from before the last start, for each shard the digest buckets in which its
-    total was not yet seen to be the mesh's; empty where somebody else speaks in it. ``heard``:
-    when another life told the last of it, somebody was there: what nobody was seen to hold of it
-    is not told again when it ends, or it might count twice.
+    total was not yet seen to be the mesh's; empty where somebody else speaks in it. ``doubts``:
+    by channel, what another life told while somebody was there, and was not seen to be known: it
+    counts as known, or it might count twice.
     """
 
-    heard = False
+    doubts = {}  # of most: what is put in is put into one of its own
 
     def __init__(self, start, nonce, channels):
         self.start = start
@@ -53,24 +53,21 @@ class Ledger:
     """Own sessions, the present one last, and what waits for one. Amounts in raw.
 
     ``lineage``: 96 secret bits from which the nonces are made, so that a copy of a journal
-    recognises the sessions of its original, and nobody else can make up one. ``heard``: in this
-    cycle somebody was seen to know more. ``silent``: nobody seems to be there who could.
-    ``doubts``: of what another life told, by channel, what nobody was seen to hold when it ended
-    (raw); it is not told again.
+    recognises the sessions of its original, and nobody else can make up one. ``quiet``:
+    cycles in which nobody showed that he knows more; ``silent``: nobody is there who could.
     """
-
-    doubts = None
-    heard = False
 
     def __init__(self, channels):
         self.sessions = []
         self.make(channels)
         self.carried = {}  # of what was contributed to a channel: what is less than a step
-        self.spent = {}  # ... in sessions that are gone (raw); below 0: a copy accounts for it
+        # ... in sessions that are gone (raw); below 0: a copy accounts for it; at ~channel: doubts
+        self.spent = {}
         self.since = 0  # the cycle in which this account began; 0: it did not yet
         self.named = False  # the journal knows the present session
-        self.partial = 0  # sessions of which the journal does not take all for known
+        self.partial = 0  # what apart() was when the journal did not take all for known
         self.silent = False
+        self.quiet = 0
         self.lineage = bytes(12)
         self.version = 0  # rises with every change that a journal must keep
         self.shape = 0  # ... and with those beyond the present session and what waits
@@ -122,7 +119,6 @@ class Ledger:
         self.sessions.append(session)
         session.fate = SPOKEN
         session.unsure = None
-        session.heard = False
         self.named = False
         self.changed()
 
@@ -160,13 +156,6 @@ class Ledger:
         if carry or channel in self.carried:
             self.carried[channel] = carry
         self.version += 1
-
-    def withheld(self):
-        """True when something could be told but for the journal, which holds it as waiting."""
-        for c in range(self.channels):
-            if not self.free[c] and self.lead(c, 1):
-                return True
-        return False
 
     def lead(self, channel, most):
         """Of what waits, the part of ``most`` raw that is told next."""
@@ -208,11 +197,12 @@ class Ledger:
         return n
 
     def apart(self):
-        """In how many sessions was something told that nobody was seen to know, nor may?"""
-        n = 0
+        """Was anything told that nobody was seen to know? 1 of the present session alone, 2 of
+        others; else 0."""
         for s in self.sessions:
-            n += s.known != s.total and not s.heard
-        return n
+            if s.known != s.total:
+                return 1 if s is self.session else 2
+        return 0
 
     def untold(self, channel):
         """Raw that was told once and is in no row now: it waits again, or will after the closing.
@@ -248,7 +238,11 @@ class Ledger:
             return False
         if session.known[channel] < total:
             session.known[channel] = min(total, most)
-            self.heard = True
+            self.quiet = 0
+        elif not (session.doubts and total >= most and session.doubts.pop(channel, 0)):
+            return True
+        if session is not self.session:
+            self.changed()
         return True
 
     def astray(self):
@@ -279,17 +273,14 @@ class Ledger:
                 for c in range(self.channels):
                     if s.total[c]:
                         self.spent[c] = self.spent.get(c, 0) + s.total[c]
+                for c in s.doubts:
+                    self.spent[~c] = self.spent.get(~c, 0) + s.doubts[c]
 
     def take_back(self, session):
-        """What nobody knows of a session waits again, or nobody can say whether anybody does."""
+        """What nobody knows of a session waits again."""
         self.changed()
         for c in range(self.channels):
             amount = session.total[c] - session.known[c]
-            if session.heard and amount:
-                session.known[c] += amount
-                self.doubts = self.doubts or {}
-                self.doubts[c] = self.doubts.get(c, 0) + amount
-                continue
             session.total[c] -= amount
             self.waiting.grow(c, amount)  # not free: the journal holds it elsewhere
             if amount:

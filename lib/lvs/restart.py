@@ -98,7 +98,8 @@ def decide(parts, cycles, spoken, span, rotate):
     pool = [s for s in ledger.sessions[:-1] if s.start == span()[1] and s.fate < TAKEN][-_POOL:]
     for s in pool:
         # Or nobody knows of it, and nobody is here.
-        if s.fate == SURE and s is not spoken or not met and not (s.heard or max(s.known)):
+        if s.fate == SURE and s is not spoken or not met and not max(s.known):
+            s.doubts = {}
             return s
     return None if met and len(pool) >= _POOL and cycles <= _PATIENCE else False
 

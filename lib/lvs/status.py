@@ -121,8 +121,9 @@ def _lost(node):
     """What was lost or may be since this node started, as texts."""
     out = [
         "%s: told shortly before this node was switched off, and nobody was seen to hold it; "
-        "it may be lost, 'lvs audit' says whether it is" % amount(node.config, c, raw)
-        for c, raw in (node.ledger.doubts or {}).items()
+        "it may be lost, 'lvs audit' says whether it is" % amount(node.config, ~c, raw)
+        for c, raw in node.ledger.spent.items()
+        if c < 0
     ]
     for r in node.placement.replicas:
         for s in range(r.shard.slots):

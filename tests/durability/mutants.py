@@ -88,7 +88,7 @@ def no_bars(patch):
 
 def told_before_it_is_kept(patch):
     """What waits is told before the journal knows where it went."""
-    patch.setattr(ledger.Ledger, "withheld", lambda self: False)
+    patch.setattr(journal, "withheld", lambda ledger: False)
     patch.setattr(ledger.Ledger, "kept", lambda self, lead: None)
 
 

@@ -332,8 +332,9 @@ def _cut_before_the_power(seed, links, told_for):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("mute", [False, True])
 def test_what_nobody_showed_before_a_power_cut_is_told_again(seed, mute):
-    """Half a minute without an answer is enough, also where others are heard."""
-    cell, node, _ = _cut_before_the_power(seed, lambda a, b: a != 4 and (mute or b != 4), 35)
+    """Half a minute alone is enough; a minute and a half where others are heard."""
+    links = lambda a, b: a != 4 and (mute or b != 4)  # noqa: E731
+    cell, node, _ = _cut_before_the_power(seed, links, 90 if mute else 35)
     cell.run(64 * 9)
     assert not node.status()["lost"]
     cell.settle(10)
@@ -370,3 +371,47 @@ def test_what_others_took_while_a_clock_was_found_is_not_told_again():
     node.contributions.fold()
     assert told.fate == LATE and told.total[0] == 1000 and not node.ledger.waiting[0]
     assert node.raw(0) == 1000  # shown all the same
+
+
+def test_what_is_known_of_an_older_session_is_in_the_journal_soon():
+    """Told alone, in two sessions, and then heard: another life must not tell it again."""
+    files = MemoryFiles()
+    cell = Cell(3, session_epochs=2, horizon_epochs=20)
+    node = cell.add(journal=journal(files))
+    cell.active()
+    cell.run(64)
+    cell.links = lambda a, b: 4 not in (a, b)
+    for _ in range(2):
+        node.contribute("water", 1, durable=True)
+        cell.run(64 * 3)
+    node.contribute("water", 1, durable=True)
+    cell.run(30)
+    assert len([s for s in node.ledger.sessions if s.known != s.total]) > 1
+    cell.links = lambda a, b: True
+    cell.run(60, until=lambda: not node.left())
+    cell.run(12)
+    again = Cell(session_epochs=2, horizon_epochs=20).add(4, journal(image(files)))
+    assert not again.ledger.apart() and not again.ledger.partial
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_meter_whose_only_peer_is_off_for_good_never_runs_back(seed):
+    """Nor after a restart just before that."""
+    files = MemoryFiles()
+    cell = Cell(1, seed=seed, loss=0.5, **FOLDING)
+    node = cell.add(4, journal(files))
+    cell.active()
+    for _ in range(4):
+        cell.run(16)
+        node.contribute("water", 1, durable=True)
+    cell.run(2)
+    cell.nodes.pop(4)
+    cell.run(1)
+    node = cell.add(4, journal(files))
+    cell.run(4 + seed)
+    cell.nodes.pop(1)
+    shown = []
+    for _ in range(64 * 11):
+        cell.run(1)
+        shown.append(node.raw(0))
+    assert shown == sorted(shown) and shown[-1] == 4000

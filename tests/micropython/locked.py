@@ -10,6 +10,7 @@ from array import array
 import micropython
 
 from lvs import Node, drift_core, entropy_engine, fixed, state_shard, vaultguard, wide, wire
+from lvs.journal import withheld
 from lvs.ledger import Ledger
 from lvs.routes import Routes
 from lvs.votes import Votes
@@ -128,7 +129,7 @@ def waits(ledger):
     ledger.new_epoch(MOST)
     ledger.new_cycle()
     ledger.kept(29999)
-    ledger.withheld()
+    withheld(ledger)
     ledger.issue(0, 29999)
     ledger.echo(ledger.session, 0, 1)
 

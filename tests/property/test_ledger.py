@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lvs import LvsError
+from lvs.journal import withheld
 from lvs.ledger import LATE, SURE, TAKEN, Ledger
 from lvs.restart import descends, disown, restore
 from lvs.wide import END
@@ -68,7 +69,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for c in range(CHANNELS):
             assert self.ledger.free[c] == min(lead, self.ledger.waiting[c])
         assert self.ledger.named
-        assert self.ledger.withheld() == (lead == 0 and max(self.ledger.waiting) > 0)
+        assert withheld(self.ledger) == (lead == 0 and max(self.ledger.waiting) > 0)
 
     @rule(c=channel)
     def issue(self, c):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs import drift_core, entropy_engine, fixed, ledger, state_shard, wide, wire
+from lvs.journal import withheld
 from tests.support import draw, parts
 from tests.support import reference as ref
 from tests.support.small_int import Cells, LeftTheRange, Small, small, tighten
@@ -136,7 +137,7 @@ def test_what_waits(waiting, kept):
         book.kept(small(lead))
         book.new_cycle()
         book.new_epoch(small(most))
-        book.withheld()
+        withheld(book)
         if max(book.session.total) < 2**29:
             book.issue(0, small(min(most, 30000)))
         book.take_back(book.session)
