@@ -9,7 +9,7 @@ ORDER = (  # in which labels are shown
     *("EP heard", "SDM heard", "EP sent", "SDM sent", "contribution"),
     *("idle tick", "cycle", "epoch"),
 )
-_QUICK = {"nodes": 12, "warm": 20, "cycles": 12}
+_QUICK = {"nodes": 12, "warm": 20, "cycles": 12, "seed": 12}
 
 
 def worlds(size):

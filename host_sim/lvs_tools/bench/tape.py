@@ -94,9 +94,9 @@ class _Taped(World):
         prime.trust(machine.node, known, True)
 
 
-def record(nodes, channels=1, warm=WARM, cycles=CYCLES):
+def record(nodes, channels=1, warm=WARM, cycles=CYCLES, seed=18):
     """A tape (JSON-able) of a node in settled traffic: a contribution a node and minute, no loss;
-    for as many cycles as these last, nothing follows.
+    for as many cycles as these last, nothing follows. seed: one in which calls of all kinds are.
 
     ``warm``: calls to play before the measured ones; ``busy``: before the calm ones; ``end``: raw
     values after the last call.
@@ -105,7 +105,7 @@ def record(nodes, channels=1, warm=WARM, cycles=CYCLES):
         {
             "nodes": nodes,
             "cycles": warm + 2 * cycles,
-            "seed": 12,  # in which small ones hear and say all kinds, too
+            "seed": seed,
             "workload": {"channels": channels, "until_cycle": warm + cycles},
             "start": {"value": START, "established": True},
         },
