@@ -147,10 +147,7 @@ def interpreter(profile, micropython, out):
     )
     log = folder / "build.log"
     jobs = f"-j{os.cpu_count() or 1}"
-    # Newer sources build for this machine's own width, whatever they are told.
-    wide = "FORCE_32BIT flag is no longer" in (root / "ports/unix/Makefile").read_text()
-    if not wide:
-        _check_32_bit()
+    _check_32_bit()
     make(["make", "-C", str(root / "mpy-cross"), jobs], log)
     make(
         [
@@ -160,8 +157,8 @@ def interpreter(profile, micropython, out):
             jobs,
             f"BUILD={folder / 'build'}",
             f"FROZEN_MANIFEST={manifest}",
-            "MICROPY_FORCE_32BIT=1",
-            f"MPY_CROSS_FLAGS=-march={'x64' if wide else 'x86'}",
+            "CC=gcc -m32",  # MICROPY_FORCE_32BIT is gone since 1.28
+            "MPY_CROSS_FLAGS=-march=x86",
             *(f"MICROPY_PY_{name}=0" for name in ("SSL", "BTREE", "FFI", "THREAD")),
         ],
         log,
