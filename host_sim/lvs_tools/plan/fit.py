@@ -15,11 +15,12 @@ NODE_HEAP = 92080
 ROUTE_HEAP = 54
 SHARD_HEAP = 3808
 JOURNAL_HEAP = 23500  # and what a journal adds
-# Bytes a minute that a node sends and receives: with nothing new, with some at least, and for each
-# of the contributions that it hears; measured in cells of 10 to 300 nodes (`lvs bench --only
+# Bytes a minute that a node sends and receives: with nothing new; with some at least, and what is
+# shared among the ten nodes or more that hear each other; for each contribution heard; measured in cells of 10 to 300 nodes (`lvs bench --only
 # scale`, docs/figures.md). tests/bench compares them with what was accepted last.
 _IDLE_BYTES = 600
-_BUSY_BYTES = 6400
+_BUSY_BYTES = 5000
+_SHARED_BYTES = 18000
 _CONTRIBUTION_BYTES = 76
 _MERGED = 60  # contributions of a node in a minute: of more some are told together
 _PAST_BUDGET = 6 / 7  # of kb_per_min is what the governor lets go
@@ -59,7 +60,8 @@ def mesh(config, per_minute, amount, step=decimal.STEP, heard=None, minutes=None
     that hear each other, all of them unless told; minutes: that it is to last, unless for years.
     """
     told = min(per_minute, _MERGED) * (heard or config.nodes)
-    traffic = max(_BUSY_BYTES, _CONTRIBUTION_BYTES * told) if told else _IDLE_BYTES
+    busy = _BUSY_BYTES + _SHARED_BYTES / max(10, heard or config.nodes)
+    traffic = max(busy, _CONTRIBUTION_BYTES * told) if told else _IDLE_BYTES
     one = 10 ** -step[1] / step[0]  # raw in a unit
     raw_per_min = per_minute * amount
     pace = int(min(raw_per_min * _EPOCH_S / 60, config.route_budget))  # raw an epoch that is told
