@@ -16,8 +16,9 @@ ROUTE_HEAP = 54
 SHARD_HEAP = 3808
 JOURNAL_HEAP = 23500  # and what a journal adds
 # Bytes a minute that a node sends and receives: with nothing new; with some at least, and what is
-# shared among the ten nodes or more that hear each other; for each contribution heard; measured in cells of 10 to 300 nodes (`lvs bench --only
-# scale`, docs/figures.md). tests/bench compares them with what was accepted last.
+# shared among the ten nodes or more that hear each other; for each contribution heard. Measured in
+# cells of 10 to 300 nodes (`lvs bench --only scale`, docs/figures.md). tests/bench compares them
+# with what was accepted last.
 _IDLE_BYTES = 600
 _BUSY_BYTES = 5000
 _SHARED_BYTES = 18000
