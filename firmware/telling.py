@@ -43,7 +43,7 @@ def tell(node, wifi, told):
         )
     )
     now = set()
-    for text in status["warnings"]:
+    for text in status["warnings"] + status["lost"]:
         kind = "".join([ch for ch in text if not 48 <= ord(ch) < 58])
         now.add(kind)
         if kind not in told:

@@ -364,3 +364,15 @@ def test_the_first_peer_is_told_soon(app, bench, live, monkeypatch):
 def test_uptime_for_people(app, bench, seconds, text):
     app.crashlog._seconds, app.crashlog._since = seconds, bench.ticks_ms()
     assert app.once("telling").uptime() == text
+
+
+def test_a_loss_is_said_on_the_serial_port_once(app, bench, capsys):
+    """As warnings are; its figures may grow."""
+    status = {"state": "ACTIVE", "values": [], "peers": 0, "warnings": ["a: 1"]}
+    node = SimpleNamespace(status=lambda: status)
+    told = set()
+    for raw in (5, 6):
+        status["lost"] = ["water +%d: may be lost" % raw]
+        told = app.once("telling").tell(node, None, told)
+    out = capsys.readouterr().out
+    assert out.count("LVS: warning: a: 1") == out.count("LVS: warning: water") == 1

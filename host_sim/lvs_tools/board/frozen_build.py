@@ -157,7 +157,7 @@ def interpreter(profile, micropython, out):
             jobs,
             f"BUILD={folder / 'build'}",
             f"FROZEN_MANIFEST={manifest}",
-            "CC=gcc -m32",  # MICROPY_FORCE_32BIT is gone since 1.28
+            "CC=gcc -m32",  # MICROPY_FORCE_32BIT is gone after 1.28
             "MPY_CROSS_FLAGS=-march=x86",
             *(f"MICROPY_PY_{name}=0" for name in ("SSL", "BTREE", "FFI", "THREAD")),
         ],

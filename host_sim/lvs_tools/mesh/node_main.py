@@ -506,11 +506,12 @@ def _main(argv):
         return 2
     status = node.status()
     ready = {"ready": status["mesh"], "session": status["session"], "channels": channels}
-    say(dict(ready, warnings=status["warnings"]))
+    warnings = status["warnings"] + status["lost"]
+    say(dict(ready, warnings=warnings))
     if options["human"]:
         names = ", ".join(channels)
         print(f"node of mesh {status['mesh']}, channels {names}; help lists the commands")
-        for warning in status["warnings"]:
+        for warning in warnings:
             print(warning)
     session = Session(node, channels, options, say)
     try:
